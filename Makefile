@@ -1,0 +1,43 @@
+# `make demo` and `make test` set up what they need in .venv first; python3 (3.11 to 3.14) and make are all that must be there.
+
+PYTHON_OF_VENV := .venv/bin/python
+READY := .venv/ready
+
+.PHONY: setup demo test check bench chaos lock clean
+
+setup: $(READY)
+
+# Nothing but what the lock names, each file checked against its hash; then this checkout itself, in place.
+$(READY): requirements-dev.lock pyproject.toml venv.sh
+	sh venv.sh
+	$(PYTHON_OF_VENV) -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	$(PYTHON_OF_VENV) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)
+	.venv/bin/signoff demo
+
+test: check
+	$(PYTHON_OF_VENV) -m pytest -m "not chaos"
+
+check: $(READY)
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/pyright --pythonpath $(PYTHON_OF_VENV)
+
+bench: $(READY)
+	$(PYTHON_OF_VENV) -m tests.bench
+
+chaos: $(READY)
+	$(PYTHON_OF_VENV) -m pytest -m chaos --timeout 3600
+
+# Two locks: what the bot needs (the Dockerfile's), and that with what its developers need.
+lock: $(READY)
+	$(PYTHON_OF_VENV) -m pip install --quiet uv
+	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --output-file requirements.lock pyproject.toml
+	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+clean:
+	rm -rf .venv .signoff

@@ -1,0 +1,196 @@
+"""The embedded servers: shared by the processes that use a home, gone with the last of them, their data kept."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from redis import Redis
+
+from bot.home import Home, Servers
+
+USER = """
+import sys
+from pathlib import Path
+from bot.home import Home
+
+with Home(Path(sys.argv[1])).servers() as servers:
+    print(servers.database_url, flush=True)
+    sys.stdin.readline()
+"""
+
+
+class User:
+    """A process of its own that uses a home until it is told to leave or killed."""
+
+    def __init__(self, home: Home) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", USER, str(home.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().startswith("postgresql://")
+
+    def leave(self) -> None:
+        _, _ = self._process.communicate("\n")
+        assert self._process.returncode == 0
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    folder = Path(tempfile.mkdtemp(prefix="signoff-test-"))
+    folder.chmod(0o711)  # for root, whose Postgres runs as another user
+    yield Home(folder / "home")
+    shutil.rmtree(folder)
+
+
+def running(home: Home) -> tuple[bool, bool]:
+    return home.postgres.running(), home.redis.running()
+
+
+def postmaster(home: Home) -> int:
+    """The process id of the server, which tells one start of it from another."""
+    return int((home.postgres.data / "postmaster.pid").read_text().split()[0])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # pytest's own limit ends a wait that is in vain
+        time.sleep(0.05)
+
+
+def write(servers: Servers) -> None:
+    with psycopg.connect(servers.database_url) as database:
+        database.execute("CREATE TABLE kept (word text)")
+        database.execute("INSERT INTO kept VALUES ('signed')")
+    with Redis.from_url(servers.redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]  # redis: untyped kwargs
+        redis.set("kept", "off")
+
+
+def read(servers: Servers) -> str:
+    with psycopg.connect(servers.database_url) as database:
+        row = database.execute("SELECT word FROM kept").fetchone()
+    with Redis.from_url(servers.redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]  # redis: untyped kwargs
+        value = redis.get("kept")
+    assert row is not None
+    assert isinstance(value, bytes)
+    return f"{row[0]}{value.decode()}"
+
+
+def test_data_is_kept_from_one_start_to_the_next(home: Home) -> None:
+    with home.servers() as servers:
+        write(servers)
+    assert running(home) == (False, False)
+
+    with home.servers() as servers:
+        assert read(servers) == "signedoff"
+
+
+def test_the_postgres_is_18_with_pgvector_and_forces_commits_to_disk(home: Home) -> None:
+    with home.servers() as servers, psycopg.connect(servers.database_url) as database:
+        assert database.info.server_version // 10_000 == 18
+        database.execute("CREATE EXTENSION vector")
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert database.execute(f"SHOW {setting}").fetchone() == ("on",)  # pyright: ignore  # not a literal string
+
+
+def test_processes_with_the_same_home_share_its_servers_and_the_last_one_stops_them(home: Home) -> None:
+    first = User(home)
+    started = postmaster(home)
+    second = User(home)
+    first.leave()
+    assert running(home) == (True, True)
+    assert postmaster(home) == started
+
+    second.leave()
+    assert running(home) == (False, False)
+
+
+def test_a_killed_process_neither_stops_the_servers_nor_keeps_them(home: Home) -> None:
+    killed, other = User(home), User(home)
+    killed.kill()
+    assert running(home) == (True, True)
+
+    other.leave()
+    assert running(home) == (False, False)
+
+
+def test_the_servers_stop_when_every_process_was_killed(home: Home) -> None:
+    first, second = User(home), User(home)
+    first.kill()
+    second.kill()
+
+    until(lambda: running(home) == (False, False))
+
+
+def test_servers_that_were_left_behind_with_their_guard_killed_too_are_used_again_and_then_stopped(home: Home) -> None:
+    with home.servers() as servers:
+        write(servers)
+    user = User(home)
+    started = postmaster(home)
+    os.kill(guard(home), signal.SIGKILL)
+    user.kill()
+
+    with home.servers() as servers:
+        assert postmaster(home) == started
+        assert read(servers) == "signedoff"
+    assert running(home) == (False, False)
+
+
+def test_a_postgres_that_was_killed_comes_up_again_with_everything_it_committed(home: Home) -> None:
+    with home.servers() as servers:
+        write(servers)
+        os.kill(postmaster(home), signal.SIGKILL)
+        until(lambda: not home.postgres.running())
+        with home.servers() as again:
+            assert read(again) == "signedoff"
+
+
+def test_many_processes_that_start_at_once_start_one_server(home: Home) -> None:
+    users = [subprocess.Popen([sys.executable, "-c", USER, str(home.path)], stdin=subprocess.PIPE) for _ in range(6)]
+    for user in users:
+        user.communicate(b"\n")
+    assert [user.returncode for user in users] == [0] * 6
+    assert running(home) == (False, False)
+
+
+def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="signoff-test-"))
+    folder.chmod(0o711)
+    home = Home(folder / ("long" * 40))
+    with home.servers() as servers:
+        write(servers)
+        assert read(servers) == "signedoff"
+    shutil.rmtree(folder)
+
+
+def test_nobody_else_can_enter_the_folders_with_data(home: Home) -> None:
+    with home.servers():
+        assert home.postgres.data.stat().st_mode & 0o077 == 0
+        assert (home.path / "redis").stat().st_mode & 0o077 == 0
+
+
+def test_with_both_urls_given_nothing_is_started(home: Home) -> None:
+    with home.servers("postgresql://db.example/signoff", "redis://cache.example") as servers:
+        assert servers == Servers("postgresql://db.example/signoff", "redis://cache.example")
+    assert not home.path.exists()
+
+
+def test_with_one_url_given_only_the_other_server_is_started(home: Home) -> None:
+    with home.servers(database_url="postgresql://db.example/signoff"):
+        assert running(home) == (False, True)
+
+
+def guard(home: Home) -> int:
+    """The process id of the guard."""
+    found = subprocess.run(["pgrep", "-f", f"bot.home {home.path}$"], capture_output=True, text=True, check=True)
+    return int(found.stdout)
