@@ -15,7 +15,10 @@ HERE = Path(__file__).parent
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Brings the database forward to `revision`, in one transaction; several processes may call it at once. Blocks."""
+    """Brings the database forward to `revision`, in one transaction; several processes may call it at once.
+
+    Blocks. Raises sqlalchemy.exc.OperationalError if the database is unreachable.
+    """
     with _connection(database_url) as connection:
         command.upgrade(_config(connection), revision)
 

@@ -10,7 +10,7 @@ import migrations
 from agent import tables as heart
 from tools.catalog import tables as shop
 
-__all__ = ["heart", "shop"]  # imported for the tables they register with SQLModel; a new pack with tables is named above
+__all__ = ["heart", "shop"]  # imported for the tables that they register with SQLModel
 target_metadata = SQLModel.metadata
 LOCK = 7_214_633_028  # any number that nothing else in the database locks
 

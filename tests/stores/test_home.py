@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from redis import Redis
@@ -61,6 +62,13 @@ def running(home: Home) -> tuple[bool, bool]:
 def postmaster(home: Home) -> int:
     """The process id of the server, which tells one start of it from another."""
     return int((home.postgres.data / "postmaster.pid").read_text().split()[0])
+
+
+def guard(home: Home) -> int:
+    """The process id of the guard."""
+    return next(
+        each.pid for each in psutil.process_iter(["cmdline"]) if each.cmdline()[-2:] == ["bot.home", str(home.path)]
+    )
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -188,9 +196,3 @@ def test_with_both_urls_given_nothing_is_started(home: Home) -> None:
 def test_with_one_url_given_only_the_other_server_is_started(home: Home) -> None:
     with home.servers(database_url="postgresql://db.example/signoff"):
         assert running(home) == (False, True)
-
-
-def guard(home: Home) -> int:
-    """The process id of the guard."""
-    found = subprocess.run(["pgrep", "-f", f"bot.home {home.path}$"], capture_output=True, text=True, check=True)
-    return int(found.stdout)

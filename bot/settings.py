@@ -1,0 +1,94 @@
+"""What the environment says. Each field is the environment variable of that name in capitals, also read from `.env`."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.refusal import Refusal
+
+# What each variable must be, for the sentence that refuses it. `.env.example` says where its value is found.
+MUST_BE = {
+    "slack_bot_token": "a bot token: it starts with xoxb- and is on the page OAuth & Permissions of your app",
+    "slack_app_token": "an app-level token: it starts with xapp- and is on the page Basic Information of your app",
+    "slack_signing_secret": "a signing secret: it is 32 letters and digits, on the page Basic Information of your app",
+    "slack_api_url": "the address of a Slack Web API: leave it away, and it is https://slack.com/api/",
+    "anthropic_api_key": "a key: it has no spaces, and is made in the Anthropic Console",
+    "anthropic_base_url": "the address of a Messages API: leave it away, and it is Anthropic's",
+    "database_url": "an address like postgresql://user:password@host:5432/name: leave it away for an embedded Postgres",
+    "redis_url": "an address like redis://host:6379/0: leave it away for an embedded Redis",
+    "port": "a port, a number from 0 (any free one) to 65535: leave it away, and it is 3000",
+}
+
+
+def _secret_shape(pattern: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if re.fullmatch(pattern, value.get_secret_value()) is None:
+            raise ValueError("not of the right shape")
+        return value
+
+    return AfterValidator(check)
+
+
+BotToken = Annotated[SecretStr, _secret_shape(r"(xoxe\.)?xoxb-\S+")]  # xoxe. in front where tokens are rotated
+AppToken = Annotated[SecretStr, _secret_shape(r"xapp-\S+")]
+OtherSecret = Annotated[SecretStr, _secret_shape(r"\S+")]
+HttpAddress = Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+
+class Settings(BaseSettings):
+    """The environment, checked. A variable that is set to nothing counts as not set."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    slack_bot_token: BotToken | None = None
+    slack_app_token: AppToken | None = None
+    slack_signing_secret: OtherSecret | None = None
+    slack_api_url: HttpAddress = "https://slack.com/api/"
+    anthropic_api_key: OtherSecret | None = None
+    anthropic_base_url: HttpAddress | None = None
+    # Addresses may hold a password, so they are not shown either.
+    database_url: str | None = Field(default=None, pattern=r"^postgres(ql)?(\+psycopg)?://\S+$", repr=False)
+    redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://\S+$", repr=False)
+    signoff_home: Path = Path(".signoff")
+    signoff_config: Path = Path("signoff.yaml")
+    port: int = Field(default=3000, ge=0, le=65535)
+
+    @property
+    def socket_mode(self) -> bool:
+        """Slack is reached by a socket that we open; without an app token Slack calls us at /slack/events."""
+        return self.slack_app_token is not None
+
+
+def read_settings() -> Settings:
+    """The settings from the environment and `.env`. Raises Refusal for the first value that cannot be meant."""
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        name = str(invalid.errors()[0]["loc"][0])
+        # Without the value, which may be a secret in the wrong place.
+        raise Refusal(f"{name.upper()} is not {MUST_BE[name]}.") from None
+
+
+def check_slack(settings: Settings) -> None:
+    """Is there what a connection to Slack needs? Raises Refusal."""
+    if settings.slack_bot_token is None:
+        raise Refusal(
+            "SLACK_BOT_TOKEN is not set: it is on the page OAuth & Permissions of your Slack app, "
+            "or try `signoff demo`, which needs no Slack."
+        )
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        raise Refusal(
+            "Neither SLACK_APP_TOKEN (for Socket Mode) nor SLACK_SIGNING_SECRET (for HTTP) is set: "
+            "both are on the page Basic Information of your Slack app."
+        )
+
+
+def check_model(settings: Settings) -> None:
+    """Is there what a model call needs? Raises Refusal."""
+    if settings.anthropic_api_key is None:
+        raise Refusal(
+            "ANTHROPIC_API_KEY is not set: make a key in the Anthropic Console, or try `signoff demo` without."
+        )

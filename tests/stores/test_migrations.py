@@ -1,0 +1,104 @@
+"""The schema: forward from nothing and from every earlier revision, and the same as the tables that the code names."""
+
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+import migrations
+from agent import tables as heart
+from tools.catalog import tables as shop
+
+__all__ = ["heart", "shop"]  # imported for the tables that they register with SQLModel
+
+# What a schema consists of, one line a thing, in Postgres' own words. The order of columns is left out: a migration can
+# only append them.
+SCHEMA = r"""
+    SELECT 'column', format('%s.%s.%s', c.relnamespace::regnamespace, c.relname, a.attname),
+           format('%s null:%s identity:%s generated:%s default:%s', format_type(a.atttypid, a.atttypmod),
+                  NOT a.attnotnull, a.attidentity, a.attgenerated,
+                  regexp_replace(pg_get_expr(d.adbin, d.adrelid), '^''(\d+)''::bigint$', '\1'))
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND {ours}
+  UNION ALL
+    SELECT 'constraint', format('%s.%s', c.relnamespace::regnamespace, c.relname), pg_get_constraintdef(o.oid)
+    FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid WHERE o.contype <> 'n' AND {ours}
+  UNION ALL
+    SELECT 'index', format('%s.%s', c.relnamespace::regnamespace, c.relname), pg_get_indexdef(c.oid)
+    FROM pg_class c WHERE c.relkind = 'i' AND {ours}
+  UNION ALL
+    SELECT 'sequence', format('%s.%s', c.relnamespace::regnamespace, c.relname),
+           format('%s from %s by %s', format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement)
+    FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE {ours}
+"""
+OURS = """c.relnamespace::regnamespace::text NOT IN ('pg_catalog', 'pg_toast', 'information_schema')
+          AND c.relname NOT LIKE 'alembic_version%'"""
+
+
+def schema(database_url: str) -> set[tuple[str, str, str]]:
+    with psycopg.connect(database_url) as database:
+        return set(database.execute(SCHEMA.format(ours=OURS).encode()).fetchall())
+
+
+@pytest.fixture
+def declared(empty_database_url: str) -> set[tuple[str, str, str]]:
+    """The schema as SQLModel makes it from the code's tables."""
+    engine = create_engine(migrations.sqlalchemy_url(empty_database_url))
+    with engine.begin() as connection:
+        for name in sorted({table.schema for table in SQLModel.metadata.sorted_tables if table.schema}):
+            connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+        SQLModel.metadata.create_all(connection)
+    engine.dispose()
+    return schema(empty_database_url)
+
+
+def test_the_migrated_schema_is_the_one_that_the_code_declares(database_url: str, declared: set[object]) -> None:
+    migrated = schema(database_url)
+    assert migrated - declared == set(), "migrated, but not in the code's tables"
+    assert declared - migrated == set(), "in the code's tables, but no migration makes it"
+
+
+@pytest.mark.parametrize("revision", ["base", *migrations.revisions()])
+def test_every_revision_leads_forward_to_the_newest_schema(
+    revision: str, empty_database_url: str, database_url: str
+) -> None:
+    if revision != "base":
+        migrations.upgrade(empty_database_url, revision)
+        assert migrations.applied(empty_database_url) == {revision}
+
+    migrations.upgrade(empty_database_url)
+    assert schema(empty_database_url) == schema(database_url)
+
+
+def test_a_database_is_pending_until_it_is_migrated(empty_database_url: str) -> None:
+    assert migrations.pending(empty_database_url)
+    migrations.upgrade(empty_database_url, migrations.revisions()[0])
+    assert migrations.pending(empty_database_url)
+    migrations.upgrade(empty_database_url)
+    assert not migrations.pending(empty_database_url)
+
+
+def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url) as database:
+        database.execute("CREATE TABLE vote (in_the_way text)")
+    before = schema(empty_database_url)
+
+    with pytest.raises(Exception, match='relation "vote" already exists'):
+        migrations.upgrade(empty_database_url)
+    assert schema(empty_database_url) == before
+    assert migrations.applied(empty_database_url) == set()
+
+
+def test_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
+    program = "import sys, migrations; migrations.upgrade(sys.argv[1])"
+    together = [subprocess.Popen([sys.executable, "-c", program, empty_database_url]) for _ in range(4)]
+    assert [process.wait() for process in together] == [0] * 4
+    assert not migrations.pending(empty_database_url)
+
+
+def test_the_revisions_are_one_line_without_branches() -> None:
+    assert migrations.revisions() == sorted(migrations.revisions())
