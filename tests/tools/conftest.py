@@ -1,0 +1,51 @@
+"""The demo shop in a database of the test's own."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from agent.tool import Result, ToolContext, Tools, registry, run, validate
+from tools.catalog import catalog, seed_shop
+from tools.catalog.database import Pool
+
+
+class Shop:
+    """The shop as the agent sees it, and its database as a person with psql would."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.tools: Tools = registry(catalog(pool))
+
+    async def call(self, name: str, key: str = "key-1", **arguments: Any) -> Result:
+        """What the model reads when it calls a tool; `key` is the call's idempotency key."""
+        validated = validate(self.tools, name, arguments)
+        if isinstance(validated, Result):
+            return validated
+        context = ToolContext(session_id="session-1", requester="U1", idempotency_key=key)
+        return await run(self.tools[name], validated, context)
+
+    async def sql(self, statement: Any, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a query; none for a statement that gives none."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def stock(self, sku: str) -> int:
+        """How many pieces are left."""
+        [(stock,)] = await self.sql("SELECT stock FROM shop.product WHERE sku = %(sku)s", {"sku": sku})
+        return stock
+
+    async def orders(self) -> int:
+        """How many orders there are; the demo shop has 200."""
+        [(count,)] = await self.sql("SELECT count(*) FROM shop.orders")
+        return count
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    """The demo shop, whose tools the test may call."""
+    async with AsyncConnectionPool(database_url, min_size=2, max_size=8, open=False) as pool:
+        await seed_shop(pool)
+        yield Shop(pool)

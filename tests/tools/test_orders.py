@@ -1,0 +1,138 @@
+"""Orders: read by id; placed once for a call, at today's price, never more than there is."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from tests.tools.conftest import Shop
+
+WIDGETS: dict[str, Any] = {"customer": "ada@example.com", "sku": "WGT-001", "quantity": 3}
+
+
+async def test_an_order_is_read_by_its_id(shop: Shop) -> None:
+    answer = await shop.call("get_order_status", order_id=" ord-1042 ")
+    assert answer.ok
+    assert answer.result.pop("created_at").endswith("Z")
+    assert answer.result == {
+        "order_id": "ORD-1042",
+        "status": "delivered",
+        "customer": "ada@example.com",
+        "customer_name": "Ada Byron",
+        "sku": "WGT-001",
+        "product": "Widget Pro",
+        "quantity": 3,
+        "unit_price_usd": "49.00",
+        "total_usd": "147.00",
+        "note": "",
+    }
+
+
+@pytest.mark.parametrize("order_id", ["ORD-9999999", "1042", "' OR true --"])
+async def test_an_unknown_order_is_not_found_and_the_answer_shows_an_id(shop: Shop, order_id: str) -> None:
+    answer = await shop.call("get_order_status", order_id=order_id)
+    assert (answer.ok, answer.error) == (False, "not_found")
+    assert answer.detail is not None
+    assert answer.detail.endswith("Order ids look like ORD-1042.")
+
+
+async def test_an_order_takes_its_pieces_out_of_stock(shop: Shop) -> None:
+    answer = await shop.call("create_order", **WIDGETS, note="Leave at the door.")
+    assert answer.ok, answer.detail
+    assert answer.result["order_id"] == "ORD-1201"  # the demo's last is ORD-1200
+    assert (answer.result["unit_price_usd"], answer.result["total_usd"]) == ("49.00", "147.00")
+    assert (answer.result["status"], answer.result["note"]) == ("placed", "Leave at the door.")
+    assert await shop.stock("WGT-001") == 117
+    assert (await shop.call("get_order_status", order_id="ORD-1201")).result == answer.result
+
+
+async def test_addresses_and_skus_may_be_written_in_any_case(shop: Shop) -> None:
+    answer = await shop.call("create_order", customer=" Ada@Example.COM", sku="wgt-001 ", quantity=1)
+    assert (answer.result["customer"], answer.result["sku"]) == ("ada@example.com", "WGT-001")
+
+
+async def test_one_call_is_one_order_however_often_it_is_run(shop: Shop) -> None:
+    first = await shop.call("create_order", key="call-1", **WIDGETS)
+    again = await shop.call("create_order", key="call-1", **WIDGETS)
+    assert again == first
+    assert (await shop.orders(), await shop.stock("WGT-001")) == (201, 117)
+
+
+async def test_one_call_is_one_order_when_it_is_run_at_once_by_many(shop: Shop) -> None:
+    answers = await asyncio.gather(*(shop.call("create_order", key="call-1", **WIDGETS) for _ in range(8)))
+    assert {answer.result["order_id"] for answer in answers} == {"ORD-1201"}
+    assert (await shop.orders(), await shop.stock("WGT-001")) == (201, 117)
+
+
+async def test_a_repeated_call_finds_its_order_when_nothing_is_left(shop: Shop) -> None:
+    first = await shop.call("create_order", key="call-1", **WIDGETS)
+    await shop.sql("UPDATE shop.product SET stock = 0 WHERE sku = 'WGT-001'")
+    assert await shop.call("create_order", key="call-1", **WIDGETS) == first
+
+
+async def test_two_calls_are_two_orders(shop: Shop) -> None:
+    await shop.call("create_order", key="call-1", **WIDGETS)
+    await shop.call("create_order", key="call-2", **WIDGETS)
+    assert (await shop.orders(), await shop.stock("WGT-001")) == (202, 114)
+
+
+async def test_orders_at_once_never_take_more_than_there_is(shop: Shop) -> None:
+    await shop.sql("UPDATE shop.product SET stock = 10 WHERE sku = 'WGT-001'")
+    answers = await asyncio.gather(*(shop.call("create_order", key=f"call-{n}", **WIDGETS) for n in range(20)))
+    assert [answer.ok for answer in answers].count(True) == 3
+    assert {answer.error for answer in answers if not answer.ok} == {"invalid_input"}
+    assert (await shop.orders(), await shop.stock("WGT-001")) == (203, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "detail"),
+    [
+        ({"sku": "WGT-999"}, "not_found", "search_product_catalog finds them"),
+        ({"customer": "nobody@example.com"}, "not_found", "No customer is registered with 'nobody@example.com'"),
+        ({"quantity": 121}, "invalid_input", "more than the 120 in stock"),
+        ({"sku": "SAF-020", "quantity": 1}, "invalid_input", "more than the 0 in stock"),
+    ],
+)
+async def test_what_the_shop_cannot_do_is_said_and_nothing_ordered(
+    shop: Shop, change: dict[str, Any], error: str, detail: str
+) -> None:
+    answer = await shop.call("create_order", **WIDGETS | change)
+    assert (answer.ok, answer.error) == (False, error)
+    assert answer.detail is not None
+    assert detail in answer.detail
+    assert (await shop.orders(), await shop.stock("WGT-001")) == (200, 120)
+
+
+async def test_a_failure_on_the_way_leaves_stock_and_orders_as_they_were(shop: Shop) -> None:
+    await shop.sql("ALTER TABLE shop.orders ADD CHECK (note <> 'boom')")
+    answer = await shop.call("create_order", **WIDGETS, note="boom")
+    assert (answer.error, answer.unclear) == ("unexpected", True)
+    assert answer.detail is not None
+    assert "Traceback" not in answer.detail
+    assert (await shop.orders(), await shop.stock("WGT-001")) == (200, 120)
+
+
+async def test_connections_that_died_meanwhile_are_replaced(shop: Shop) -> None:
+    """What a restarted Postgres leaves behind: every connection of the pool is dead."""
+    await shop.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    answer = await shop.call("create_order", **WIDGETS)
+    assert answer.ok, answer.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("search_product_catalog", {"query": "lamp"}),
+        ("get_order_status", {"order_id": "ORD-1042"}),
+        ("create_order", WIDGETS),
+    ],
+)
+async def test_no_database_is_a_sentence(name: str, arguments: dict[str, Any], unused_tcp_port: int) -> None:
+    nowhere = f"postgresql://postgres@127.0.0.1:{unused_tcp_port}/shop"
+    async with AsyncConnectionPool(nowhere, min_size=0, max_size=1, open=False) as pool:
+        answer = await Shop(pool).call(name, **arguments)
+    assert (answer.error, answer.unclear) == ("unexpected", False)
+    assert answer.detail == ("The shop's database cannot be reached. Nothing was read or changed; try again in a minute.")

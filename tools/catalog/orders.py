@@ -1,0 +1,195 @@
+"""Reading an order, and placing one: at most once for each call, never more than the stock holds."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, LiteralString
+
+from psycopg.rows import class_row
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from agent.tool import Effect, Tool, ToolContext, ToolError
+from tools.catalog.database import Connection, Pool, in_transaction
+from tools.catalog.words import Line
+
+STATUS_DESCRIPTION = """\
+Read one order: what was ordered, by whom, when, for how much, and how far it is.
+Call it when someone asks about an order that exists and names its id. There is no search by customer or date: \
+without an id, ask for it. For products, prices and stock, call search_product_catalog instead.
+Comes back: {"order_id", "status", "customer", "customer_name", "sku", "product", "quantity", "unit_price_usd", \
+"total_usd", "note", "created_at"}; status is placed, packed, shipped, delivered or cancelled; amounts are text with \
+two decimals, in US dollars; created_at is UTC.
+Reads only; calling it again is safe and shows the present state. Errors: not_found (no order has this id: check it \
+with the person, do not try ids that are near), invalid_input (mend the arguments), timeout or unexpected (try once \
+more later)."""
+
+CREATE_DESCRIPTION = """\
+Place an order for one product for one customer, at today's price. It takes the pieces out of stock, and a person \
+may have to approve it first.
+Call it only when someone clearly asked for an order. First call search_product_catalog and take the exact SKU, \
+price and stock from there, and have the customer's e-mail address and the quantity from the person who asks: guess \
+neither. One call orders one product; several products are several calls. To look at an order, call get_order_status \
+instead.
+Comes back: the order as get_order_status returns it, with its new order_id and status placed; amounts are text with \
+two decimals, in US dollars.
+Calling it again places another order: never do that unless it is asked for. (A call that is repeated by the system \
+after a crash returns its first order.) Errors: not_found (no such customer or SKU) and invalid_input (the \
+arguments, or more pieces than are in stock): nothing was ordered. After timeout or unexpected, unless the detail \
+says that nothing was changed, do not order again: say that a person must check first."""
+
+
+class GetOrderStatus(BaseModel):
+    """Which order to read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    order_id: Annotated[Line, Field(min_length=1, max_length=40)] = Field(
+        description="The order's id as it was given, such as 'ORD-1042'."
+    )
+
+
+class CreateOrder(BaseModel):
+    """What to order for whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    customer: Annotated[Line, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
+        description="The e-mail address under which the customer is registered, such as 'ada@example.com'."
+    )
+    sku: Annotated[Line, Field(min_length=1, max_length=40)] = Field(
+        description="The product's exact SKU as search_product_catalog gave it, such as 'WGT-001'."
+    )
+    quantity: int = Field(ge=1, le=1000, description="How many pieces (or packs, as the product is sold), 1 to 1000.")
+    note: Annotated[Line, Field(max_length=500)] = Field(
+        default="", description="What the warehouse or the driver should know, in the customer's words. Usually empty."
+    )
+
+    @field_validator("customer")
+    @classmethod
+    def _lower(cls, customer: str) -> str:
+        return customer.lower()
+
+    @field_validator("sku")
+    @classmethod
+    def _upper(cls, sku: str) -> str:
+        return sku.upper()
+
+
+class OrderFound(BaseModel, frozen=True):
+    """One order as the model reads it. Amounts become text with two decimals; `created_at` is UTC."""
+
+    order_id: str
+    status: str
+    customer: str
+    customer_name: str
+    sku: str
+    product: str
+    quantity: int
+    unit_price_usd: Decimal
+    total_usd: Decimal
+    note: str
+    created_at: AwareDatetime
+
+    @field_validator("created_at")
+    @classmethod
+    def _utc(cls, created_at: datetime) -> datetime:
+        return created_at.astimezone(UTC)  # psycopg answers in the connection's time zone
+
+
+ORDER = """
+SELECT orders.id AS order_id, status, customer.email AS customer, customer.name AS customer_name, sku,
+       product.name AS product, quantity, unit_price_usd, total_usd, note, created_at
+FROM shop.orders JOIN shop.customer ON customer.id = customer_id JOIN shop.product USING (sku)
+"""
+ORDER_BY_ID = ORDER + "WHERE orders.id = %s"
+ORDER_BY_KEY = ORDER + "WHERE idempotency_key = %s"
+
+# Orders of one product wait for each other here. The statements after it see what was committed meanwhile: the stock
+# that is left, and the order that an earlier attempt of the same call has placed.
+LOCK_PRODUCT = "SELECT name, stock FROM shop.product WHERE sku = %s FOR UPDATE"
+TAKE_FROM_STOCK = "UPDATE shop.product SET stock = stock - %s WHERE sku = %s"
+CUSTOMER = "SELECT id FROM shop.customer WHERE email = %s"
+PLACE = """
+INSERT INTO shop.orders (customer_id, sku, quantity, unit_price_usd, note, idempotency_key)
+SELECT %(customer_id)s, sku, %(quantity)s, price_usd, %(note)s, %(key)s FROM shop.product WHERE sku = %(sku)s
+"""
+
+
+def get_order_status(pool: Pool) -> Tool:
+    """The tool that reads one order."""
+
+    async def read(arguments: GetOrderStatus, context: ToolContext) -> OrderFound:
+        id = arguments.order_id.upper()
+        order = await in_transaction(pool, lambda connection: _order(connection, ORDER_BY_ID, id))
+        if order is None:
+            raise ToolError("not_found", f"There is no order {arguments.order_id!r}. Order ids look like ORD-1042.")
+        return order
+
+    return Tool(
+        name="get_order_status",
+        description=STATUS_DESCRIPTION,
+        arguments=GetOrderStatus,
+        handler=read,
+        effect=Effect.READ,
+        verb="Read order",
+        consequence="Reads one order. Nothing is changed.",
+        undo="There is nothing to undo.",
+        headline=lambda arguments: f"Read order {arguments.order_id}",
+    )
+
+
+def create_order(pool: Pool) -> Tool:
+    """The tool that places an order."""
+
+    async def place(arguments: CreateOrder, context: ToolContext) -> OrderFound:
+        return await in_transaction(pool, lambda connection: _place(connection, arguments, context.idempotency_key))
+
+    return Tool(
+        name="create_order",
+        description=CREATE_DESCRIPTION,
+        arguments=CreateOrder,
+        handler=place,
+        effect=Effect.WRITE,
+        idempotent=True,
+        verb="Place order",
+        consequence="Places a binding order at today's price and takes the pieces out of stock.",
+        undo="Cannot be undone here; the shop can cancel an order until it is packed.",
+        headline=lambda arguments: f"Order {arguments.quantity} × {arguments.sku} for {arguments.customer}",
+    )
+
+
+async def _place(connection: Connection, arguments: CreateOrder, idempotency_key: str) -> OrderFound:
+    product = await (await connection.execute(LOCK_PRODUCT, [arguments.sku])).fetchone()
+    if product is None:
+        raise ToolError(
+            "not_found",
+            f"No product has the SKU {arguments.sku!r}, so nothing was ordered. SKUs look like WGT-001; "
+            "search_product_catalog finds them.",
+        )
+    if earlier := await _order(connection, ORDER_BY_KEY, idempotency_key):
+        return earlier
+    name, stock = product
+    customer = await (await connection.execute(CUSTOMER, [arguments.customer])).fetchone()
+    if customer is None:
+        raise ToolError(
+            "not_found",
+            f"No customer is registered with {arguments.customer!r}, so nothing was ordered. "
+            "Ask for the address that the customer is registered with; this tool cannot register one.",
+        )
+    if stock < arguments.quantity:
+        raise ToolError(
+            "invalid_input",
+            f"Nothing was ordered: {arguments.quantity} × {name} ({arguments.sku}) are more than the {stock} in stock.",
+        )
+    await connection.execute(TAKE_FROM_STOCK, [arguments.quantity, arguments.sku])
+    (customer_id,) = customer
+    order = arguments.model_dump(include={"sku", "quantity", "note"})
+    await connection.execute(PLACE, order | {"customer_id": customer_id, "key": idempotency_key})
+    placed = await _order(connection, ORDER_BY_KEY, idempotency_key)
+    assert placed is not None  # inserted by the statement before, in this transaction
+    return placed
+
+
+async def _order(connection: Connection, query: LiteralString, value: str) -> OrderFound | None:
+    async with connection.cursor(row_factory=class_row(OrderFound)) as cursor:
+        await cursor.execute(query, [value])
+        return await cursor.fetchone()
