@@ -1,0 +1,36 @@
+"""The words that end a turn, and how a long answer is cut into messages."""
+
+from agent.types import ModelReplied
+
+# A markdown block takes 12,000 characters in all per message (reference: Slack, Limits); some are left for escapes.
+PART_CHARACTERS = 11_000
+
+CLOSINGS = {
+    "max_tokens": "_(My answer was cut at its length limit. Ask me to go on if you need the rest.)_",
+    "refusal": "The model declined to answer this. Nothing was run; please put it in other words.",
+}
+
+
+def closing_text(reply: ModelReplied) -> str:
+    """What people read when the model's turn is over: its text, and in words why it ended if that was not by its own choice."""
+    text = "\n\n".join(str(block["text"]) for block in reply.content if block.get("type") == "text").strip()
+    match reply.stop_reason:
+        case "end_turn" | "stop_sequence":
+            return text or "Done. I have nothing to add."
+        case "max_tokens":
+            return f"{text}\n\n{CLOSINGS['max_tokens']}".strip()
+        case "refusal":
+            return CLOSINGS["refusal"]
+        case reason:
+            return f"The model stopped for a reason that I do not handle ({reason}). Nothing was run; please ask again."
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The text in parts of at most PART_CHARACTERS, cut at a paragraph, else a line, else a space."""
+    parts: list[str] = []
+    rest = text
+    while len(rest) > PART_CHARACTERS:
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := rest.rfind(mark, 1, PART_CHARACTERS)) > 0), PART_CHARACTERS)
+        parts.append(rest[:cut])
+        rest = rest[cut:].lstrip("\n ")
+    return (*parts, rest)

@@ -1,0 +1,216 @@
+"""How each move is made: the model asked, a tool run, a message posted. What comes back are the steps that happened."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent import fence, tool, transcript
+from agent.decide import Rules
+from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError
+from agent.machine import Session
+from agent.ports import Budget, Model, Request, Surface
+from agent.store import Store
+from agent.tool import Effect, Result, ToolContext, failed
+from agent.types import (
+    CallModel,
+    CardShown,
+    Click,
+    Halted,
+    ModelReplied,
+    Move,
+    OutcomeClick,
+    Pinned,
+    Place,
+    Post,
+    Posted,
+    Reconcile,
+    RunTool,
+    Settle,
+    ShowCard,
+    Step,
+    ToolReturned,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_OUTPUT_TOKENS = 4_096
+LEAST_OUTPUT_TOKENS = 256  # with less to spend than this on the answer a call is not worth its input
+CHARACTERS_PER_TOKEN = 3  # on the careful side: English and JSON take about 4 (provider's rule of thumb)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What an effect brought: steps, inbox rows that are answered, or a click that may be counted."""
+
+    steps: tuple[Step, ...] = ()
+    inbox_ids: tuple[int, ...] = ()
+    settle: Settle | None = None
+
+
+@dataclass(slots=True)
+class Effects:
+    """The world behind ports."""
+
+    surface: Surface
+    model: Model
+    budget: Budget
+    store: Store
+    tools: tool.Tools
+    pinned: Pinned  # what a session that starts now is run with
+    _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for: a status, a word to one person."""
+        task = asyncio.create_task(work)
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+
+    async def drain(self) -> None:
+        """Until nothing is left behind."""
+        if self._behind:
+            await asyncio.wait(set(self._behind), timeout=2)
+
+    def make(self, move: Move, session: Session, steps: Sequence[Step], pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+        """The move's effect, not yet begun."""
+        match move:
+            case CallModel():
+                return self._call_model(session, steps, pinned)
+            case RunTool():
+                return self._run_tool(move, session)
+            case Reconcile():
+                return self._reconcile(move, session)
+            case Post():
+                return self._post(move, session)
+            case ShowCard():
+                return self._show(move, session)
+            case Settle():
+                return self._judge_click(move, session)
+            case _:
+                raise AssertionError(f"{move} has no effect outside")
+
+    # ------------------------------------------------------------------------------------------ the model
+
+    async def reserve(self, session: Session, steps: Sequence[Step], rules: Rules, pinned: Pinned) -> tuple[int, int] | Halted:
+        """Tokens set aside for the next model call and, of these, its output; or the turn's end when the budget forbids it.
+
+        Raises UnreachableError when the budget cannot be asked: then nothing is spent.
+        """
+        used = session.used_tokens + session.reserved_tokens
+        limit = rules.budget_tokens + session.granted_tokens
+        characters = len(json.dumps(transcript.messages(steps))) + len(pinned.model_dump_json())
+        asked = characters // CHARACTERS_PER_TOKEN
+        output = min(MAX_OUTPUT_TOKENS, limit - used - asked)
+        if output >= LEAST_OUTPUT_TOKENS and await self.budget.reserve(session.id, used, limit, asked + output):
+            return asked + output, output
+        error = BudgetExceededError(f"{used} of {limit} tokens used; the next call takes about {asked} and its answer")
+        log.warning("session %s: %s", session.id, error)
+        sentence = (
+            f"This conversation has used its budget of {limit:,} tokens, so I stopped before the next step. "
+            "Continue with another budget, or start a new thread."
+        )
+        return Halted(error=type(error).__name__, sentence=sentence, offer_continue=True)
+
+    async def _call_model(self, session: Session, steps: Sequence[Step], pinned: Pinned) -> Ended:
+        request = Request(pinned, transcript.messages(steps), session.max_tokens)
+        try:
+            reply = await self.model.reply(request)
+        except ModelFailedError as error:
+            return Ended((Halted(error=type(error).__name__, sentence=error.sentence),))
+        await self.budget.settle(session.id, session.used_tokens + reply.usage.charged_tokens)
+        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
+
+    # ------------------------------------------------------------------------------------------ tools
+
+    def time_limit_seconds(self, session: Session, action_id: str) -> float:
+        """How long a run of this action can be under way."""
+        action = session.actions.get(action_id)
+        definition = self.tools.get(action.proposed.tool) if action else None
+        return definition.time_limit_seconds if definition else 0.0
+
+    async def _run_tool(self, move: RunTool, session: Session) -> Ended:
+        arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
+        if isinstance(arguments, Result):
+            return self._returned(move.call.id, arguments)
+        definition = self.tools[move.call.tool]
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        try:
+            fence.begin()
+        except FencedError:
+            late = failed("unexpected", f"{definition.name} was not begun in time and did not run; call it again.")
+            return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
+        result = await tool.run(definition, arguments, context)
+        if result.unclear and definition.effect in (Effect.WRITE, Effect.IRREVERSIBLE):
+            return await self._unclear(move.call.id, definition, arguments, context)
+        return self._returned(move.call.id, result)
+
+    async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
+        """A write was started by a process that is gone. It is never repeated."""
+        definition = self.tools.get(move.call.tool)
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
+        if definition is None or isinstance(arguments, Result):
+            return self._unknown(move.call.id, move.call.tool)
+        return await self._unclear(move.call.id, definition, arguments, context)
+
+    async def _unclear(self, call_id: str, definition: tool.Tool, arguments: Any, context: ToolContext) -> Ended:
+        """It may have happened: repeat it where its key makes that safe, ask the tool where it can tell, else nobody knows."""
+        if definition.idempotent:
+            result = await tool.run(definition, arguments, context)
+            return self._unknown(call_id, definition.name) if result.unclear else self._returned(call_id, result)
+        if definition.reconcile is not None:
+            found = await tool.reconcile(definition, arguments, context)
+            if found is not None:
+                return self._returned(call_id, found)
+        return self._unknown(call_id, definition.name)
+
+    def _returned(self, call_id: str, result: Result) -> Ended:
+        outcome = "succeeded" if result.ok else "failed"
+        return Ended((ToolReturned(call_id=call_id, outcome=outcome, text=result.text()),))
+
+    def _unknown(self, call_id: str, name: str) -> Ended:
+        return Ended((ToolReturned(call_id=call_id, outcome="unknown", text=transcript.unknown(name).text()),))
+
+    # ------------------------------------------------------------------------------------------ Slack
+
+    async def _post(self, move: Post, session: Session) -> Ended:
+        """Post, unless an earlier attempt did."""
+        try:
+            ts = await self.surface.find(session.place, move.key) if move.found else None
+            if ts is None:
+                ts = await self.surface.post(session.place, move.content, move.key)
+        except RefusedError as error:
+            return Ended((Posted(key=move.key, error=str(error)),))
+        return Ended((Posted(key=move.key, ts=ts),))
+
+    async def _show(self, move: ShowCard, session: Session) -> Ended:
+        shown = CardShown(action_id=move.action.action_id, look=move.action.look)
+        try:
+            await self.surface.show(session.place, move.action, move.ts)
+        except RefusedError:  # the message is gone: there is nothing left to be shown
+            return Ended((shown,))
+        return Ended((shown,))
+
+    async def _judge_click(self, move: Settle, session: Session) -> Ended:
+        """Whether the person may decide, asked at the click. When Slack cannot be asked nothing is counted."""
+        if await self.surface.is_member(session.place, move.click.user):
+            return Ended(settle=move)
+        text = "Only members of this conversation may decide this; ask one of them. Nothing was changed."
+        self.background(self.surface.whisper(session.place, move.click.user, text))
+        return Ended(inbox_ids=(move.inbox_id,))
+
+    async def explain(self, place: Place, click: Click | OutcomeClick) -> None:
+        """Tell the author of a click that changed nothing why."""
+        seen = await self.store.action(click.action_id)
+        if seen is None:
+            text = "This card is not one of mine any more; nothing was changed."
+        elif seen.status == "unknown":
+            text = "The first run may still be under way; please try again in a minute."
+        elif seen.status == "pending":
+            text = "This request has just run out of time; nothing was changed."
+        else:
+            by = f" by <@{seen.decided_by}>" if seen.decided_by else ""
+            text = f"This was already settled ({seen.status}){by}; your click changed nothing."
+        await self.surface.whisper(place, click.user, text)

@@ -1,0 +1,45 @@
+"""What can end a turn or a run. One docstring an error."""
+
+
+class IllegalStepError(Exception):
+    """A step that the transition table does not allow. The session is unchanged."""
+
+
+class FencedError(Exception):
+    """This process no longer holds the session, or held an effect back for too long: nothing was written and nothing begun."""
+
+
+class AgentMaxIterationsError(Exception):
+    """A turn used all the model calls that it may make."""
+
+
+class BudgetExceededError(Exception):
+    """The next model call would break the session's token budget."""
+
+
+class ModelFailedError(Exception):
+    """The model gave no usable reply. `sentence` is what people read."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class RefusedError(Exception):
+    """The outside refused a message for good: trying again would not help."""
+
+
+class DelayedError(Exception):
+    """The outside asked to wait; nothing happened yet. `seconds` is how long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"wait {seconds:g} s")
+        self.seconds = seconds
+
+
+class UnclearError(Exception):
+    """The answer was lost: the effect may or may not have happened. Look before you repeat it."""
+
+
+class UnreachableError(Exception):
+    """A store that we need does not answer now; nothing was spent and nothing begun."""

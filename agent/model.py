@@ -1,0 +1,161 @@
+"""The model client: AsyncAnthropic with the SDK's own retries off, and one jittered retry layer that honours the server.
+
+The traps that this answers to are numbered in the reference on the model API. The home of `anthropic` and `tenacity`.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import anthropic
+import httpx2
+from anthropic.types import Message, MessageParam, ToolParam
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
+
+from agent.errors import ModelFailedError
+from agent.ports import Reply, Request
+from agent.types import Usage
+
+log = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 60.0  # for all tries together; a wait that would pass it is not begun
+SILENCE_SECONDS = 60.0  # between two events of a stream
+RETRIED_STATUS = frozenset({408, 409, 429, 529})
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 8.0
+
+
+class CutStreamError(Exception):
+    """The stream ended before `message_stop`; the SDK returns a message without a stop reason and no error (trap 5)."""
+
+
+def retried(error: BaseException) -> bool:
+    """Whether another try can help: overload, limits and broken connections; never a spend limit or any other 4xx."""
+    if isinstance(error, anthropic.APIStatusError):
+        if "spend_limit" in (error.error_code or ""):
+            return False
+        inside_stream = error.status_code == 200 and error.type in ("overloaded_error", "api_error", "rate_limit_error")
+        return inside_stream or error.status_code in RETRIED_STATUS or error.status_code >= 500
+    return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | CutStreamError)
+
+
+def wait_seconds(state: RetryCallState) -> float:
+    """What the server asks for, else exponential with full jitter; `stop_before_delay` refuses waits past the deadline."""
+    outcome = state.outcome
+    error = outcome.exception() if outcome else None
+    asked = _retry_after_seconds(error.response.headers) if isinstance(error, anthropic.APIStatusError) else None
+    if asked is not None:
+        return asked + random.uniform(0, 0.25)
+    return random.uniform(0, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**state.attempt_number))
+
+
+def _retry_after_seconds(headers: httpx2.Headers) -> float | None:
+    """`retry-after-ms`, or `retry-after` in seconds or as an HTTP date (RFC 9110, 10.2.3)."""
+    if (milliseconds := headers.get("retry-after-ms")) is not None and milliseconds.isdigit():
+        return int(milliseconds) / 1000
+    stated = headers.get("retry-after")
+    if stated is None:
+        return None
+    try:
+        return max(0.0, float(stated))
+    except ValueError:
+        pass  # then it is a date
+    try:
+        return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def sentence(error: BaseException) -> str:
+    """What people read when the model cannot be had."""
+    again = "Nothing more was run; please ask again in a few minutes."
+    match error:
+        case anthropic.APIStatusError() if "spend_limit" in (error.error_code or ""):
+            return "The model's provider reports that our spend limit is reached. Nothing more was run; an admin must raise it."
+        case anthropic.AuthenticationError() | anthropic.PermissionDeniedError():
+            return "The model refused our key. Nothing more was run; an admin must check ANTHROPIC_API_KEY."
+        case anthropic.NotFoundError():
+            return "The configured model does not exist (any more). Nothing more was run; an admin must name another one."
+        case anthropic.APIStatusError() if error.status_code == 429:
+            return f"The model is over its rate limit. {again}"
+        case anthropic.APIStatusError() if error.status_code >= 500 or error.status_code == 200:
+            return f"The model is overloaded or down at the moment. {again}"
+        case anthropic.APIStatusError():
+            return f"The model refused the request (status {error.status_code}). Nothing more was run; the log has the details."
+        case _:
+            return f"The model cannot be reached at the moment. {again}"
+
+
+@dataclass(slots=True)
+class AnthropicModel:
+    """One client a process; what belongs to a session comes with each request."""
+
+    client: anthropic.AsyncAnthropic
+    deadline_seconds: float = DEADLINE_SECONDS
+
+    @classmethod
+    def connect(cls, api_key: str, base_url: str | None, deadline_seconds: float = DEADLINE_SECONDS) -> "AnthropicModel":
+        """A client for this key; `base_url` None is the provider's own API."""
+        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=5.0)
+        client = anthropic.AsyncAnthropic(
+            api_key=api_key, base_url=base_url, max_retries=0, timeout=timeout, open_telemetry=False
+        )
+        return cls(client, deadline_seconds)
+
+    async def close(self) -> None:
+        """Give up the connections."""
+        await self.client.close()
+
+    async def reply(self, request: Request) -> Reply:
+        """One reply, after as many tries as the deadline allows. Raises ModelFailedError."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(retried),
+            wait=wait_seconds,
+            stop=stop_before_delay(self.deadline_seconds),
+            reraise=True,
+        )
+        try:
+            return _reply(await retrying(self._once, request))
+        except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
+            _log_last(request.messages, error)
+            raise ModelFailedError(sentence(error)) from error
+
+    async def _once(self, request: Request) -> Message:
+        pinned = request.pinned
+        async with self.client.messages.stream(
+            model=pinned.model,
+            system=pinned.system,
+            tools=cast("list[ToolParam]", list(pinned.tools)),
+            messages=cast("list[MessageParam]", list(request.messages)),
+            max_tokens=request.max_tokens,
+        ) as stream:
+            message = await stream.get_final_message()
+        if message.stop_reason is None:
+            raise CutStreamError("the stream ended before its message did")
+        return message
+
+
+def _reply(message: Message) -> Reply:
+    """The reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
+    usage = message.usage
+    return Reply(
+        content=tuple(cast("dict[str, Any]", block.to_dict(mode="json")) for block in message.content),
+        stop_reason=str(message.stop_reason),
+        usage=Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
+            cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+        ),
+    )
+
+
+def _log_last(messages: Sequence[dict[str, Any]], error: BaseException) -> None:
+    """The last three messages at WARNING; until there is a masker, only the kinds and lengths of their blocks."""
+    for message in messages[-3:]:
+        shape = ", ".join(f"{block.get('type')} ({len(str(block))} characters)" for block in message["content"])
+        log.warning("model failed (%s) after %s: %s", type(error).__name__, message["role"], shape)

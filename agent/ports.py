@@ -1,0 +1,75 @@
+"""What the heart asks of the world. `bot` implements the surface; `agent.model` and `agent.budget` the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from agent.types import Block, Card, Content, Pinned, Place, Usage
+
+SurfaceStatus = Literal["processing", "suspended", "active"]
+
+
+class Surface(Protocol):
+    """Where people are. Every method calls `fence.begin` right before it sends."""
+
+    async def post(self, place: Place, content: Content, key: str) -> str:
+        """Post into the thread; its ts. Raises RefusedError, DelayedError, UnclearError, FencedError."""
+        ...
+
+    async def find(self, place: Place, key: str) -> str | None:
+        """The ts of the message with this key, if it was posted. Raises DelayedError, UnclearError, FencedError."""
+        ...
+
+    async def show(self, place: Place, card: Card, ts: str) -> None:
+        """Bring a posted card up to date. Raises like `post`."""
+        ...
+
+    async def whisper(self, place: Place, user: str, text: str) -> None:
+        """Tell one person something that only they see. Best effort: never raises for the outside's sake."""
+        ...
+
+    async def status(self, place: Place, status: SurfaceStatus) -> None:
+        """Show how the session stands. Best effort."""
+        ...
+
+    async def is_member(self, place: Place, user: str) -> bool:
+        """Whether the person is in the conversation now. Raises UnclearError or DelayedError when that cannot be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One model call."""
+
+    pinned: Pinned
+    messages: Sequence[dict[str, Any]]
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model answered."""
+
+    content: tuple[Block, ...]
+    stop_reason: str
+    usage: Usage
+
+
+class Model(Protocol):
+    """The model."""
+
+    async def reply(self, request: Request) -> Reply:
+        """Raises ModelFailedError when no usable reply can be had."""
+        ...
+
+
+class Budget(Protocol):
+    """Token budgets. Reserve before a call, settle after it."""
+
+    async def reserve(self, session_id: str, used_tokens: int, limit_tokens: int, tokens: int) -> bool:
+        """Set tokens aside for a session that has used `used_tokens`. False: over the limit. Raises UnreachableError."""
+        ...
+
+    async def settle(self, session_id: str, used_tokens: int) -> None:
+        """Replace the reservation by what was used in all. Raises UnreachableError."""
+        ...

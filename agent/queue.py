@@ -1,0 +1,158 @@
+"""The lease queue: the session row is its own queue entry (reference: stores).
+
+A worker claims what is due and not leased, raises the epoch, renews the lease while it works, and releases with the next due
+time. A crash is a lease that runs out; a timer is a due time.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, LiteralString
+
+import psycopg
+
+from agent.store import Lease, Pool
+from agent.types import Place
+
+LEASE_SECONDS = 10
+RENEW_SECONDS = 2.5
+CHANNEL = "signoff_wake"
+
+# A workspace at a time (a loose index scan over `session_due`), each workspace's oldest first, in rounds: a workspace with a
+# thousand due sessions delays another one's single session by no more than one round.
+CLAIM: LiteralString = """
+WITH RECURSIVE teams AS (
+    (SELECT team FROM session WHERE wake_at IS NOT NULL ORDER BY team LIMIT 1)
+    UNION ALL
+    SELECT (SELECT team FROM session WHERE wake_at IS NOT NULL AND team > teams.team ORDER BY team LIMIT 1)
+    FROM teams WHERE teams.team IS NOT NULL),
+due AS (
+    SELECT found.id, found.wake_at, row_number() OVER (PARTITION BY teams.team ORDER BY found.wake_at) AS round
+    FROM teams CROSS JOIN LATERAL (
+        SELECT id, wake_at FROM session
+        WHERE team = teams.team AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY wake_at LIMIT %(slots)s) AS found
+    WHERE teams.team IS NOT NULL),
+picked AS (
+    SELECT session.id FROM session JOIN due ON due.id = session.id
+    WHERE session.wake_at <= now() AND (session.lease_until IS NULL OR session.lease_until <= now())
+    ORDER BY due.round, due.wake_at LIMIT %(slots)s FOR UPDATE OF session SKIP LOCKED)
+UPDATE session SET epoch = epoch + 1, lease_until = now() + make_interval(secs => %(lease_seconds)s)
+FROM picked WHERE session.id = picked.id
+RETURNING session.id, team, channel, thread_ts, epoch, pin_id, now()
+"""
+
+RELEASE: LiteralString = """
+UPDATE session SET lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END
+WHERE id = %(session_id)s AND epoch = %(epoch)s RETURNING wake_at IS NOT NULL AND wake_at <= now()
+"""
+
+RENEW: LiteralString = """
+UPDATE session SET lease_until = now() + make_interval(secs => %(lease_seconds)s)
+FROM unnest(%(ids)s::text[], %(epochs)s::bigint[]) AS held (id, epoch)
+WHERE session.id = held.id AND session.epoch = held.epoch RETURNING session.id
+"""
+
+
+class Queue:
+    """Claim, release and hand back sessions."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, slots: int) -> list[Lease]:
+        """Up to `slots` due sessions, each under a new epoch."""
+        asked = time.monotonic()  # before the statement: a process frozen in between must not think its lease is young
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(CLAIM, {"slots": slots, "lease_seconds": LEASE_SECONDS})
+            rows = await cursor.fetchall()
+        return [_lease(row, asked) for row in rows]
+
+    async def release(self, lease: Lease, wakes: int, due_at: datetime | None) -> bool:
+        """Let go, due again at `due_at`, or at once if the session was woken since `wakes` was read. True: it is due now."""
+        values = {"session_id": lease.session_id, "epoch": lease.epoch, "wakes": wakes, "due_at": due_at}
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(RELEASE, values)).fetchone()
+        return row is not None and bool(row[0])
+
+    async def hand_back(self, leases: Iterable[Lease]) -> None:
+        """Release what a stopping process holds: due now, for another one."""
+        statement: LiteralString = """
+            UPDATE session SET lease_until = NULL, wake_at = now()
+            FROM unnest(%s::text[], %s::bigint[]) AS held (id, epoch)
+            WHERE session.id = held.id AND session.epoch = held.epoch RETURNING pg_notify('signoff_wake', session.id)
+        """
+        held = list(leases)
+        async with self._pool.connection() as connection:
+            await connection.execute(statement, ([item.session_id for item in held], [item.epoch for item in held]))
+
+
+def _lease(row: tuple[Any, ...], asked_monotonic_seconds: float) -> Lease:
+    session_id, team, channel, thread_ts, epoch, pin_id, now = row
+    place = Place(team=team, channel=channel, thread_ts=thread_ts)
+    return Lease(session_id, place, epoch, pin_id, now, asked_monotonic_seconds)
+
+
+class Renewal:
+    """Renews leases from a thread with a connection of its own, so that work which blocks the event loop cannot starve it.
+
+    `on_lost` is called (in the thread) with a lease that another process has taken over.
+    """
+
+    def __init__(self, database_url: str, on_lost: Callable[[Lease], None]) -> None:
+        self._database_url = database_url
+        self._on_lost = on_lost
+        self._held: dict[tuple[str, int], Lease] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-renewal", daemon=True)
+        self.failure: psycopg.Error | None = None  # of the last try; leases then run out by themselves
+
+    def start(self) -> None:
+        """Begin renewing."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what is held runs out unless it is released."""
+        self._stopping.set()
+        self._thread.join()
+
+    def hold(self, lease: Lease) -> None:
+        """Renew this lease from now on."""
+        with self._lock:
+            self._held[lease.session_id, lease.epoch] = lease
+
+    def drop(self, lease: Lease) -> None:
+        """Renew it no more."""
+        with self._lock:
+            self._held.pop((lease.session_id, lease.epoch), None)
+
+    def _run(self) -> None:
+        connection: psycopg.Connection[Any] | None = None
+        while not self._stopping.wait(RENEW_SECONDS):
+            try:
+                connection = connection or psycopg.connect(self._database_url, autocommit=True, connect_timeout=2)
+                self._renew(connection)
+                self.failure = None
+            except psycopg.Error as error:  # tried again at the next turn, on a new connection
+                self.failure = error
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _renew(self, connection: psycopg.Connection[Any]) -> None:
+        with self._lock:
+            held = dict(self._held)
+        if not held:
+            return
+        values = {
+            "lease_seconds": LEASE_SECONDS,
+            "ids": [session_id for session_id, _ in held],
+            "epochs": [epoch for _, epoch in held],
+        }
+        renewed = {row[0] for row in connection.execute(RENEW, values).fetchall()}
+        for (session_id, _), lease in held.items():
+            if session_id not in renewed:
+                self.drop(lease)
+                self._on_lost(lease)

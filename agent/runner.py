@@ -1,0 +1,335 @@
+"""The loop: one claimed session, driven until nothing is left to do. A thin shell around `decide.next_moves`.
+
+What has ended is written together with what begins next, in one commit; an effect begins only after its start is committed.
+Resume is not a path of its own: a click, a message, a due time and a crash all lead here.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent import fence
+from agent.decide import Rules, due_at, next_moves
+from agent.effects import Effects, Ended
+from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
+from agent.machine import Session, apply, fold
+from agent.ports import SurfaceStatus
+from agent.queue import Queue
+from agent.store import Lease, Store
+from agent.tool import failed
+from agent.types import (
+    CallModel,
+    Close,
+    Halted,
+    Inboxed,
+    ModelStarted,
+    Move,
+    Outcome,
+    Pinned,
+    Post,
+    PostStarted,
+    Record,
+    RunTool,
+    Settle,
+    Step,
+    ToolReturned,
+    ToolStarted,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[str, SurfaceStatus] = {"idle": "active", "ready": "processing", "waiting": "suspended"}
+# A wait that is longer than this is a due time of the released session, not a task.
+LONGEST_WAIT_SECONDS = 2.0
+TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
+CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
+
+
+@dataclass
+class Drive:
+    """One claim of one session: its state in memory, and what is under way."""
+
+    lease: Lease
+    pinned: Pinned
+    store: Store
+    queue: Queue
+    effects: Effects
+    rules: Rules
+    woken: asyncio.Event  # set when the session was given something new
+    stopping: asyncio.Event  # set when this process is to end: begin nothing more
+
+    def __post_init__(self) -> None:
+        self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
+        self.steps: list[Step] = []
+        self.inbox: list[Inboxed] = []
+        self.wakes = 0
+        self.under_way: dict[str, asyncio.Task[Ended]] = {}
+        self.not_before: dict[str, float] = {}  # move key -> monotonic seconds
+        self.unwritten: list[Step] = []
+        self.taken: list[int] = []
+        self.ended: dict[str, Outcome] = {}
+        self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
+        self.shown_status: SurfaceStatus = "active"
+
+    # ------------------------------------------------------------------------------------------ the loop
+
+    async def run(self) -> bool:
+        """Make moves until none is left, then release. True: the session is due again at once."""
+        try:
+            await self._load()
+            while not self.stopping.is_set():
+                await self._launch()
+                if self.woken.is_set():
+                    await self._read_inbox()
+                elif self.under_way:
+                    await self._wait()
+                elif (pause := self._pause_seconds()) is not None and pause <= LONGEST_WAIT_SECONDS:
+                    await asyncio.sleep(pause)
+                else:
+                    return await self._release()
+            await self._wind_down()
+            return await self._release()
+        finally:
+            for task in self.under_way.values():
+                task.cancel()
+
+    def now(self) -> datetime:
+        """The database's clock, carried on by this machine's own."""
+        passed = time.monotonic() - self.lease.claimed_monotonic_seconds
+        return self.lease.claimed_at + timedelta(seconds=passed)
+
+    async def _load(self) -> None:
+        recorded = await self.store.load(self.lease)
+        self.session = fold(self.session, recorded)
+        self.steps = [item.step for item in recorded]
+        await self._read_inbox()
+
+    async def _read_inbox(self) -> None:
+        self.woken.clear()
+        self.wakes, rows = await self.store.inbox(self.lease)
+        self.inbox = [row for row in rows if row.id not in self.taken]
+
+    async def _launch(self) -> None:
+        """Record what follows without an effect, pass what needs a gate, and begin everything else that can begin."""
+        while True:
+            moves = next_moves(self.session, self.inbox, self.rules, self.now())
+            if moves and isinstance(moves[0], Record):
+                self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
+                continue
+            begin = [move for move in moves if self._may_begin(move)]
+            gated = [move for move in begin if isinstance(move, Close) or (isinstance(move, RunTool) and move.digest)]
+            if gated:
+                await self._pass(gated[0])
+                continue
+            if all([await self._start(move) for move in begin]):
+                break
+        if "model" in self.under_way and self.session.model_epoch is None:  # stopped
+            self.under_way.pop("model").cancel()
+        await self._commit(confirm=bool(begin))
+        for move in begin:
+            self._spawn(move)
+        self._show_status()
+
+    def _may_begin(self, move: Move) -> bool:
+        assert not isinstance(move, Record)
+        return move.key not in self.under_way and self.not_before.get(move.key, 0) <= time.monotonic()
+
+    async def _start(self, move: Move) -> bool:
+        """Note the start of a move. False: it is not to be made after all, and something else was noted."""
+        match move:
+            case CallModel(iteration=iteration):
+                reserved = await self.effects.reserve(self.session, self.steps, self.rules, self.pinned)
+                if isinstance(reserved, Halted):
+                    self._note(reserved)
+                    return False
+                tokens, output = reserved
+                self._note(ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output))
+            case RunTool(call=call, idempotency_key=key, action_id=action_id):
+                self._note(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id))
+            case Post(key=key, inbox_ids=inbox_ids):
+                self._note(PostStarted(key=key), inbox_ids=inbox_ids)
+            case _:
+                pass  # what may be repeated freely has no start
+        return True
+
+    async def _pass(self, move: Move) -> None:
+        """A move that one conditional statement decides: end an action, or start an approved call."""
+        await self._commit()
+        sent = time.monotonic()
+        match move:
+            case Close(action_id=action_id, decision=decision, by=by, reason=reason):
+                decided = await self.store.close(self.lease, self.session.seq, action_id, decision, by, reason)
+                if decided is None:  # our clock is a little ahead of the database's
+                    self.not_before[move.key] = time.monotonic() + 0.2
+                else:
+                    self._apply(decided)
+            case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=str(digest)):
+                step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id)
+                if await self.store.start_action(self.lease, self.session.seq, step, digest):
+                    self._apply(step)
+                    self.held_at = sent
+                    self._spawn(move)
+                else:
+                    result = failed("permission_denied", "Not run: the approval on record is not one for this very call.")
+                    self._note(ToolReturned(call_id=call.id, outcome="refused", text=result.text()))
+            case _:
+                raise AssertionError(f"{move} has no gate")
+
+    # ------------------------------------------------------------------------------------------ effects under way
+
+    def _spawn(self, move: Move) -> None:
+        assert not isinstance(move, Record)
+        if move.key in self.under_way:
+            return
+        with fence.started(self.held_at):  # the task's context keeps this
+            made = self.effects.make(move, self.session, tuple(self.steps), self.pinned)
+            self.under_way[move.key] = asyncio.create_task(made, name=move.key)
+
+    async def _wait(self) -> None:
+        """Until an effect has ended or something new has come, then take it in."""
+        woken = asyncio.create_task(self.woken.wait())
+        stopping = asyncio.create_task(self.stopping.wait())
+        try:
+            pause = self._pause_seconds()
+            await asyncio.wait({*self.under_way.values(), woken, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+            stopping.cancel()
+        for key, task in list(self.under_way.items()):
+            if task.done():
+                del self.under_way[key]
+                await self._take(key, task)
+
+    async def _take(self, key: str, task: asyncio.Task[Ended]) -> None:
+        try:
+            ended = task.result()
+        except DelayedError as error:
+            self.not_before[key] = time.monotonic() + error.seconds
+            return
+        except (UnclearError, UnreachableError) as error:
+            log.warning("session %s: %s: %s", self.session.id, key, error)
+            self.not_before[key] = time.monotonic() + TROUBLE_SECONDS
+            return
+        except FencedError:
+            await self._commit(confirm=True)  # raises when another process holds the session by now
+            return  # still ours: the move is made anew, with a start of its own
+        if ended.settle is not None:
+            await self._settle(ended.settle)
+        self._note(*ended.steps, inbox_ids=ended.inbox_ids)
+
+    async def _settle(self, move: Settle) -> None:
+        """The click's author may decide: count it."""
+        await self._commit()
+        click = move.click
+        if click.kind == "click":
+            step = await self.store.settle(self.lease, self.session.seq, move.inbox_id, click)
+        else:
+            limit = self.effects.time_limit_seconds(self.session, click.action_id)
+            step = await self.store.tell(self.lease, self.session.seq, move.inbox_id, click, limit)
+        self.inbox = [row for row in self.inbox if row.id != move.inbox_id]
+        if step is not None:
+            self._apply(step)
+        else:
+            self._background(self.effects.explain(self.lease.place, click))
+
+    async def _wind_down(self) -> None:
+        """The process is to end: a model call is given up, tools and posts under way may finish and are recorded."""
+        if (task := self.under_way.pop("model", None)) is not None:
+            task.cancel()
+        if self.under_way:
+            await asyncio.wait(self.under_way.values())
+        for key, task in list(self.under_way.items()):
+            del self.under_way[key]
+            await self._take(key, task)
+        await self._commit()
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        with fence.started(self.held_at):
+            self.effects.background(work)
+
+    def _show_status(self) -> None:
+        status = STATUS[self.session.status]
+        if status != self.shown_status:
+            self.shown_status = status
+            self._background(self.effects.surface.status(self.lease.place, status))
+
+    # ------------------------------------------------------------------------------------------ the log
+
+    def _apply(self, step: Step) -> None:
+        self.session = apply(self.session, step, self.lease.epoch)
+        self.steps.append(step)
+
+    def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
+        """Fold steps in; they are written with the next commit, before anything else begins."""
+        for step in steps:
+            if isinstance(step, ToolReturned):
+                state = next(state for state in self.session.calls if state.call.id == step.call_id)
+                if state.action_id is not None:
+                    self.ended[state.action_id] = step.outcome
+            self._apply(step)
+            self.unwritten.append(step)
+        self.taken += inbox_ids
+        self.inbox = [row for row in self.inbox if row.id not in inbox_ids]
+
+    async def _commit(self, *, confirm: bool = False) -> None:
+        """Write what was noted. `confirm`: also ask whether we still hold the session if that was not confirmed just now."""
+        nothing = not self.unwritten and not self.taken
+        if nothing and not (confirm and time.monotonic() - self.held_at > CONFIRM_SECONDS):
+            return
+        sent = time.monotonic()
+        after_seq = self.session.seq - len(self.unwritten)
+        await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
+        self.held_at = sent
+        self.unwritten, self.taken, self.ended = [], [], {}
+
+    def _pause_seconds(self) -> float | None:
+        """Until the next move that had to wait may be made, or the next due time. None: nothing is due."""
+        waits = [at - time.monotonic() for at in self.not_before.values() if at > time.monotonic()]
+        if (due := due_at(self.session)) is not None:
+            waits.append((due - self.now()).total_seconds())
+        return max(0.0, min(waits)) if waits else None
+
+    async def _release(self) -> bool:
+        await self._commit()
+        pause = self._pause_seconds()
+        if self.stopping.is_set():
+            pause = 0.0  # for another process
+        elif pause is None and self.session.status == "ready":
+            pause = TROUBLE_SECONDS  # nothing is under way, yet something is to be done: found anew under the next epoch
+        due = None if pause is None else self.now() + timedelta(seconds=pause)
+        return await self.queue.release(self.lease, self.wakes, due)
+
+
+@dataclass(slots=True)
+class Runner:
+    """Drives claimed sessions with what this process has."""
+
+    store: Store
+    queue: Queue
+    effects: Effects
+    rules: Rules
+    pins: dict[str, Pinned] = field(default_factory=dict[str, Pinned])
+
+    async def run(self, lease: Lease, woken: asyncio.Event, stopping: asyncio.Event) -> bool:
+        """Drive a session to its next rest. True: it is due again at once. Raises FencedError when another process has it."""
+        pinned = await self._pinned(lease)
+        drive = Drive(lease, pinned, self.store, self.queue, self.effects, self.rules, woken, stopping)
+        try:
+            return await drive.run()
+        except FencedError:
+            raise
+        except Exception:
+            log.exception("session %s failed; it is tried again in %g s", lease.session_id, TROUBLE_SECONDS)
+            due = drive.now() + timedelta(seconds=TROUBLE_SECONDS)
+            return await self.queue.release(lease, drive.wakes, due)
+
+    async def _pinned(self, lease: Lease) -> Pinned:
+        """What the session is run with; a new one is fixed to what this process has."""
+        pin_id = lease.pin_id or await self.store.pin(lease, self.effects.pinned)
+        if pin_id not in self.pins:
+            self.pins[pin_id] = await self.store.pinned(pin_id)
+        return self.pins[pin_id]

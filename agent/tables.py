@@ -1,0 +1,101 @@
+"""The tables of the heart. Truth and queue are one: the session row is its own queue entry."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Identity, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+TIMESTAMP: Any = DateTime(timezone=True)
+
+
+def _now() -> Column[Any]:
+    return Column(TIMESTAMP, nullable=False, server_default=text("now()"))
+
+
+class SessionRow(SQLModel, table=True):
+    """One Slack thread, and its place in the queue."""
+
+    __tablename__: ClassVar[Any] = "session"
+    __table_args__ = (
+        # What a claim reads: due sessions, a workspace at a time (fair between workspaces).
+        Index("session_due", "team", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
+    )
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))  # team:channel:thread_ts
+    team: str = Field(sa_column=Column(Text, nullable=False))
+    channel: str = Field(sa_column=Column(Text, nullable=False))
+    thread_ts: str = Field(sa_column=Column(Text, nullable=False))
+    pin_id: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # what the session is run with
+    epoch: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))  # raised by each claim
+    lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    wake_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))  # when it is due
+    wakes: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))  # raised by each waking
+    created_at: datetime = Field(sa_column=_now())
+
+
+class PinRow(SQLModel, table=True):
+    """Model, prompt and rendered tools, by their hash: a deploy never changes what a session was started with."""
+
+    __tablename__: ClassVar[Any] = "pin"
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    body: Any = Field(sa_column=Column(JSON, nullable=False))
+
+
+class InboxRow(SQLModel, table=True):
+    """What was received and acknowledged. `key` makes a retried delivery change nothing."""
+
+    __tablename__: ClassVar[Any] = "inbox"
+    __table_args__ = (Index("inbox_open", "session_id", "id", postgresql_where=text("taken_at IS NULL")),)
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    session_id: str = Field(sa_column=Column(Text, nullable=False))
+    body: Any = Field(sa_column=Column(JSON, nullable=False))
+    received_at: datetime = Field(sa_column=_now())
+    taken_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+
+
+class StepRow(SQLModel, table=True):
+    """One step of a session's log. `body` is json, not jsonb: transcript blocks stay byte for byte."""
+
+    __tablename__: ClassVar[Any] = "step"
+
+    session_id: str = Field(sa_column=Column(Text, primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    epoch: int = Field(sa_column=Column(BigInteger, nullable=False))
+    body: Any = Field(sa_column=Column(JSON, nullable=False))
+    made_at: datetime = Field(sa_column=_now())
+
+
+class ActionRow(SQLModel, table=True):
+    """A call that waits for people, found by its own id. `status` is what the conditional statements settle."""
+
+    __tablename__: ClassVar[Any] = "action"
+    __table_args__ = (Index("action_open", "session_id", postgresql_where=text("status = 'pending'")),)
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    session_id: str = Field(sa_column=Column(Text, nullable=False))
+    # pending, approved, rejected, expired, withdrawn, undeliverable, running, succeeded, failed, unknown, refused
+    status: str = Field(sa_column=Column(Text, nullable=False, server_default="pending"))
+    digest: str = Field(sa_column=Column(Text, nullable=False))
+    quorum: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="1"))
+    body: Any = Field(sa_column=Column(JSON, nullable=False))  # the ProposedAction, as it was shown
+    expires_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
+    decided_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    decided_by: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    started_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    created_at: datetime = Field(sa_column=_now())
+
+
+class VoteRow(SQLModel, table=True):
+    """What one person said of one action: once."""
+
+    __tablename__: ClassVar[Any] = "vote"
+
+    action_id: str = Field(sa_column=Column(Text, primary_key=True))
+    user: str = Field(sa_column=Column("user", Text, primary_key=True))
+    decision: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    voted_at: datetime = Field(sa_column=_now())

@@ -1,0 +1,155 @@
+"""What a tool is, and the one place where a tool is run: whatever happens inside, the model gets a structured result."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+log = logging.getLogger(__name__)
+
+ErrorKind = Literal["invalid_input", "timeout", "permission_denied", "not_found", "unexpected"]
+
+
+class Effect(StrEnum):
+    """What a call may do to the world. Unmarked means `WRITE`: forgetting the mark must never skip the human."""
+
+    READ = "read"
+    EGRESS = "egress"  # reads, but sends what the model chose to the outside
+    WRITE = "write"
+    IRREVERSIBLE = "irreversible"
+
+
+class ToolError(Exception):
+    """Raised by a handler to say in a sentence what went wrong; the model reads `kind` and `detail`, never a traceback."""
+
+    def __init__(self, kind: ErrorKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind: ErrorKind = kind
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a handler may know of its call besides the arguments."""
+
+    session_id: str
+    requester: str  # the Slack user who asked
+    idempotency_key: str  # the same for every attempt of one call
+
+
+class Result(BaseModel, frozen=True):
+    """What the model reads of a call: `{"ok": true, "result": ...}` or `{"ok": false, "error": ..., "detail": ...}`."""
+
+    ok: bool
+    result: Any = None
+    error: ErrorKind | None = None
+    detail: str | None = None
+    unclear: bool = False  # it may have happened all the same; not for the model's eyes
+
+    def text(self) -> str:
+        """The JSON text that goes into the tool_result."""
+        fields = {"ok", "result"} if self.ok else {"ok", "error", "detail"}
+        return self.model_dump_json(include=fields)
+
+
+def failed(kind: ErrorKind, detail: str, *, unclear: bool = False) -> Result:
+    """A structured error."""
+    return Result(ok=False, error=kind, detail=detail, unclear=unclear)
+
+
+Handler = Callable[[Any, ToolContext], Awaitable[BaseModel | Mapping[str, Any]]]
+Reconcile = Callable[[Any, ToolContext], Awaitable[Result | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One thing that the agent can do.
+
+    `description` is for the model: when to call it and when another one, what to check first, what comes back, and whether
+    calling it again is safe. `verb`, `consequence` and `undo` are for the person who decides: the button, what will happen,
+    and whether it can be taken back, in the author's words. `headline` names the action and its scope in one line.
+    """
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    handler: Handler
+    effect: Effect = Effect.WRITE
+    time_limit_seconds: float = 10.0
+    idempotent: bool = False  # the handler honours `idempotency_key`: a second run with the same key changes nothing
+    reconcile: Reconcile | None = None  # after a crash: did it happen? None when that cannot be told
+    verb: str = "Run"
+    consequence: str = ""
+    undo: str = ""
+    headline: Callable[[Any], str] | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a run whose result was lost may simply be run again."""
+        return self.idempotent or self.effect in (Effect.READ, Effect.EGRESS)
+
+    def schema(self) -> dict[str, Any]:
+        """The definition as the Messages API takes it."""
+        return {"name": self.name, "description": self.description, "input_schema": self.arguments.model_json_schema()}
+
+
+Tools = Mapping[str, Tool]
+
+
+def registry(tools: Sequence[Tool]) -> Tools:
+    """Tools by name, in a stable order: the rendered list is part of what a session pins. Raises ValueError on a double name."""
+    names = [tool.name for tool in tools]
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"Two tools are named {', '.join(sorted(doubled))}; rename one of each pair.")
+    return {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
+
+
+def validate(tools: Tools, name: str, arguments: Mapping[str, Any]) -> BaseModel | Result:
+    """The arguments as the tool's own model, or the structured error that says what is wrong with the call."""
+    tool = tools.get(name)
+    if tool is None:
+        known = ", ".join(sorted(tools)) or "none"
+        return failed("not_found", f"There is no tool named {name!r}. The tools are: {known}.")
+    try:
+        return tool.arguments.model_validate(dict(arguments))
+    except ValidationError as error:
+        problems = "; ".join(f"{_path(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
+        return failed("invalid_input", f"{name} was not run. {problems}")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "arguments"
+
+
+async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
+    """Run the handler under its time limit. Never raises: an exception becomes `unexpected`, its traceback goes to the log.
+
+    What ends by the time limit or by an exception other than ToolError is `unclear`: its effect may have happened.
+    """
+    try:
+        async with asyncio.timeout(tool.time_limit_seconds):
+            answer = await tool.handler(arguments, context)
+    except ToolError as error:
+        return failed(error.kind, error.detail)
+    except TimeoutError:
+        return failed("timeout", f"{tool.name} did not answer within {tool.time_limit_seconds:g} seconds.", unclear=True)
+    except Exception:
+        log.exception("tool %s failed", tool.name)
+        return failed("unexpected", f"{tool.name} failed for a reason that is in the log.", unclear=True)
+    content = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer)
+    return Result(ok=True, result=content)
+
+
+async def reconcile(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result | None:
+    """Ask the tool what became of a lost run. None: it cannot tell, or asking failed."""
+    assert tool.reconcile is not None
+    try:
+        async with asyncio.timeout(tool.time_limit_seconds):
+            return await tool.reconcile(arguments, context)
+    except Exception:
+        log.exception("reconcile of %s failed", tool.name)
+        return None

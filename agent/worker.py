@@ -1,0 +1,148 @@
+"""A worker: listens for waking sessions, claims what is due, and drives many sessions side by side."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from agent.errors import FencedError
+from agent.queue import CHANNEL, Queue, Renewal
+from agent.runner import Runner
+from agent.store import Lease
+
+log = logging.getLogger(__name__)
+
+SLOTS = 64  # sessions driven at once by one process
+POLL_SECONDS = 1.0  # beside the notifications: due times, expired leases, lost notifications
+STOP_SECONDS = 7.0  # for what is under way at the end; less than the lease
+
+
+@dataclass
+class Worker:
+    """`async with Worker(...)`: works while the block runs; at its end everything held is handed back."""
+
+    database_url: str  # for a connection of its own: a pooler in transaction mode passes no notifications
+    queue: Queue
+    runner: Runner
+    slots: int = SLOTS
+    _drives: dict[str, tuple[Lease, asyncio.Task[None], asyncio.Event]] = field(
+        default_factory=dict[str, tuple[Lease, asyncio.Task[None], asyncio.Event]]
+    )
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+
+    async def __aenter__(self) -> "Worker":
+        loop = asyncio.get_running_loop()
+        self._renewal = Renewal(self.database_url, lambda lease: _in_loop(loop, self._lost, lease))
+        self._renewal.start()
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._claim())]
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        drives = list(self._drives.values())
+        if drives:
+            await asyncio.wait([task for _, task, _ in drives], timeout=STOP_SECONDS)
+        left = [(lease, task) for lease, task, _ in self._drives.values()]
+        for _, task in left:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in left), return_exceptions=True)
+        self._renewal.stop()
+        if left:
+            await self.queue.hand_back([lease for lease, _ in left])
+        await self.runner.effects.drain()
+
+    @property
+    def failure(self) -> psycopg.Error | None:
+        """Why leases cannot be renewed at the moment."""
+        return self._renewal.failure
+
+    def poke(self) -> None:
+        """Something in this process may have made a session due."""
+        self._due.set()
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    async def _listen(self) -> None:
+        """Notifications: a session that is driven here is told; for any other one there may be something to claim."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection[Any].connect(self.database_url, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")  # pyright: ignore[reportArgumentType] # a constant
+                    self._due.set()
+                    async for notification in connection.notifies():
+                        self._wake(notification.payload)
+            except psycopg.Error as error:
+                log.warning("notifications are off, polling goes on: %s", error)
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _wake(self, session_id: str) -> None:
+        held = self._drives.get(session_id)
+        if held is not None:
+            held[2].set()
+        else:
+            self._due.set()
+
+    async def _claim(self) -> None:
+        while True:
+            self._due.clear()
+            free = self.slots - len(self._drives)
+            try:
+                leases = await self.queue.claim(free) if free else []
+            except psycopg.Error as error:
+                log.warning("nothing can be claimed: %s", error)
+                leases = []
+            for lease in leases:
+                self._drive(lease)
+            if len(leases) < max(free, 1):
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until something may be due."""
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._due.wait()
+        except TimeoutError:
+            return
+
+    def _drive(self, lease: Lease) -> None:
+        if (before := self._drives.get(lease.session_id)) is not None:  # an older claim of ours ran out
+            before[1].cancel()
+        woken = asyncio.Event()
+        self._renewal.hold(lease)
+        task = asyncio.create_task(self._run(lease, woken), name=lease.session_id)
+        self._drives[lease.session_id] = (lease, task, woken)
+
+    async def _run(self, lease: Lease, woken: asyncio.Event) -> None:
+        try:
+            due_now = await self.runner.run(lease, woken, self._stopping)
+        except FencedError as error:
+            log.warning("%s", error)
+            due_now = False
+        except psycopg.Error as error:  # the lease runs out by itself, and the session is found again
+            log.warning("session %s: the database does not answer: %s", lease.session_id, error)
+            due_now = False
+        finally:
+            self._renewal.drop(lease)
+            held = self._drives.get(lease.session_id)
+            if held is not None and held[0] is lease:
+                del self._drives[lease.session_id]
+        if due_now or len(self._drives) >= self.slots - 1:
+            self._due.set()
+
+    def _lost(self, lease: Lease) -> None:
+        """Another process holds the session: whatever is under way here is given up."""
+        held = self._drives.get(lease.session_id)
+        if held is not None and held[0] is lease:
+            held[1].cancel()
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, lost: Any, lease: Lease) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(lost, lease)
