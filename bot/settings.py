@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(default=None, pattern=r"^postgres(ql)?(\+psycopg)?://\S+$", repr=False)
     redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://\S+$", repr=False)
     signoff_home: Path = Path(".signoff")
-    signoff_config: Path = Path("signoff.yaml")
+    signoff_config: Path | None = None
     port: int = Field(default=3000, ge=0, le=65535)
 
     @property
@@ -89,6 +89,4 @@ def check_slack(settings: Settings) -> None:
 def check_model(settings: Settings) -> None:
     """Is there what a model call needs? Raises Refusal."""
     if settings.anthropic_api_key is None:
-        raise Refusal(
-            "ANTHROPIC_API_KEY is not set: make a key in the Anthropic Console, or try `signoff demo` without."
-        )
+        raise Refusal("ANTHROPIC_API_KEY is not set: make a key in the Anthropic Console, or try `signoff demo` without.")

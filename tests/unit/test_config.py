@@ -1,0 +1,100 @@
+"""signoff.yaml: what is read, and the sentence with the line for what cannot be meant."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bot.config import Agent, Budget, Config, load_config
+from bot.refusal import Refusal
+
+GOOD = """
+agents:
+  assistant:
+    model: claude-haiku-5
+    tools: [catalog]
+    budget: {session_tokens: 9000}
+  finance: {prompt: finance@2, max_iterations: 3}
+channels: {C0123: finance}
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_agents_and_channels_are_read(here: Path) -> None:
+    Path("signoff.yaml").write_text(GOOD)
+    config = load_config()
+    assert config.agent_for("C0123") == ("finance", Agent(prompt="finance@2", max_iterations=3))
+    assert config.agent_for("C9999") == (
+        "assistant",
+        Agent(model="claude-haiku-5", tools=("catalog",), budget=Budget(session_tokens=9000)),
+    )
+
+
+def test_without_a_file_or_with_an_empty_one_the_defaults_hold(here: Path) -> None:
+    assert load_config() == Config()
+    Path("signoff.yaml").write_text("# nothing yet\n")
+    assert load_config() == Config()
+    name, agent = load_config().agent_for("C1")
+    assert (name, agent.max_iterations, agent.budget.session_tokens) == ("assistant", 10, 50_000)
+
+
+def test_what_was_read_does_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().agents = {}
+
+
+def test_a_file_that_was_named_must_be_there(here: Path) -> None:
+    with pytest.raises(Refusal, match=r"^elsewhere.yaml does not exist: .* SIGNOFF_CONFIG"):
+        load_config(Path("elsewhere.yaml"))
+
+
+def test_a_folder_is_no_file(here: Path) -> None:
+    Path("signoff.yaml").mkdir()
+    with pytest.raises(Refusal, match=r"^signoff.yaml cannot be read"):
+        load_config()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("agents: [", "signoff.yaml, line 1: this is not YAML (expected the node content, but found '<stream end>')."),
+        ("- agents", "signoff.yaml, line 1: `the file` should be a mapping, `key: value` on indented lines below it."),
+        ("agents:\n  a:\n    modell: x", "signoff.yaml, line 3: `agents.a.modell` is not a setting: the ones there are "),
+        ("agent: {}", "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents and channels."),
+        ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
+        ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
+        ("agents: {}", "signoff.yaml, line 1: `agents` "),
+        ("agents:\n  a:\n    max_iterations: many", "signoff.yaml, line 3: `agents.a.max_iterations` should be a valid int"),
+        ("agents:\n  a:\n    max_iterations: 0", "signoff.yaml, line 3: `agents.a.max_iterations` should be greater than 0."),
+        ("agents:\n  a: {budget: {session_tokens: yes}}", "signoff.yaml, line 2: `agents.a.budget.session_tokens` should"),
+        ("agents:\n  a:\n    tools:\n      - ok\n      - {no: no}", "signoff.yaml, line 5: `agents.a.tools.1` should be "),
+        ("agents:\n  a: {}\nchannels:\n  C1: b", "signoff.yaml, line 4: `channels.C1` names the agent `b`, but `agents` has "),
+        ("channels:\n  general: assistant", "signoff.yaml, line 2: `channels.general` "),
+        ("channels: {}\nchannels: {}", "signoff.yaml, line 2: `channels` is there twice: remove one of the two."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_line(here: Path, text: str, sentence: str) -> None:
+    Path("signoff.yaml").write_text(text)
+    with pytest.raises(Refusal) as refused:
+        load_config()
+    assert str(refused.value).startswith(sentence)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("policy:\n  - tool: create_order\n    verdict: refuse", "policy"),
+        ("mcp: {github: {annotations: ignore}}", "mcp"),
+        ("agents: {a: {budget: {user_tokens_per_day: 5}}}", "agents.a.budget.user_tokens_per_day"),
+    ],
+)
+def test_a_limit_that_this_version_cannot_hold_is_refused_and_not_ignored(here: Path, text: str, setting: str) -> None:
+    Path("signoff.yaml").write_text(text)
+    with pytest.raises(Refusal, match=f"line 1: `{setting}` is not supported by this version yet: remove it"):
+        load_config()
