@@ -106,7 +106,8 @@ class _File:
             return value
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(each, path) for each in node.value]
-        return yaml.SafeLoader("").construct_object(node)  # pyright: ignore[reportUnknownMemberType]  # untyped stub
+        scalar: Any = yaml.SafeLoader("").construct_object(node)  # pyright: ignore[reportUnknownMemberType]  # untyped stub
+        return scalar
 
     def _explained(self, root: yaml.Node, invalid: ValidationError) -> Refusal:
         error = invalid.errors()[0]
