@@ -1,0 +1,100 @@
+"""What can go wrong on demand. Each fault is used up once, unless `times` says otherwise.
+
+`method` is a Web API method's name ("chat.postMessage"), or "*" for any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+FaultKind = Literal["rate_limit", "fail", "error", "fail_after", "drop_after"]
+
+
+@dataclass(frozen=True)
+class MethodFault:
+    kind: FaultKind
+    method: str
+    status: int = 500
+    code: str = ""
+    retry_after_seconds: int = 0
+
+
+class Faults:
+    """The faults that wait for their moment."""
+
+    def __init__(self, cut: Callable[[bool], Awaitable[None]]) -> None:
+        self._cut = cut
+        self._waiting: list[MethodFault] = []
+        self._held: dict[str, asyncio.Event] = {}
+        self._late: list[float] = []
+        self.copies = 1
+        """How often each event is delivered from now on."""
+
+    def rate_limit(self, method: str, retry_after: int = 1, times: int = 1) -> None:
+        """429 with Retry-After in seconds; nothing happens."""
+        self._add(MethodFault("rate_limit", method, 429, retry_after_seconds=retry_after), times)
+
+    def fail(self, method: str, status: int = 500, times: int = 1) -> None:
+        """A 5xx before anything happens."""
+        self._add(MethodFault("fail", method, status), times)
+
+    def error(self, method: str, code: str, times: int = 1) -> None:
+        """`{"ok": false, "error": code}`; nothing happens."""
+        self._add(MethodFault("error", method, 200, code), times)
+
+    def fail_after(self, method: str, status: int = 500, times: int = 1) -> None:
+        """Done, then a 5xx: the caller cannot know. A call that Slack refuses does not use it up."""
+        self._add(MethodFault("fail_after", method, status), times)
+
+    def drop_after(self, method: str, times: int = 1) -> None:
+        """Done, then the connection is cut without an answer. A call that Slack refuses does not use it up."""
+        self._add(MethodFault("drop_after", method), times)
+
+    def hold(self, method: str) -> None:
+        """Calls of the method wait, before anything happens, until `release`."""
+        self._held.setdefault(method, asyncio.Event())
+
+    def release(self, method: str) -> None:
+        held = self._held.pop(method, None)
+        if held is not None:
+            held.set()
+
+    async def disconnect(self, *, abrupt: bool = False) -> None:
+        """Closes every Socket Mode connection: announced (refresh_requested), or cut in the middle."""
+        await self._cut(abrupt)
+
+    def duplicate(self, times: int = 3) -> None:
+        """From now on each event is delivered this often, with one event_id; 1 ends it."""
+        self.copies = times
+
+    def late_ack(self, seconds: float, times: int = 1) -> None:
+        """The next event's ack counts as not come: the event is delivered again, `seconds` after its first try."""
+        self._late += [seconds] * times
+
+    # used by the workspace
+
+    async def passed(self, method: str) -> None:
+        """Returns once nobody holds the method."""
+        while held := self._held.get(method) or self._held.get("*"):
+            await held.wait()
+
+    def before(self, method: str) -> MethodFault | None:
+        return self._take(method, ("rate_limit", "fail", "error"))
+
+    def after(self, method: str) -> MethodFault | None:
+        return self._take(method, ("fail_after", "drop_after"))
+
+    def take_late_ack(self) -> float | None:
+        return self._late.pop(0) if self._late else None
+
+    def _add(self, fault: MethodFault, times: int) -> None:
+        self._waiting += [fault] * times
+
+    def _take(self, method: str, kinds: tuple[FaultKind, ...]) -> MethodFault | None:
+        for index, fault in enumerate(self._waiting):
+            if fault.kind in kinds and fault.method in (method, "*"):
+                return self._waiting.pop(index)
+        return None

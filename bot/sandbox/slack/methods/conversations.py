@@ -1,0 +1,158 @@
+"""conversations.*, users.* and usergroups.*: reading who and what is there."""
+
+from __future__ import annotations
+
+import base64
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import TypeVar
+
+from bot.sandbox.slack.arguments import Arguments
+from bot.sandbox.slack.nouns import Channel, Message
+from bot.sandbox.slack.payloads import message_json
+from bot.sandbox.slack.web_api import Desk
+from bot.sandbox.slack.wire import Json, Refused
+
+T = TypeVar("T")
+
+
+def replies(desk: Desk, given: Arguments) -> Json:
+    channel = _readable(desk, given, "history")
+    start = desk.workspace.message(channel.id, given.needed("ts", "thread_not_found"))
+    if start is None:
+        raise Refused("thread_not_found")
+    root_ts = start.thread_ts or start.ts
+    root, later = desk.workspace.thread(channel.id, root_ts)[:1], desk.workspace.thread(channel.id, root_ts)[1:]
+    # The first message stands at the head of every page; the bounds are for the replies.
+    page, paging = _page(_between(later, given), given, default=1000, most=1000)
+    return {"messages": [_shown(desk, given, one) for one in (*root, *page)], **paging}
+
+
+def history(desk: Desk, given: Arguments) -> Json:
+    channel = _readable(desk, given, "history")
+    top = [one for one in desk.workspace.messages[channel.id].values() if one.thread_ts is None]
+    newest_first = list(reversed(_between(top, given)))
+    page, paging = _page(newest_first, given, default=100, most=999)
+    return {"messages": [_shown(desk, given, one) for one in page], **paging}
+
+
+def info(desk: Desk, given: Arguments) -> Json:
+    channel = _readable(desk, given, "read")
+    shown: Json = {
+        "id": channel.id,
+        "name": channel.name,
+        "is_channel": channel.kind == "channel",
+        "is_group": False,
+        "is_im": channel.kind == "im",
+        "is_mpim": channel.kind == "mpim",
+        "is_private": channel.kind != "channel",
+        "is_member": desk.workspace.bot_user_id in channel.members,
+        "is_archived": False,
+    }
+    if channel.kind == "im":
+        shown["user"] = next(iter(channel.members - {desk.workspace.bot_user_id}))
+        del shown["name"]
+    if given.flag("include_num_members"):
+        shown["num_members"] = len(channel.members)
+    return {"channel": shown}
+
+
+def members(desk: Desk, given: Arguments) -> Json:
+    channel = _readable(desk, given, "read")
+    page, paging = _page(sorted(channel.members), given, default=100, most=1000)
+    return {"members": page, **paging}
+
+
+def open_dm(desk: Desk, given: Arguments) -> Json:
+    workspace = desk.workspace
+    if given.text("channel"):
+        channel = desk.channel(given.text("channel"))
+    else:
+        users = [one.strip() for one in given.needed("users", "users_list_not_supplied").split(",") if one.strip()]
+        if not all(one in workspace.people for one in users):
+            raise Refused("user_not_found")
+        desk.needs("im:write" if len(users) == 1 else "mpim:write")
+        channel = workspace.dm_channel(users[0]) if len(users) == 1 else _group_dm(desk, users)
+    if not given.flag("return_im"):
+        return {"channel": {"id": channel.id}}
+    return {"channel": {"id": channel.id, "is_im": channel.kind == "im", "is_mpim": channel.kind == "mpim"}}
+
+
+def _group_dm(desk: Desk, users: list[str]) -> Channel:
+    wanted = frozenset(users) | {desk.workspace.bot_user_id}
+    for channel in desk.workspace.channels.values():
+        if channel.kind == "mpim" and channel.members == wanted:
+            return channel
+    return desk.workspace.new_group_dm(wanted)
+
+
+def user_info(desk: Desk, given: Arguments) -> Json:
+    person = desk.workspace.people.get(given.needed("user", "user_not_found"))
+    if person is None:
+        raise Refused("user_not_found")
+    return {
+        "user": {
+            "id": person.id,
+            "team_id": desk.workspace.team_id,
+            "name": person.name,
+            "deleted": False,
+            "color": person.color.lstrip("#"),
+            "real_name": person.real_name,
+            "tz": "Etc/UTC",
+            "tz_offset": 0,
+            "profile": {"real_name": person.real_name, "display_name": "", "team": desk.workspace.team_id},
+            "is_admin": person.is_admin,
+            "is_owner": False,
+            "is_bot": person.is_bot,
+            "is_restricted": False,
+        }
+    }
+
+
+def usergroup_users(desk: Desk, given: Arguments) -> Json:
+    users = desk.workspace.usergroups.get(given.needed("usergroup", "no_such_subteam"))
+    if users is None:
+        raise Refused("no_such_subteam")
+    return {"users": list(users)}
+
+
+def _readable(desk: Desk, given: Arguments, what: str) -> Channel:
+    """The channel, when the scope for its kind was granted: channels:history, groups:read, ..."""
+    channel = desk.channel(given.needed("channel", "channel_not_found"))
+    desk.needs(f"{channel.event_kind}:{what}")
+    if what == "history" and desk.workspace.bot_user_id not in channel.members:
+        raise Refused("not_in_channel")
+    return channel
+
+
+def _between(messages: list[Message], given: Arguments) -> list[Message]:
+    """The messages between `oldest` and `latest`, which themselves are left out unless `inclusive`."""
+    oldest, latest = given.text("oldest"), given.text("latest")
+    order = [message.ts for message in messages]
+    first = (bisect_left if given.flag("inclusive") else bisect_right)(order, oldest) if oldest else 0
+    last = (bisect_right if given.flag("inclusive") else bisect_left)(order, latest) if latest else len(order)
+    return messages[first:last]
+
+
+def _page(items: Sequence[T], given: Arguments, *, default: int, most: int) -> tuple[list[T], Json]:
+    limit = given.number("limit", default)
+    if not 1 <= limit <= most:
+        raise Refused("invalid_limit")
+    start = _cursor_start(given.text("cursor"))
+    page = list(items[start : start + limit])
+    more = start + limit < len(items)
+    cursor = base64.b64encode(f"next:{start + limit}".encode()).decode() if more else ""
+    return page, {"has_more": more, "response_metadata": {"next_cursor": cursor}}
+
+
+def _cursor_start(cursor: str | None) -> int:
+    if not cursor:
+        return 0
+    try:
+        return int(base64.b64decode(cursor, validate=True).decode().removeprefix("next:"))
+    except ValueError:
+        raise Refused("invalid_cursor") from None
+
+
+def _shown(desk: Desk, given: Arguments, message: Message) -> Json:
+    return message_json(desk.workspace, message, metadata=given.flag("include_all_metadata"))

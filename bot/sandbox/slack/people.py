@@ -1,0 +1,171 @@
+"""What people do in the workspace. Names stand for ids everywhere: "ann", "orders", "@ann" for Ann's DM with the bot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bot.sandbox.slack.blocks import elements_of
+from bot.sandbox.slack.channel_events import ChannelEvents
+from bot.sandbox.slack.entering import Value
+from bot.sandbox.slack.interactions import Interactions
+from bot.sandbox.slack.methods.streams import close_stream
+from bot.sandbox.slack.nouns import Channel, Message, SubmitAnswer, View
+from bot.sandbox.slack.workspace import Workspace, new_id
+
+
+class People:
+    """Every method returns when the workspace has it; its delivery to the bot goes on in the background.
+
+    Raises LookupError for what is not there, PermissionError for what Slack would not let that person do.
+    """
+
+    workspace: Workspace
+    events: ChannelEvents
+    interactions: Interactions
+
+    async def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None, files: Sequence[str] = ()) -> str:
+        """Posts and returns the ts. `text` is Slack's own form: "<@U1>" mentions; `files` are names."""
+        author, place = self._member(user, channel)
+        if thread_ts is not None:
+            thread_ts = self._message(place.id, thread_ts).thread_ts or thread_ts
+        subtype = "file_share" if files else None
+        message = self.workspace.add_message(place.id, author, text, thread_ts=thread_ts, files=tuple(files), subtype=subtype)
+        self.events.posted(message)
+        return message.ts
+
+    async def mention(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> str:
+        """`say` with the bot's mention in front."""
+        return await self.say(user, channel, f"<@{self.workspace.bot_user_id}> {text}".rstrip(), thread_ts=thread_ts)
+
+    async def dm(self, user: str, text: str, *, thread_ts: str | None = None) -> str:
+        """`say` in the person's DM with the bot."""
+        return await self.say(user, self.dm_channel(user), text, thread_ts=thread_ts)
+
+    def dm_channel(self, user: str) -> str:
+        """The id of the person's DM with the bot, made when it is first asked for."""
+        return self.workspace.dm_channel(self.workspace.user_id(user)).id
+
+    async def edit(self, user: str, channel: str, ts: str, text: str) -> None:
+        before = self._own(user, channel, ts)
+        self.events.changed(before, self.workspace.change_message(before, text=text, edited=True))
+
+    async def delete(self, user: str, channel: str, ts: str) -> None:
+        before = self._own(user, channel, ts)
+        self.workspace.delete_message(before)
+        self.events.deleted(before)
+
+    async def post_from_other_app(self, channel: str, text: str, *, thread_ts: str | None = None) -> str:
+        """Another app's bot posts: its event has the subtype bot_message and no user that is a person."""
+        place = self.workspace.channel_id(channel)
+        message = self.workspace.add_message(
+            place, "USLACKBOT", text, bot_id="BOTHERAPP", subtype="bot_message", thread_ts=thread_ts
+        )
+        self.events.posted(message)
+        return message.ts
+
+    async def invite(self, user: str, channel: str) -> None:
+        """`user` (or the bot, by its name) becomes a member."""
+        self._set_membership(user, channel, joined=True)
+
+    async def remove(self, user: str, channel: str) -> None:
+        self._set_membership(user, channel, joined=False)
+
+    def add_usergroup(self, users: Sequence[str]) -> str:
+        """A user group of these people; its id."""
+        group = new_id("S")
+        self.workspace.usergroups[group] = tuple(self.workspace.user_id(one) for one in users)
+        return group
+
+    async def click(
+        self,
+        user: str,
+        channel: str,
+        ts: str,
+        action_id: str,
+        *,
+        value: Value = None,
+        block_id: str | None = None,
+        stale: bool = False,
+    ) -> None:
+        """Acts on a message's element: presses a button, chooses `value` in a menu.
+
+        Among several buttons with the same action_id, `value` or `block_id` chooses. An ephemeral message is found by
+        its ts too. `stale` clicks as a client that still shows an earlier version of the message.
+        """
+        person, place = self.workspace.user_id(user), self.workspace.channels[self.workspace.channel_id(channel)]
+        if place.kind != "channel" and person not in place.members:
+            raise PermissionError(f"{user} does not see {place.name}.")
+        message = self.workspace.ephemerals[person].get(ts) or self._message(place.id, ts)
+        self.interactions.click(person, message, action_id, value, block_id, stale=stale)
+
+    async def click_in_view(
+        self, user: str, view_id: str, action_id: str, *, value: Value = None, block_id: str | None = None
+    ) -> None:
+        """Acts on an element of an open modal, or of the Home tab."""
+        home = self.workspace.homes.get(self.workspace.user_id(user))
+        view = home if home is not None and home.id == view_id else self._modal(user, view_id)
+        self.interactions.click_in_view(view, action_id, value, block_id)
+
+    async def submit(self, user: str, view_id: str, values: Mapping[str, Value]) -> SubmitAnswer:
+        """Fills the inputs (by block_id or action_id) and presses submit. Inputs not named keep what stands in them."""
+        view = self._modal(user, view_id)
+        inputs = [(block["block_id"], one["action_id"]) for block in view.blocks for one in elements_of(block)]
+        by_pair: dict[tuple[str, str], Value] = {}
+        for name, value in values.items():
+            pairs = [pair for pair in inputs if name in pair]
+            if len(pairs) != 1:
+                raise LookupError(f"{name!r} names {len(pairs)} inputs of the modal; it has {inputs}.")
+            by_pair[pairs[0]] = value
+        return await self.interactions.submit(view, by_pair)
+
+    async def close_view(self, user: str, view_id: str) -> None:
+        self.interactions.close_view(self._modal(user, view_id))
+
+    async def open_home(self, user: str) -> None:
+        self.events.home_opened(self.workspace.user_id(user))
+
+    async def stop_session(self, user: str, channel: str, thread_ts: str) -> None:
+        """The Stop button beside a working session: Slack ends open streams and tells the bot; nothing else stops."""
+        place = self.workspace.channel_id(channel)
+        streaming = [one for one in self.workspace.thread(place, thread_ts) if one.streaming]
+        for message in streaming:
+            close_stream(self.workspace, message)
+        self.events.stopped(self.workspace.user_id(user), place, thread_ts, [one.ts for one in streaming])
+
+    def _member(self, user: str, channel: str) -> tuple[str, Channel]:
+        person, place = self.workspace.user_id(user), self.workspace.channels[self.workspace.channel_id(channel)]
+        if person not in place.members:
+            raise PermissionError(f"{user} is not a member of {place.name}: invite them first.")
+        to_bot = place.kind == "im" and self.workspace.bot_user_id in place.members
+        if to_bot and self.workspace.setting("features.app_home.messages_tab_enabled") is False:
+            raise PermissionError("The manifest turns messages to this app off: features.app_home.messages_tab_enabled.")
+        return person, place
+
+    def _message(self, channel: str, ts: str) -> Message:
+        message = self.workspace.message(channel, ts)
+        if message is None:
+            raise LookupError(f"There is no message {ts} in {self.workspace.channels[channel].name}.")
+        return message
+
+    def _own(self, user: str, channel: str, ts: str) -> Message:
+        person, place = self._member(user, channel)
+        message = self._message(place.id, ts)
+        if message.user != person:
+            raise PermissionError(f"Message {ts} is not by {user}.")
+        return message
+
+    def _modal(self, user: str, view_id: str) -> View:
+        person = self.workspace.user_id(user)
+        for view in self.workspace.modals[person]:
+            if view.id == view_id:
+                return view
+        raise LookupError(f"{user} has no open modal {view_id}.")
+
+    def _set_membership(self, user: str, channel: str, *, joined: bool) -> None:
+        person, place = self.workspace.user_id(user), self.workspace.channels[self.workspace.channel_id(channel)]
+        members = place.members | {person} if joined else place.members - {person}
+        after = replace(place, members=members)
+        self.workspace.add_channel(after)
+        self.workspace.changed()
+        self.events.membership(after, person, joined=joined)

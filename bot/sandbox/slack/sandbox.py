@@ -1,0 +1,197 @@
+"""The sandbox workspace itself: one aiohttp application on one port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Any, TypeVar, cast
+
+from aiohttp import web
+
+from bot.sandbox.slack.channel_events import ChannelEvents
+from bot.sandbox.slack.delivery import Deliveries
+from bot.sandbox.slack.dump import dump
+from bot.sandbox.slack.faults import Faults
+from bot.sandbox.slack.interactions import Interactions
+from bot.sandbox.slack.methods import RULES
+from bot.sandbox.slack.nouns import ApiCall, Delivery, Message, NeverHappened, View
+from bot.sandbox.slack.page import Page, only_local
+from bot.sandbox.slack.people import People
+from bot.sandbox.slack.response_url import ResponseUrls
+from bot.sandbox.slack.signed_http import SignedHttp
+from bot.sandbox.slack.socket_mode import SocketMode
+from bot.sandbox.slack.web_api import Desk, WebApi
+from bot.sandbox.slack.workspace import Workspace
+
+T = TypeVar("T")
+
+
+class SlackSandbox(People):
+    """A Slack workspace that an unmodified bot connects to. `async with` starts and ends it.
+
+    manifest: the parsed manifest.yml. Events it does not subscribe are not delivered, methods whose scope it does not
+        ask for answer missing_scope.
+    port: 0 takes a free one.
+    notes: texts for the page, e.g. {"model": "The scripted shop assistant is answering"}.
+    scopes: what was granted at installation, when that differs from what the manifest asks for.
+    ack_seconds: how long Slack waits for an ack of an event or an interaction.
+    retry_delays_seconds: the pauses before an un-acked event is delivered again; Slack's are about 1 s, 1 min, 5 min.
+    trigger_seconds: how long a trigger id opens a modal.
+    stream_seconds: how long a stream lives without being stopped; about 5 minutes in Slack.
+    """
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        *,
+        port: int = 0,
+        notes: Mapping[str, str] | None = None,
+        scopes: Sequence[str] | None = None,
+        ack_seconds: float = 3.0,
+        retry_delays_seconds: Sequence[float] = (1.0, 60.0, 300.0),
+        trigger_seconds: float = 3.0,
+        stream_seconds: float = 300.0,
+    ) -> None:
+        self.workspace = Workspace(manifest, trigger_seconds=trigger_seconds, stream_seconds=stream_seconds)
+        self.bot_token = f"xoxb-sandbox-{secrets.token_hex(12)}"
+        self.app_token = f"xapp-sandbox-{secrets.token_hex(12)}"
+        self.signing_secret = secrets.token_hex(16)
+        self.team_id, self.app_id = self.workspace.team_id, self.workspace.app_id
+        self.bot_user_id, self.bot_id = self.workspace.bot_user_id, self.workspace.bot_id
+        asked: list[str] = self.workspace.setting("oauth_config.scopes.bot") or []
+        granted = frozenset(asked if scopes is None else scopes)
+        self._socket_mode = SocketMode(self.workspace)
+        self._http: list[SignedHttp] = []
+        self.faults = Faults(self._socket_mode.disconnect)
+        self._deliveries = Deliveries(
+            self.workspace,
+            self.faults,
+            self._socket_mode,
+            granted,
+            ack_seconds=ack_seconds,
+            retry_delays_seconds=retry_delays_seconds,
+        )
+        self.events = ChannelEvents(self.workspace, self._deliveries)
+        self.interactions = Interactions(self.workspace, self._deliveries, lambda: self.page_url)
+        self._notes = dict(notes or {})
+        self._granted = granted
+        self._port = port
+        self.page_url = self.api_url = ""
+
+    async def __aenter__(self) -> SlackSandbox:
+        app = web.Application(middlewares=[only_local], client_max_size=4 * 2**20)
+        self._runner = web.AppRunner(app, shutdown_timeout=1.0, access_log=None)
+        self._web_api: WebApi | None = None
+
+        async def api(request: web.Request) -> web.StreamResponse:
+            return await self._api.handle(request)
+
+        page = Page(self.workspace, self, self._notes, self._bot_is_there)
+        response_urls = ResponseUrls(self.workspace, self.events, self.interactions)
+        app.add_routes(
+            [
+                web.route("*", "/api/{method}", api),
+                web.get("/link/", self._socket_mode.handle),
+                web.post("/response/{token}", response_urls.handle),
+                *page.routes(),
+            ]
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        host, port = cast(tuple[str, int], self._runner.addresses[0])
+        self.page_url = f"http://{host}:{port}/"
+        self.api_url = f"{self.page_url}api/"
+        desk = Desk(self.workspace, self.events, self._granted, self._socket_mode.new_url, self.page_url)
+        self._web_api = WebApi(desk, RULES, self.faults, bot_token=self.bot_token, app_token=self.app_token)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._socket_mode.close()
+        try:
+            await self._deliveries.close()
+        finally:
+            for route in self._http:
+                await route.close()
+            await self._runner.cleanup()
+
+    @property
+    def _api(self) -> WebApi:
+        if self._web_api is None:
+            raise RuntimeError("The sandbox is not running: use `async with`.")
+        return self._web_api
+
+    def deliver_over_http(self, url: str) -> None:
+        """From now on events and interactions are posted to `url`, signed, instead of going through Socket Mode."""
+        route = SignedHttp(url, self.signing_secret)
+        self._http.append(route)
+        self._deliveries.route = route
+
+    def _bot_is_there(self) -> bool:
+        return bool(self._http) or bool(self._socket_mode.connections)
+
+    # what is seen
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        """Name -> user id."""
+        return MappingProxyType({one.name: one.id for one in self.workspace.people.values() if not one.is_bot})
+
+    @property
+    def channels(self) -> Mapping[str, str]:
+        """Name -> channel id: general, orders, support, finance, mpim, and "@ann" for each DM with the bot so far."""
+        return MappingProxyType({one.name: one.id for one in self.workspace.channels.values()})
+
+    @property
+    def calls(self) -> list[ApiCall]:
+        return self._api.calls
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        return self._deliveries.log
+
+    @property
+    def connections(self) -> int:
+        """Open Socket Mode connections."""
+        return len(self._socket_mode.connections)
+
+    def thread(self, channel: str, thread_ts: str) -> list[Message]:
+        """The first message and its replies, oldest first; empty when there is no such message."""
+        return self.workspace.thread(self.workspace.channel_id(channel), thread_ts)
+
+    def ephemerals(self, user: str) -> list[Message]:
+        return list(self.workspace.ephemerals[self.workspace.user_id(user)].values())
+
+    def view(self, user: str) -> View | None:
+        """The modal on top, if the person has one open."""
+        stack = self.workspace.modals[self.workspace.user_id(user)]
+        return stack[-1] if stack else None
+
+    def home(self, user: str) -> View | None:
+        return self.workspace.homes.get(self.workspace.user_id(user))
+
+    def status(self, channel: str, thread_ts: str) -> str | None:
+        """The agent session's status: active, processing, suspended, closed; None without a session."""
+        return self.workspace.statuses.get((self.workspace.channel_id(channel), thread_ts))
+
+    def failures(self, user: str) -> list[str]:
+        """The sentences in which Slack told the person that something did not work."""
+        return list(self.workspace.failures[self.workspace.user_id(user)])
+
+    async def until(self, condition: Callable[[], T | None], *, seconds: float = 15) -> T:
+        """The first truthy value of `condition`, which is asked again after each change in the workspace.
+
+        Raises NeverHappened after `seconds`, with the workspace's content in its text.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    if found := condition():
+                        return found
+                    await self.workspace.next_change()
+        except TimeoutError:
+            content = dump(self.workspace, self.calls, self.deliveries)
+            raise NeverHappened(f"It did not happen within {seconds} s. The workspace:\n{content}") from None

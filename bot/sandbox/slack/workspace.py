@@ -1,0 +1,223 @@
+"""What is in the workspace, and who hears of a change. Nothing here sends or receives: it is the state."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from bot.sandbox.slack.nouns import Channel, ChannelKind, Message, Person, View
+from bot.sandbox.slack.wire import Json, Refused
+
+MessageKey = tuple[str, str]
+"""(channel id, ts)"""
+
+_PEOPLE = (
+    ("ann", "Ann Archer", "#7048e8"),
+    ("ben", "Ben Baker", "#1971c2"),
+    ("cleo", "Cleo Cooper", "#c2255c"),
+    ("dan", "Dan Dyer", "#2f9e44"),
+)
+_CHANNELS: tuple[tuple[str, ChannelKind, frozenset[str]], ...] = (
+    ("general", "channel", frozenset({"ann", "ben", "cleo", "dan"})),
+    ("orders", "channel", frozenset({"ann", "ben", "cleo"})),
+    ("support", "channel", frozenset({"ann", "ben", "cleo", "dan"})),
+    ("finance", "private", frozenset({"ann", "cleo"})),
+    ("mpim", "mpim", frozenset({"ann", "ben"})),
+)
+_PREFIX = {"channel": "C", "private": "C", "im": "D", "mpim": "G"}
+
+
+def new_id(prefix: str) -> str:
+    """An id in Slack's form. Ids are random, so that two workspaces never share one in the same database."""
+    return prefix + secrets.token_hex(5).upper()
+
+
+class Workspace:
+    """People, channels, messages, views. Every change goes through `changed`, which wakes whoever waits for one."""
+
+    def __init__(self, manifest: Mapping[str, Any], *, trigger_seconds: float, stream_seconds: float) -> None:
+        self.manifest = cast(Json, manifest)
+        self.trigger_seconds = trigger_seconds
+        self.stream_seconds = stream_seconds
+        self.team_id, self.app_id, self.bot_id = new_id("T"), new_id("A"), new_id("B")
+        self.bot_name = str(self.setting("features.bot_user.display_name") or self.setting("display_information.name"))
+        self.people: dict[str, Person] = {}
+        self.channels: dict[str, Channel] = {}
+        self.messages: defaultdict[str, dict[str, Message]] = defaultdict(dict)
+        self.earlier: defaultdict[MessageKey, list[Message]] = defaultdict(list)
+        """Former versions of a message, oldest first: what a slow client may still show."""
+        self.replies: defaultdict[MessageKey, list[str]] = defaultdict(list)
+        self.ephemerals: defaultdict[str, dict[str, Message]] = defaultdict(dict)
+        self.modals: defaultdict[str, list[View]] = defaultdict(list)
+        """The stack of open modals of each person, the topmost last."""
+        self.homes: dict[str, View] = {}
+        self.selections: dict[tuple[str, str, str], dict[str, dict[str, Json]]] = {}
+        """What a person has put into a message's inputs, by (user, channel, ts); other people do not see it."""
+        self.statuses: dict[MessageKey, str] = {}
+        """Of agent sessions, by (channel, thread_ts): active, processing, suspended, closed."""
+        self.loading: dict[MessageKey, str] = {}
+        """What assistant.threads.setStatus says of a thread, until the bot's next post in it."""
+        self.titles: dict[MessageKey, str] = {}
+        self.prompts: dict[MessageKey, list[Json]] = {}
+        self.failures: defaultdict[str, list[str]] = defaultdict(list)
+        self.usergroups: dict[str, tuple[str, ...]] = {}
+        self.streams: dict[MessageKey, float] = {}
+        """Open streams and until when Slack keeps them, on the monotonic clock."""
+        self.names: dict[str, str] = {}
+        self.version = 0
+        self._triggers: dict[str, tuple[str, float]] = {}
+        self._used_triggers: set[str] = set()
+        self._last_ts_micros = 0
+        self._waiting: list[asyncio.Future[None]] = []
+        self._settle()
+
+    def _settle(self) -> None:
+        ids = {name: new_id("U" + name.upper()[:3]) for name, _, _ in _PEOPLE}
+        for name, real_name, color in _PEOPLE:
+            self.add_person(Person(ids[name], name, real_name, color, is_admin=name == "ann"))
+        self.bot_user_id = new_id("U")
+        self.add_person(Person(self.bot_user_id, self.bot_name.lower(), self.bot_name, "#0b7285", is_bot=True))
+        for name, kind, members in _CHANNELS:
+            present = frozenset(ids[member] for member in members) | {self.bot_user_id}
+            self.add_channel(Channel(new_id(_PREFIX[kind]), name, kind, present))
+
+    def add_person(self, person: Person) -> None:
+        self.people[person.id] = person
+        self.names[person.id] = person.real_name
+
+    def add_channel(self, channel: Channel) -> None:
+        self.channels[channel.id] = channel
+        self.names[channel.id] = channel.name
+
+    def setting(self, path: str) -> Any:
+        """The manifest's value at `path` ("settings.socket_mode_enabled"), or None where it has none."""
+        found: Any = self.manifest
+        for part in path.split("."):
+            found = cast(Json, found).get(part) if isinstance(found, Mapping) else None
+        return found
+
+    # who hears of a change
+
+    def changed(self) -> None:
+        self.version += 1
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
+
+    def next_change(self) -> asyncio.Future[None]:
+        """Done at the next change. Make it in the same step in which you looked at the state, and none is missed."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        return waiter
+
+    # people and channels
+
+    def user_id(self, name_or_id: str) -> str:
+        if name_or_id in self.people:
+            return name_or_id
+        for person in self.people.values():
+            if person.name == name_or_id:
+                return person.id
+        raise LookupError(f"There is nobody called {name_or_id!r}: use one of {[p.name for p in self.people.values()]}.")
+
+    def channel_id(self, name_or_id: str) -> str:
+        if name_or_id in self.channels:
+            return name_or_id
+        for channel in self.channels.values():
+            if channel.name == name_or_id.lstrip("#"):
+                return channel.id
+        raise LookupError(f"There is no channel {name_or_id!r}: use one of {[c.name for c in self.channels.values()]}.")
+
+    def dm_channel(self, user: str, other: str | None = None) -> Channel:
+        """The DM of `user` with the bot (or with `other`), made when it is first asked for. Its name is "@ann"."""
+        members = frozenset({user, other or self.bot_user_id})
+        for channel in self.channels.values():
+            if channel.kind == "im" and channel.members == members:
+                return channel
+        made = Channel(new_id("D"), f"@{self.people[user].name}", "im", members)
+        self.add_channel(made)
+        return made
+
+    def new_group_dm(self, members: frozenset[str]) -> Channel:
+        made = Channel(new_id("G"), "mpdm-" + "-".join(sorted(self.people[one].name for one in members)), "mpim", members)
+        self.add_channel(made)
+        return made
+
+    def new_ts(self) -> str:
+        """The time now as Slack's ts, never the same twice."""
+        self._last_ts_micros = max(self._last_ts_micros + 1, time.time_ns() // 1000)
+        seconds, micros = divmod(self._last_ts_micros, 1_000_000)
+        return f"{seconds}.{micros:06d}"
+
+    # messages
+
+    def add_message(self, channel: str, user: str, text: str, **more: Any) -> Message:
+        """A new message, in its thread's list too when `thread_ts` is given."""
+        message = Message(channel, self.new_ts(), user, text, names=self.names, **more)
+        self.messages[channel][message.ts] = message
+        if message.thread_ts is not None:
+            self.replies[channel, message.thread_ts].append(message.ts)
+        self.changed()
+        return message
+
+    def add_ephemeral(self, user: str, channel: str, text: str, *, ts: str | None = None, **more: Any) -> Message:
+        """A message of the bot that only `user` sees; with `ts`, in the place of the one with that ts."""
+        message = Message(channel, ts or self.new_ts(), self.bot_user_id, text, bot_id=self.bot_id, names=self.names, **more)
+        self.ephemerals[user][message.ts] = message
+        self.changed()
+        return message
+
+    def change_message(self, message: Message, **changes: Any) -> Message:
+        self.earlier[message.channel, message.ts].append(message)
+        after = replace(message, **changes)
+        self.messages[message.channel][message.ts] = after
+        self.changed()
+        return after
+
+    def delete_message(self, message: Message) -> None:
+        del self.messages[message.channel][message.ts]
+        if message.thread_ts is not None:
+            self.replies[message.channel, message.thread_ts].remove(message.ts)
+        self.changed()
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        return self.messages[channel].get(ts)
+
+    def thread(self, channel: str, thread_ts: str) -> list[Message]:
+        """The first message and its replies, oldest first."""
+        there = self.messages[channel]
+        order = [thread_ts, *self.replies.get((channel, thread_ts), ())]
+        return [there[ts] for ts in order if ts in there]
+
+    # what opens views
+
+    def new_trigger(self, user: str) -> str:
+        trigger = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
+        self._triggers[trigger] = (user, time.monotonic() + self.trigger_seconds)
+        return trigger
+
+    def use_trigger(self, trigger: str) -> str:
+        """The user whose interaction it came from. A trigger works once, for three seconds."""
+        if trigger in self._used_triggers:
+            raise Refused("exchanged_trigger_id")
+        if trigger not in self._triggers:
+            raise Refused("invalid_trigger_id")
+        user, until = self._triggers[trigger]
+        if time.monotonic() > until:
+            raise Refused("expired_trigger_id")
+        self._used_triggers.add(trigger)
+        return user
+
+    def find_modal(self, view_id: str) -> View | None:
+        return next((view for stack in self.modals.values() for view in stack if view.id == view_id), None)
+
+    def replace_modal(self, before: View, after: View) -> None:
+        stack = self.modals[before.user]
+        stack[stack.index(before)] = after
+        self.changed()
