@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -106,8 +106,7 @@ class _File:
             return value
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(each, path) for each in node.value]
-        scalar: Any = yaml.SafeLoader("").construct_object(node)  # pyright: ignore[reportUnknownMemberType]  # untyped stub
-        return scalar
+        return cast(Any, yaml.SafeLoader("").construct_object(node))  # pyright: ignore  # PyYAML's stub has no types here
 
     def _explained(self, root: yaml.Node, invalid: ValidationError) -> Refusal:
         error = invalid.errors()[0]
