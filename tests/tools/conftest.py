@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
+from pydantic import BaseModel
 
 from agent.tool import Result, ToolContext, Tools, registry, run, validate
 from tools.catalog import catalog, seed_shop
@@ -21,10 +22,12 @@ class Shop:
     async def call(self, name: str, key: str = "key-1", **arguments: Any) -> Result:
         """What the model reads when it calls a tool; `key` is the call's idempotency key."""
         validated = validate(self.tools, name, arguments)
-        if isinstance(validated, Result):
-            return validated
+        return validated if isinstance(validated, Result) else await self.run(name, validated, key)
+
+    async def run(self, name: str, arguments: BaseModel, key: str = "key-1") -> Result:
+        """What a call with valid arguments comes to."""
         context = ToolContext(session_id="session-1", requester="U1", idempotency_key=key)
-        return await run(self.tools[name], validated, context)
+        return await run(self.tools[name], arguments, context)
 
     async def sql(self, statement: Any, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query; none for a statement that gives none."""
@@ -41,6 +44,12 @@ class Shop:
         """How many orders there are; the demo shop has 200."""
         [(count,)] = await self.sql("SELECT count(*) FROM shop.orders")
         return count
+
+
+@pytest.fixture
+def tools() -> Tools:
+    """The tools without a database: to see what they say of themselves and of arguments."""
+    return registry(catalog(AsyncConnectionPool(open=False)))
 
 
 @pytest.fixture

@@ -8,6 +8,13 @@ from psycopg_pool import AsyncConnectionPool
 
 from tests.tools.conftest import Shop
 
+# Each order that is written kills its own connection while the condition holds. A sequence counts across rollbacks.
+DIE_ON_INSERT = """
+CREATE SEQUENCE deaths;
+CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF {} THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$;
+CREATE TRIGGER die BEFORE INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION die();
+"""
 WIDGETS: dict[str, Any] = {"customer": "ada@example.com", "sku": "WGT-001", "quantity": 3}
 
 
@@ -122,17 +129,28 @@ async def test_connections_that_died_meanwhile_are_replaced(shop: Shop) -> None:
     assert answer.ok, answer.detail
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("search_product_catalog", {"query": "lamp"}),
-        ("get_order_status", {"order_id": "ORD-1042"}),
-        ("create_order", WIDGETS),
-    ],
-)
-async def test_no_database_is_a_sentence(name: str, arguments: dict[str, Any], unused_tcp_port: int) -> None:
+async def test_a_connection_lost_on_the_way_is_tried_once_more_and_orders_once(shop: Shop) -> None:
+    await shop.sql(DIE_ON_INSERT.format("nextval('deaths') = 1"))
+    answer = await shop.call("create_order", **WIDGETS)
+    assert answer.ok, answer.detail
+    assert (await shop.orders(), await shop.stock("WGT-001")) == (201, 117)
+
+
+async def test_a_connection_lost_twice_leaves_the_outcome_unclear(shop: Shop) -> None:
+    await shop.sql(DIE_ON_INSERT.format("true"))
+    answer = await shop.call("create_order", **WIDGETS)
+    assert (answer.error, answer.unclear) == ("unexpected", True)
+
+
+async def test_no_database_is_a_sentence(unused_tcp_port: int) -> None:
     nowhere = f"postgresql://postgres@127.0.0.1:{unused_tcp_port}/shop"
     async with AsyncConnectionPool(nowhere, min_size=0, max_size=1, open=False) as pool:
-        answer = await Shop(pool).call(name, **arguments)
-    assert (answer.error, answer.unclear) == ("unexpected", False)
-    assert answer.detail == ("The shop's database cannot be reached. Nothing was read or changed; try again in a minute.")
+        shop = Shop(pool)
+        answers = await asyncio.gather(
+            shop.call("search_product_catalog", query="lamp"),
+            shop.call("get_order_status", order_id="ORD-1042"),
+            shop.call("create_order", **WIDGETS),
+        )
+    sentence = "The shop's database cannot be reached. Nothing was read or changed; try again in a minute."
+    assert [(answer.error, answer.detail) for answer in answers] == [("unexpected", sentence)] * 3
+    assert not any(answer.unclear for answer in answers)

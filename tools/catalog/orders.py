@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, LiteralString
+from typing import LiteralString
 
 from psycopg.rows import class_row
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from agent.tool import Effect, Tool, ToolContext, ToolError
+from tools.catalog.arguments import Arguments
 from tools.catalog.database import Connection, Pool, in_transaction
-from tools.catalog.words import Line
 
 STATUS_DESCRIPTION = """\
 Read one order: what was ordered, by whom, when, for how much, and how far it is.
@@ -37,30 +37,37 @@ arguments, or more pieces than are in stock): nothing was ordered. After timeout
 says that nothing was changed, do not order again: say that a person must check first."""
 
 
-class GetOrderStatus(BaseModel):
+# ASCII only: no look-alike letters in what a person approves, and lower() and upper() keep the length.
+EMAIL = r"^[A-Za-z0-9._%+'-]+@[A-Za-z0-9.-]+$"
+SKU = r"^[A-Za-z0-9-]+$"
+
+
+class GetOrderStatus(Arguments, frozen=True):
     """Which order to read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    order_id: Annotated[Line, Field(min_length=1, max_length=40)] = Field(
-        description="The order's id as it was given, such as 'ORD-1042'."
-    )
+    order_id: str = Field(min_length=1, max_length=40, description="The order's id as it was given, such as 'ORD-1042'.")
 
 
-class CreateOrder(BaseModel):
+class CreateOrder(Arguments, frozen=True):
     """What to order for whom."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    customer: Annotated[Line, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
-        description="The e-mail address under which the customer is registered, such as 'ada@example.com'."
+    customer: str = Field(
+        min_length=3,
+        max_length=254,
+        pattern=EMAIL,
+        description="The e-mail address under which the customer is registered, such as 'ada@example.com'.",
     )
-    sku: Annotated[Line, Field(min_length=1, max_length=40)] = Field(
-        description="The product's exact SKU as search_product_catalog gave it, such as 'WGT-001'."
+    sku: str = Field(
+        min_length=1,
+        max_length=40,
+        pattern=SKU,
+        description="The product's exact SKU as search_product_catalog gave it, such as 'WGT-001'.",
     )
     quantity: int = Field(ge=1, le=1000, description="How many pieces (or packs, as the product is sold), 1 to 1000.")
-    note: Annotated[Line, Field(max_length=500)] = Field(
-        default="", description="What the warehouse or the driver should know, in the customer's words. Usually empty."
+    note: str = Field(
+        default="",
+        max_length=500,
+        description="What the warehouse or the driver should know, in the customer's words. Usually empty.",
     )
 
     @field_validator("customer")

@@ -3,15 +3,14 @@
 import logging
 import re
 from decimal import Decimal
-from typing import Annotated
 
 import psycopg
 from psycopg.rows import class_row
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from agent.tool import Effect, Tool, ToolContext
+from tools.catalog.arguments import Arguments
 from tools.catalog.database import Connection, Pool, in_transaction
-from tools.catalog.words import Line
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +30,14 @@ Reads only; calling it again is safe. Errors: invalid_input (mend the arguments)
 more later)."""
 
 
-class SearchProductCatalog(BaseModel):
+class SearchProductCatalog(Arguments, frozen=True):
     """What to look for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    query: Annotated[Line, Field(min_length=1, max_length=200)] = Field(
+    query: str = Field(
+        min_length=1,
+        max_length=200,
         description="A few plain words, such as 'espresso machine' or 'desk lamp', or one exact SKU, such as "
-        "'WGT-001'. No operators; leave out filler words and prices."
+        "'WGT-001'. No operators; leave out filler words and prices.",
     )
     limit: int = Field(default=5, ge=1, le=20, description="The largest number of products to return, 1 to 20.")
 

@@ -71,16 +71,12 @@ class OrderRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "orders"  # "order" is a word of SQL
     __table_args__ = (
         CheckConstraint("quantity > 0", name="orders_quantity_check"),
-        CheckConstraint(
-            "status IN ('placed', 'packed', 'shipped', 'delivered', 'cancelled')", name="orders_status_check"
-        ),
+        CheckConstraint("status IN ('placed', 'packed', 'shipped', 'delivered', 'cancelled')", name="orders_status_check"),
         Index("orders_customer_id", "customer_id"),
         {"schema": SCHEMA},
     )
 
-    id: str = Field(
-        sa_column=Column(Text, primary_key=True, server_default=text("'ORD-' || nextval('shop.order_number')"))
-    )
+    id: str = Field(sa_column=Column(Text, primary_key=True, server_default=text("'ORD-' || nextval('shop.order_number')")))
     customer_id: int = Field(sa_column=Column(BigInteger, ForeignKey("shop.customer.id"), nullable=False))
     sku: str = Field(sa_column=Column(Text, ForeignKey("shop.product.sku"), nullable=False))
     quantity: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -91,6 +87,4 @@ class OrderRow(SQLModel, table=True):
     status: str = Field(default="placed", sa_column=Column(Text, nullable=False, server_default="placed"))
     note: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     idempotency_key: str | None = Field(default=None, sa_column=Column(Text, nullable=True, unique=True))
-    created_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()"))
-    )
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()")))
