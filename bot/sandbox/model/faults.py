@@ -1,0 +1,138 @@
+"""What may go wrong at the API, on demand. Used up in the order they were set in, one by each valid request."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from .refusal import Refusal
+
+SPEND_MESSAGE = (
+    "You have reached your API usage limits: your organization has crossed its monthly API usage threshold, set based "
+    "on your organization's API tier."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answered with an error before the model saw anything."""
+
+    status: int
+    refusal: Refusal
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection is reset before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The answer ends after some stream events (or half way through the JSON): with a clean end, or with a reset."""
+
+    after_events: int
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInStream:
+    """An error event after some events; without streaming, the error's own status."""
+
+    after_events: int
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """A 200 that is not what it says: broken JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing for so long, then the answer."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A pause before each stream event."""
+
+    seconds_per_event: float
+
+
+Fault = Refuse | Reset | Cut | ErrorInStream | Garbage | Silence | Slow
+
+_TYPE_OF: dict[int, tuple[str, str]] = {
+    408: ("api_error", "Request timed out"),
+    409: ("invalid_request_error", "The request conflicts with the current state of a resource."),
+    500: ("api_error", "Internal server error"),
+    502: ("api_error", "Bad gateway"),
+    503: ("api_error", "Service unavailable"),
+    504: ("api_error", "Gateway timeout"),
+    529: ("overloaded_error", "Overloaded"),
+}
+
+
+class ModelFaults:
+    """The faults that wait. A request that the API refuses anyway uses none up."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Fault] = deque()
+
+    def take(self) -> Fault | None:
+        """The next fault, gone from the queue."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def clear(self) -> None:
+        """Forget what was set and not used up."""
+        self._waiting.clear()
+
+    @property
+    def waiting(self) -> int:
+        """How many are set and not used up."""
+        return len(self._waiting)
+
+    def rate_limit(self, retry_after: float | str | None = None, times: int = 1) -> None:
+        """429 rate_limit_error; `retry_after` in seconds, or an HTTP date, or no such header."""
+        headers = (("retry-after", f"{retry_after}"),) if retry_after is not None else ()
+        message = "This request would exceed your organization's rate limit of 50,000 input tokens per minute."
+        self._add(Refuse(429, Refusal(message, "rate_limit_error"), headers), times)
+
+    def spend_limit(self, kind: Literal["enforced", "contract"] = "enforced", times: int = 1) -> None:
+        """429 with the error code of a spend limit and no retry-after: trying again cannot help."""
+        code = f"{kind}_spend_limit_reached"
+        self._add(Refuse(429, Refusal(SPEND_MESSAGE, "rate_limit_error", {"error_code": code})), times)
+
+    def status(self, status: int, times: int = 1) -> None:
+        """An error status: 408, 409, 500, 502, 503, 504 or 529."""
+        type, message = _TYPE_OF[status]
+        self._add(Refuse(status, Refusal(message, type)), times)
+
+    def reset(self, times: int = 1) -> None:
+        """Connection reset before the answer."""
+        self._add(Reset(), times)
+
+    def cut_stream(self, after_events: int = 3, *, clean: bool = True, times: int = 1) -> None:
+        """The stream ends after so many events, cleanly (the SDK raises nothing) or with a reset."""
+        self._add(Cut(after_events, clean), times)
+
+    def error_in_stream(self, after_events: int = 3, *, type: str = "overloaded_error", times: int = 1) -> None:
+        """An error event in a stream that had begun with status 200."""
+        message = "Overloaded" if type == "overloaded_error" else "Internal server error"
+        self._add(ErrorInStream(after_events, Refusal(message, type)), times)
+
+    def garbage(self, times: int = 1) -> None:
+        """Status 200 and broken JSON."""
+        self._add(Garbage(), times)
+
+    def silence(self, seconds: float, times: int = 1) -> None:
+        """Nothing is sent for so long, then the answer."""
+        self._add(Silence(seconds), times)
+
+    def slow(self, seconds_per_event: float, times: int = 1) -> None:
+        """A pause before every stream event."""
+        self._add(Slow(seconds_per_event), times)
+
+    def _add(self, fault: Fault, times: int) -> None:
+        self._waiting.extend([fault] * times)

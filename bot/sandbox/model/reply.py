@@ -1,0 +1,93 @@
+"""What a script answers with: blocks of text, thinking and tool calls."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+StopReason = Literal[
+    "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words for the reader."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """Words of the model to itself. What arrives of them depends on the model and on `thinking` in the request."""
+
+    text: str
+
+
+def _new_id() -> str:
+    return "toolu_01" + secrets.token_hex(11)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call. The id is made up afresh unless given, as the model makes it up for every answer."""
+
+    tool: str
+    args: Mapping[str, Any]
+    id: str = field(default_factory=_new_id)
+
+    def json(self) -> str:
+        """The arguments as they are streamed."""
+        return json.dumps(self.args, ensure_ascii=False)
+
+
+Block = Text | Thinking | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of the model.
+
+    `stop_reason` follows from the blocks unless given: `tool_use` when there is a call, else `end_turn`. `usage`
+    overrides fields of the estimated usage, for tests of budgets.
+    """
+
+    blocks: tuple[Block, ...] = ()
+    stop_reason: StopReason | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The tool calls, in order."""
+        return tuple(block for block in self.blocks if isinstance(block, Call))
+
+    @property
+    def stops_for(self) -> StopReason:
+        """The stop reason that goes out."""
+        return self.stop_reason or ("tool_use" if self.calls else "end_turn")
+
+
+def say(text: str) -> Reply:
+    """An answer in words, which ends the turn."""
+    return Reply((Text(text),))
+
+
+def think(text: str) -> Thinking:
+    """A thinking block, for `Reply((think("..."), Text("...")))`."""
+    return Thinking(text)
+
+
+def call(tool: str, _id: str | None = None, /, **args: Any) -> Call:
+    """A tool call; `_id` fixes its id."""
+    return Call(tool, args, _id) if _id else Call(tool, args)
+
+
+def calls(*wanted: Call, text: str | None = None) -> Reply:
+    """An answer that asks for tool calls, with words before them if `text` is given."""
+    return Reply((*([Text(text)] if text else []), *wanted))
+
+
+def as_reply(answer: Reply | Call) -> Reply:
+    """A lone call counts as a reply that makes it."""
+    return Reply((answer,)) if isinstance(answer, Call) else answer
