@@ -165,9 +165,7 @@ class Postgres:
         try:
             pwd.getpwnam(ROOT_USER)
         except KeyError:
-            subprocess.run(
-                ["useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", ROOT_USER], check=True
-            )
+            subprocess.run(["useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", ROOT_USER], check=True)
         return ROOT_USER
 
 

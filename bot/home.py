@@ -18,9 +18,7 @@ from pathlib import Path
 from bot.embedded import FakeRedis, Postgres, Redis, Server, leave_parent, run_detached
 
 GUARD_LOOKS_SECONDS = 1.0
-FAKE_NOTE = (
-    "There is no redis-server here: fakeredis stands in for it and forgets everything when the last process ends."
-)
+FAKE_NOTE = "There is no redis-server here: fakeredis stands in for it and forgets everything when the last process ends."
 
 
 @dataclass(frozen=True)

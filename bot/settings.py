@@ -34,8 +34,16 @@ def _secret_shape(pattern: str) -> AfterValidator:
 
 BotToken = Annotated[SecretStr, _secret_shape(r"(xoxe\.)?xoxb-\S+")]  # xoxe. in front where tokens are rotated
 AppToken = Annotated[SecretStr, _secret_shape(r"xapp-\S+")]
-OtherSecret = Annotated[SecretStr, _secret_shape(r"\S+")]
+SigningSecret = Annotated[SecretStr, _secret_shape(r"[0-9a-f]{32}")]
+ModelKey = Annotated[SecretStr, _secret_shape(r"\S+")]
 HttpAddress = Annotated[str, Field(pattern=r"^https?://\S+$")]
+SlackAddress = Annotated[HttpAddress, AfterValidator(lambda address: address.rstrip("/") + "/")]  # slack_sdk appends to it
+# libpq knows one of the spellings that people use.
+PostgresAddress = Annotated[
+    str,
+    Field(pattern=r"^postgres(ql)?(\+psycopg)?://\S+$"),
+    AfterValidator(lambda address: "postgresql://" + address.partition("://")[2]),
+]
 
 
 class Settings(BaseSettings):
@@ -45,12 +53,12 @@ class Settings(BaseSettings):
 
     slack_bot_token: BotToken | None = None
     slack_app_token: AppToken | None = None
-    slack_signing_secret: OtherSecret | None = None
-    slack_api_url: HttpAddress = "https://slack.com/api/"
-    anthropic_api_key: OtherSecret | None = None
+    slack_signing_secret: SigningSecret | None = None
+    slack_api_url: SlackAddress = "https://slack.com/api/"
+    anthropic_api_key: ModelKey | None = None
     anthropic_base_url: HttpAddress | None = None
     # Addresses may hold a password, so they are not shown either.
-    database_url: str | None = Field(default=None, pattern=r"^postgres(ql)?(\+psycopg)?://\S+$", repr=False)
+    database_url: PostgresAddress | None = Field(default=None, repr=False)
     redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://\S+$", repr=False)
     signoff_home: Path = Path(".signoff")
     signoff_config: Path | None = None

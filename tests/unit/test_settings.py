@@ -39,6 +39,17 @@ def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -
     assert read_settings().port == 3000
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_usual_spelling_of_a_postgres_address_is_taken(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://user:p@db.example/signoff")
+    assert read_settings().database_url == "postgresql://user:p@db.example/signoff"
+
+
+def test_slacks_address_ends_with_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:4000/api")
+    assert read_settings().slack_api_url == "http://127.0.0.1:4000/api/"
+
+
 def test_an_app_token_means_socket_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1-A1-1-abc")
     assert read_settings().socket_mode
@@ -81,7 +92,7 @@ def test_what_is_missing_for_slack_is_named_with_the_page_where_it_is_found(monk
     with pytest.raises(Refusal, match=r"Neither SLACK_APP_TOKEN .* nor SLACK_SIGNING_SECRET .*Basic Information"):
         check_slack(read_settings())
 
-    monkeypatch.setenv("SLACK_SIGNING_SECRET", "0123456789abcdef")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "0123456789abcdef" * 2)
     check_slack(read_settings())
 
 
@@ -96,14 +107,16 @@ def test_secrets_are_not_shown_when_the_settings_are_printed(monkeypatch: pytest
     secrets = {
         "SLACK_BOT_TOKEN": "xoxb-hush",
         "SLACK_APP_TOKEN": "xapp-hush",
-        "SLACK_SIGNING_SECRET": "hush",
+        "SLACK_SIGNING_SECRET": "beef" * 8,
         "ANTHROPIC_API_KEY": "hush",
         "DATABASE_URL": "postgresql://u:hush@host/db",
         "REDIS_URL": "redis://:hush@host/0",
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
-    assert "hush" not in repr(read_settings())
+    shown = repr(read_settings())
+    assert "hush" not in shown
+    assert "beef" not in shown
 
 
 def assert_is_one_sentence(text: str) -> None:

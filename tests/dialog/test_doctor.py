@@ -1,0 +1,159 @@
+"""`signoff doctor` against the sandbox's Slack, a scripted model and real stores: what it says when something is wrong."""
+
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import migrations
+from bot.doctor import Finding, examine
+from bot.manifest import read_manifest
+from bot.sandbox import SlackSandbox
+from bot.sandbox.model import ScriptedModel
+from bot.settings import Settings
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """A bot's surroundings, all well, and the examination of them with some settings changed."""
+
+    slack: SlackSandbox
+    model: ScriptedModel
+    database_url: str
+    redis_url: str
+    config: Path | None = None
+
+    async def findings(self, **changes: Any) -> list[Finding]:
+        well = {
+            "slack_bot_token": self.slack.bot_token,
+            "slack_app_token": self.slack.app_token,
+            "slack_api_url": self.slack.api_url,
+            "anthropic_api_key": self.model.api_key,
+            "anthropic_base_url": self.model.base_url,
+            "database_url": self.database_url,
+            "redis_url": self.redis_url,
+            "port": 0,
+        }
+        return await examine(Settings.model_validate({**well, **changes}), self.config)
+
+    async def complaints(self, **changes: Any) -> list[Finding]:
+        return [finding for finding in await self.findings(**changes) if finding.level != "ok"]
+
+
+@pytest.fixture
+async def clinic(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clinic]:
+    monkeypatch.chdir(tmp_path)  # no .env and no signoff.yaml
+    async with SlackSandbox(read_manifest()) as slack, ScriptedModel() as model:
+        yield Clinic(slack, model, database_url, redis_url)
+
+
+async def test_when_all_is_well_every_line_says_what_is_there(clinic: Clinic) -> None:
+    findings = await clinic.findings()
+    assert [(finding.level, finding.mend) for finding in findings] == [("ok", "")] * len(findings)
+    subjects = [finding.what.partition(":")[0] for finding in findings]
+    expected = ["Configuration", "Slack", "Scopes", "Events", "Postgres", "Migrations", "Redis", "Model", "Port"]
+    assert subjects == expected
+    assert clinic.slack.bot_user_id in findings[1].what
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "mend"),
+    [
+        ({"slack_bot_token": None}, "Slack: SLACK_BOT_TOKEN is not set.", "OAuth & Permissions"),
+        ({"slack_bot_token": "xoxb-wrong"}, "Slack: SLACK_BOT_TOKEN is refused (invalid_auth).", "Copy SLACK_BOT_TOKEN again"),
+        ({"slack_app_token": "xapp-wrong"}, "Slack: SLACK_APP_TOKEN is refused (invalid_auth).", "Copy SLACK_APP_TOKEN again"),
+        ({"slack_app_token": None}, "Events: neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set.", "Basic Information"),
+        ({"anthropic_api_key": None}, "Model: claude-sonnet-5-5 needs ANTHROPIC_API_KEY.", "Make a key"),
+        ({"anthropic_api_key": "sk-ant-wrong"}, "Model: ANTHROPIC_API_KEY is refused.", "Make a new key"),
+        ({"anthropic_base_url": "http://127.0.0.1:1"}, "Model: the API is not reachable", "ANTHROPIC_BASE_URL"),
+        ({"database_url": "postgresql://u@127.0.0.1:1/x"}, "Postgres: the one at DATABASE_URL is not reachable", "DATABASE_URL"),
+        ({"redis_url": "redis://127.0.0.1:1/0"}, "Redis: the one at REDIS_URL is not reachable", "REDIS_URL"),
+    ],
+)
+async def test_what_is_wrong_is_one_line_with_the_mend(clinic: Clinic, changes: dict[str, Any], what: str, mend: str) -> None:
+    [complaint] = await clinic.complaints(**changes)
+    assert complaint.level == "fail"
+    assert complaint.what.startswith(what)
+    assert mend in complaint.mend
+    assert "\n" not in complaint.what + complaint.mend
+
+
+async def test_a_slack_that_is_not_there_is_said_of_both_tokens(clinic: Clinic) -> None:
+    complaints = await clinic.complaints(slack_api_url="http://127.0.0.1:1/api/")
+    assert [complaint.level for complaint in complaints] == ["fail", "fail"]
+    assert all("SLACK_API_URL" in complaint.mend for complaint in complaints)
+
+
+async def test_something_that_is_not_slack_is_told_from_it(clinic: Clinic) -> None:
+    complaints = await clinic.complaints(slack_api_url=f"{clinic.model.base_url}/")
+    assert all("does not answer as Slack does" in complaint.what for complaint in complaints)
+    assert len(complaints) == 2
+
+
+async def test_scopes_are_compared_with_the_manifest(clinic: Clinic) -> None:
+    scopes = read_manifest()["oauth_config"]["scopes"]["bot"]
+    less = [scope for scope in scopes if scope != "chat:write"]
+    async with SlackSandbox(read_manifest(), scopes=less) as slack:
+        [complaint] = await replace(clinic, slack=slack).complaints()
+    assert (complaint.level, complaint.what) == ("fail", "Scopes: the token lacks chat:write.")
+    assert "reinstall" in complaint.mend
+
+    async with SlackSandbox(read_manifest(), scopes=[*scopes, "files:write"]) as slack:
+        [complaint] = await replace(clinic, slack=slack).complaints()
+    assert (complaint.level, complaint.what) == ("warn", "Scopes: all there, and files:write besides.")
+
+
+async def test_over_http_it_says_that_the_signing_secret_cannot_be_checked(clinic: Clinic) -> None:
+    [complaint] = await clinic.complaints(slack_app_token=None, slack_signing_secret=clinic.slack.signing_secret)
+    assert complaint.level == "warn"
+    assert "the signing secret cannot be checked from here" in complaint.what
+
+
+async def test_a_database_behind_this_version_is_sent_to_migrate(clinic: Clinic, empty_database_url: str) -> None:
+    [complaint] = await clinic.complaints(database_url=empty_database_url)
+    assert complaint == Finding("fail", "Migrations: the database is behind this version.", "Run `signoff migrate`.")
+    migrations.upgrade(empty_database_url)
+    assert await clinic.complaints(database_url=empty_database_url) == []
+
+
+async def test_embedded_stores_are_tried_and_need_no_migrate(clinic: Clinic, tmp_path: Path) -> None:
+    findings = await clinic.findings(database_url=None, redis_url=None, signoff_home=tmp_path / "home")
+    assert {finding.level for finding in findings} == {"ok"}
+    said = " ".join(finding.what for finding in findings)
+    assert "Postgres: version 18, embedded." in said
+    assert "`signoff run` applies them" in said
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "what"),
+    [
+        ("claude-sonnet-4-5", "warn", "Model: claude-sonnet-4-5 is deprecated and retires on 30 November 2026."),
+        ("claude-opus-4-0", "fail", "Model: claude-opus-4-0 is retired."),
+        ("claude-imagined", "fail", "Model: this key has no model claude-imagined."),
+    ],
+)
+async def test_the_life_of_each_agents_model_is_looked_up(clinic: Clinic, model: str, level: str, what: str) -> None:
+    config = Path("signoff.yaml")
+    config.write_text(f"agents:\n  assistant: {{}}\n  other: {{model: {model}}}\n")
+    [complaint] = await replace(clinic, config=config).complaints()
+    assert (complaint.level, complaint.what) == (level, what)
+    assert "signoff.yaml" in complaint.mend
+
+
+async def test_a_configuration_that_cannot_be_used_is_a_finding_and_the_rest_is_looked_at_all_the_same(clinic: Clinic) -> None:
+    config = Path("signoff.yaml")
+    config.write_text("agents:\n  assistant: {modell: x}\n")
+    findings = await replace(clinic, config=config).findings()
+    assert findings[0].level == "fail"
+    assert "line 2: `agents.assistant.modell` is not a setting" in findings[0].mend
+    assert len(findings) == 9
+
+
+async def test_a_port_in_use_is_named(clinic: Clinic) -> None:
+    with socket.create_server(("", 0)) as other:
+        port = other.getsockname()[1]
+        [complaint] = await clinic.complaints(port=port)
+    assert complaint == Finding("fail", f"Port: {port} is in use.", "If that is not the bot itself, set PORT to another.")
