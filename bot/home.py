@@ -67,6 +67,8 @@ class Home:
             return
         # For root others may pass through, since its Postgres runs as another user; each folder inside is private.
         self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        for name in ("gate", "users", "guard"):
+            (self.path / name).touch(mode=0o600)
         with self._file("users") as users:
             try:
                 with self._gate():
@@ -100,8 +102,9 @@ class Home:
 
     @contextmanager
     def _file(self, name: str) -> Generator[int]:
-        # Each opening has a lock of its own, so two users in one process count as two. Children do not inherit it.
-        number = os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o600)
+        # Each opening has a lock of its own, so two users in one process count as two. Children do not inherit it. Not
+        # made where it is missing: the guard must not bring a removed home back.
+        number = os.open(self.path / name, os.O_RDWR)
         try:
             yield number
         finally:

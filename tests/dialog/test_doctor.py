@@ -43,6 +43,12 @@ class Clinic:
         return [finding for finding in await self.findings(**changes) if finding.level != "ok"]
 
 
+def written(text: str) -> Path:
+    config = Path("signoff.yaml")
+    config.write_text(text)
+    return config
+
+
 @pytest.fixture
 async def clinic(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clinic]:
     monkeypatch.chdir(tmp_path)  # no .env and no signoff.yaml
@@ -136,17 +142,13 @@ async def test_embedded_stores_are_tried_and_need_no_migrate(clinic: Clinic, tmp
     ],
 )
 async def test_the_life_of_each_agents_model_is_looked_up(clinic: Clinic, model: str, level: str, what: str) -> None:
-    config = Path("signoff.yaml")
-    config.write_text(f"agents:\n  assistant: {{}}\n  other: {{model: {model}}}\n")
-    [complaint] = await replace(clinic, config=config).complaints()
+    [complaint] = await replace(clinic, config=written(f"agents: {{assistant: {{}}, other: {{model: {model}}}}}")).complaints()
     assert (complaint.level, complaint.what) == (level, what)
     assert "signoff.yaml" in complaint.mend
 
 
 async def test_a_configuration_that_cannot_be_used_is_a_finding_and_the_rest_is_looked_at_all_the_same(clinic: Clinic) -> None:
-    config = Path("signoff.yaml")
-    config.write_text("agents:\n  assistant: {modell: x}\n")
-    findings = await replace(clinic, config=config).findings()
+    findings = await replace(clinic, config=written("agents:\n  assistant: {modell: x}\n")).findings()
     assert findings[0].level == "fail"
     assert "line 2: `agents.assistant.modell` is not a setting" in findings[0].mend
     assert len(findings) == 9
