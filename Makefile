@@ -37,7 +37,7 @@ lock: $(READY)
 	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --output-file requirements.lock pyproject.toml
 	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
-LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 
 clean:
 	rm -rf .venv .signoff

@@ -123,3 +123,13 @@ def assert_is_one_sentence(text: str) -> None:
     assert "\n" not in text
     assert text.endswith(".")
     assert ". " not in text
+
+
+def test_the_example_names_every_variable_and_sets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (Path(__file__).parents[2] / ".env.example").read_text()
+    named = [line.removesuffix("=") for line in example.splitlines() if line and not line.startswith("#")]
+    assert sorted(named) == sorted(name.upper() for name in Settings.model_fields)
+
+    nothing = read_settings()
+    Path(".env").write_text(example)
+    assert read_settings() == nothing
