@@ -13,12 +13,14 @@ COPY . .
 # The command as pip would make it, without fetching a build tool for that.
 RUN printf '#!/usr/bin/env python3\nfrom bot.cli import main\n\nmain()\n' > /usr/local/bin/signoff \
     && chmod +x /usr/local/bin/signoff
-ENV PYTHONPATH=/app PYTHONUNBUFFERED=1 SIGNOFF_HOME=/home/signoff/.signoff PORT=3000
+ENV PYTHONPATH=/app PYTHONUNBUFFERED=1
 
+# Here are the embedded stores, if they are used, and here signoff.yaml is looked for.
 USER signoff
+WORKDIR /home/signoff
 VOLUME /home/signoff
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=2)"]
+    CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + (os.environ.get('PORT') or '3000') + '/healthz', timeout=2)"]
 ENTRYPOINT ["signoff"]
 CMD ["run"]
