@@ -17,7 +17,6 @@ async def found(shop: Shop, query: str, **more: Any) -> tuple[list[str], str | N
 @pytest.mark.parametrize(
     ("query", "first"),
     [
-        ("Widget Pro", "Widget Pro"),
         ("desk lamps", "Desk Lamp"),  # plural
         ("espresso machine", "Espresso Machine"),
         (
@@ -33,6 +32,17 @@ async def test_the_best_match_comes_first(shop: Shop, query: str, first: str) ->
     names, note = await found(shop, query)
     assert names[0].startswith(first)
     assert note is None
+
+
+@pytest.mark.parametrize("name", ["widget pro", "Writing Desk, oak", "Mugs, set of 6"])
+async def test_a_whole_name_finds_that_product_first(shop: Shop, name: str) -> None:
+    names, _ = await found(shop, name)
+    assert names[0].lower() == name.lower()
+
+
+async def test_the_beginning_of_a_name_beats_the_same_word_elsewhere(shop: Shop) -> None:
+    names, _ = await found(shop, "monitor")
+    assert names[0].startswith("Monitor ")
 
 
 async def test_a_product_has_all_that_an_order_needs(shop: Shop) -> None:

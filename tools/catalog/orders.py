@@ -112,7 +112,7 @@ ORDER_BY_KEY = ORDER + "WHERE idempotency_key = %s"
 
 # Orders of one product wait for each other here. The statements after it see what was committed meanwhile: the stock
 # that is left, and the order that an earlier attempt of the same call has placed.
-LOCK_PRODUCT = "SELECT name, stock FROM shop.product WHERE sku = %s FOR UPDATE"
+LOCK_PRODUCT = "SELECT name, stock FROM shop.product WHERE sku = %s FOR NO KEY UPDATE"
 TAKE_FROM_STOCK = "UPDATE shop.product SET stock = stock - %s WHERE sku = %s"
 CUSTOMER = "SELECT id FROM shop.customer WHERE email = %s"
 PLACE = """

@@ -61,11 +61,13 @@ class ProductsFound(BaseModel, frozen=True):
 
 
 # websearch_to_tsquery joins words with AND, which finds nothing as soon as one word is missing; hence "a or b or c".
+# The rank knows no exact match: who types a whole SKU or the beginning of a name means that product.
 FULL_TEXT = """
 SELECT sku, name, category, price_usd, stock, description
 FROM shop.product, websearch_to_tsquery('english', %(any_word)s) AS wanted
 WHERE search @@ wanted OR sku = %(sku)s
-ORDER BY sku = %(sku)s DESC, ts_rank(search, wanted) DESC, sku
+ORDER BY sku = %(sku)s DESC, lower(name) = %(name)s DESC, starts_with(lower(name), %(name)s) DESC,
+         ts_rank(search, wanted) DESC, sku
 LIMIT %(limit)s
 """
 
@@ -127,7 +129,7 @@ async def _search(connection: Connection, arguments: SearchProductCatalog) -> Pr
     (categories,) = await cursor.fetchone() or ("",)
     return ProductsFound(
         products=[],
-        note=f"{note}, and a plainer keyword search found nothing. The categories are: {categories}.",
+        note=f"{note}; a plainer keyword search had no match. The categories are: {categories}.",
     )
 
 
@@ -135,7 +137,8 @@ async def _full_text(connection: Connection, arguments: SearchProductCatalog, wo
     # A transaction inside the call's own: a statement that fails must leave a connection on which the fallback can run.
     async with connection.transaction(), connection.cursor(row_factory=class_row(ProductFound)) as cursor:
         await cursor.execute("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT_MS])
-        wanted = {"any_word": " or ".join(words), "sku": arguments.query.upper(), "limit": arguments.limit}
+        query = arguments.query
+        wanted = {"any_word": " or ".join(words), "sku": query.upper(), "name": query.lower(), "limit": arguments.limit}
         await cursor.execute(FULL_TEXT, wanted)
         return await cursor.fetchall()
 
