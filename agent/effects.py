@@ -59,7 +59,6 @@ class Effects:
     budget: Budget
     store: Store
     tools: tool.Tools
-    pinned: Pinned  # what a session that starts now is run with
     _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:

@@ -7,7 +7,7 @@ Resume is not a path of its own: a click, a message, a due time and a crash all 
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from agent.types import (
     Move,
     Outcome,
     Pinned,
+    Place,
     Post,
     PostStarted,
     Record,
@@ -304,6 +305,14 @@ class Drive:
         return await self.queue.release(self.lease, self.wakes, due)
 
 
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What a session is run with: `pinned` is fixed when it starts, `rules` are this process's own."""
+
+    pinned: Pinned
+    rules: Rules
+
+
 @dataclass(slots=True)
 class Runner:
     """Drives claimed sessions with what this process has."""
@@ -311,13 +320,14 @@ class Runner:
     store: Store
     queue: Queue
     effects: Effects
-    rules: Rules
+    agent_for: Callable[[Place], Agent]
     pins: dict[str, Pinned] = field(default_factory=dict[str, Pinned])
 
     async def run(self, lease: Lease, woken: asyncio.Event, stopping: asyncio.Event) -> bool:
         """Drive a session to its next rest. True: it is due again at once. Raises FencedError when another process has it."""
-        pinned = await self._pinned(lease)
-        drive = Drive(lease, pinned, self.store, self.queue, self.effects, self.rules, woken, stopping)
+        agent = self.agent_for(lease.place)
+        pinned = await self._pinned(lease, agent)
+        drive = Drive(lease, pinned, self.store, self.queue, self.effects, agent.rules, woken, stopping)
         try:
             return await drive.run()
         except FencedError:
@@ -327,9 +337,9 @@ class Runner:
             due = drive.now() + timedelta(seconds=TROUBLE_SECONDS)
             return await self.queue.release(lease, drive.wakes, due)
 
-    async def _pinned(self, lease: Lease) -> Pinned:
+    async def _pinned(self, lease: Lease, agent: Agent) -> Pinned:
         """What the session is run with; a new one is fixed to what this process has."""
-        pin_id = lease.pin_id or await self.store.pin(lease, self.effects.pinned)
+        pin_id = lease.pin_id or await self.store.pin(lease, agent.pinned)
         if pin_id not in self.pins:
             self.pins[pin_id] = await self.store.pinned(pin_id)
         return self.pins[pin_id]

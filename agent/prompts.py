@@ -1,0 +1,18 @@
+"""The prompt registry: versioned texts in a folder, the promoted version by name."""
+
+from pathlib import Path
+
+
+def load(folder: Path, reference: str) -> str:
+    """The text of `NAME` (its promoted version) or `NAME@N`. Raises LookupError with what there is instead."""
+    name, _, version = reference.partition("@")
+    home = folder / name
+    if not home.is_dir():
+        known = ", ".join(sorted(path.parent.name for path in folder.glob("*/promoted")))
+        raise LookupError(f"there is no prompt named {name!r}; the prompts are: {known}")
+    version = version or (home / "promoted").read_text().strip()
+    text = home / f"{version}.md"
+    if not text.is_file():
+        known = ", ".join(sorted(path.stem for path in home.glob("*.md")))
+        raise LookupError(f"prompt {name!r} has no version {version}; the versions are: {known}")
+    return text.read_text().strip()

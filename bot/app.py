@@ -1,0 +1,231 @@
+"""All wiring: from settings to a bot that takes in events, drives sessions, and answers /healthz and /readyz."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import psycopg
+from aiohttp import web
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import OperationalError
+
+import migrations
+import prompts
+from agent import prompts as registry_of_prompts
+from agent.budget import RedisBudget
+from agent.decide import Rules
+from agent.effects import Effects
+from agent.errors import UnreachableError
+from agent.model import AnthropicModel
+from agent.queue import Queue
+from agent.runner import Agent, Runner
+from agent.store import Pool, Store
+from agent.tool import Tool, registry
+from agent.types import Pinned
+from agent.worker import Worker
+from bot.config import Agent as AgentSettings
+from bot.config import Config
+from bot.edge import Edge
+from bot.home import Servers
+from bot.refusal import Refusal
+from bot.settings import Settings, check_slack
+from bot.surface import SlackSurface, open_client
+from tools.catalog import catalog
+
+log = logging.getLogger(__name__)
+
+PROMPTS = Path(prompts.__file__).parent
+POOL_CONNECTIONS = 10
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A running bot."""
+
+    port: int
+    bot_user_id: str
+    worker: Worker | None
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    config: Config,
+    servers: Servers,
+    *,
+    intake: bool = True,
+    work: bool = True,
+    further_packs: Mapping[str, Sequence[Tool]] | None = None,
+) -> AsyncIterator[Bot]:
+    """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
+
+    Raises Refusal for whatever a person has to mend first.
+    """
+    check_slack(settings)
+    async with AsyncExitStack() as stack:
+        pool = await _open_pool(stack, servers, embedded=settings.database_url is None)
+        budget = RedisBudget(servers.redis_url)
+        stack.push_async_callback(budget.close)
+        packs = {"catalog": catalog(pool), **(further_packs or {})}
+        tools = registry([tool for pack in packs.values() for tool in pack])
+        agents = {name: _agent(name, agent, packs) for name, agent in config.agents.items()}
+        client, bot_user_id = await _slack(stack, settings)
+        store, surface = Store(pool), SlackSurface(client, tools)
+        stack.push_async_callback(surface.drain)
+        worker = None
+        if work:
+            effects = Effects(surface, _model(stack, settings), budget, store, tools)
+            runner = Runner(store, Queue(pool), effects, lambda place: agents[config.agent_for(place.channel)[0]])
+            worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
+        app = Edge(client, _secret(settings.slack_signing_secret), store, surface, tools, bot_user_id).app
+        health = _Health(pool, budget)
+        port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
+        if intake and settings.socket_mode:
+            handler = AsyncSocketModeHandler(app, _secret(settings.slack_app_token))
+            stack.push_async_callback(handler.close_async)
+            await _connect(handler)
+            health.connected = handler.client.is_connected
+        yield Bot(port, bot_user_id, worker)
+
+
+# ---------------------------------------------------------------------------------------------- stores
+
+
+async def _open_pool(stack: AsyncExitStack, servers: Servers, *, embedded: bool) -> Pool:
+    try:
+        if embedded:
+            await asyncio.to_thread(migrations.upgrade, servers.database_url)
+        elif await asyncio.to_thread(migrations.pending, servers.database_url):
+            raise Refusal("The database of DATABASE_URL is not migrated: run `signoff migrate`, then start again.")
+        pool: Pool = AsyncConnectionPool(
+            servers.database_url, min_size=2, max_size=POOL_CONNECTIONS, open=False, kwargs={"autocommit": True}
+        )
+        await stack.enter_async_context(pool)
+        await pool.wait(CONNECT_SECONDS)
+    except (OperationalError, psycopg.OperationalError, PoolTimeout):
+        raise Refusal("The database of DATABASE_URL cannot be reached: check the address, and that it runs.") from None
+    return pool
+
+
+# ---------------------------------------------------------------------------------------------- agents
+
+
+def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]]) -> Agent:
+    """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
+    chosen = settings.tools if settings.tools is not None else tuple(packs)
+    if missing := [pack for pack in chosen if pack not in packs]:
+        raise Refusal(f"Agent {name} wants the tool pack {missing[0]!r}, which is not there; there are: {', '.join(packs)}.")
+    try:
+        system = registry_of_prompts.load(PROMPTS, settings.prompt)
+    except LookupError as error:
+        raise Refusal(f"Agent {name}: {error.args[0]}.") from None
+    tools = registry([tool for pack in chosen for tool in packs[pack]])
+    pinned = Pinned(model=settings.model, system=system, tools=tuple(tool.schema() for tool in tools.values()))
+    rules = Rules(tools, max_iterations=settings.max_iterations, budget_tokens=settings.budget.session_tokens)
+    return Agent(pinned, rules)
+
+
+def _model(stack: AsyncExitStack, settings: Settings) -> AnthropicModel:
+    if settings.anthropic_api_key is None:
+        raise Refusal("ANTHROPIC_API_KEY is not set: make one in the Anthropic Console, or try `signoff demo`, which needs none.")
+    model = AnthropicModel.connect(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url)
+    stack.push_async_callback(model.close)
+    return model
+
+
+# ---------------------------------------------------------------------------------------------- Slack
+
+
+async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebClient, str]:
+    """A client, and who we are."""
+    client = open_client(_secret(settings.slack_bot_token), settings.slack_api_url)
+    assert client.session is not None
+    stack.push_async_callback(client.session.close)
+    try:
+        answer = await client.auth_test()
+    except SlackApiError as error:
+        raise Refusal(
+            f"Slack refuses SLACK_BOT_TOKEN ({cast(Any, error.response)['error']}): copy it anew from your app's page."
+        ) from None
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        raise Refusal(f"Slack cannot be reached at {settings.slack_api_url}: check the network, or SLACK_API_URL.") from None
+    return client, str(cast(Any, answer)["user_id"])
+
+
+async def _connect(handler: AsyncSocketModeHandler) -> None:
+    try:
+        await handler.connect_async()
+    except SlackApiError as error:
+        raise Refusal(
+            f"Slack refuses SLACK_APP_TOKEN ({cast(Any, error.response)['error']}): make one with connections:write."
+        ) from None
+
+
+def _secret(value: Any) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+# ---------------------------------------------------------------------------------------------- HTTP
+
+
+class _Health:
+    """What /readyz answers from."""
+
+    def __init__(self, pool: Pool, budget: RedisBudget) -> None:
+        self._pool = pool
+        self._budget = budget
+        self.connected: Any = None  # Socket Mode's own answer, where there is a socket
+
+    async def trouble(self) -> str | None:
+        """What is missing, in a word."""
+        if self.connected is not None and not await self.connected():
+            return "slack"
+        try:
+            async with asyncio.timeout(2), self._pool.connection() as connection:
+                await connection.execute("SELECT 1")
+        except (psycopg.Error, PoolTimeout, TimeoutError):
+            return "database"
+        try:
+            await self._budget.ping()
+        except UnreachableError:
+            return "redis"
+        return None
+
+
+async def _listen(stack: AsyncExitStack, settings: Settings, health: _Health, app: AsyncApp | None) -> int:
+    """Serve /healthz, /readyz and, over HTTP, /slack/events; the port."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        trouble = await health.trouble()
+        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+    async def events(request: web.Request) -> web.Response:
+        assert app is not None
+        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+
+    site = web.Application()
+    site.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    if app is not None:
+        site.add_routes([web.post("/slack/events", events)])
+    runner = web.AppRunner(site, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, "0.0.0.0", settings.port).start()
+    except OSError:
+        raise Refusal(f"Port {settings.port} is in use: stop what uses it, or set PORT to another one.") from None
+    return int(runner.addresses[0][1])

@@ -1,0 +1,129 @@
+"""The command line. Whatever a person has to mend is one sentence and exit status 2."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, ParamSpec
+
+import typer
+from rich.console import Console
+from sqlalchemy.exc import OperationalError
+
+import migrations
+from bot.app import running
+from bot.config import load_config
+from bot.demo import demonstrate
+from bot.doctor import examine
+from bot.home import Home
+from bot.refusal import Refusal
+from bot.settings import Settings, read_settings
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
+console = Console(stderr=True, highlight=False)
+
+
+P = ParamSpec("P")
+
+
+def refusing(command: Callable[P, None]) -> Callable[P, None]:
+    """A Refusal becomes its sentence and exit status 2."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except Refusal as refusal:
+            console.print(str(refusal), style="red", soft_wrap=True, markup=False)
+            raise typer.Exit(2) from None
+
+    return wrapped
+
+
+@cli.command()
+@refusing
+def run(
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Drive sessions in this process too.")] = True,
+) -> None:
+    """The bot: Socket Mode when SLACK_APP_TOKEN is set, else HTTP on PORT at /slack/events."""
+    _serve(read_settings(), intake=True, work=worker)
+
+
+@cli.command()
+@refusing
+def worker() -> None:
+    """Only drives sessions; another process takes in Slack's events."""
+    _serve(read_settings(), intake=False, work=True)
+
+
+@cli.command()
+@refusing
+def migrate() -> None:
+    """Bring the database of DATABASE_URL (or the embedded one) to the newest schema."""
+    settings = read_settings()
+    with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url or "redis://unused") as servers:
+        try:
+            migrations.upgrade(servers.database_url)
+        except OperationalError:
+            raise Refusal("The database of DATABASE_URL cannot be reached: check the address, and that it runs.") from None
+    console.print("The database is at the newest schema.", style="green")
+
+
+@cli.command()
+@refusing
+def doctor() -> None:
+    """Check everything that has to be right before the first mention; exit status 2 when something is not."""
+    settings = read_settings()
+    findings = asyncio.run(examine(settings, settings.signoff_config))
+    marks = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+    for finding in findings:
+        mend = f" → {finding.mend}" if finding.mend else ""
+        console.print(marks[finding.level], end=" ")
+        console.print(f"{finding.what}{mend}", soft_wrap=True, markup=False)
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(2)
+
+
+@cli.command()
+@refusing
+def demo(
+    port: Annotated[int, typer.Option(help="Of the sandbox page; 0 picks a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+) -> None:
+    """The bot in a sandbox workspace on this machine: no Slack, no key, no database needed."""
+    _log()
+    asyncio.run(demonstrate(read_settings(), port, open_browser=browser))
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("slack_bolt").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
+    _log()
+    config = load_config(settings.signoff_config)
+    with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
+
+        async def until_stopped() -> None:
+            stopped = asyncio.Event()
+            for name in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+            async with running(settings, config, servers, intake=intake, work=work) as bot:
+                logging.getLogger("signoff").info("ready on port %d", bot.port)
+                await stopped.wait()
+
+        asyncio.run(until_stopped())
+
+
+def main() -> None:
+    """Entry point of the command `signoff`."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

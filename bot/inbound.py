@@ -1,0 +1,136 @@
+"""What Slack delivers, read into the heart's nouns. Pure: a body gives an `Inbound`, or None when it is not for us."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from agent.types import Click, ContinueClick, Message, OutcomeClick, Place, Received, Said, StopPressed
+from bot.messages import LONGEST_MESSAGE_CHARACTERS
+
+Body = Any  # JSON as Slack sends it; what is missing raises KeyError, and the delivery is not acked
+
+# A person's own words; edits, deletions, joins and the like are not.
+SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+OUTCOMES = frozenset({"happened", "run_again", "leave"})
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One thing to be written into the inbox. `key` is the same for every delivery of it."""
+
+    key: str
+    received: Received
+    place: Place | None = None  # None: where the action lives
+    opens: bool = False  # it may start a session
+
+
+def at(body: Body, *path: str) -> Any:
+    """What stands at this path of a body, None where something on the way is missing."""
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return body  # pyright: ignore[reportUnknownVariableType]
+
+
+def read_event(body: Body, bot_user_id: str) -> Inbound | None:
+    """An Events API body."""
+    event = at(body, "event")
+    team = str(at(body, "team_id") or at(event, "team") or "")
+    match at(event, "type"):
+        case "app_mention" | "message":
+            return _message(event, team, bot_user_id)
+        case "agent_session_stopped":
+            return _stopped(body, event, team)
+        case _:
+            return None
+
+
+def _message(event: Body, team: str, bot_user_id: str) -> Inbound | None:
+    user = at(event, "user")
+    if at(event, "subtype") not in SPOKEN_SUBTYPES or at(event, "bot_id") or not user or user == bot_user_id:
+        return None
+    if "edited" in event:  # an edit that names the bot is delivered as a mention again
+        return None
+    channel, ts = str(event["channel"]), str(event["ts"])
+    thread_ts = str(at(event, "thread_ts") or ts)
+    raw = str(at(event, "text") or "")
+    mentioned = f"<@{bot_user_id}" in raw or at(event, "type") == "app_mention"
+    direct = at(event, "channel_type") == "im" or channel.startswith("D")
+    if not mentioned and re.search(r"<@[UW][A-Z0-9]+", raw) and not direct:
+        return None  # it is for somebody else
+    if not mentioned and not direct and thread_ts == ts:
+        return None  # said in a channel, to nobody in particular
+    text = spoken(raw, bot_user_id)
+    attached = [_attached(file) for file in at(event, "files") or ()]
+    said = Said(user=str(user), text="\n".join([*filter(None, [text]), *attached]), ts=ts)
+    place = Place(team=team, channel=channel, thread_ts=thread_ts)
+    key = f"message:{team}:{channel}:{ts}"  # one mention arrives as two events with two ids
+    return Inbound(key, _formed(said, len(raw)), place, opens=mentioned or direct)
+
+
+def _formed(said: Said, length: int) -> Message:
+    """A message that the model reads, or one that is answered without it."""
+    if len(said.text) > LONGEST_MESSAGE_CHARACTERS:
+        return Message(said=said.model_copy(update={"text": ""}), form="too_long", length=length)
+    return Message(said=said, form="text" if said.text else "bare", length=length)
+
+
+def _attached(file: Body) -> str:
+    kind = at(file, "mimetype") or at(file, "filetype") or "unknown kind"
+    return f"[attached file: {at(file, 'name')} ({kind}, {at(file, 'size')} bytes); its content is not readable]"
+
+
+_TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
+
+
+def spoken(raw: str, bot_user_id: str) -> str:
+    """Slack's text as the person wrote it: links and addresses in plain words, escapes undone, our own mention taken out."""
+
+    def plain(match: re.Match[str]) -> str:
+        target, label = match.group(1), match.group(2)
+        if target.startswith("@"):
+            return "" if target[1:] == bot_user_id else f"<{target}>"
+        if target.startswith("#"):
+            return f"#{label or target[1:]}"
+        if target.startswith("!"):
+            return label or f"@{target[1:].partition('^')[0]}"
+        address = re.sub(r"^(mailto|tel):", "", target)
+        return address if label in (None, "", address, target) else f"{label} ({address})"
+
+    text = _TOKEN.sub(plain, raw)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+
+
+def _stopped(body: Body, event: Body, team: str) -> Inbound | None:
+    channel, thread_ts = at(event, "channel") or at(event, "channel_id"), at(event, "thread_ts")
+    if not channel or not thread_ts:
+        return None
+    place = Place(team=team, channel=str(channel), thread_ts=str(thread_ts))
+    stop = StopPressed(user=str(at(event, "user") or at(event, "user_id")))
+    return Inbound(f"event:{team}:{body['event_id']}", stop, place)
+
+
+def read_click(body: Body) -> Inbound | None:
+    """A `block_actions` body whose button decides something. Buttons that only show something are not for the inbox."""
+    action = body["actions"][0]
+    user = str(body["user"]["id"])
+    name, value = str(at(action, "action_id")), str(at(action, "value"))
+    key = f"click:{user}:{name}:{value}:{at(action, 'action_ts')}"
+    if name == "approve":
+        return Inbound(key, Click(action_id=value, user=user, decision="approved"))
+    if name in OUTCOMES:
+        return Inbound(key, OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name}))
+    if name == "continue" and value.isdigit():
+        thread_ts = str(at(body, "message", "thread_ts") or at(body, "message", "ts"))
+        place = Place(team=str(body["team"]["id"]), channel=str(body["channel"]["id"]), thread_ts=thread_ts)
+        return Inbound(key, ContinueClick(turn=int(value), user=user), place)
+    return None
+
+
+def read_rejection(body: Body) -> Inbound | None:
+    """The submitted Reject modal."""
+    if at(body, "view", "callback_id") != "reject":
+        return None
+    reason = at(body, "view", "state", "values", "reason", "reason", "value") or ""
+    action_id, user = str(body["view"]["private_metadata"]), str(body["user"]["id"])
+    click = Click(action_id=action_id, user=user, decision="rejected", reason=str(reason))
+    return Inbound(f"reject:{user}:{body['view']['id']}", click)

@@ -1,0 +1,218 @@
+"""Slack as the heart sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent import fence
+from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
+from agent.ports import SurfaceStatus
+from agent.store import ActionSeen
+from agent.tool import Tools
+from agent.types import Answer, Card, Content, Notice, Place, Question
+from bot.cards import card_blocks, card_text, headline, question_blocks
+from bot.messages import answer_blocks, answer_text, notice_text
+from bot.plain import cut, escaped
+
+log = logging.getLogger(__name__)
+
+METADATA_TYPE = "signoff_post"
+ANSWER_SECONDS = 10.0  # for one Web API call
+# Errors in a 200 answer after which the call may or may not have been done (docs: every method lists them).
+UNCLEAR_ERRORS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+# The workspace or the app has no agent sessions: then the older thread status is tried, then none.
+NO_SESSIONS = frozenset(
+    {"not_authorized", "not_allowed", "unknown_method", "missing_scope", "method_not_supported_for_channel_type"}
+)
+
+
+def open_client(token: str, api_url: str) -> AsyncWebClient:
+    """A Web API client that never repeats a call by itself: whoever calls knows whether that is safe.
+
+    Must be called inside a running loop. Its session belongs to the caller: `await client.session.close()`.
+    """
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(_begin)
+    trace.on_connection_reuseconn.append(_begin)
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+    session = aiohttp.ClientSession(timeout=timeout, trace_configs=[trace])
+    return AsyncWebClient(token, base_url=api_url, session=session, retry_handlers=[])
+
+
+async def _begin(*_: Any) -> None:
+    """The last moment before the request's bytes leave: the connection is there."""
+    fence.begin()
+
+
+class SlackSurface:
+    """The surface port on Slack's Web API."""
+
+    def __init__(self, client: AsyncWebClient, tools: Tools) -> None:
+        self._client = client
+        self._tools = tools
+        self._status_methods = [self._session_status, self._thread_status]
+        self._behind: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------------------------------ messages
+
+    async def post(self, place: Place, content: Content, key: str) -> str:
+        """See `Surface.post`."""
+        metadata = {"event_type": METADATA_TYPE, "event_payload": {"key": key}}
+        answer = await self._call(
+            "chat.postMessage",
+            channel=place.channel,
+            thread_ts=place.thread_ts,
+            metadata=metadata,
+            unfurl_links=False,
+            unfurl_media=False,
+            **self._rendered(content),
+        )
+        return str(answer["ts"])
+
+    async def find(self, place: Place, key: str) -> str | None:
+        """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
+        place_in_slack = {"channel": place.channel, "ts": place.thread_ts, "include_all_metadata": True, "limit": 200}
+        async for page in self._pages("conversations.replies", place_in_slack):
+            for message in page["messages"]:
+                metadata: Any = message.get("metadata") or {}
+                if metadata.get("event_type") == METADATA_TYPE and metadata["event_payload"].get("key") == key:
+                    return str(message["ts"])
+        return None
+
+    async def show(self, place: Place, card: Card, ts: str) -> None:
+        """See `Surface.show`."""
+        await self._call("chat.update", channel=place.channel, ts=ts, **self._rendered(card))
+
+    def _rendered(self, content: Content) -> dict[str, Any]:
+        match content:
+            case Card():
+                tool = self._tools.get(content.tool)
+                return {"text": card_text(content, tool), "blocks": card_blocks(content, tool)}
+            case Question(card=card):
+                tool = self._tools.get(card.tool)
+                text = escaped(cut(f"Outcome unknown: {headline(card, tool)}", 1_000))
+                return {"text": text, "blocks": question_blocks(card, tool)}
+            case Answer():
+                return {"text": answer_text(content), "blocks": answer_blocks(content)}
+            case Notice():
+                return {"text": notice_text(content, self._tools)}
+
+    def card_of(self, seen: ActionSeen) -> Card:
+        """A stored action as a card."""
+        proposed = seen.proposed
+        return Card(
+            action_id=proposed.action_id,
+            tool=proposed.tool,
+            arguments=dict(proposed.arguments),
+            digest=proposed.digest,
+            requesters=proposed.requesters,
+            expires_at=proposed.expires_at,
+            rule=proposed.verdict.rule,
+        )
+
+    # ------------------------------------------------------------------------------------------ people
+
+    async def is_member(self, place: Place, user: str) -> bool:
+        """See `Surface.is_member`."""
+        try:
+            async for page in self._pages("conversations.members", {"channel": place.channel, "limit": 1000}):
+                if user in page["members"]:
+                    return True
+        except RefusedError as error:
+            raise UnclearError(f"the members of {place.channel} cannot be asked for: {error}") from error
+        return False
+
+    async def whisper(self, place: Place, user: str, text: str) -> None:
+        """See `Surface.whisper`."""
+        await self._best_effort("chat.postEphemeral", channel=place.channel, thread_ts=place.thread_ts, user=user, text=text)
+
+    # ------------------------------------------------------------------------------------------ status
+
+    async def status(self, place: Place, status: SurfaceStatus) -> None:
+        """See `Surface.status`. A method that this workspace does not have is not tried again."""
+        while self._status_methods:
+            method = self._status_methods[0]
+            error = await method(place, status)
+            if error not in NO_SESSIONS:
+                return
+            log.info("session status is not available here (%s)", error)
+            if self._status_methods and self._status_methods[0] == method:
+                del self._status_methods[0]
+
+    async def _session_status(self, place: Place, status: SurfaceStatus) -> str | None:
+        return await self._best_effort(
+            "agents.sessions.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status=status
+        )
+
+    async def _thread_status(self, place: Place, status: SurfaceStatus) -> str | None:
+        words = "is working on it…" if status == "processing" else ""
+        return await self._best_effort(
+            "assistant.threads.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status=words
+        )
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for."""
+        task = asyncio.create_task(work)
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+
+    async def drain(self) -> None:
+        """Until nothing is left behind."""
+        if self._behind:
+            await asyncio.wait(set(self._behind), timeout=2)
+
+    async def _best_effort(self, method: str, **arguments: Any) -> str | None:
+        """Slack's error when it refused; trouble on the way is only logged, since nothing depends on it."""
+        try:
+            await self._call(method, **arguments)
+        except RefusedError as error:
+            return str(error)
+        except (DelayedError, UnclearError, FencedError) as error:
+            log.info("%s was not done: %s", method, error)
+        return None
+
+    async def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
+        """Every page of a list."""
+        cursor = ""
+        while True:
+            page = await self._call(method, **arguments, **({"cursor": cursor} if cursor else {}))
+            yield page
+            following: Any = page.get("response_metadata") or {}
+            cursor = str(following.get("next_cursor") or "")
+            if not cursor:
+                return
+
+    async def _call(self, method: str, **arguments: Any) -> Any:
+        """One Web API call, tried once. Raises RefusedError, DelayedError, UnclearError, FencedError."""
+        client: Any = self._client  # its answers are untyped
+        read = {"http_verb": "GET", "params": arguments}
+        try:
+            answer = await client.api_call(method, **(read if method in QUERY_METHODS else {"json": arguments}))
+        except SlackApiError as error:
+            raise _problem(error) from error
+        except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
+            raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
+        return answer.data
+
+
+# These take no JSON body (docs: each method lists the content types it takes).
+QUERY_METHODS = frozenset({"conversations.replies", "conversations.members"})
+
+
+def _problem(error: SlackApiError) -> Exception:
+    """What a refused call means for whoever made it."""
+    response: Any = error.response
+    status = int(getattr(response, "status_code", None) or getattr(response, "status", 0))
+    if status == 429:
+        return DelayedError(float(response.headers.get("Retry-After", 1)))
+    name: Any = response.get("error") if hasattr(response, "get") else None
+    if status >= 500 or name is None or name in UNCLEAR_ERRORS:
+        return UnclearError(f"Slack answered {status} {name or ''}".strip())
+    return RefusedError(str(name))
