@@ -1,0 +1,47 @@
+"""The sandbox's page in a browser window, as tests look at it and use it."""
+
+from dataclasses import dataclass
+
+from playwright.async_api import Locator, Page, expect
+
+from bot.sandbox import SlackSandbox
+from tests.sandbox.slack_bots import Json
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A browser window on the workspace."""
+
+    page: Page
+    sandbox: SlackSandbox
+
+    async def look_at(self, person: str, channel: str, thread_ts: str | None = None) -> None:
+        place = [self.sandbox.people[person], self.sandbox.channels.get(channel, channel), *filter(None, [thread_ts])]
+        await self.page.goto(f"{self.sandbox.page_url}#/as/{'/'.join(place)}")
+        await expect(self.page.locator("body")).to_have_attribute("data-me", person)
+
+    def part(self, name: str) -> Locator:
+        return self.page.get_by_test_id(name)
+
+    def message(self, ts: str) -> Locator:
+        """A message in the channel's own pane."""
+        return self.part("messages").locator(f'[data-ts="{ts}"]')
+
+    @property
+    def thread(self) -> Locator:
+        return self.part("thread-pane")
+
+    def button(self, action_id: str) -> Locator:
+        return self.thread.locator(f'[data-action-id="{action_id}"]')
+
+    async def ask(self, text: str = "@Signoff order 12 lamps") -> None:
+        """Writes to the bot in the open channel, and waits for its card in the thread."""
+        await self.part("composer").fill(text)
+        await self.part("composer").press("Enter")
+        await expect(self.button("approve")).to_be_visible()
+
+
+def heard_by_bot(sandbox: SlackSandbox, kind: str) -> list[Json]:
+    """The events or interactions of this kind that the bot has acked."""
+    done = [one for one in sandbox.deliveries if one.kind == kind and one.acked_after_seconds is not None]
+    return [one.payload.get("event") or one.payload for one in done]
