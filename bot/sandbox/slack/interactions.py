@@ -22,7 +22,7 @@ RESPONSE_URL_SECONDS = 30 * 60
 RESPONSE_URL_USES = 5
 NO_ANSWER = "This didn't work: the app did not answer in time. Please try again."
 NOT_INTERACTIVE = "This app is not set up to respond to interactions."
-_STATELESS = ("button", "icon_button", "feedback_buttons", "workflow_button")
+_STATELESS = ("button", "icon_button")
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,12 @@ class Interactions:
         return after
 
     def _choose(self, element: Json, value: Value) -> Json:
+        if element["type"] == "feedback_buttons":
+            pair = (element["positive_button"], element["negative_button"])
+            pressed = next((one for one in pair if one["value"] == value), None)
+            if pressed is None:
+                raise LookupError(f"Choose one of the values {[one['value'] for one in pair]}.")
+            return {"type": element["type"], **pressed}
         return {"type": element["type"]} if element["type"] in _STATELESS else entered(element, value)
 
     def _action(self, element: Json, block_id: str, chosen: Json) -> Json:

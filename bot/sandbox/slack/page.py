@@ -79,7 +79,8 @@ class Page:
 
     async def state(self, request: web.Request) -> web.Response:
         """Everything this person sees. `channel`, when given, is the one they look at: it counts as read."""
-        me = self._person(request.query.get("as", ""))
+        someone = next(iter(self.workspace.people))
+        me = self._person(request.query.get("as") or someone)
         looked_at = request.query.get("channel")
         if looked_at in self.workspace.channels and (there := self.workspace.messages[looked_at]):
             self._read_up_to[me, looked_at] = next(reversed(there))
@@ -131,7 +132,7 @@ class Page:
         answer = await self.people.interactions.submit(view, by_pair)
         if answer.failure:
             return {"ok": False, "error": answer.failure}
-        return {"ok": not answer.errors, "errors": dict(answer.errors)} if answer.errors else {}
+        return {"ok": not answer.errors, "errors": dict(answer.errors)}
 
     def _person(self, user: str) -> str:
         if user not in self.workspace.people or self.workspace.people[user].is_bot:
@@ -150,7 +151,7 @@ class Page:
 
     def _seen_by(self, me: str) -> Json:
         workspace = self.workspace
-        bot_dm = workspace.dm_channel(me)
+        workspace.dm_channel(me)  # the DM with the bot is always in the list
         visible = [one for one in workspace.channels.values() if me in one.members or one.kind == "channel"]
         people = [one for one in workspace.people.values() if not one.is_bot]
         stack, home = workspace.modals[me], workspace.homes.get(me)
@@ -162,7 +163,7 @@ class Page:
             "people": [self._person_json(one.id) for one in people],
             "notes": dict(self.notes),
             "bot": {"id": workspace.bot_user_id, "name": workspace.bot_name, "connected": self.connected()},
-            "channels": [self._channel_json(one, me, bot_dm) for one in visible],
+            "channels": [self._channel_json(one, me) for one in visible],
             "messages": {one: [self._message_json(m) for m in workspace.messages[one].values()] for one in ids},
             "ephemerals": [self._message_json(one) for one in workspace.ephemerals[me].values()],
             "view": self._view_json(stack[-1]) if stack else None,
@@ -182,10 +183,10 @@ class Page:
             "is_admin": person.is_admin,
         }
 
-    def _channel_json(self, channel: Channel, me: str, bot_dm: Channel) -> Json:
+    def _channel_json(self, channel: Channel, me: str) -> Json:
         name = channel.name
         if channel.kind == "im":
-            name = self.workspace.bot_name if channel is bot_dm else self.workspace.names[min(channel.members - {me})]
+            name = self.workspace.names[min(channel.members - {me})]
         if channel.kind == "mpim":
             name = ", ".join(sorted(self.workspace.names[one] for one in channel.members - {me}))
         unread = 0
@@ -194,13 +195,10 @@ class Page:
             if message.user == me or message.ts <= read_up_to:
                 break
             unread += 1
-        return {
-            "id": channel.id,
-            "name": name,
-            "kind": channel.kind,
-            "unread": unread,
-            "is_member": me in channel.members,
-        }
+        shown: Json = {"id": channel.id, "name": name, "kind": channel.kind, "unread": unread}
+        if channel.kind == "im":
+            shown["user"] = min(channel.members - {me})
+        return {**shown, "is_member": me in channel.members}
 
     def _message_json(self, message: Message) -> Json:
         return {

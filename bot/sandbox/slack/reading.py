@@ -135,12 +135,10 @@ def read_element(element: Json, names: Names, values: Mapping[str, Json]) -> str
     match element["type"]:
         case "plain_text" | "mrkdwn":
             return read_text(element, names)
-        case "button" | "workflow_button":
+        case "button" | "icon_button":
             return f"[{read_text(element['text'], names)}]"
         case "image":
             return element.get("alt_text") or ""
-        case "icon_button":
-            return f"[{read_text(element['text'], names)}]"
         case "feedback_buttons":
             pair = (element["positive_button"], element["negative_button"])
             return " ".join(f"[{read_text(one['text'], names)}]" for one in pair)

@@ -82,7 +82,7 @@ def listing(item: Check, most: int, least: int = 1) -> Check:
 
 
 def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    """An object with these fields and no other: Slack refuses a field it does not know."""
+    """An object with these fields and no other: Slack refuses a field it does not know, and null in place of a value."""
     known = {"type": anything, **(optional or {}), **required}
 
     def check(value: Any, pointer: str) -> Iterator[str]:
@@ -91,12 +91,12 @@ def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None =
             return
         fields = cast(Json, value)
         for name in required:
-            if fields.get(name) is None:
+            if name not in fields:
                 yield fault(f"missing required field: {name}", pointer)
         for name, one in fields.items():
             if name not in known:
                 yield fault(f"invalid additional property: {name}", pointer)
-            elif one is not None:
+            else:
                 yield from known[name](one, f"{pointer}/{name}")
 
     return check
@@ -130,7 +130,7 @@ def both(*checks: Check) -> Check:
 
 def any_field(*names: str) -> Check:
     def check(value: Any, pointer: str) -> Iterator[str]:
-        if isinstance(value, dict) and not any(cast(Json, value).get(name) for name in names):
+        if isinstance(value, dict) and not any(name in value for name in names):
             yield fault(f"must define at least one of: {', '.join(names)}", pointer)
 
     return check
@@ -138,7 +138,7 @@ def any_field(*names: str) -> Check:
 
 def not_together(*names: str) -> Check:
     def check(value: Any, pointer: str) -> Iterator[str]:
-        if isinstance(value, dict) and all(cast(Json, value).get(name) for name in names):
+        if isinstance(value, dict) and all(name in value for name in names):
             yield fault(f"may define only one of: {', '.join(names)}", pointer)
 
     return check

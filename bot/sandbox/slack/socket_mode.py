@@ -16,6 +16,8 @@ from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 
 MOST_CONNECTIONS = 10
+_CLOSE_SECONDS = 2.0
+"""How long a client may take to answer that the connection ends."""
 _HEARTBEAT_SECONDS = 10.0
 """A frozen process is noticed when it leaves a ping unanswered for half of this."""
 
@@ -52,7 +54,7 @@ class SocketMode:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("ticket") not in self._tickets:
             raise web.HTTPForbidden(text="This ticket is unknown or used: ask apps.connections.open for a new one.")
-        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECONDS)
+        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECONDS, timeout=_CLOSE_SECONDS)
         await socket.prepare(request)
         self._tickets.discard(request.query["ticket"])
         if len(self.connections) >= MOST_CONNECTIONS:
@@ -108,7 +110,7 @@ class SocketMode:
 
     async def disconnect(self, abrupt: bool) -> None:
         """Asks every connection to go and closes it, or cuts it in the middle."""
-        leaving, self.connections = self.connections, [] if abrupt else self.connections
+        leaving = list(self.connections)
         for connection in leaving:
             connection.leaving = True
             if abrupt:
@@ -117,12 +119,12 @@ class SocketMode:
                 continue
             with contextlib.suppress(ConnectionError):
                 await connection.socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
-                await connection.socket.close()
+        if not abrupt:
+            await asyncio.gather(*(connection.socket.close() for connection in leaving))
         self.workspace.changed()
 
     async def close(self) -> None:
-        for connection in tuple(self.connections):
-            await connection.socket.close()
+        await asyncio.gather(*(connection.socket.close() for connection in self.connections))
 
 
 def _envelope(outgoing: Outgoing) -> Json:
