@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from .reply import Call, Reply, call, say
 from .request import Request
-from .shop_products import products_of
+from .shop.products import products_of
 
 Script = Callable[[Request], Reply | Call | Awaitable[Reply | Call]]
 

@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .json_shapes import is_object
-from .request import Result
-from .shop_products import Product
-from .shop_words import Item
+from ..json_shapes import is_object
+from ..request import Result
+from .products import Product
+from .words import Change, Item
 
 GREETING = "Hello! I can look up products and orders, and place an order once somebody has approved it. What do you need?"
 ABOUT = (
@@ -19,10 +20,10 @@ ABOUT = (
     "Nothing is ordered before a person has seen exactly what will be ordered and approved it."
 )
 WELCOME = "You're welcome!"
-CANCELLED = "All right, I leave it at that. Nothing more is ordered."
+LEFT = "All right, I leave it at that. Nothing more is ordered."
 STOPPED = "Stopped. Nothing more is done until you ask again."
 WHICH_ORDER = "Which order do you mean? Please give me its id, such as ORD-1042."
-HOW_MANY_FOR_WHOM = "Gladly. Which one, how many, and for which customer (e-mail address)?"
+WHICH_PRODUCT = "Which product, how many, and for which customer (e-mail address)?"
 NOT_UNDERSTOOD = (
     "I did not understand that. I can find products, look up an order by its id, or place an order: "
     "_order 2 desk lamps for ada@example.com_."
@@ -30,6 +31,8 @@ NOT_UNDERSTOOD = (
 NO_TOOLS = "I would need the shop's tools for that, and they are not available here."
 IT_HAPPENED = "Thanks for checking: the order did go through. I will not place it again."
 LEFT_ALONE = "All right, I leave it as it is and do not place the order again."
+
+SHOWN = re.compile(r"^- \*\*(.+?)\*\* \(`([A-Z]{3}-\d{3})`\)", re.MULTILINE)  # what `_line` writes
 
 
 def whose(items: Sequence[Item]) -> str:
@@ -39,7 +42,7 @@ def whose(items: Sequence[Item]) -> str:
 
 
 def found(products: Sequence[Product], words: Sequence[str], *, exact: bool, note: str) -> str:
-    """What a search brought."""
+    """What a search brought. `exact`: every word fits every product."""
     asked = " ".join(words)
     if not products:
         return f"I found nothing for “{asked}” in the catalogue." + (f" {note}" if note else "")
@@ -58,64 +61,76 @@ def not_the_right_one(item: Item, near: Sequence[Product]) -> str:
     return f"I found no “{asked}”, so nothing was ordered. The nearest are:\n\n{listed}\n\nWhich one do you mean?"
 
 
-def too_few(product: Product, quantity: int, instead: Sequence[Product]) -> str:
+def too_few(product: Product, quantity: int, found: Sequence[Product]) -> str:
     """Not enough in stock, known before the order."""
+    others = [one for one in found if one.sku != product.sku and one.stock >= quantity][:2]
     if product.stock < 1:
         said = f"**{product.name}** is out of stock, so I have not ordered it."
     else:
         said = f"Only **{product.stock} × {product.name}** are in stock, not {quantity}. Shall I order {product.stock}?"
-    others = [one for one in instead if one.sku != product.sku][:2]
-    if others:
-        said += "\n\nIn stock instead:\n\n" + "\n".join(_line(one) for one in others)
-    return said
+    if not others:
+        return said
+    return f"{said}\n\nIn stock instead:\n\n" + "\n".join(_line(one) for one in others)
 
 
-def search_failed(result: Result) -> str:
-    """The catalogue gave an error."""
-    return f"I could not search the catalogue, so nothing was ordered: {_sentence(result)}"
+def failed(result: Result, what: str) -> str:
+    """A read that brought an error."""
+    return f"I could not {what}: {_sentence(result)}"
 
 
 def status(result: Result) -> str:
     """One order, or why it cannot be told."""
     order: Any = result.result
     if not result.ok or not is_object(order):
-        return f"I could not look up **{result.args.get('order_id')}**: {_sentence(result)}"
+        return failed(result, f"look up **{result.args.get('order_id')}**")
     said = f"Order **{order.get('order_id')}** is **{order.get('status')}**: {_ordered(order)}"
     return f"{said}, placed on {str(order['created_at'])[:10]}." if order.get("created_at") else f"{said}."
 
 
 def reason_of(result: Result) -> str:
     """The words a person gave with a rejection, or nothing."""
-    given = re.search(r"(?:Their reason|[Rr]eason): (.+)", result.detail, re.DOTALL)
-    if result.ok or not given:
-        return ""
-    return given.group(1).strip()
+    given = re.search(r"\breason: (.+)", result.detail, re.DOTALL | re.IGNORECASE)
+    return given.group(1).strip() if given and not result.ok else ""
 
 
-def outcome(result: Result, product: Product, quantity: int) -> str:
-    """What became of one order that was asked for."""
+def uncertain(result: Result) -> bool:
+    """Whether nobody knows if it happened: such a call must not be made again."""
+    said = result.detail.lower()
+    return not result.ok and (result.error == "timeout" or "unknown" in said or "not certain" in said)
+
+
+def outcome(result: Result, product: Product, quantity: int, change: Change) -> str:
+    """What became of one order that was asked for. `change`: what the reason of a rejection asks for."""
     wanted = f"**{quantity} × {product.name}**"
     if result.ok:
         order: Any = result.result if is_object(result.result) else {}
         return f"Done: {_ordered(order) if order.get('order_id') else wanted}. Order **{order.get('order_id', '?')}**."
-    said = f"{result.error} {result.detail}".lower()
-    if "unknown" in said or "not certain" in said or result.error == "timeout":
+    if uncertain(result):
         return (
             f"The outcome of the order for {wanted} is unknown: it may or may not have been placed. "
             "I do not try again; somebody should check first."
         )
-    if reason := reason_of(result):
-        return f"The order for {wanted} was rejected (“{reason}”), so nothing was ordered. What should I change?"
-    if "rejected" in said:
-        return f"The order for {wanted} was rejected, so nothing was ordered. What should I change?"
-    if "in time" in said or "expired" in said:
+    if "rejected" in result.detail:
+        return _rejected(wanted, reason_of(result), change)
+    if "in time" in result.detail:
         return f"Nobody approved the order for {wanted} in time, so nothing was ordered. Ask again if it is still wanted."
-    if "withdrawn" in said:
+    if "withdrawn" in result.detail:
         return f"The order for {wanted} was withdrawn, so nothing was ordered."
-    return f"The order for {wanted} was not placed. {_sentence(result)}"
+    left = re.match(r"Only (\d+) ×", result.detail)
+    offer = f" Shall I order {left.group(1)}?" if left and left.group(1) != "0" else ""
+    return f"The order for {wanted} was not placed. {_sentence(result)}{offer}"
 
 
-def ask_what_to_change(name: str) -> str:
+def _rejected(wanted: str, reason: str, change: Change) -> str:
+    said = f"The order for {wanted} was rejected" + (f" (“{reason}”)" if reason else "") + ", so nothing was ordered."
+    if change.over:
+        return said
+    if change.leaning == "cheap":
+        return f"{said} I found nothing cheaper. What should I change?"
+    return f"{said} What should I change?"
+
+
+def proposed_too_often(name: str) -> str:
     """After several rejections."""
     return f"I have proposed **{name}** several times now. Please tell me exactly what to order, and I start anew."
 
@@ -127,7 +142,7 @@ def ran_again(told: str) -> str:
     except ValueError:
         result = None
     order: Any = result.get("result") if is_object(result) else None
-    if is_object(result) and result.get("ok") and is_object(order) and order.get("order_id"):
+    if is_object(order) and order.get("order_id"):
         return f"It went through now: {_ordered(order)}. Order **{order['order_id']}**."
     detail = result.get("detail") if is_object(result) else told
     return f"It was run again and not placed: {detail}"
@@ -137,20 +152,28 @@ def together(lines: Sequence[str]) -> str:
     """Several orders as a list, one as it is."""
     if len(lines) == 1:
         return lines[0]
+    if any("\n" in line for line in lines):
+        return "\n\n".join(lines)
     return "\n".join(f"- {line}" for line in lines)
 
 
 def _ordered(order: dict[str, Any]) -> str:
     said = f"**{order.get('quantity')} × {order.get('product') or order.get('sku')}** for {order.get('customer')}"
-    return f"{said}, ${order['total_usd']}" if order.get("total_usd") else said
+    return f"{said}, {_usd(order['total_usd'])}" if order.get("total_usd") else said
 
 
 def _line(product: Product) -> str:
     stock = f"{product.stock} in stock" if product.stock else "out of stock"
-    return f"- **{product.name}** (`{product.sku}`): ${product.price_usd}, {stock}"
+    return f"- **{product.name}** (`{product.sku}`): {_usd(product.price_usd)}, {stock}"
+
+
+def _usd(amount: object) -> str:
+    try:
+        return f"${Decimal(str(amount)):,.2f}"
+    except InvalidOperation:
+        return f"${amount}"
 
 
 def _sentence(result: Result) -> str:
-    return result.detail or {"not_found": "it does not exist.", "timeout": "there was no answer in time."}.get(
-        result.error, "something went wrong."
-    )
+    plainly = {"not_found": "it does not exist.", "timeout": "there was no answer in time."}
+    return result.detail or plainly.get(result.error, "something went wrong.")

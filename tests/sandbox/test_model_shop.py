@@ -1,0 +1,300 @@
+"""The shop assistant in whole conversations: over HTTP with the SDK, on the real tools and their demo shop."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anthropic
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from agent.tool import Result, ToolContext, Tools, failed, registry, run, validate
+from bot.sandbox.model import ScriptedModel
+from tools.catalog import catalog, seed_shop
+
+APPROVED = "approved"
+REJECTED = "A person rejected this action; it was not run. By: <@U2>."
+EXPIRED = "Nobody approved this action in time; it was not run."
+UNKNOWN = "The outcome of create_order is unknown: it was started, and its result was lost. It may have happened."
+
+
+def because(reason: str) -> str:
+    return f"{REJECTED} Their reason: {reason}"
+
+
+@dataclass
+class Turn:
+    """What a person says, what people decide of each order, the calls that are made, and words of the answer."""
+
+    said: str
+    calls: Sequence[str] = ()
+    answer: Sequence[str] = ()
+    decided: Sequence[str] = ()
+
+
+def searched(*queries: str) -> list[str]:
+    return [f"search {query}" for query in queries]
+
+
+DIALOGS: dict[str, list[Turn]] = {
+    "an order": [
+        Turn(
+            "order 3 espresso machines for ada@example.com",
+            [*searched("espresso machine"), "order 3 COF-001 ada@example.com"],
+            ["Done: **3 × Espresso Machine Barista 15** for ada@example.com, $1,947.00. Order **ORD-"],
+        ),
+        Turn("thanks!", [], ["You're welcome!"]),
+    ],
+    "rejected with a number": [
+        Turn(
+            "order 3 espresso machines for ada@example.com",
+            [*searched("espresso machine"), "order 3 COF-001 ada@example.com", "order 2 COF-001 ada@example.com"],
+            ["Done: **2 × Espresso Machine Barista 15**"],
+            [because("only 2"), APPROVED],
+        )
+    ],
+    "rejected for a cheaper one": [
+        Turn(
+            "Could you order 3 espresso machines for ada@example.com, please?",
+            [*searched("espresso machine"), "order 3 COF-001 ada@example.com", "order 3 COF-002 ada@example.com"],
+            ["Done: **3 × Espresso Machine Compact**"],
+            [because("the cheaper one"), APPROVED],
+        )
+    ],
+    "rejected as too expensive until nothing is cheaper": [
+        Turn(
+            "order an espresso machine for ada@example.com",
+            [*searched("espresso machine"), "order 1 COF-001 ada@example.com", "order 1 COF-002 ada@example.com"],
+            ["**1 × Espresso Machine Compact** was rejected (“still too expensive”)", "nothing cheaper"],
+            [because("too expensive"), because("still too expensive")],
+        )
+    ],
+    "rejected for another customer": [
+        Turn(
+            "order a desk lamp for ada@example.com",
+            [
+                *searched("desk lamp"),
+                "order 1 LGT-001 ada@example.com",
+                "order 1 LGT-001 grace.kestrel@example.org",
+            ],
+            ["Done: **1 × Desk Lamp Arc** for grace.kestrel@example.org"],
+            [because("wrong customer, it is for grace.kestrel@example.org"), APPROVED],
+        )
+    ],
+    "rejected because it is not wanted": [
+        Turn(
+            "order a desk lamp for ada@example.com",
+            [*searched("desk lamp"), "order 1 LGT-001 ada@example.com"],
+            ["was rejected (“we already have them”), so nothing was ordered."],
+            [because("we already have them")],
+        ),
+        Turn("2", [], ["I did not understand"]),
+    ],
+    "rejected without a reason, then told": [
+        Turn(
+            "order 3 espresso machines for ada@example.com",
+            [*searched("espresso machine"), "order 3 COF-001 ada@example.com"],
+            ["was rejected, so nothing was ordered. What should I change?"],
+            [REJECTED],
+        ),
+        Turn(
+            "the compact one",
+            [*searched("COF-002"), "order 3 COF-002 ada@example.com"],
+            ["was rejected, so nothing was ordered."],
+            [REJECTED],
+        ),
+        Turn(
+            "2 is enough",
+            [*searched("espresso machine"), "order 2 COF-002 ada@example.com"],
+            ["Done: **2 × Espresso Machine Compact**"],
+        ),
+    ],
+    "rejected again and again": [
+        Turn(
+            "order 4 desk lamps for ada@example.com",
+            [*searched("desk lamp"), *(f"order {n} LGT-001 ada@example.com" for n in (4, 3, 2))],
+            ["several times now"],
+            [because("only 3"), because("only 2"), because("only 1")],
+        )
+    ],
+    "two orders at once, one of them rejected": [
+        Turn(
+            "order 2 desk lamps for ada@example.com and a floor lamp for grace.kestrel@example.org",
+            [
+                *searched("desk lamp", "floor lamp"),
+                "order 2 LGT-001 ada@example.com",
+                "order 1 LGT-006 grace.kestrel@example.org",
+            ],
+            ["- Done: **2 × Desk Lamp Arc** for ada", "- The order for **1 × Floor Lamp Reader** was rejected"],
+            [APPROVED, REJECTED],
+        ),
+        Turn(
+            "make it 2",
+            [*searched("floor lamp"), "order 2 LGT-006 grace.kestrel@example.org"],
+            ["Done: **2 × Floor Lamp Reader** for grace"],
+        ),
+    ],
+    "one customer for two items": [
+        Turn(
+            "Please order 2 desk lamps and a dozen widget pros for ada@example.com",
+            [*searched("desk lamp", "widget pro"), "order 2 LGT-001 ada@example.com", "order 12 WGT-001 ada@example.com"],
+            ["2 × Desk Lamp Arc", "12 × Widget Pro"],
+        )
+    ],
+    "no customer": [
+        Turn("hi, can you order 3 office chairs?", [], ["I can order **3 × office chair**. For which customer?"]),
+        Turn(
+            "<mailto:ada@example.com|ada@example.com>",
+            [*searched("office chair"), "order 3 FUR-006 ada@example.com"],
+            ["Done: **3 × Office Chair Task**"],
+        ),
+    ],
+    "a customer whom the shop does not know": [
+        Turn(
+            "order a desk lamp for nobody@example.com",
+            [*searched("desk lamp"), "order 1 LGT-001 nobody@example.com"],
+            ["was not placed. No customer is registered with 'nobody@example.com'"],
+        ),
+        Turn("ada@example.com", [*searched("desk lamp"), "order 1 LGT-001 ada@example.com"], ["Done: **1 × Desk Lamp Arc**"]),
+    ],
+    "more than there is": [
+        Turn("order 100 LGT-006 for ada@example.com", searched("LGT-006"), ["Only **19 × Floor Lamp Reader**", "order 19?"]),
+        Turn("yes please", [*searched("LGT-006"), "order 19 LGT-006 ada@example.com"], ["Done: **19 × Floor Lamp Reader**"]),
+    ],
+    "out of stock": [
+        Turn("order an evacuation chair for ada@example.com", searched("evacuation chair"), ["is out of stock", "instead:"])
+    ],
+    "nothing of the kind": [
+        Turn("order a unicorn lamp for ada@example.com", searched("unicorn lamp"), ["found no “unicorn lamp”", "`LGT-"]),
+        Turn("the Arc", [*searched("LGT-001"), "order 1 LGT-001 ada@example.com"], ["Done: **1 × Desk Lamp Arc**"]),
+    ],
+    "not approved in time": [
+        Turn(
+            "order a desk lamp for ada@example.com",
+            [*searched("desk lamp"), "order 1 LGT-001 ada@example.com"],
+            ["Nobody approved the order for **1 × Desk Lamp Arc** in time"],
+            [EXPIRED],
+        )
+    ],
+    "nobody knows what happened": [
+        Turn(
+            "order a desk lamp for ada@example.com",
+            [*searched("desk lamp"), "order 1 LGT-001 ada@example.com"],
+            ["is unknown", "I do not try again"],
+            [UNKNOWN],
+        ),
+        Turn(
+            "<@U2> says of the create_order call whose outcome was unknown: it did happen; do not run it again.",
+            [],
+            ["the order did go through"],
+        ),
+    ],
+    "a list, and an order from it": [
+        Turn(
+            "find me a desk lamp",
+            searched("desk lamp"),
+            ["- **Desk Lamp Arc** (`LGT-001`): $59.00, 62 in stock", "- **Desk Lamp Mini** (`LGT-003`): $29.00"],
+        ),
+        Turn("order 2 of the second for ada@example.com", [*searched("LGT-002"), "order 2 LGT-002 ada@example.com"], ["Focus"]),
+        Turn("and the cheapest desk lamp?", searched("desk lamp"), ["Here is what we have"]),
+    ],
+    "stock and prices": [
+        Turn("do you have office chairs in stock?", searched("office chair"), ["Office Chair Ergo", "25 in stock"]),
+        Turn("what does the widget pro cost?", searched("widget pro"), ["- **Widget Pro** (`WGT-001`): $49.00"]),
+        Turn("do you sell unobtainium?", searched("unobtainium"), ["I found nothing for “unobtainium”"]),
+    ],
+    "the status of orders": [
+        Turn("what is the status of order ORD-1042?", ["status ORD-1042"], ["Order **ORD-1042** is **"]),
+        Turn("and ord-1043 and ORD-9999?", ["status ORD-1043", "status ORD-9999"], ["**ORD-1043** is", "no order 'ORD-9999'"]),
+        Turn("where is my order?", [], ["Which order do you mean?"]),
+    ],
+    "a note for the driver": [
+        Turn(
+            'order 3 x LGT-001 for ada@example.com with the note "leave at the door"',
+            [*searched("LGT-001"), "order 3 LGT-001 ada@example.com leave at the door"],
+            ["Done: **3 × Desk Lamp Arc**"],
+        )
+    ],
+    "small talk": [
+        Turn("Hello!", [], ["Hello!"]),
+        Turn("what can you do?", [], ["find products", "place an order"]),
+        Turn("what's the weather like?", [], ["I did not understand"]),
+        Turn("order something nice for ada@example.com", [], ["Which product"]),
+        Turn("never mind", [], ["I leave it at that"]),
+    ],
+}
+
+
+@dataclass
+class Conversation:
+    """A bare loop of model and tools, as short as it can be: reads and approved orders run, others get what was decided."""
+
+    client: anthropic.AsyncAnthropic
+    tools: Tools
+    messages: list[Any] = field(default_factory=list[Any])
+
+    async def say(self, text: str, decided: Sequence[str] = ()) -> tuple[list[str], str]:
+        """The calls that were made and the answer."""
+        decisions = iter(decided)
+        made: list[str] = []
+        self.messages.append({"role": "user", "content": text if text.startswith("<@") else f"<@U1>: {text}"})
+        while True:
+            reply = await self._ask()
+            self.messages.append({"role": "assistant", "content": [block.to_dict(mode="json") for block in reply.content]})
+            uses = [block for block in reply.content if block.type == "tool_use"]
+            if not uses:
+                return made, "".join(block.text for block in reply.content if block.type == "text")
+            results: list[dict[str, Any]] = []
+            for use in uses:
+                made.append(_short(use.name, use.input))
+                result = await self._run(use, next(decisions, APPROVED) if use.name == "create_order" else APPROVED)
+                results.append({"type": "tool_result", "tool_use_id": use.id, "content": result.text()})
+            self.messages.append({"role": "user", "content": results})
+
+    async def _ask(self) -> anthropic.types.Message:
+        schemas: list[Any] = [tool.schema() for tool in self.tools.values()]
+        async with self.client.messages.stream(
+            model="claude-sonnet-5-5", max_tokens=2000, system="You sell.", messages=self.messages, tools=schemas
+        ) as stream:
+            return await stream.get_final_message()
+
+    async def _run(self, use: anthropic.types.ToolUseBlock, decision: str) -> Result:
+        if decision != APPROVED:
+            return failed("unexpected" if decision == UNKNOWN else "permission_denied", decision)
+        arguments = validate(self.tools, use.name, use.input)
+        assert not isinstance(arguments, Result), arguments
+        context = ToolContext(session_id="session-1", requester="U1", idempotency_key=use.id)
+        return await run(self.tools[use.name], arguments, context)
+
+
+def _short(tool: str, arguments: dict[str, Any]) -> str:
+    if tool == "create_order":
+        told = [str(arguments.get(name, "")) for name in ("quantity", "sku", "customer", "note")]
+        return " ".join(["order", *told]).rstrip()
+    return f"search {arguments['query']}" if "query" in arguments else f"status {arguments['order_id']}"
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel() as model:
+        yield model
+
+
+@pytest.fixture
+async def conversation(model: ScriptedModel, database_url: str) -> AsyncIterator[Conversation]:
+    async with (
+        AsyncConnectionPool(database_url, min_size=1, max_size=2, open=False) as pool,
+        anthropic.AsyncAnthropic(base_url=model.base_url, api_key=model.api_key, max_retries=0) as client,
+    ):
+        await seed_shop(pool)
+        yield Conversation(client, registry(catalog(pool)))
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+async def test_dialog(name: str, conversation: Conversation, model: ScriptedModel) -> None:
+    for turn in DIALOGS[name]:
+        made, answer = await conversation.say(turn.said, turn.decided)
+        assert made == list(turn.calls)
+        for words in turn.answer:
+            assert words in answer
+    assert model.refusals == []
