@@ -187,18 +187,23 @@ def sources() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def called_methods() -> dict[str, Path]:
-    """Web API methods that the code calls, as slack_sdk spells them, each with a file that does."""
+    """Web API methods that the code calls, as slack_sdk spells them, each with a file that does.
+
+    A method is called as `client.chat_postMessage` or by its name, "chat.postMessage", which stands for a call wherever
+    it stands.
+    """
     web_api = {name for name in vars(AsyncWebClient) if "_" in name and not name.startswith("_")}
+    by_name = {name.replace("_", "."): name for name in web_api}
     found: dict[str, Path] = {}
     for path, tree in sources():
         for node in ast.walk(tree):
-            # Also without a call, since a method may be handed on to be called elsewhere.
-            if isinstance(node, ast.Attribute) and node.attr in web_api:
-                found[node.attr] = path
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "api_call":
-                name = node.args[0]
-                assert isinstance(name, ast.Constant), f"{path}: api_call() with a computed name cannot be checked"
-                found[str(name.value).replace(".", "_")] = path
+            match node:
+                case ast.Attribute(attr=name) if name in web_api:
+                    found[name] = path
+                case ast.Constant(value=str(name)) if name in by_name:
+                    found[by_name[name]] = path
+                case _:
+                    pass
     return found
 
 
