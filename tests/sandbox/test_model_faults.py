@@ -142,10 +142,13 @@ async def test_silence_outlasts_a_timeout_and_ends_with_the_server(model: Script
             await whole(impatient)
 
 
-async def test_a_slow_stream_arrives_whole(model: ScriptedModel, client: anthropic.AsyncAnthropic) -> None:
-    model.faults.slow(0.01)
-    message = await streamed(client)
-    assert message.stop_reason == "end_turn"
+async def test_a_slow_stream_arrives_whole_or_outlasts_a_timeout(model: ScriptedModel) -> None:
+    async with anthropic.AsyncAnthropic(base_url=model.base_url, api_key=model.api_key, max_retries=0, timeout=0.5) as impatient:
+        model.faults.slow(0.01)
+        assert (await streamed(impatient)).stop_reason == "end_turn"
+        model.faults.slow(3600)
+        with pytest.raises((httpx2.TimeoutException, anthropic.APITimeoutError)):
+            await streamed(impatient)
 
 
 async def test_a_refused_request_uses_no_fault_up(model: ScriptedModel, client: anthropic.AsyncAnthropic) -> None:

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .json_shapes import is_list, is_object
@@ -17,12 +17,44 @@ from .models import ModelCard
 from .refusal import Refusal
 
 _SALT = b"sandbox thinking"  # the same in every process: a signature outlives the server that made it
+_MARK_CHARACTERS = 32
+
+
+class _Past:
+    """A running mark over all that came before, in one pass however long the conversation is."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        system: object = body.get("system") or []
+        self._seal = hmac.new(_SALT, digestmod=hashlib.sha256)
+        self._role = ""
+        self._add([_as_blocks(system), body.get("tools") or []])
+
+    def block(self, role: str, block: object) -> None:
+        """One more block. Neighbouring messages of one role are one message to the API, so only a change of role counts."""
+        if role != self._role:
+            self._add(role)
+            self._role = role
+        self._add(block)
+
+    def mark(self, role: str) -> str:
+        """The mark of what is behind a block of this role that comes next."""
+        seal = self._seal.copy()
+        if role != self._role:
+            seal.update(_canonical(role))
+        return seal.hexdigest()[:_MARK_CHARACTERS]
+
+    def _add(self, value: object) -> None:
+        self._seal.update(_canonical(value))
 
 
 def sign(body: Mapping[str, Any], before: Sequence[Mapping[str, Any]], thinking: str, card: ModelCard) -> str:
     """The signature of a block of `thinking` that follows the blocks `before` in the answer to `body`."""
-    turn = {"role": "assistant", "content": list(before)}
-    told = [card.id, _text_mark(thinking), _prefix_mark(body, [*body["messages"], turn])]
+    past = _Past(body)
+    for _, _, role, block in _blocks(body["messages"]):
+        past.block(role, block)
+    for block in before:
+        past.block("assistant", block)
+    told = [card.id, _text_mark(thinking), past.mark("assistant")]
     return base64.b64encode(json.dumps(told).encode()).decode()
 
 
@@ -31,66 +63,60 @@ def check_thinking_blocks(body: Mapping[str, Any], card: ModelCard) -> None:
 
     A block of another model is let through: the API leaves it out of the prompt.
     """
-    messages: list[dict[str, Any]] = body["messages"]
-    for at, message in enumerate(messages):
-        content: object = message["content"]
-        for place, block in enumerate(content if is_list(content) else []):
-            if block["type"] != "thinking":
-                continue
-            model, text_mark, prefix_mark = _read(block["signature"], at, place)
-            if model != card.id:
-                continue
-            if text_mark != _text_mark(block["thinking"]):
-                raise Refusal(
-                    f"messages.{at}.content.{place}: `thinking` or `redacted_thinking` blocks in the latest assistant "
-                    "message cannot be modified. These blocks must remain as they were in the original response."
-                )
-            past = [*messages[:at], {"role": message["role"], "content": message["content"][:place]}]
-            if card.binds_thinking and prefix_mark != _prefix_mark(body, past):
-                raise Refusal(
-                    f"messages.{at}.content.{place}: Invalid `signature` in `thinking` block. The block is bound to a "
-                    "different conversation. Remove the block, or set "
-                    '`thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
-                )
+    if not any(block["type"] == "thinking" for _, _, _, block in _blocks(body["messages"])):
+        return
+    past = _Past(body)
+    for at, place, role, block in _blocks(body["messages"]):
+        if block["type"] == "thinking":
+            _check(f"messages.{at}.content.{place}", block, past.mark(role), card)
+        past.block(role, block)
 
 
-def _read(signature: str, at: int, place: int) -> tuple[str, str, str]:
+def _check(path: str, block: Mapping[str, Any], past: str, card: ModelCard) -> None:
+    model, text_mark, prefix_mark = _read(path, block["signature"])
+    if model != card.id:
+        return
+    if text_mark != _text_mark(block["thinking"]):
+        raise Refusal(
+            f"{path}: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. "
+            "These blocks must remain as they were in the original response."
+        )
+    if card.binds_thinking and prefix_mark != past:
+        raise Refusal(
+            f"{path}: Invalid `signature` in `thinking` block. The block is bound to a different conversation. Remove "
+            'the block, or set `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
+        )
+
+
+def _read(path: str, signature: str) -> tuple[str, str, str]:
     try:
         told: object = json.loads(base64.b64decode(signature, validate=True))
     except ValueError:
         told = None
     if not is_list(told) or len(told) != 3:
-        raise Refusal(f"messages.{at}.content.{place}: Invalid `signature` in `thinking` block")
+        raise Refusal(f"{path}: Invalid `signature` in `thinking` block")
     return str(told[0]), str(told[1]), str(told[2])
 
 
 def _text_mark(text: str) -> str:
-    return hmac.new(_SALT, text.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(_SALT, text.encode(), hashlib.sha256).hexdigest()[:_MARK_CHARACTERS]
 
 
-def _prefix_mark(body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> str:
-    system: object = body.get("system") or []
-    prefix = [_as_blocks(system), body.get("tools") or [], _merged(messages)]
-    told = json.dumps(_without_markers(prefix), sort_keys=True)
-    return hmac.new(_SALT, told.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def _merged(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours of one role as the API sees them: one message."""
-    turns: list[dict[str, Any]] = []
-    for message in messages:
-        blocks = _as_blocks(message["content"])
-        if turns and turns[-1]["role"] == message["role"]:
-            turns[-1] = {"role": message["role"], "content": [*turns[-1]["content"], *blocks]}
-        else:
-            turns.append({"role": message["role"], "content": blocks})
-    return turns
+def _blocks(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, int, str, Any]]:
+    """Every block with its message's number, its place and its role."""
+    for at, message in enumerate(messages):
+        for place, block in enumerate(_as_blocks(message["content"])):
+            yield at, place, str(message["role"]), block
 
 
 def _as_blocks(content: object) -> list[Any]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return content if is_list(content) else []
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(_without_markers(value), sort_keys=True).encode() + b"\n"
 
 
 def _without_markers(value: object) -> object:
