@@ -91,14 +91,37 @@ async def test_edits_deletions_files_and_other_bots_have_their_subtypes(sandbox:
         await sandbox.until(lambda: finished(sandbox, 3))
         await sandbox.say("ann", "orders", "", files=["orders.csv"])
         await sandbox.until(lambda: finished(sandbox, 4))
-        await sandbox.post_from_other_app("orders", "Build 17 passed")
+        await sandbox.post_from_other_app("orders", "Build 17 passed", classic=True)
         await sandbox.until(lambda: finished(sandbox, 5))
     subtypes = [event.get("subtype") for event in bot.events]
     assert subtypes == [None, "message_changed", "message_deleted", "file_share", "bot_message"]
-    changed, deleted, shared = bot.events[1:4]
+    changed, deleted, shared, classic = bot.events[1:]
     assert (changed["message"]["text"], changed["previous_message"]["text"]) == ("hello", "helo")
     assert deleted["previous_message"]["ts"] == deleted["deleted_ts"] == ts
     assert shared["files"][0]["name"] == "orders.csv"
+    assert "user" not in classic
+
+
+async def test_another_bot_mentions_ours(sandbox: SlackSandbox) -> None:
+    bot = Bot(sandbox)
+    async with in_socket_mode(sandbox, bot):
+        await sandbox.post_from_other_app("orders", f"<@{sandbox.bot_user_id}> build 17 passed")
+        await sandbox.until(lambda: finished(sandbox, 2))
+    assert sorted((event["type"], event["bot_id"]) for event in bot.events) == [
+        ("app_mention", "BOTHERAPP"),
+        ("message", "BOTHERAPP"),
+    ]
+
+
+async def test_a_deleted_message_with_replies_leaves_a_tombstone(sandbox: SlackSandbox) -> None:
+    bot = Bot(sandbox)
+    async with in_socket_mode(sandbox, bot):
+        root = await sandbox.say("ann", "orders", "where is order 17?")
+        await bot.client.chat_postMessage(channel=sandbox.channels["orders"], thread_ts=root, text="In Bonn")
+        await sandbox.delete("ann", "orders", root)
+        await sandbox.until(lambda: len(bot.events) == 2)
+    assert [one.seen_text for one in sandbox.thread("orders", root)] == ["This message was deleted.", "In Bonn"]
+    assert (bot.events[1]["subtype"], bot.events[1]["message"]["subtype"]) == ("message_changed", "tombstone")
 
 
 async def test_the_bots_own_posts_come_back_to_it(sandbox: SlackSandbox) -> None:
@@ -210,6 +233,13 @@ async def test_an_eleventh_connection_is_too_many(sandbox: SlackSandbox) -> None
         assert (await socket.receive_json())["reason"] == "too_many_websockets"
     for client in clients:
         await client.close()
+
+
+async def test_the_way_through_a_proxy_stays_a_way_through_it(sandbox: SlackSandbox) -> None:
+    headers = {"Host": "127.0.0.1:4242", "Authorization": f"Bearer {sandbox.app_token}"}
+    async with aiohttp.ClientSession() as session:
+        answer = await (await session.post(f"{sandbox.api_url}apps.connections.open", headers=headers)).json()
+    assert answer["url"].startswith("ws://127.0.0.1:4242/link/")
 
 
 async def test_a_ticket_opens_one_connection(sandbox: SlackSandbox) -> None:

@@ -93,7 +93,7 @@ async def test_faults_of_any_method(sandbox: SlackSandbox, client: Client) -> No
 async def test_a_held_method_waits(sandbox: SlackSandbox, client: Client) -> None:
     sandbox.faults.hold("chat.postMessage")
     posting = asyncio.create_task(client.chat_postMessage(channel=sandbox.channels["orders"], text="Hello"))
-    await client.auth_test()
+    await sandbox.until(lambda: sandbox.faults.holding("chat.postMessage"))
     await client.auth_test()
     assert posts(sandbox) == []
     sandbox.faults.release("chat.postMessage")
@@ -137,3 +137,14 @@ async def test_a_bot_comes_back_after_its_connection_ended(sandbox: SlackSandbox
         await sandbox.dm("ann", "are you back?")
         await sandbox.until(lambda: bot.events)
     assert bot.events[-1]["text"] == "are you back?"
+
+
+async def test_a_refresh_is_announced_before_the_end(sandbox: SlackSandbox, client: Client) -> None:
+    url = (await client.apps_connections_open(app_token=sandbox.app_token))["url"]
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        assert (await socket.receive_json())["type"] == "hello"
+        ending = asyncio.create_task(sandbox.faults.disconnect())
+        assert await socket.receive_json() == {"type": "disconnect", "reason": "refresh_requested"}
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+        await ending
+    await sandbox.until(lambda: sandbox.connections == 0)

@@ -18,7 +18,7 @@ class ChannelEvents:
 
     def posted(self, message: Message) -> None:
         channel = self.workspace.channels[message.channel]
-        mentioned = f"<@{self.workspace.bot_user_id}>" in message.text and message.bot_id is None
+        mentioned = f"<@{self.workspace.bot_user_id}>" in message.text and message.bot_id != self.workspace.bot_id
         if mentioned and channel.kind != "im":
             self._send(channel, "app_mention", payloads.mention_event(self.workspace, channel, message))
         self._send_message(channel, payloads.message_event(self.workspace, channel, message))
@@ -28,7 +28,10 @@ class ChannelEvents:
         ts = self.workspace.new_ts()
         self._send_message(channel, payloads.changed_event(self.workspace, channel, after, before, ts))
 
-    def deleted(self, before: Message) -> None:
+    def deleted(self, before: Message, tombstone: Message | None) -> None:
+        if tombstone is not None:
+            self.changed(before, tombstone)
+            return
         channel = self.workspace.channels[before.channel]
         ts = self.workspace.new_ts()
         self._send_message(channel, payloads.deleted_event(self.workspace, channel, before, ts))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -25,10 +26,12 @@ class MethodFault:
 class Faults:
     """The faults that wait for their moment."""
 
-    def __init__(self, cut: Callable[[bool], Awaitable[None]]) -> None:
+    def __init__(self, cut: Callable[[bool], Awaitable[None]], changed: Callable[[], None]) -> None:
         self._cut = cut
+        self._changed = changed
         self._waiting: list[MethodFault] = []
         self._held: dict[str, asyncio.Event] = {}
+        self._at_the_door: Counter[str] = Counter()
         self._late: list[float] = []
         self.copies = 1
         """How often each event is delivered from now on."""
@@ -54,13 +57,17 @@ class Faults:
         self._add(MethodFault("drop_after", method), times)
 
     def hold(self, method: str) -> None:
-        """Calls of the method wait, before anything happens, until `release`."""
+        """Calls of the method wait, before anything happens, until `release`; then they are done, caller or no caller."""
         self._held.setdefault(method, asyncio.Event())
 
     def release(self, method: str) -> None:
         held = self._held.pop(method, None)
         if held is not None:
             held.set()
+
+    def holding(self, method: str) -> int:
+        """How many calls of the method wait for `release`."""
+        return self._at_the_door[method]
 
     async def disconnect(self, *, abrupt: bool = False) -> None:
         """Closes every Socket Mode connection: announced (refresh_requested), or cut in the middle."""
@@ -79,7 +86,12 @@ class Faults:
     async def passed(self, method: str) -> None:
         """Returns once nobody holds the method."""
         while held := self._held.get(method) or self._held.get("*"):
-            await held.wait()
+            self._at_the_door[method] += 1
+            self._changed()
+            try:
+                await held.wait()
+            finally:
+                self._at_the_door[method] -= 1
 
     def before(self, method: str) -> MethodFault | None:
         return self._take(method, ("rate_limit", "fail", "error"))

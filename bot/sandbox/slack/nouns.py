@@ -142,6 +142,7 @@ class ApiCall:
     arguments: Json
     answer: Json | None
     status: int
+    """Of HTTP; 0 where the connection was cut."""
     at: float
     """Seconds on the monotonic clock, when the answer was ready."""
 

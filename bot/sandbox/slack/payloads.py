@@ -39,6 +39,8 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool = Tru
         "reply_count": len(replies),
     }
     shown |= {key: value for key, value in optional.items() if value}
+    if message.subtype == "bot_message":
+        del shown["user"]
     if message.thread_ts and (root := workspace.message(message.channel, message.thread_ts)):
         shown["parent_user_id"] = root.user
     return shown

@@ -13,6 +13,9 @@ from bot.sandbox.slack.methods.streams import close_stream
 from bot.sandbox.slack.nouns import Channel, Message, SubmitAnswer, View
 from bot.sandbox.slack.workspace import Workspace, new_id
 
+OTHER_APP = "UOTHERAPP"
+"""The bot user of an app that is not ours."""
+
 
 class People:
     """Every method returns when the workspace has it; its delivery to the bot goes on in the background.
@@ -52,14 +55,18 @@ class People:
 
     async def delete(self, user: str, channel: str, ts: str) -> None:
         before = self._own(user, channel, ts)
-        self.workspace.delete_message(before)
-        self.events.deleted(before)
+        self.events.deleted(before, self.workspace.delete_message(before))
 
-    async def post_from_other_app(self, channel: str, text: str, *, thread_ts: str | None = None) -> str:
-        """Another app's bot posts: its event has the subtype bot_message and no user that is a person."""
+    async def post_from_other_app(self, channel: str, text: str, *, thread_ts: str | None = None, classic: bool = False) -> str:
+        """Another app's bot posts. Its event has a bot_id; a classic app's has no user and the subtype bot_message."""
         place = self.workspace.channel_id(channel)
         message = self.workspace.add_message(
-            place, "USLACKBOT", text, bot_id="BOTHERAPP", subtype="bot_message", thread_ts=thread_ts
+            place,
+            OTHER_APP,
+            text,
+            bot_id="BOTHERAPP",
+            subtype="bot_message" if classic else None,
+            thread_ts=thread_ts,
         )
         self.events.posted(message)
         return message.ts

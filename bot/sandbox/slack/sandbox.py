@@ -64,7 +64,7 @@ class SlackSandbox(People):
         granted = frozenset(asked if scopes is None else scopes)
         self._socket_mode = SocketMode(self.workspace)
         self._http: list[SignedHttp] = []
-        self.faults = Faults(self._socket_mode.disconnect)
+        self.faults = Faults(self._socket_mode.disconnect, self.workspace.changed)
         self._deliveries = Deliveries(
             self.workspace,
             self.faults,

@@ -116,7 +116,7 @@ class WebApi:
             limited = {"ok": False, "error": "ratelimited"}
             self._write_down(method, sent, limited, 429)
             return web.json_response(limited, status=429, headers={"Retry-After": str(fault.retry_after_seconds)})
-        self._write_down(method, sent, None, fault.status)
+        self._write_down(method, sent, None, 0 if fault.kind == "drop_after" else fault.status)
         return web.Response(status=fault.status, text="<html>Something went wrong.</html>", content_type="text/html")
 
     def _write_down(self, method: str, sent: Json, answer: Json | None, status: int) -> None:

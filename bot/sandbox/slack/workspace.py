@@ -29,6 +29,7 @@ _CHANNELS: tuple[tuple[str, ChannelKind, frozenset[str]], ...] = (
     ("finance", "private", frozenset({"ann", "cleo"})),
     ("mpim", "mpim", frozenset({"ann", "ben"})),
 )
+SLACKBOT = "USLACKBOT"
 _PREFIX = {"channel": "C", "private": "C", "im": "D", "mpim": "G"}
 
 
@@ -180,11 +181,16 @@ class Workspace:
         self.changed()
         return after
 
-    def delete_message(self, message: Message) -> None:
+    def delete_message(self, message: Message) -> Message | None:
+        """Takes a message away. One that started a thread leaves a tombstone, which is returned."""
+        if self.replies.get((message.channel, message.ts)):
+            gone = {"user": SLACKBOT, "text": "This message was deleted.", "blocks": (), "files": (), "metadata": None}
+            return self.change_message(message, subtype="tombstone", **gone)
         del self.messages[message.channel][message.ts]
         if message.thread_ts is not None:
             self.replies[message.channel, message.thread_ts].remove(message.ts)
         self.changed()
+        return None
 
     def message(self, channel: str, ts: str) -> Message | None:
         return self.messages[channel].get(ts)

@@ -77,8 +77,7 @@ def post_ephemeral(desk: Desk, given: Arguments) -> Json:
 def delete(desk: Desk, given: Arguments) -> Json:
     channel = desk.channel(given.needed("channel", "channel_not_found"))
     before = own_message(desk, channel, given.needed("ts", "message_not_found"), refusal="cant_delete_message")
-    desk.workspace.delete_message(before)
-    desk.events.deleted(before)
+    desk.events.deleted(before, desk.workspace.delete_message(before))
     return {"channel": channel.id, "ts": before.ts}
 
 
