@@ -3,9 +3,9 @@
 from playwright.async_api import Browser, Route, WebSocketRoute, expect
 
 from bot.sandbox import SlackSandbox
-from tests.sandbox.approving_bot import ApprovingBot
+from tests.sandbox.approving_bot import REASON, ApprovingBot
 from tests.sandbox.screen import Screen, heard_by_bot
-from tests.sandbox.slack_bots import MANIFEST, in_socket_mode
+from tests.sandbox.slack_bots import MANIFEST, in_socket_mode, modal, section
 
 
 async def test_what_is_typed_is_said(screen: Screen, sandbox: SlackSandbox) -> None:
@@ -88,27 +88,43 @@ async def test_a_modal_shows_errors_beside_their_fields(screen: Screen, sandbox:
     await screen.look_at("ben", "orders")
     await screen.ask()
     await screen.button("reject").click()
-    modal = screen.part("modal")
-    reason, count = modal.locator('[data-block-id="reason"]'), modal.locator('[data-block-id="instead"]')
+    shown = screen.part("modal")
+    reason, count = shown.locator('[data-block-id="reason"]'), shown.locator('[data-block-id="instead"]')
 
     await screen.part("modal-submit").click()
     await expect(reason.get_by_test_id("field-error")).to_have_text("Please complete this required field.")
-    await modal.get_by_label("Reason").fill("expensive")
-    await modal.get_by_label("How many instead?").fill("a few")
+    await shown.get_by_label("Reason").fill("expensive")
+    await shown.get_by_label("How many instead?").fill("a few")
     await screen.part("modal-submit").click()
     await expect(reason.get_by_test_id("field-error")).to_be_hidden()
     await expect(count.get_by_test_id("field-error")).to_have_text("Enter a whole number.")
     assert heard_by_bot(sandbox, "view_submission") == []
 
-    await modal.get_by_label("How many instead?").fill("6")
+    await shown.get_by_label("How many instead?").fill("6")
     await screen.part("modal-submit").click()
     await expect(reason.get_by_test_id("field-error")).to_have_text("Two words at least, please.")
-    await expect(modal.get_by_label("How many instead?")).to_have_value("6")
-    await modal.get_by_label("Reason").fill("too expensive")
+    await expect(reason.get_by_test_id("field-error")).to_be_visible()
+    await expect(shown.get_by_label("How many instead?")).to_have_value("6")
+    await shown.get_by_label("Reason").fill("too expensive")
     await screen.part("modal-submit").click()
-    await expect(modal).to_have_count(0)
+    await expect(shown).to_have_count(0)
     values = heard_by_bot(sandbox, "view_submission")[-1]["view"]["state"]["values"]
     assert (values["reason"]["entered"]["value"], values["instead"]["entered"]["value"]) == ("too expensive", "6")
+
+
+async def test_what_is_typed_stays_when_the_app_changes_the_modal(
+    screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot
+) -> None:
+    await screen.look_at("ben", "orders")
+    await screen.ask()
+    await screen.button("reject").click()
+    await screen.part("modal").get_by_label("Reason").fill("too expensive")
+    open_view = sandbox.view("ben")
+    assert open_view is not None
+    changed = modal(section("The price went up."), *REASON["blocks"])
+    await bot.call("views.update", view_id=open_view.id, view=changed)
+    await expect(screen.part("modal")).to_contain_text("The price went up.")
+    await expect(screen.part("modal").get_by_label("Reason")).to_have_value("too expensive")
 
 
 async def test_escape_closes_a_modal(screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:

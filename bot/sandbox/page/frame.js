@@ -6,11 +6,11 @@ import { go, isAppChannel, placeInAddress, workspace } from "./workspace.js";
 
 /** The bar at the top: which model answers, is the bot there, and who one acts as. */
 export function drawTop(node, { linked }) {
-  const { notes = {}, bot, people, me, team } = workspace.state;
+  const { notes = {}, bot, people, me } = workspace.state;
   const link = !linked ? ["off", "Reconnecting to the sandbox…"] : bot.connected ? ["on", `${bot.name} is connected`] : ["off", `${bot.name} is not connected`];
   const others = Object.entries(notes).filter(([name]) => name !== "model").map(([name, text]) => note(name, text));
   reconcile(node, [
-    { key: "brand", mark: "", make: () => h("div", { class: "brand" }, h("span", { class: "brand-sign" }, icon("check")), "Signoff sandbox") },
+    { key: "brand", mark: "", make: () => h("div", { class: "brand" }, h("span", { class: "brand-sign" }, icon("check")), h("span", {}, "Signoff sandbox", h("small", {}, "a small Slack on this machine"))) },
     {
       key: "notes",
       mark: JSON.stringify([notes, link]),
@@ -23,7 +23,7 @@ export function drawTop(node, { linked }) {
           h("span", { class: `note connection connection-${link[0]}`, role: "status", data: { testid: "connection" } }, h("span", { class: "dot" }), link[1]),
         ),
     },
-    { key: "act-as", mark: JSON.stringify([people.map((one) => [one.id, one.real_name, one.is_admin]), me, team]), make: actAs },
+    { key: "act-as", mark: JSON.stringify([people.map((one) => [one.id, one.real_name, one.is_admin]), me]), make: actAs },
   ]);
 }
 
@@ -44,7 +44,7 @@ function actAs(old) {
 
 /** The rail: channels, private channels, direct messages, the app. */
 export function drawRail(node, place) {
-  const { channels, team, bot } = workspace.state;
+  const { channels, bot } = workspace.state;
   const of = (kinds) => channels.filter((one) => kinds.includes(one.kind) && !isAppChannel(one));
   const app = workspace.appChannel;
   const groups = [
@@ -59,11 +59,11 @@ export function drawRail(node, place) {
       ].filter(Boolean),
     ],
   ].filter(([, rows]) => rows.length);
-  reconcile(node, [
-    { key: "team", mark: team?.name ?? team ?? "", make: () => h("div", { class: "team" }, "Signoff sandbox", h("span", {}, "a small Slack on this machine")) },
-    ...groups.map(([title, rows]) => ({ key: title, mark: "", make: () => h("section", { "aria-label": title }, h("h2", {}, title), h("ul")) })),
-  ]);
-  groups.forEach(([, rows], index) => reconcile(node.children[index + 1].lastElementChild, rows));
+  reconcile(
+    node,
+    groups.map(([title]) => ({ key: title, mark: "", make: () => h("section", { "aria-label": title }, h("h2", {}, title), h("ul")) })),
+  );
+  groups.forEach(([, rows], index) => reconcile(node.children[index].lastElementChild, rows));
 }
 
 function channelRow(one, place, sign) {

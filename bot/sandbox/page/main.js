@@ -73,4 +73,5 @@ async function openHome(as) {
 
 window.addEventListener("hashchange", followAddress);
 window.addEventListener("redraw", draw);
+setInterval(draw, 60_000); // "2 minutes ago" grows older by itself
 followAddress();

@@ -1,7 +1,7 @@
 // One message: who, when, what, and what hangs on it (replies, status, files).
 
 import { renderBlocks } from "./blocks.js";
-import { ago, clock, momentOf, wholeDate } from "./dates.js";
+import { clock, momentOf, wholeDate } from "./dates.js";
 import { h, icon } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
@@ -19,13 +19,14 @@ export function avatar(userId, size = "") {
 
 /**
  * A message as a list item. `compact` leaves the head out (the same person goes on); `inThread` leaves out the way into the thread;
- * `replied` are the replies of a message in a channel, `status` its session's status.
+ * `replied` are the replies of a message in a channel, `lastReply` how long ago the last one came, `status` its session's status.
  */
-export function messageNode(message, { channelId, compact, inThread, ephemeral, replied = [], status = null }) {
+export function messageNode(message, { channelId, compact, inThread, ephemeral, replied = [], lastReply = null, status = null }) {
   const surface = { place: { channel: channelId, ts: message.ts, ...(ephemeral ? { ephemeral: true } : {}) } };
   const classes = ["message", compact && "message-compact", ephemeral && "message-ephemeral"].filter(Boolean).join(" ");
   const when = momentOf(message.ts);
   const time = h("time", { class: "time", datetime: when.toISOString(), title: wholeDate(when) }, clock(when));
+  const shortTime = h("span", { class: "time", "aria-hidden": "true" }, clock(when).replace(/ [AP]M$/, ""));
   const head = h(
     "div",
     { class: "message-head" },
@@ -37,13 +38,13 @@ export function messageNode(message, { channelId, compact, inThread, ephemeral, 
     "li",
     { class: classes, "aria-label": `${nameOf(message.user)}, ${clock(when)}`, data: { ts: message.ts, ...(ephemeral ? { testid: "ephemeral" } : {}) } },
     ephemeral ? onlyYou(message) : null,
-    h("div", { class: "gutter" }, compact ? time : avatar(message.user)),
+    h("div", { class: "gutter" }, compact ? shortTime : avatar(message.user)),
     h(
       "div",
       { class: "message-main" },
       compact ? null : head,
       content(message, surface),
-      inThread || ephemeral ? null : replyBar(message, channelId, replied),
+      inThread || ephemeral ? null : replyBar(message, channelId, replied, lastReply),
       inThread || ephemeral ? null : sessionStatus(channelId, message.ts, status),
     ),
     inThread || ephemeral ? null : tools(message, channelId),
@@ -78,17 +79,16 @@ function onlyYou(message) {
   );
 }
 
-function replyBar(message, channelId, replied) {
+function replyBar(message, channelId, replied, lastReply) {
   const count = message.reply_count || replied.length;
   if (!count) return null;
   const authors = [...new Set(replied.map((one) => one.user))].slice(0, 4);
-  const last = replied.at(-1);
   return h(
     "button",
     { type: "button", class: "reply-bar", data: { testid: "replies" }, onclick: () => go({ channel: channelId, thread: message.ts }) },
     h("span", { class: "faces" }, authors.map((author) => avatar(author, "avatar-small"))),
     h("span", { class: "reply-count" }, count === 1 ? "1 reply" : `${count} replies`),
-    last ? h("span", { class: "reply-last" }, `Last reply ${ago(momentOf(last.ts))}`) : null,
+    lastReply ? h("span", { class: "reply-last" }, `Last reply ${lastReply}`) : null,
   );
 }
 

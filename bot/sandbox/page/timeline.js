@@ -1,6 +1,6 @@
 // A list of messages that follows the state: grouped by day and author, scrolled to the newest unless somebody reads further up.
 
-import { dayName, momentOf } from "./dates.js";
+import { ago, dayName, momentOf } from "./dates.js";
 import { h, reconcile } from "./dom.js";
 import { lookOfNames, messageNode } from "./message.js";
 import { replies, statusOf } from "./workspace.js";
@@ -38,13 +38,20 @@ export function follow(box, { channelId, messages, ephemerals, first = null, beg
       wanted.push({ key: `day ${day}`, mark: name, make: () => h("li", { class: "divide" }, h("span", {}, name)) });
     }
     const looks = { channelId, compact: !newDay && goesOn(before, message), inThread: Boolean(first), ephemeral: Boolean(message.ephemeral) };
-    if (!first && !message.ephemeral) Object.assign(looks, { replied: replies(channelId, message.ts), status: statusOf(channelId, message.ts) });
+    if (!first && !message.ephemeral) Object.assign(looks, underneath(channelId, message.ts));
     wanted.push(row(message, looks, names));
     before = message;
   }
   reconcile(box.firstElementChild, wanted);
   box.dataset.shown = "yes";
   if (fresh || atEnd) box.scrollTop = box.scrollHeight;
+}
+
+/** What hangs under a message of a channel: its replies and its session's status. */
+function underneath(channelId, ts) {
+  const replied = replies(channelId, ts);
+  const lastReply = replied.length ? ago(momentOf(replied.at(-1).ts)) : null;
+  return { replied, lastReply, status: statusOf(channelId, ts) };
 }
 
 function row(message, looks, names) {
