@@ -18,6 +18,14 @@ EXPIRED = "Nobody approved this action in time; it was not run."
 UNKNOWN = "The outcome of create_order is unknown: it was started, and its result was lost. It may have happened."
 
 
+AGAIN = (
+    "<@U2> says of the create_order call whose outcome was unknown: run it again with the same arguments.\n"
+    "It was run again. The result: "
+)
+ORDERED = {"order_id": "ORD-1300", "quantity": 1, "product": "Desk Lamp Arc", "customer": "ada@example.com"}
+PLACED = Result(ok=True, result={**ORDERED, "total_usd": "59.00"}).text()
+
+
 def because(reason: str) -> str:
     return f"{REJECTED} Their reason: {reason}"
 
@@ -141,6 +149,18 @@ DIALOGS: dict[str, list[Turn]] = {
             ["2 × Desk Lamp Arc", "12 × Widget Pro"],
         )
     ],
+    "an address counts for what stands before it": [
+        Turn(
+            "order a desk lamp for ada@example.com, 3 widget pros and 2 widget minis for grace.kestrel@example.org",
+            [
+                *searched("desk lamp", "widget pro", "widget mini"),
+                "order 1 LGT-001 ada@example.com",
+                "order 3 WGT-001 grace.kestrel@example.org",
+                "order 2 WGT-003 grace.kestrel@example.org",
+            ],
+            ["3 × Widget Pro** for grace.kestrel@example.org"],
+        )
+    ],
     "no customer": [
         Turn("hi, can you order 3 office chairs?", [], ["I can order **3 × office chair**. For which customer?"]),
         Turn(
@@ -188,6 +208,18 @@ DIALOGS: dict[str, list[Turn]] = {
             [],
             ["the order did go through"],
         ),
+    ],
+    "run again after nobody knew": [
+        Turn(
+            "order a desk lamp for ada@example.com",
+            [*searched("desk lamp"), "order 1 LGT-001 ada@example.com"],
+            ["is unknown"],
+            [UNKNOWN],
+        ),
+        Turn(f"{AGAIN}{PLACED}", [], ["It went through now: **1 × Desk Lamp Arc** for ada@example.com, $59.00."]),
+        Turn(f"{AGAIN}{failed('not_found', 'No product has that SKU.').text()}", [], ["not placed: No product has"]),
+        Turn(f"{AGAIN}{failed('unexpected', UNKNOWN).text()}", [], ["the outcome is unknown once more"]),
+        Turn("<@U2> pressed Stop.", [], ["Stopped."]),
     ],
     "a list, and an order from it": [
         Turn(

@@ -88,9 +88,6 @@ def _told_by_the_bot(request: Request) -> Reply | None:
         return say(texts.IT_HAPPENED)
     if "whose outcome was unknown: leave it" in text:
         return say(texts.LEFT_ALONE)
-    if "whose outcome was unknown: run it again" in text:
-        asked = [result for result in request.results if result.tool == ORDER]
-        return Reply((call(ORDER, **asked[-1].args),)) if asked else None
     return say(texts.STOPPED) if text.rstrip().endswith("pressed Stop.") else None
 
 

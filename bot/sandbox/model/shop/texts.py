@@ -95,8 +95,7 @@ def reason_of(result: Result) -> str:
 
 def uncertain(result: Result) -> bool:
     """Whether nobody knows if it happened: such a call must not be made again."""
-    said = result.detail.lower()
-    return not result.ok and (result.error == "timeout" or "unknown" in said or "not certain" in said)
+    return not result.ok and (result.error == "timeout" or _uncertain(result.detail))
 
 
 def outcome(result: Result, product: Product, quantity: int, change: Change) -> str:
@@ -144,7 +143,9 @@ def ran_again(told: str) -> str:
     order: Any = result.get("result") if is_object(result) else None
     if is_object(order) and order.get("order_id"):
         return f"It went through now: {_ordered(order)}. Order **{order['order_id']}**."
-    detail = result.get("detail") if is_object(result) else told
+    detail = str(result.get("detail") if is_object(result) else told)
+    if _uncertain(detail):
+        return f"It was run again, and the outcome is unknown once more: {detail}"
     return f"It was run again and not placed: {detail}"
 
 
@@ -155,6 +156,10 @@ def together(lines: Sequence[str]) -> str:
     if any("\n" in line for line in lines):
         return "\n\n".join(lines)
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _uncertain(detail: str) -> bool:
+    return "unknown" in detail or "not certain" in detail
 
 
 def _ordered(order: dict[str, Any]) -> str:
