@@ -219,3 +219,9 @@ async def test_the_page_itself_is_let_in(sandbox: SlackSandbox, browser: aiohttp
     for headers in ({"Origin": own}, {"Host": "localhost"}):
         answer = await browser.get("/sandbox/state", params={"as": sandbox.people["ann"]}, headers=headers)
         assert answer.status == 200
+
+
+async def test_a_taken_port_is_said_and_nothing_stays_open(sandbox: SlackSandbox) -> None:
+    port = int(sandbox.page_url.rstrip("/").rpartition(":")[2])
+    with pytest.raises(OSError, match="address already in use"):
+        await SlackSandbox(MANIFEST, port=port).__aenter__()

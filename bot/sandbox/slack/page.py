@@ -43,6 +43,7 @@ class Page:
         self.people = people
         self.notes = notes
         self.connected = connected
+        self._live: set[web.WebSocketResponse] = set()
         self._read_up_to: dict[tuple[str, str], str] = {}
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -58,15 +59,21 @@ class Page:
         return web.FileResponse(FILES / "index.html", headers={"Cache-Control": "no-store"})
 
     async def live(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=30)
+        socket = web.WebSocketResponse(heartbeat=30, timeout=1)
         await socket.prepare(request)
+        self._live.add(socket)
         telling = asyncio.create_task(self._tell(socket))
         try:
             async for _ in socket:
                 pass
         finally:
             telling.cancel()
+            self._live.discard(socket)
         return socket
+
+    async def close(self) -> None:
+        """Ends what browsers still listen to."""
+        await asyncio.gather(*(socket.close() for socket in self._live))
 
     async def _tell(self, socket: web.WebSocketResponse) -> None:
         seen = self.workspace.version

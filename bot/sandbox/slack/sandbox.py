@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from aiohttp import web
 
@@ -74,43 +74,43 @@ class SlackSandbox(People):
             retry_delays_seconds=retry_delays_seconds,
         )
         self.events = ChannelEvents(self.workspace, self._deliveries)
-        self.interactions = Interactions(self.workspace, self._deliveries, lambda: self.page_url)
-        self._notes = dict(notes or {})
-        self._granted = granted
+        self.interactions = Interactions(self.workspace, self._deliveries, self._base_url)
+        desk = Desk(self.workspace, self.events, granted, self._socket_mode.new_url, self._base_url)
+        self._api = WebApi(desk, RULES, self.faults, bot_token=self.bot_token, app_token=self.app_token)
+        self._page = Page(self.workspace, self, notes or {}, self._bot_is_there)
+        self._runner = web.AppRunner(self._application(), shutdown_timeout=1.0, access_log=None)
         self._port = port
         self.page_url = self.api_url = ""
 
-    async def __aenter__(self) -> SlackSandbox:
+    def _application(self) -> web.Application:
         app = web.Application(middlewares=[only_local], client_max_size=4 * 2**20)
-        self._runner = web.AppRunner(app, shutdown_timeout=1.0, access_log=None)
-        self._web_api: WebApi | None = None
-
-        async def api(request: web.Request) -> web.StreamResponse:
-            return await self._api.handle(request)
-
-        page = Page(self.workspace, self, self._notes, self._bot_is_there)
-        response_urls = ResponseUrls(self.workspace, self.events, self.interactions)
         app.add_routes(
             [
-                web.route("*", "/api/{method}", api),
+                web.route("*", "/api/{method}", self._api.handle),
                 web.get("/link/", self._socket_mode.handle),
-                web.post("/response/{token}", response_urls.handle),
-                *page.routes(),
+                web.post("/response/{token}", ResponseUrls(self.workspace, self.events, self.interactions).handle),
+                *self._page.routes(),
             ]
         )
+        return app
+
+    async def __aenter__(self) -> Self:
+        """Listens. Raises OSError when the port is taken."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         host, port = cast(tuple[str, int], self._runner.addresses[0])
         self.page_url = f"http://{host}:{port}/"
         self.api_url = f"{self.page_url}api/"
-        desk = Desk(self.workspace, self.events, self._granted, self._socket_mode.new_url, self.page_url)
-        self._web_api = WebApi(desk, RULES, self.faults, bot_token=self.bot_token, app_token=self.app_token)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._socket_mode.close()
+        await asyncio.gather(self._socket_mode.close(), self._page.close())
         try:
             await self._deliveries.close()
         finally:
@@ -118,17 +118,14 @@ class SlackSandbox(People):
                 await route.close()
             await self._runner.cleanup()
 
-    @property
-    def _api(self) -> WebApi:
-        if self._web_api is None:
-            raise RuntimeError("The sandbox is not running: use `async with`.")
-        return self._web_api
-
     def deliver_over_http(self, url: str) -> None:
         """From now on events and interactions are posted to `url`, signed, instead of going through Socket Mode."""
         route = SignedHttp(url, self.signing_secret)
         self._http.append(route)
         self._deliveries.route = route
+
+    def _base_url(self) -> str:
+        return self.page_url
 
     def _bot_is_there(self) -> bool:
         return bool(self._http) or bool(self._socket_mode.connections)

@@ -25,7 +25,7 @@ class Desk:
     events: ChannelEvents
     scopes: frozenset[str]
     socket_url: Callable[[str], str]
-    base_url: str
+    base_url: Callable[[], str]
 
     def needs(self, *any_of: str) -> None:
         """Refuses with missing_scope unless one of the scopes was granted."""

@@ -13,7 +13,7 @@ _WRITE = ("chat:write",)
 def auth_test(desk: Desk, given: Arguments) -> Json:
     workspace = desk.workspace
     return {
-        "url": desk.base_url,
+        "url": desk.base_url(),
         "team": "Sandbox",
         "user": workspace.bot_name.lower(),
         "team_id": workspace.team_id,

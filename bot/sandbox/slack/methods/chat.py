@@ -86,7 +86,7 @@ def get_permalink(desk: Desk, given: Arguments) -> Json:
     ts = given.needed("message_ts", "message_not_found")
     if desk.workspace.message(channel.id, ts) is None:
         raise Refused("message_not_found")
-    return {"channel": channel.id, "permalink": f"{desk.base_url}archives/{channel.id}/p{ts.replace('.', '')}"}
+    return {"channel": channel.id, "permalink": f"{desk.base_url()}archives/{channel.id}/p{ts.replace('.', '')}"}
 
 
 def add_reaction(desk: Desk, given: Arguments) -> Json:
