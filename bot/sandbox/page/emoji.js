@@ -1,7 +1,16 @@
 // The short codes that are shown as a sign. A code that is not here stays text, as in Slack.
 
+import { h, icon } from "./dom.js";
+
+/** Signs that tell how something ended are drawn, since not every machine has a font for them: code -> [icon, colour]. */
+const DRAWN = {
+  white_check_mark: ["check", "green"], heavy_check_mark: ["check", "green"], x: ["close", "red"], no_entry: ["bar", "red"], no_entry_sign: ["bar", "red"],
+  warning: ["warn", "amber"], hourglass: ["clock", "grey"], hourglass_flowing_sand: ["clock", "grey"], alarm_clock: ["clock", "amber"],
+  leftwards_arrow_with_hook: ["back", "grey"], lock: ["lock", "grey"], eyes: ["eye", "grey"], octagonal_sign: ["bar", "red"],
+};
+
 const SIGNS = {
-  "+1": "👍", "-1": "👎", thumbsup: "👍", thumbsdown: "👎", white_check_mark: "✅", heavy_check_mark: "✔️", ballot_box_with_check: "☑️", x: "❌",
+  "+1": "👍", "-1": "👎", thumbsup: "👍", thumbsdown: "👎", white_check_mark: "✅", heavy_check_mark: "✔️", ballot_box_with_check: "☑️", leftwards_arrow_with_hook: "↩️", x: "❌",
   negative_squared_cross_mark: "❎", no_entry: "⛔", no_entry_sign: "🚫", warning: "⚠️", octagonal_sign: "🛑", information_source: "ℹ️",
   question: "❓", exclamation: "❗", hourglass: "⌛", hourglass_flowing_sand: "⏳", stopwatch: "⏱️", alarm_clock: "⏰", clock1: "🕐",
   eyes: "👀", lock: "🔒", unlock: "🔓", key: "🔑", shield: "🛡️", package: "📦", truck: "🚚", shopping_trolley: "🛒", receipt: "🧾", credit_card: "💳",
@@ -13,7 +22,14 @@ const SIGNS = {
   large_yellow_circle: "🟡", large_blue_circle: "🔵", white_circle: "⚪", black_circle: "⚫", calendar: "📅", date: "📅", email: "📧", inbox_tray: "📥",
 };
 
-/** The sign for a code without its colons, or null. */
+/** The sign for a code without its colons as a node, or null. */
+export function sign(code) {
+  if (!Object.hasOwn(DRAWN, code)) return emoji(code);
+  const [drawn, colour] = DRAWN[code];
+  return h("span", { class: `sign sign-${colour}`, role: "img", "aria-label": code.replaceAll("_", " "), title: `:${code}:` }, icon(drawn));
+}
+
+/** The sign for a code without its colons as a character, or null. */
 export function emoji(code) {
   return Object.hasOwn(SIGNS, code) ? SIGNS[code] : null;
 }

@@ -1,7 +1,7 @@
 // The markdown block: the part of standard Markdown that Slack shows.
 
 import { h, link } from "./dom.js";
-import { emoji } from "./emoji.js";
+import { sign } from "./emoji.js";
 import { broadcast, channelMention, mention } from "./mrkdwn.js";
 
 const INLINE = new RegExp(
@@ -137,7 +137,7 @@ function piece([whole, escaped, , code, label, address, angle, bare, bold, struc
   if (bold !== undefined || bold2 !== undefined) return h("strong", {}, inline(bold ?? bold2));
   if (struck !== undefined) return h("s", {}, inline(struck));
   if (italic !== undefined || italic2 !== undefined) return h("em", {}, inline(italic ?? italic2));
-  return emoji(emojiCode) ?? whole;
+  return sign(emojiCode) ?? whole;
 }
 
 function angleMarkup(inside, whole) {

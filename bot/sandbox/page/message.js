@@ -3,7 +3,7 @@
 import { renderBlocks } from "./blocks.js";
 import { clock, momentOf, wholeDate } from "./dates.js";
 import { h, icon } from "./dom.js";
-import { emoji } from "./emoji.js";
+import { sign } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { sessionStatus } from "./status.js";
 import { dismiss, go, member, nameOf, workspace } from "./workspace.js";
@@ -60,7 +60,7 @@ function content(message, surface) {
     : message.text
       ? h("div", { class: "text" }, mrkdwn(message.text), edited ? [" ", edited] : null)
       : null;
-  const reactions = (message.reactions ?? []).map((name) => h("span", { class: "reaction", title: `:${name}:` }, emoji(name) ?? `:${name}:`));
+  const reactions = (message.reactions ?? []).map((name) => h("span", { class: "reaction", title: `:${name}:` }, sign(name) ?? `:${name}:`));
   const streaming = message.streaming ? h("span", { class: "streaming", role: "status", "aria-label": "Still writing" }) : null;
   return h("div", { class: "content" }, text, streaming, files, reactions.length ? h("div", { class: "reactions" }, reactions) : null);
 }

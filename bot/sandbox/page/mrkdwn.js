@@ -2,7 +2,7 @@
 
 import { dateMarkup } from "./dates.js";
 import { h, link } from "./dom.js";
-import { emoji, withEmoji } from "./emoji.js";
+import { sign, withEmoji } from "./emoji.js";
 import { channel, nameOf, workspace } from "./workspace.js";
 
 const EDGE = "[\\p{L}\\p{N}]"; // a mark inside a word is no mark: snake_case, 2*3*4
@@ -91,7 +91,7 @@ function piece([whole, code, angle, address, emojiCode, bold, italic, struck], v
   if (code !== undefined) return h("code", {}, decode(code));
   if (angle !== undefined) return angleMarkup(angle, whole);
   if (address !== undefined) return verbatim ? decode(address) : link(decode(address), decode(address));
-  if (emojiCode !== undefined) return emoji(emojiCode) ?? whole;
+  if (emojiCode !== undefined) return sign(emojiCode) ?? whole;
   if (bold !== undefined) return h("strong", {}, inline(bold, verbatim));
   if (italic !== undefined) return h("em", {}, inline(italic, verbatim));
   return h("s", {}, inline(struck, verbatim));

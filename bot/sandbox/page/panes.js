@@ -23,7 +23,8 @@ export function drawPane(node, place) {
       : { key: `composer ${key}`, mark: named, make: () => composer({ channel: one.id, label: `Message ${named}`, testid: "composer", onsent: openAnswer(one) }) },
   ]);
   const hint = isAppChannel(one) ? "Ask it something: the answer comes in a thread." : `Mention @${workspace.bot.name} to ask it something.`;
-  const beginning = { mark: named, make: () => h("li", { class: "beginning" }, h("h2", {}, named), h("p", {}, `This is where ${named} begins. ${hint}`)) };
+  const where = named.startsWith("#") ? `This is where ${named} begins.` : `This is the conversation with ${named}.`;
+  const beginning = { mark: named, make: () => h("li", { class: "beginning" }, h("h2", {}, named), h("p", {}, `${where} ${hint}`)) };
   follow(node.children[1], { channelId: one.id, messages: rootMessages(one.id), ephemerals: ephemeralsIn(one.id, null), beginning });
 }
 

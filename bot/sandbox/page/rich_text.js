@@ -2,7 +2,7 @@
 
 import { dateMarkup } from "./dates.js";
 import { h, link } from "./dom.js";
-import { emoji } from "./emoji.js";
+import { sign } from "./emoji.js";
 import { broadcast, channelMention, mention } from "./mrkdwn.js";
 
 /** The block's parts as nodes. */
@@ -47,7 +47,7 @@ function leaf(element) {
     case "broadcast":
       return broadcast(element.range);
     case "emoji":
-      return emoji(element.name) ?? `:${element.name}:`;
+      return sign(element.name) ?? `:${element.name}:`;
     case "date":
       return dateMarkup(element.timestamp, element.format ?? "{date_short} at {time}") ?? element.fallback ?? "";
     case "color":
