@@ -18,7 +18,7 @@ from .answer import Answer, answer
 from .faults import Cut, ErrorInStream, Fault, Garbage, ModelFaults, Refuse, Reset, Silence, Slow
 from .models import ModelCard, Models
 from .refusal import Refusal, not_found, unauthenticated
-from .reply import Reply, as_reply
+from .reply import as_reply
 from .request import Request
 from .rules import OLD_VERSION, VERSION, check, decode
 from .scripts import Script
@@ -163,7 +163,6 @@ class ScriptedModel:
         try:
             given = self.script(request)
             reply = as_reply(await given if inspect.isawaitable(given) else given)
-            _check_reply(reply, request)
         except Exception as error:
             traceback.print_exc()
             raise Refusal(f"The script failed: {error}", "api_error") from error
@@ -217,12 +216,6 @@ class ScriptedModel:
             await stream.write(_sse(name, data))
         await stream.write_eof()
         return stream
-
-
-def _check_reply(reply: Reply, request: Request) -> None:
-    """A script must not do what the model cannot: call tools that were not offered, or say nothing in a text block."""
-    if strangers := {call.tool for call in reply.calls} - request.tool_names:
-        raise ValueError(f"it calls {', '.join(sorted(strangers))}, which the request does not offer")
 
 
 def _reset(http: web.Request) -> web.Response:

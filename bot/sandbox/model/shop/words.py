@@ -212,7 +212,9 @@ def singular(word: str) -> str:
     for ending, put in (("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("ies", "y")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word.removesuffix(ending) + put
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+    if word in ("axis", "basis", "chassis", "iris", "tennis"):
+        return word
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us")) else word
 
 
 def same_word(one: str, other: str) -> bool:
