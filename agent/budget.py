@@ -3,7 +3,7 @@
 The log in Postgres is the truth: what a session has used comes with each reservation, so a flushed Redis is filled again.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import redis.asyncio as redis
 from redis.exceptions import RedisError
@@ -31,8 +31,8 @@ class RedisBudget:
     """The budget port on Redis."""
 
     def __init__(self, url: str) -> None:
-        from_url: Any = redis.Redis.from_url  # pyright: ignore[reportUnknownMemberType] # its keywords are untyped
-        self._client: Any = from_url(url, socket_timeout=2, socket_connect_timeout=2)
+        untyped = cast(Any, redis.Redis)  # its keywords are
+        self._client: Any = untyped.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self._reserve = self._client.register_script(RESERVE)
         self._settle = self._client.register_script(SETTLE)
 

@@ -10,30 +10,18 @@ from pydantic import BaseModel
 from agent import policy
 from agent.digest import action_digest, action_id, idempotency_key
 from agent.machine import FINAL, ActionState, CallState, Session, fingerprint
+from agent.moves import Answer, CallModel, Card, Close, Move, Notice, Post, Question, Reconcile, Record, RunTool, Settle, ShowCard
 from agent.tool import Result, Tool, Tools, failed, validate
 from agent.types import (
-    Answer,
     Asked,
-    CallModel,
-    Card,
     Click,
-    Close,
     ContinueClick,
     Halted,
     Inboxed,
     Message,
-    Move,
-    Notice,
     OutcomeClick,
-    Post,
     ProposedAction,
-    Question,
-    Reconcile,
-    Record,
-    RunTool,
     Said,
-    Settle,
-    ShowCard,
     Stopped,
     StopPressed,
     ToolReturned,
@@ -98,7 +86,8 @@ def _inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules) -> li
             case _:
                 pass  # is read once the turn is over
     if spoken and session.status == "idle":
-        asked = Asked(said=tuple(said for _, said in spoken))
+        in_order = sorted((said for _, said in spoken), key=lambda said: float(said.ts))  # Slack delivers in any order
+        asked = Asked(said=tuple(in_order))
         moves.append(Record((asked,), tuple(row_id for row_id, _ in spoken)))
     if spoken and session.status == "waiting":
         waited_for = tuple(card(action) for action in session.actions.values() if action.decided is None)

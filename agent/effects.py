@@ -11,28 +11,11 @@ from agent import fence, tool, transcript
 from agent.decide import Rules
 from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError
 from agent.machine import Session
+from agent.moves import CallModel, Move, Post, Reconcile, RunTool, Settle, ShowCard
 from agent.ports import Budget, Model, Request, Surface
 from agent.store import Store
 from agent.tool import Effect, Result, ToolContext, failed
-from agent.types import (
-    CallModel,
-    CardShown,
-    Click,
-    Halted,
-    ModelReplied,
-    Move,
-    OutcomeClick,
-    Pinned,
-    Place,
-    Post,
-    Posted,
-    Reconcile,
-    RunTool,
-    Settle,
-    ShowCard,
-    Step,
-    ToolReturned,
-)
+from agent.types import CardShown, Click, Halted, ModelReplied, OutcomeClick, Pinned, Place, Posted, Step, ToolReturned
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 The traps that this answers to are numbered in the reference on the model API. The home of `anthropic` and `tenacity`.
 """
 
+import json
 import logging
 import random
 import time
@@ -40,7 +41,7 @@ def retried(error: BaseException) -> bool:
             return False
         inside_stream = error.status_code == 200 and error.type in ("overloaded_error", "api_error", "rate_limit_error")
         return inside_stream or error.status_code in RETRIED_STATUS or error.status_code >= 500
-    return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | CutStreamError)
+    return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | CutStreamError | json.JSONDecodeError)
 
 
 def wait_seconds(state: RetryCallState) -> float:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from agent.types import Block, Card, Content, Pinned, Place, Usage
+from agent.moves import Card, Content
+from agent.types import Block, Pinned, Place, Usage
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 

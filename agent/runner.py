@@ -17,35 +17,19 @@ from agent.decide import Rules, due_at, next_moves
 from agent.effects import Effects, Ended
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
 from agent.machine import Session, apply, fold
+from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.store import Lease, Store
 from agent.tool import failed
-from agent.types import (
-    CallModel,
-    Close,
-    Halted,
-    Inboxed,
-    ModelStarted,
-    Move,
-    Outcome,
-    Pinned,
-    Place,
-    Post,
-    PostStarted,
-    Record,
-    RunTool,
-    Settle,
-    Step,
-    ToolReturned,
-    ToolStarted,
-)
+from agent.types import Halted, Inboxed, ModelStarted, Outcome, Pinned, Place, PostStarted, Step, ToolReturned, ToolStarted
 
 log = logging.getLogger(__name__)
 
 STATUS: dict[str, SurfaceStatus] = {"idle": "active", "ready": "processing", "waiting": "suspended"}
 # A wait that is longer than this is a due time of the released session, not a task.
 LONGEST_WAIT_SECONDS = 2.0
+FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
 CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
 
@@ -70,6 +54,7 @@ class Drive:
         self.wakes = 0
         self.under_way: dict[str, asyncio.Task[Ended]] = {}
         self.not_before: dict[str, float] = {}  # move key -> monotonic seconds
+        self.troubles: dict[str, int] = {}  # move key -> tries whose answer was lost
         self.unwritten: list[Step] = []
         self.taken: list[int] = []
         self.ended: dict[str, Outcome] = {}
@@ -213,7 +198,9 @@ class Drive:
             return
         except (UnclearError, UnreachableError) as error:
             log.warning("session %s: %s: %s", self.session.id, key, error)
-            self.not_before[key] = time.monotonic() + TROUBLE_SECONDS
+            tries = self.troubles[key] = self.troubles.get(key, 0) + 1
+            pause = FIRST_TROUBLE_SECONDS * 2 ** (tries - 1)
+            self.not_before[key] = time.monotonic() + (pause if pause <= LONGEST_WAIT_SECONDS else TROUBLE_SECONDS)
             return
         except FencedError:
             await self._commit(confirm=True)  # raises when another process holds the session by now

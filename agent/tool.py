@@ -24,12 +24,16 @@ class Effect(StrEnum):
 
 
 class ToolError(Exception):
-    """Raised by a handler to say in a sentence what went wrong; the model reads `kind` and `detail`, never a traceback."""
+    """Raised by a handler to say in a sentence what went wrong; the model reads `kind` and `detail`, never a traceback.
 
-    def __init__(self, kind: ErrorKind, detail: str) -> None:
+    `unclear`: the effect may have happened all the same, a lost connection after a commit was sent, say.
+    """
+
+    def __init__(self, kind: ErrorKind, detail: str, *, unclear: bool = False) -> None:
         super().__init__(detail)
         self.kind: ErrorKind = kind
         self.detail = detail
+        self.unclear = unclear
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +137,17 @@ async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
     try:
         async with asyncio.timeout(tool.time_limit_seconds):
             answer = await tool.handler(arguments, context)
+        content = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer)
+        result = Result(ok=True, result=content)
+        result.text()  # what cannot be written as JSON fails here, where failures are told
+        return result
     except ToolError as error:
-        return failed(error.kind, error.detail)
+        return failed(error.kind, error.detail, unclear=error.unclear)
     except TimeoutError:
         return failed("timeout", f"{tool.name} did not answer within {tool.time_limit_seconds:g} seconds.", unclear=True)
     except Exception:
         log.exception("tool %s failed", tool.name)
         return failed("unexpected", f"{tool.name} failed for a reason that is in the log.", unclear=True)
-    content = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer)
-    return Result(ok=True, result=content)
 
 
 async def reconcile(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 PROMPTS = Path(prompts.__file__).parent
 POOL_CONNECTIONS = 10
 CONNECT_SECONDS = 5.0
+PING_SECONDS = 5.0  # a socket that went silently is noticed within a few of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def running(
     intake: bool = True,
     work: bool = True,
     further_packs: Mapping[str, Sequence[Tool]] | None = None,
-) -> AsyncIterator[Bot]:
+) -> AsyncGenerator[Bot]:
     """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
     Raises Refusal for whatever a person has to mend first.
@@ -92,7 +93,7 @@ async def running(
         health = _Health(pool, budget)
         port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
-            handler = AsyncSocketModeHandler(app, _secret(settings.slack_app_token))
+            handler = AsyncSocketModeHandler(app, _secret(settings.slack_app_token), ping_interval=PING_SECONDS)
             stack.push_async_callback(handler.close_async)
             await _connect(handler)
             health.connected = handler.client.is_connected
@@ -153,14 +154,14 @@ async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebCli
     assert client.session is not None
     stack.push_async_callback(client.session.close)
     try:
-        answer = await client.auth_test()
+        answer = await cast(Any, client).auth_test()
     except SlackApiError as error:
         raise Refusal(
             f"Slack refuses SLACK_BOT_TOKEN ({cast(Any, error.response)['error']}): copy it anew from your app's page."
         ) from None
     except (aiohttp.ClientError, OSError, TimeoutError):
         raise Refusal(f"Slack cannot be reached at {settings.slack_api_url}: check the network, or SLACK_API_URL.") from None
-    return client, str(cast(Any, answer)["user_id"])
+    return client, str(answer["user_id"])
 
 
 async def _connect(handler: AsyncSocketModeHandler) -> None:

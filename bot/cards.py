@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from agent.moves import Card
 from agent.tool import Effect, Tool
-from agent.types import Card
 from bot.plain import cut, escaped, visible
 
 Block = dict[str, Any]

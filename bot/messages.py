@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from agent.moves import Answer, Notice
 from agent.store import ActionSeen
 from agent.tool import Effect, Tools
-from agent.types import Answer, Notice
 from bot.plain import cut, escaped, unmassed
 
 Block = dict[str, Any]

@@ -11,10 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
+from agent.moves import Answer, Card, Content, Notice, Question
 from agent.ports import SurfaceStatus
 from agent.store import ActionSeen
 from agent.tool import Tools
-from agent.types import Answer, Card, Content, Notice, Place, Question
+from agent.types import Place
 from bot.cards import card_blocks, card_text, headline, question_blocks
 from bot.messages import answer_blocks, answer_text, notice_text
 from bot.plain import cut, escaped
@@ -128,8 +129,15 @@ class SlackSurface:
         return False
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
-        """See `Surface.whisper`."""
-        await self._best_effort("chat.postEphemeral", channel=place.channel, thread_ts=place.thread_ts, user=user, text=text)
+        """See `Surface.whisper`. Somebody outside the channel cannot be told inside it: they get a direct message."""
+        where = {"channel": place.channel, "thread_ts": place.thread_ts, "user": user}
+        if await self._best_effort("chat.postEphemeral", **where, text=text) != "user_not_in_channel":
+            return
+        try:
+            opened = await self._call("conversations.open", users=user)
+            await self._call("chat.postMessage", channel=opened["channel"]["id"], text=text)
+        except (RefusedError, DelayedError, UnclearError, FencedError) as error:
+            log.info("%s could not be told: %s", user, error)
 
     # ------------------------------------------------------------------------------------------ status
 

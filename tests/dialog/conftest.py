@@ -15,6 +15,7 @@ from bot.config import Config
 from bot.home import Servers
 from bot.manifest import read_manifest
 from bot.sandbox.model import ScriptedModel
+from bot.sandbox.slack.nouns import Message
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.settings import Settings
 from tools.catalog import seed_shop
@@ -69,6 +70,75 @@ class World:
             return await (await connection.execute(query, values)).fetchall()
 
 
+@dataclass(frozen=True)
+class Talk:
+    """One thread, as a dialog: who says what, and what is seen."""
+
+    world: World
+    channel: str
+    ts: str
+
+    @property
+    def slack(self) -> SlackSandbox:
+        """The workspace."""
+        return self.world.slack
+
+    async def says(self, user: str, text: str) -> str:
+        """A reply in the thread."""
+        return await self.slack.say(user, self.channel, text, thread_ts=self.ts)
+
+    def posts(self) -> list[Message]:
+        """What the bot has posted here, in order."""
+        return [message for message in self.slack.thread(self.channel, self.ts) if message.bot_id]
+
+    async def sees(self, *words: str, seconds: float = 15) -> Message:
+        """The bot's first message that holds all these words, once it is there."""
+        return await self.slack.until(
+            lambda: next((m for m in self.posts() if all(word in m.seen_text for word in words)), None), seconds=seconds
+        )
+
+    async def card(self, number: int = 1) -> Message:
+        """The `number`th open card of the thread."""
+        return await self.slack.until(lambda: dict(enumerate(self.open_cards(), 1)).get(number))
+
+    def open_cards(self) -> list[Message]:
+        """Cards that wait for a decision."""
+        return [message for message in self.posts() if "[Reject]" in message.seen_text]
+
+    async def clicks(self, user: str, card: Message, action_id: str = "approve") -> None:
+        """A button of a message."""
+        await self.slack.click(user, self.channel, card.ts, action_id)
+
+    async def rejects(self, user: str, card: Message, reason: str = "") -> None:
+        """Reject, with a reason in the modal."""
+        await self.clicks(user, card, "reject")
+        view = await self.slack.until(lambda: self.slack.view(user))
+        answer = await self.slack.submit(user, view.id, {"reason": reason} if reason else {})
+        assert answer.closed
+
+    async def is_told(self, user: str, *words: str) -> Message:
+        """What only this person sees."""
+        return await self.slack.until(
+            lambda: next((m for m in self.slack.ephemerals(user) if all(word in m.seen_text for word in words)), None)
+        )
+
+    async def rests(self, status: str = "active") -> None:
+        """Until Slack shows the session in this status."""
+        await self.slack.until(lambda: self.slack.status(self.channel, self.ts) == status)
+
+
+async def mention(world: World, user: str, text: str, channel: str = "orders") -> Talk:
+    """Somebody mentions the bot in a channel."""
+    place = world.slack.channels[channel]
+    return Talk(world, place, await world.slack.mention(user, place, text))
+
+
+async def dm(world: World, user: str, text: str) -> Talk:
+    """Somebody writes the bot a direct message."""
+    ts = await world.slack.dm(user, text)
+    return Talk(world, world.slack.dm_channel(user), ts)
+
+
 @pytest.fixture
 async def world(database_url: str, redis_url: str) -> AsyncIterator[World]:
     """A workspace with a seeded shop and no bot yet."""
@@ -81,6 +151,13 @@ async def world(database_url: str, redis_url: str) -> AsyncIterator[World]:
         bots = await stack.enter_async_context(AsyncExitStack())
         yield World(slack, model, database_url, redis_url, pool, bots)
         assert model.refusals == []  # every request to the model was valid
+
+
+@pytest.fixture
+async def bot(world: World) -> World:
+    """A workspace with a running bot over Socket Mode."""
+    await world.start_bot()
+    return world
 
 
 @pytest.fixture(params=["socket", "http"])

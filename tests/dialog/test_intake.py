@@ -1,0 +1,138 @@
+"""What is for the bot and what is not; persist, then ack; a retried delivery changes nothing."""
+
+import pytest
+
+from bot.messages import LONGEST_MESSAGE_CHARACTERS
+from bot.sandbox.model import Lines
+from tests.dialog.conftest import Talk, World, dm, mention
+
+
+async def test_a_bare_mention_is_answered_with_what_it_can_do(bot: World) -> None:
+    talk = await mention(bot, "ann", "")
+    told = await talk.sees("Here is what I can do", "asks for approval first")
+    assert "catalogue" in told.seen_text
+    assert bot.model.requests == []
+
+
+async def test_a_message_with_only_a_file_is_answered(bot: World) -> None:
+    bot.model.script = Lines("I cannot read files yet; please paste the text.")
+    channel = bot.slack.dm_channel("ann")
+    ts = await bot.slack.say("ann", channel, "", files=["order.pdf"])
+    await Talk(bot, channel, ts).sees("I cannot read files yet")
+    assert "order.pdf" in str(bot.model.requests[0]["messages"])
+
+
+async def test_an_over_long_message_is_refused_in_a_sentence(bot: World) -> None:
+    talk = await dm(bot, "ann", "word " * LONGEST_MESSAGE_CHARACTERS)
+    await talk.sees("60,000 characters", "I read at most 12,000", "have not read it")
+    assert bot.model.requests == []
+
+
+async def test_a_group_dm_is_answered_when_the_bot_is_named(bot: World) -> None:
+    bot.model.script = Lines("Hello, all of you.")
+    talk = await mention(bot, "ann", "hello", channel="mpim")
+    await talk.sees("Hello, all of you.")
+
+
+async def test_follow_ups_in_the_bots_thread_need_no_mention(bot: World) -> None:
+    bot.model.script = Lines("First.", "Second.")
+    talk = await mention(bot, "ann", "one")
+    await talk.sees("First.")
+    await talk.says("ben", "two")
+    await talk.sees("Second.")
+
+
+@pytest.mark.parametrize(
+    "what", ["a word to somebody else", "talk in the channel", "another thread", "an edit", "a deletion", "another bot"]
+)
+async def test_what_is_not_for_the_bot_is_left_alone(bot: World, what: str) -> None:
+    bot.model.script = Lines("First.", "Last.")
+    talk = await mention(bot, "ann", "one")
+    await talk.sees("First.")
+    slack, channel = bot.slack, talk.channel
+    match what:
+        case "a word to somebody else":
+            await talk.says("ann", f"<@{slack.people['ben']}> what do you think?")
+        case "talk in the channel":
+            await slack.say("ann", channel, "lunch?")
+        case "another thread":
+            top = await slack.say("ann", channel, "lunch?")
+            await slack.say("ben", channel, "yes", thread_ts=top)
+        case "an edit":
+            await slack.edit("ann", channel, talk.ts, f"<@{slack.bot_user_id}> one, I mean two")
+        case "a deletion":
+            await slack.delete("ann", channel, await slack.say("ann", channel, "never mind"))
+        case _:
+            await slack.post_from_other_app(channel, f"<@{slack.bot_user_id}> build failed", thread_ts=talk.ts)
+    await talk.says("ann", "and the last one")
+    await talk.sees("Last.")
+    spoken = [block["text"] for message in bot.model.requests[-1]["messages"] for block in message["content"]]
+    assert len(spoken) == 3  # one, First., and the last one
+    assert len(bot.model.requests) == 2
+
+
+async def test_one_mention_as_two_events_each_delivered_three_times_is_answered_once(shop: World) -> None:
+    shop.model.script = Lines("Once.", "The end.")
+    shop.slack.faults.duplicate(3)
+    talk = await mention(shop, "ann", "say it once")
+    await talk.sees("Once.")
+    await shop.slack.until(lambda: sum(1 for d in shop.slack.deliveries if d.acked_after_seconds is not None) >= 6)
+    await talk.says("ann", "and then?")
+    await talk.sees("The end.")
+    assert [message.seen_text for message in talk.posts()] == ["Once.", "The end."]
+
+
+async def test_a_late_ack_makes_slack_deliver_again_and_changes_nothing(shop: World) -> None:
+    shop.model.script = Lines("Once.", "The end.")
+    shop.slack.faults.late_ack(5)
+    talk = await mention(shop, "ann", "say it once")
+    await talk.sees("Once.")
+    await shop.slack.until(lambda: any(delivery.try_number > 1 for delivery in shop.slack.deliveries))
+    await talk.says("ann", "and then?")
+    await talk.sees("The end.")
+    assert len(talk.posts()) == 2
+
+
+async def test_an_event_is_in_postgres_before_slack_hears_received(shop: World) -> None:
+    async with shop.pool.connection() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE")  # nothing can be written
+        talk = await mention(shop, "ann", "hello")
+        await shop.slack.until(lambda: sum(delivery.failure == "timeout" for delivery in shop.slack.deliveries) >= 2)
+        assert all(delivery.acked_after_seconds is None for delivery in shop.slack.deliveries)
+    await talk.sees("Hello!")
+    assert len(talk.posts()) == 1  # delivered anew, and written twice by those who had waited: answered once
+
+
+async def test_two_messages_while_the_agent_works_are_answered_together(bot: World) -> None:
+    bot.model.script = Lines("First.", "Second.")
+    bot.model.faults.slow(0.2)
+    talk = await mention(bot, "ann", "one")
+    await talk.rests("processing")
+    await talk.says("ann", "two")
+    await talk.says("ben", "three")
+    await talk.sees("Second.")
+    await talk.rests()
+    last = bot.model.requests[-1]["messages"][-1]["content"]
+    assert [block["text"].partition(": ")[2] for block in last] == ["two", "three"]
+
+
+async def test_stop_withdraws_what_waits_and_the_thread_can_be_used_again(bot: World) -> None:
+    talk = await mention(bot, "ann", "please order 2 Widget Pro for ada@example.com")
+    await talk.card()
+    await bot.slack.stop_session("ann", talk.channel, talk.ts)
+    await talk.sees("Withdrawn by")
+    await talk.sees("Stopped by")
+    assert talk.open_cards() == []
+    await talk.says("ann", "what is the status of order ORD-1042?")
+    await talk.sees("ORD-1042", "delivered")
+
+
+async def test_the_home_tab_lists_what_waits(bot: World) -> None:
+    talk = await mention(bot, "ann", "please order 2 Widget Pro for ada@example.com")
+    await talk.card()
+    await bot.slack.open_home("ann")
+    view = await bot.slack.until(lambda: bot.slack.home("ann"))
+    assert "Place order" in view.seen_text
+    await bot.slack.open_home("ben")
+    other = await bot.slack.until(lambda: bot.slack.home("ben"))
+    assert "Nothing that you asked for is waiting." in other.seen_text

@@ -1,0 +1,152 @@
+"""The ends of a turn that are not the model's own: limits, budgets, a model in trouble. The thread can be used after each."""
+
+import logging
+from typing import Any, cast
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.config import Agent, Budget, Config
+from bot.sandbox.model import Lines, Reply, Request, call, calls, say
+from tests.dialog.conftest import World, mention
+
+
+def looping(request: Request) -> Reply:
+    """A model that never comes to an end: each call is a little different, so that none is a repetition."""
+    return calls(call("search_product_catalog", query=f"lamp {len(request.messages)}"))
+
+
+async def test_a_turn_ends_after_ten_model_calls(bot: World, caplog: pytest.LogCaptureFixture) -> None:
+    bot.model.script = looping
+    talk = await mention(bot, "ann", "look for lamps")
+    await talk.sees("I stopped after 10 steps")
+    assert len(bot.model.requests) == 10
+    bot.model.script = lambda _: say("Here again.")
+    await talk.says("ann", "one lamp will do")
+    await talk.sees("Here again.")
+    errors = await bot.rows("SELECT body->>'error' FROM step WHERE body->>'kind' = 'halted'")
+    assert errors == [("AgentMaxIterationsError",)]
+
+
+async def test_the_budget_stops_before_the_call_that_would_break_it(world: World) -> None:
+    world.config = Config(agents={"assistant": Agent(budget=Budget(session_tokens=6_000))})
+    await world.start_bot()
+    world.model.script = looping
+    talk = await mention(world, "ann", "look for lamps")
+    stopped = await talk.sees("has used its budget of 6,000 tokens", "[Continue]")
+    used = await world.rows(
+        "SELECT sum((body#>>'{usage,input_tokens}')::int + (body#>>'{usage,output_tokens}')::int) FROM step "
+        "WHERE body->>'kind' = 'model_replied'"
+    )
+    assert 0 < used[0][0] <= 6_000
+    world.model.script = lambda _: say("Done at last.")
+    await talk.clicks("ann", stopped, "continue")
+    await talk.sees("Done at last.")
+
+
+async def test_tokens_are_reserved_in_redis_while_the_model_is_asked_and_settled_after(bot: World) -> None:
+    redis = cast(Any, Redis).from_url(bot.redis_url, decode_responses=True)
+    seen: list[str] = []
+
+    async def asked(_: Request) -> Reply:
+        [key] = await redis.keys("signoff:budget:session:*")
+        seen.append(await redis.hget(key, "reserved"))
+        return say("Hello.")
+
+    bot.model.script = asked
+    talk = await mention(bot, "ann", "hello")
+    await talk.sees("Hello.")
+    [key] = await redis.keys("signoff:budget:session:*")
+    assert int(seen[0]) > 0
+    assert await redis.hget(key, "reserved") == "0"
+    assert int(await redis.hget(key, "used")) > 0
+    await redis.aclose()
+
+
+TROUBLES = ["429", "429 with a wait", "500", "529", "408", "409", "reset", "cut", "error in the stream", "garbage"]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_a_model_in_trouble_is_asked_again(bot: World, trouble: str) -> None:
+    faults = bot.model.faults
+    match trouble:
+        case "429":
+            faults.rate_limit()
+        case "429 with a wait":
+            faults.rate_limit(retry_after=1)
+        case "reset":
+            faults.reset()
+        case "garbage":
+            faults.garbage()
+        case "cut":
+            faults.cut_stream()
+        case "error in the stream":
+            faults.error_in_stream()
+        case status:
+            faults.status(int(status))
+    bot.model.script = Lines("Here I am.")
+    talk = await mention(bot, "ann", "hello")
+    await talk.sees("Here I am.")
+    assert len(talk.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [("spend limit", "our spend limit is reached"), ("an hour", "over its rate limit")],
+)
+async def test_what_cannot_help_is_not_tried_again(
+    bot: World, trouble: str, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if trouble == "spend limit":
+        bot.model.faults.spend_limit(times=5)
+    else:
+        bot.model.faults.rate_limit(retry_after=3600, times=5)
+    with caplog.at_level(logging.WARNING, logger="agent.model"):
+        talk = await mention(bot, "ann", "my secret is 4711")
+        await talk.sees(sentence)
+    assert len(bot.model.requests) == 1
+    assert "4711" not in caplog.text  # kinds and lengths, not words
+    assert "text (" in caplog.text
+    bot.model.faults.clear()
+    bot.model.script = Lines("Here I am.")
+    await talk.says("ann", "and now?")
+    await talk.sees("Here I am.")
+
+
+async def test_an_unknown_tool_is_answered_with_the_ones_there_are(bot: World) -> None:
+    bot.model.script = Lines(call("get_order_state", order_id="ORD-1042"), "Sorry.")
+    talk = await mention(bot, "ann", "where is my order?")
+    await talk.sees("Sorry.")
+    told = str(bot.model.requests[1]["messages"][-1])
+    assert "not_found" in told
+    assert "create_order, get_order_status, search_product_catalog" in told
+
+
+async def test_wrong_arguments_are_answered_with_the_field(bot: World) -> None:
+    bot.model.script = Lines(call("create_order", customer="ada@example.com", sku="WGT-001", quantity=0), "Sorry.")
+    talk = await mention(bot, "ann", "order none")
+    await talk.sees("Sorry.")
+    told = str(bot.model.requests[1]["messages"][-1])
+    assert "invalid_input" in told
+    assert "quantity" in told
+
+
+async def test_the_third_same_call_in_a_turn_is_answered_with_a_note(bot: World) -> None:
+    bot.model.script = Lines(*(call("get_order_status", order_id="ORD-1042") for _ in range(3)), "Delivered.")
+    talk = await mention(bot, "ann", "where is my order?")
+    await talk.sees("Delivered.")
+    results = [request["messages"][-1]["content"][0]["content"] for request in bot.model.requests[1:]]
+    assert ["already called with these arguments" in result for result in results] == [False, False, True]
+    ran = await bot.rows("SELECT count(*) FROM step WHERE body->>'kind' = 'tool_started'")
+    assert ran == [(2,)]
+
+
+async def test_a_calm_queue_after_a_message_while_a_card_waits(bot: World) -> None:
+    talk = await mention(bot, "ann", "please order 2 Widget Pro for ada@example.com")
+    card = await talk.card()
+    await talk.says("ben", "what is the status of order ORD-1042?")
+    await talk.sees("I am waiting for a decision", "approves nothing")
+    assert len(talk.open_cards()) == 1
+    await talk.clicks("ann", card)
+    await talk.sees("Done.")
+    await talk.sees("ORD-1042", "delivered")
