@@ -7,6 +7,8 @@ from playwright.async_api import Locator, Page, expect
 from bot.sandbox import SlackSandbox
 from tests.sandbox.slack_bots import Json
 
+expect.set_options(timeout=15_000)  # a busy machine is slow, and slow is not wrong
+
 
 @dataclass(frozen=True)
 class Screen:
