@@ -70,7 +70,8 @@ def postmaster(home: Home) -> int:
 
 def guard(home: Home) -> int:
     """The process id of the guard."""
-    return next(each.pid for each in psutil.process_iter(["cmdline"]) if each.cmdline()[-2:] == ["bot.home", str(home.path)])
+    processes = psutil.process_iter(["cmdline"])
+    return next(each.pid for each in processes if (each.info["cmdline"] or [])[-2:] == ["bot.home", str(home.path)])
 
 
 def until(condition: Callable[[], bool]) -> None:
