@@ -74,7 +74,7 @@ def _inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules) -> li
             case Message() as message:
                 subject = "capabilities" if message.form == "bare" else "too_long"
                 moves += _notice(session, Notice(subject, message.length), f"{subject}:{row.id}:{message.length}", row.id)
-            case Click() as click:
+            case Click() as click if not _being_posted(session, click.action_id):
                 moves.append(Settle(row.id, click, f"settle:{row.id}"))
             case OutcomeClick() as click if session.status == "idle":
                 moves.append(Settle(row.id, click, f"settle:{row.id}"))
@@ -84,7 +84,7 @@ def _inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules) -> li
                 steps = (Stopped(by=user),) if _stoppable(session) else ()
                 moves.append(Record(steps, (row.id,)))
             case _:
-                pass  # is read once the turn is over
+                pass  # is read once the turn is over, or the card on record
     if spoken and session.status == "idle":
         in_order = sorted((said for _, said in spoken), key=lambda said: float(said.ts))  # Slack delivers in any order
         asked = Asked(said=tuple(in_order))
@@ -94,6 +94,12 @@ def _inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules) -> li
         for row_id, _ in spoken:
             moves += _notice(session, Notice("waiting", cards=waited_for), f"waiting:{row_id}", None)
     return moves
+
+
+def _being_posted(session: Session, action_id: str) -> bool:
+    """People see a card, and click, before its post is on record: while Slack's answer is on its way, or was lost in a crash."""
+    action = session.actions.get(action_id)
+    return action is not None and action.decided is None and not action.ts
 
 
 def _stoppable(session: Session) -> bool:
