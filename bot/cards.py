@@ -4,6 +4,7 @@ Arguments stand as preformatted rich text, which Slack never parses: no mention,
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,10 @@ Block = dict[str, Any]
 ARGUMENT_CHARACTERS = 6_000
 VALUE_CHARACTERS = 1_200
 LEAST_VALUE_CHARACTERS = 40
-RESULT_CHARACTERS = 1_000
+LINE_CHARACTERS = 60  # of a value that stands on a line of the table
+NAME_CHARACTERS = 24  # that the values of the table are indented by at most
+LONGEST_NAME_CHARACTERS = 60
+RESULT_CHARACTERS = 800
 HEADER_CHARACTERS = 150
 BUTTON_CHARACTERS = 75
 MODAL_PIECE_CHARACTERS = 2_800
@@ -39,7 +43,7 @@ ENDINGS = {
 def headline(card: Card, tool: Tool | None) -> str:
     """The action and its scope in one line."""
     if tool is not None and tool.headline is not None:
-        return visible(tool.headline(tool.arguments.model_validate(card.arguments)))
+        return " ".join(visible(tool.headline(tool.arguments.model_validate(card.arguments))).split())
     verb = tool.verb if tool is not None else "Run"
     return f"{verb}: {card.tool}"
 
@@ -64,26 +68,44 @@ def card_text(card: Card, tool: Tool | None) -> str:
 
 
 def _arguments(values: Mapping[str, Any]) -> tuple[Block, bool]:
-    """Every argument by name; long values cut with their length. True: all of them stand there whole."""
-    share = max(LEAST_VALUE_CHARACTERS, min(VALUE_CHARACTERS, ARGUMENT_CHARACTERS // max(len(values), 1) - 40))
+    """Every argument by name: short ones as lines of one table, the others in a box each, cut with their length.
+
+    A line of the table holds no line break, so no value can pass itself off as another argument. True: all stand there whole.
+    """
+    texts = [(_name(name), visible(_spelled(value))) for name, value in values.items()]
+    short = [(name, text) for name, text in texts if _short(text)]
     elements: list[Block] = []
-    whole = True
-    for name, value in values.items():
-        text = visible(_spelled(value))
-        label = visible(str(name))
-        if len(text) > share:
-            whole = False
-            label += f" ({len(text):,} characters, cut here: Show all has the whole)"
-            text = cut(text, share)
-        elements.append({"type": "rich_text_section", "elements": [_text(label, bold=True)]})
-        elements.append({"type": "rich_text_preformatted", "elements": [_text(text or " ")]})
-    if not elements:
+    if short:
+        width = min(max(len(name) for name, _ in short), NAME_CHARACTERS)
+        lines = "\n".join(f"{name:<{width}}  {text}" for name, text in short)
+        elements.append({"type": "rich_text_preformatted", "elements": [_text(lines)]})
+    long = [(name, text) for name, text in texts if not _short(text)]
+    share = max(LEAST_VALUE_CHARACTERS, min(VALUE_CHARACTERS, ARGUMENT_CHARACTERS // max(len(texts), 1) - LINE_CHARACTERS))
+    for name, text in long:
+        cut_here = f" ({len(text):,} characters, cut here: Show all has the whole)" if len(text) > share else ""
+        elements.append({"type": "rich_text_section", "elements": [_text(name, bold=True), _text(cut_here or " ")]})
+        elements.append({"type": "rich_text_preformatted", "elements": [_text(cut(text, share))]})
+    if not texts:
         elements.append({"type": "rich_text_section", "elements": [_text("No arguments.")]})
+    whole = all(len(text) <= share for _, text in long)
     return {"type": "rich_text", "block_id": "arguments", "elements": elements}, whole
 
 
+def _short(text: str) -> bool:
+    return len(text) <= LINE_CHARACTERS and not set(text) & {"\n", "\t"}
+
+
+def _name(name: str) -> str:
+    """An argument's name; one that is not a plain word stands in quotes, with whatever it hides spelled out."""
+    plain = re.fullmatch(r"[A-Za-z0-9_.-]+", name)
+    return cut(name if plain else visible(json.dumps(name, ensure_ascii=False)), LONGEST_NAME_CHARACTERS)
+
+
 def _spelled(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    if isinstance(value, str):
+        return value or '""'
+    line = json.dumps(value, ensure_ascii=False)
+    return line if len(line) <= LINE_CHARACTERS else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _text(text: str, *, bold: bool = False) -> Block:
@@ -205,7 +227,7 @@ def arguments_view(values: Mapping[str, Any]) -> Block:
         pieces = [text[at : at + MODAL_PIECE_CHARACTERS] for at in range(0, len(text), MODAL_PIECE_CHARACTERS)] or [" "]
         for number, piece in enumerate(pieces, 1):
             part = f" ({number} of {len(pieces)})" if len(pieces) > 1 else ""
-            title = {"type": "rich_text_section", "elements": [_text(visible(str(name)) + part, bold=True)]}
+            title = {"type": "rich_text_section", "elements": [_text(_name(name) + part, bold=True)]}
             body = {"type": "rich_text_preformatted", "elements": [_text(piece)]}
             blocks.append({"type": "rich_text", "elements": [title, body]})
     if len(blocks) > MODAL_BLOCKS:
@@ -216,5 +238,5 @@ def arguments_view(values: Mapping[str, Any]) -> Block:
         "callback_id": "arguments",
         "title": {"type": "plain_text", "text": "All arguments"},
         "close": {"type": "plain_text", "text": "Close"},
-        "blocks": blocks,
+        "blocks": blocks or [_context("No arguments.")],
     }
