@@ -1,0 +1,162 @@
+"""The floor: what no bot on these platforms can do without, and nothing else. A program of its own; prints its port.
+
+What it does, each step waiting for the one before:
+- an event or a click: bare Bolt, one row inserted and committed, acked;
+- asked: model call, commit, search, model call, commit, one chat.postMessage with the card;
+- approved: create_order, model call, commit, one chat.postMessage with the answer.
+
+Model calls are streamed on the anthropic SDK with the bot's prompt and tools; the tools are the bot's own. It keeps the
+conversation in memory, so it resumes nothing: no lease, no policy, no budget, no look at who clicked, no card brought up
+to date, and two clicks are two orders.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+import aiohttp
+import anthropic
+from aiohttp import web
+from psycopg_pool import AsyncConnectionPool
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.app.async_server import AsyncSlackAppServer
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent import prompts
+from agent.tool import ToolContext, registry
+from bot.app import PROMPTS
+from bot.config import Agent
+from tools.catalog import catalog
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS floor_event (key text PRIMARY KEY, body json NOT NULL);
+CREATE TABLE IF NOT EXISTS floor_reply (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, thread text, body json NOT NULL);
+"""
+EVENT = "INSERT INTO floor_event (key, body) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+REPLY = "INSERT INTO floor_reply (thread, body) VALUES (%s, %s)"
+MAX_OUTPUT_TOKENS = 4_096
+
+Message = dict[str, Any]
+
+
+class Floor:
+    """The listeners of a bare Bolt app, and the loop behind them."""
+
+    def __init__(self, app: AsyncApp, pool: AsyncConnectionPool[Any], model: anthropic.AsyncAnthropic) -> None:
+        self._slack = cast(Any, app.client)
+        self._pool = pool
+        self._model = model
+        self._agent = Agent()
+        self._tools = registry(catalog(pool))
+        self._schemas = cast(Any, [tool.schema() for tool in self._tools.values()])
+        self._system = prompts.load(PROMPTS, self._agent.prompt)
+        self._threads: defaultdict[str, list[Message]] = defaultdict(list)
+        self._running: set[asyncio.Task[None]] = set()
+        listeners = cast(Any, app)  # its decorators are untyped
+        listeners.event("app_mention")(self._said)
+        listeners.event("message")(self._said)
+        listeners.action("approve")(self._approved)
+
+    async def _said(self, event: dict[str, Any]) -> None:
+        thread = str(event.get("thread_ts") or event["ts"])
+        if "bot_id" not in event and await self._insert(EVENT, f"{event['channel']}:{event['ts']}", event):
+            self._begin(self._ask(str(event["channel"]), thread, str(event["text"])))
+
+    async def _approved(self, ack: Any, body: dict[str, Any]) -> None:
+        await self._insert(EVENT, str(body["actions"][0]["action_ts"]), body["actions"][0])
+        self._begin(self._run(str(body["channel"]["id"]), str(body["container"]["thread_ts"])))
+        await ack()
+
+    async def _ask(self, channel: str, thread: str, text: str) -> None:
+        self._threads[thread].append({"role": "user", "content": [{"type": "text", "text": text}]})
+        call = await self._reply(thread)
+        await self._call(thread, call)
+        call = await self._reply(thread)
+        button = {"type": "button", "action_id": "approve", "text": {"type": "plain_text", "text": "Approve"}, "value": thread}
+        blocks = [
+            {"type": "section", "text": {"type": "plain_text", "text": f"{call['name']}: {json.dumps(call['input'])}"}},
+            {"type": "actions", "elements": [button]},
+        ]
+        await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=call["name"], blocks=blocks)
+
+    async def _run(self, channel: str, thread: str) -> None:
+        await self._call(thread, self._threads[thread][-1]["content"][-1])
+        answer = await self._reply(thread)
+        await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=answer["text"])
+
+    async def _reply(self, thread: str) -> Any:
+        """Asks the model and commits what it says; the last block of it."""
+        messages = self._threads[thread]
+        async with self._model.messages.stream(
+            model=self._agent.model,
+            system=self._system,
+            tools=self._schemas,
+            messages=cast(Any, messages),
+            max_tokens=MAX_OUTPUT_TOKENS,
+        ) as stream:
+            reply = await stream.get_final_message()
+        content = [block.to_dict(mode="json") for block in reply.content]
+        messages.append({"role": "assistant", "content": content})
+        await self._insert(REPLY, thread, content)
+        return content[-1]
+
+    async def _call(self, thread: str, call: Any) -> None:
+        tool = self._tools[call["name"]]
+        answer: Any = await tool.handler(tool.arguments.model_validate(call["input"]), ToolContext(thread, "", call["id"]))
+        text = json.dumps({"ok": True, "result": answer.model_dump(mode="json")})
+        result = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
+        self._threads[thread].append({"role": "user", "content": [result]})
+
+    async def _insert(self, statement: Any, name: str, body: Any) -> bool:
+        """One row, one commit. False: it was there."""
+        async with self._pool.connection() as connection:
+            return (await connection.execute(statement, (name, json.dumps(body)))).rowcount == 1
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        task.result()  # what failed is told by the event loop
+
+
+async def run() -> None:
+    """Serves until SIGTERM, with the bot's own environment variables."""
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    async with AsyncExitStack() as stack:
+        pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            os.environ["DATABASE_URL"], min_size=2, max_size=10, open=False, kwargs={"autocommit": True}
+        )
+        await stack.enter_async_context(pool)
+        async with pool.connection() as connection:
+            await connection.execute(TABLES)
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession()
+        )  # one for all calls: the SDK's default opens one a call
+        client = AsyncWebClient(os.environ["SLACK_BOT_TOKEN"], os.environ["SLACK_API_URL"], session=session)
+        app = AsyncApp(client=client, signing_secret=os.environ["SLACK_SIGNING_SECRET"], process_before_response=True)
+        model = await stack.enter_async_context(anthropic.AsyncAnthropic(max_retries=0))
+        Floor(app, pool, model)
+        server = web.AppRunner(AsyncSlackAppServer(0, "/slack/events", app).web_app, access_log=None)
+        await server.setup()
+        stack.push_async_callback(server.cleanup)
+        await web.TCPSite(server, "127.0.0.1", 0).start()
+        if app_token := os.environ.get("SLACK_APP_TOKEN"):
+            handler = AsyncSocketModeHandler(app, app_token)
+            stack.push_async_callback(handler.close_async)
+            await handler.connect_async()
+        print(f"ready on port {server.addresses[0][1]}", file=sys.stderr, flush=True)
+        await stopped.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(run())

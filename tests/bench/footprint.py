@@ -1,0 +1,121 @@
+"""What a turn writes, at turn 1, 10 and 100 of one thread: rows by table, their bytes, and bytes of write-ahead log.
+
+Measured on a server that nobody else uses. Full-page images are off meanwhile: Postgres adds 8 KB to the first change of a
+page after each checkpoint, which says when the last checkpoint was and nothing about the turn.
+"""
+
+import asyncio
+import statistics
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import psycopg
+from psycopg import sql
+
+from tests.bench.conversation import Conversations
+from tests.bench.subject import Subject
+
+TURNS = (1, 10, 100)
+QUIET_SECONDS = 0.15  # the log did not grow for so long: the program has written all that belongs to the turn
+# Vacuum and checkpoints write when they like.
+SETTINGS = {"autovacuum": "off", "full_page_writes": "off", "checkpoint_timeout": "1h", "max_wal_size": "8GB"}
+TABLES = """
+SELECT schemaname, relname FROM pg_stat_user_tables WHERE relname NOT IN ('alembic_version', 'product', 'customer') ORDER BY 2
+"""
+SIZE = "SELECT count(*), coalesce(sum(pg_column_size(row_)), 0) FROM {} AS row_"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """By one turn."""
+
+    rows: Mapping[str, int]
+    row_bytes: int
+    log_bytes: int
+
+
+async def footprint(pair: tuple[Subject, Subject], threads: int) -> list[dict[int, Written]]:
+    """For the bot and its floor: turn -> what it wrote, the median of some threads."""
+    found: list[dict[int, Written]] = []
+    async with _quiet_server(pair[0].database_url):
+        for subject in pair:
+            async with await psycopg.AsyncConnection.connect(subject.database_url, autocommit=True) as connection:
+                await subject.conversations.approve(await subject.conversations.mention())  # first pages of new tables
+                all_threads = [await _one_thread(subject.conversations, connection) for _ in range(threads)]
+            found.append({turn: _median([thread[turn] for thread in all_threads]) for turn in TURNS})
+    return found
+
+
+@asynccontextmanager
+async def _quiet_server(database_url: str) -> AsyncGenerator[None]:
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for name, value in SETTINGS.items():
+            await connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+        await connection.execute("CHECKPOINT")
+        await connection.execute("SELECT pg_reload_conf()")
+        yield
+        await connection.execute("ALTER SYSTEM RESET ALL")
+        await connection.execute("SELECT pg_reload_conf()")
+
+
+async def _one_thread(conversations: Conversations, connection: psycopg.AsyncConnection[Any]) -> dict[int, Written]:
+    written: dict[int, Written] = {}
+    thread_ts: str | None = None
+    for turn in range(1, max(TURNS) + 1):
+        before = await _state(connection) if turn in TURNS else None
+        card = await conversations.mention(thread_ts)
+        await conversations.approve(card)
+        thread_ts = card.thread_ts
+        if before is not None:
+            written[turn] = _difference(before, await _state(connection))
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    log_bytes: int
+    rows: dict[str, int]
+    row_bytes: int
+
+
+async def _state(connection: psycopg.AsyncConnection[Any]) -> _State:
+    """How much there is, once nothing is being written any more."""
+    log_bytes = await _log_bytes(connection)
+    while True:
+        await asyncio.sleep(QUIET_SECONDS)
+        if log_bytes == (log_bytes := await _log_bytes(connection)):
+            break
+    rows: dict[str, int] = {}
+    row_bytes = 0
+    for schema, table in await (await connection.execute(TABLES)).fetchall():
+        statement = sql.SQL(SIZE).format(sql.Identifier(schema, table))
+        count, size = cast("tuple[int, int]", await (await connection.execute(statement)).fetchone())
+        rows[table] = count
+        row_bytes += int(size)
+    return _State(log_bytes, rows, row_bytes)
+
+
+async def _log_bytes(connection: psycopg.AsyncConnection[Any]) -> int:
+    answer = await (await connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")).fetchone()
+    assert answer is not None
+    return int(answer[0])
+
+
+def _difference(before: _State, after: _State) -> Written:
+    rows = {table: count - before.rows.get(table, 0) for table, count in after.rows.items()}
+    return Written(
+        {table: count for table, count in rows.items() if count},
+        after.row_bytes - before.row_bytes,
+        after.log_bytes - before.log_bytes,
+    )
+
+
+def _median(threads: Sequence[Written]) -> Written:
+    tables = sorted({table for written in threads for table in written.rows})
+    return Written(
+        {table: int(statistics.median(written.rows.get(table, 0) for written in threads)) for table in tables},
+        int(statistics.median(written.row_bytes for written in threads)),
+        int(statistics.median(written.log_bytes for written in threads)),
+    )

@@ -1,0 +1,140 @@
+"""What is measured: the bot or its floor, as a process of its own, with a workspace and a database of its own."""
+
+import asyncio
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+from psycopg import sql
+from psycopg_pool import AsyncConnectionPool
+
+import migrations
+from bot.home import Servers
+from bot.manifest import read_manifest
+from bot.sandbox.model import ScriptedModel
+from bot.sandbox.slack.sandbox import SlackSandbox
+from tests.bench.conversation import Conversations
+from tools.catalog import seed_shop
+
+Transport = Literal["socket", "http"]
+
+REPOSITORY = Path(__file__).parents[2]
+START_SECONDS = 30.0
+PROGRAMS = {"bot": ("bot.cli", "run"), "floor": ("tests.bench.floor",)}
+# The budget is no limit here: a hundred turns of one thread are to be measured.
+CONFIG = "agents: {assistant: {budget: {session_tokens: 1000000000}}}\n"
+# Never a reason why an order fails: every run is to do the same.
+STOCK = "UPDATE shop.product SET stock = 1000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A running program with the conversations that are held with it."""
+
+    name: str
+    conversations: Conversations
+    database_url: str
+
+
+@asynccontextmanager
+async def running(
+    program: Literal["bot", "floor"], transport: Transport, model: ScriptedModel, servers: Servers, folder: Path
+) -> AsyncGenerator[Subject]:
+    """The program for as long as the block runs. Raises RuntimeError with its last words when it does not start."""
+    name = f"{program}_{transport}"
+    with database(servers, name) as database_url:
+        await seed(database_url)
+        async with SlackSandbox(read_manifest()) as slack:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", *PROGRAMS[program]),
+                env=environment(slack, model, database_url, servers.redis_url, transport),
+                cwd=folder,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            words = Words(process)
+            try:
+                port = await words.port()
+                if transport == "http":
+                    slack.deliver_over_http(f"http://127.0.0.1:{port}/slack/events")
+                async with Conversations(slack) as conversations:
+                    yield Subject(name, conversations, database_url)
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                await process.wait()
+                await words.end()
+
+
+class Words:
+    """What a program writes to stderr: read all the time, so that it never waits for us; the last lines are kept."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._lines: deque[str] = deque(maxlen=80)
+        self._port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read(process))
+
+    async def port(self) -> int:
+        """The port that it says it is ready on."""
+        await asyncio.wait([self._port, self._reading], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not self._port.done():
+            raise RuntimeError("A program under measure did not start. Its last words:\n" + "".join(self._lines))
+        return self._port.result()
+
+    async def end(self) -> None:
+        """Everything is read; trouble that it told of is shown, since then the figures mean nothing."""
+        await self._reading
+        if any("ERROR" in line or "Traceback" in line for line in self._lines):
+            raise RuntimeError("A program under measure had trouble:\n" + "".join(self._lines))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            self._lines.append(line.decode())
+            if not self._port.done() and (ready := re.search(r"ready on port (\d+)", line.decode())):
+                self._port.set_result(int(ready[1]))
+
+
+def environment(
+    slack: SlackSandbox, model: ScriptedModel, database_url: str, redis_url: str, transport: Transport
+) -> dict[str, str]:
+    """What the program finds; nothing of the caller's own but where programs and libraries are."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")}
+    return {
+        **kept,
+        "PYTHONPATH": str(REPOSITORY),
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_SIGNING_SECRET": slack.signing_secret,
+        "SLACK_APP_TOKEN": slack.app_token if transport == "socket" else "",
+        "ANTHROPIC_API_KEY": model.api_key,
+        "ANTHROPIC_BASE_URL": model.base_url,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PORT": "0",
+    }
+
+
+@contextmanager
+def database(servers: Servers, name: str) -> Generator[str]:
+    """A migrated database."""
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = servers.database_url.replace("/postgres?", f"/{name}?")
+    migrations.upgrade(url)
+    yield url
+
+
+async def seed(database_url: str) -> None:
+    """Products and customers."""
+    async with AsyncConnectionPool[Any](database_url, min_size=1, open=False) as pool:
+        await seed_shop(pool)
+        async with pool.connection() as connection:
+            await connection.execute(STOCK)
