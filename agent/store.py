@@ -138,12 +138,14 @@ LEFT JOIN inbox ON inbox.session_id = session.id AND inbox.taken_at IS NULL
 WHERE session.id = %s ORDER BY inbox.id
 """
 
-# Persist, then ack: the row and the waking are one transaction; a delivery that is a repeat changes nothing.
+# Persist, then ack: the row and the waking are one transaction; a delivery that is a repeat changes nothing, and neither does
+# a click on what was settled meanwhile: its process may have been frozen since it looked.
 RECEIVE: LiteralString = """
 WITH received AS (
     INSERT INTO inbox (key, session_id, body)
     SELECT %(key)s, %(session_id)s, %(body)s::json
-    WHERE %(opens)s OR EXISTS (SELECT FROM session WHERE id = %(session_id)s)
+    WHERE (%(opens)s OR EXISTS (SELECT FROM session WHERE id = %(session_id)s))
+      AND (%(action_id)s::text IS NULL OR EXISTS (SELECT FROM action WHERE id = %(action_id)s AND status = %(open_status)s))
     ON CONFLICT (key) DO NOTHING RETURNING session_id),
 woken AS (
     INSERT INTO session (id, team, channel, thread_ts, wake_at, wakes)
@@ -210,6 +212,8 @@ class Store:
             "session_id": session_id(place),
             "body": received.model_dump_json(),
             "opens": opens,
+            "action_id": received.action_id if isinstance(received, Click | OutcomeClick) else None,
+            "open_status": "unknown" if isinstance(received, OutcomeClick) else "pending",
         }
         count, _ = await self._row(RECEIVE, values)
         return bool(count)
