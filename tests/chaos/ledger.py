@@ -1,0 +1,48 @@
+"""A payment provider as bad as they come: every request is a charge, no key tells two of them apart, none can be looked up."""
+
+import asyncio
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.chaos.bot_process import CHARGED
+
+
+class Ledger:
+    """A TCP server on 127.0.0.1 that appends each line it gets to a file, and then says so.
+
+    delay_seconds: between the writing and the word.
+    """
+
+    def __init__(self, path: Path, delay_seconds: float = 0.0) -> None:
+        self._path = path
+        self._delay_seconds = delay_seconds
+        self._path.touch()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._charge, "127.0.0.1", 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.close()
+
+    @property
+    def lines(self) -> list[str]:
+        """Every charge there was."""
+        return self._path.read_text().splitlines()
+
+    async def _charge(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+                os.write(file, line)
+                os.close(file)
+                await asyncio.sleep(self._delay_seconds)
+                writer.write(CHARGED)
+                await writer.drain()
+        except ConnectionError:
+            pass  # the caller did not wait for our word
+        finally:
+            writer.close()
