@@ -10,8 +10,8 @@ def judge(tool: Tool) -> Verdict:
     An egress call sends what the model chose to the outside, and no host is allowed yet, so it asks like a write.
     """
     if tool.effect is Effect.READ:
-        return Verdict(answer="allow", rule="default: reads run")
-    return Verdict(answer="ask", rule=f"default: a member of the conversation approves every {tool.effect}")
+        return Verdict(answer="allow", rule="default (reads run)")
+    return Verdict(answer="ask", rule=f"default (one member approves each {tool.effect} call)")
 
 
 def suffices(approved: Verdict, now: Verdict) -> bool:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from agent.moves import Card
 from agent.tool import Effect, Tool
@@ -163,16 +163,19 @@ def _closed_end(card: Card) -> list[Block]:
 
 
 def _outcome(card: Card) -> str:
-    """The result in the tool's own fields, one a line, or the sentence that says what went wrong."""
+    """What the result adds to the arguments, as lines of a table, or the sentence that says what went wrong."""
     if not card.result:
         return ""
     result = json.loads(card.result)
     if not result["ok"]:
         return str(result["detail"])
     values = result["result"]
-    if isinstance(values, dict):
-        return "\n".join(f"{name}: {_spelled(value)}" for name, value in values.items())  # pyright: ignore[reportUnknownVariableType]
-    return _spelled(values)
+    if not isinstance(values, dict):
+        return _spelled(values)
+    fields = cast(dict[str, Any], values)
+    news = {name: value for name, value in fields.items() if value not in ("", None) and card.arguments.get(name) != value}
+    width = min(max(map(len, news), default=0), NAME_CHARACTERS)
+    return "\n".join(f"{name:<{width}}  {_spelled(value)}" for name, value in news.items())
 
 
 def question_blocks(card: Card, tool: Tool | None) -> list[Block]:

@@ -147,7 +147,7 @@ async def test_what_was_shown_is_what_runs_or_nothing_runs(world: World, payment
         await world.rows(f"UPDATE step SET body = {body} WHERE body->>'kind' = 'proposed_action' RETURNING 1")
     await talk.clicks("ann", card)
     if what == "the action's row":  # only a copy for people who look it up: the log is what runs
-        await talk.sees("Done.", "paid: ada")
+        await talk.sees("Done.", "paid  ada")
     else:
         await talk.card()  # asked anew, with what would really run
     assert "mallory" not in payments.ledger
@@ -196,7 +196,7 @@ async def test_an_unknown_outcome_is_run_again_only_when_a_person_says_so(world:
         pass  # the first run could still be under way
     await talk.clicks("ben", question, "run_again")
     await talk.sees("Now it is paid.")
-    await talk.sees("Done.", "paid: ada")
+    await talk.sees("Done.", "paid  ada")
     assert payments.ledger == ["ada", "ada"]
 
 
