@@ -52,7 +52,16 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
     """
     moves = (*_inbox_moves(session, inbox, rules), *_card_moves(session, rules), *_turn_moves(session, rules, now))
     records = tuple(move for move in moves if isinstance(move, Record))
-    return records[:1] or moves
+    return records[:1] or _one_of_each(moves)
+
+
+def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:
+    """The first move of each key: clicks on one action are judged one after the other, in the order they came."""
+    first: dict[str, Move] = {}
+    for move in moves:
+        assert not isinstance(move, Record)
+        first.setdefault(move.key, move)
+    return tuple(first.values())
 
 
 def due_at(session: Session) -> datetime | None:
@@ -75,9 +84,9 @@ def _inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules) -> li
                 subject = "capabilities" if message.form == "bare" else "too_long"
                 moves += _notice(session, Notice(subject, message.length), f"{subject}:{row.id}:{message.length}", row.id)
             case Click() as click if not _being_posted(session, click.action_id):
-                moves.append(Settle(row.id, click, f"settle:{row.id}"))
+                moves.append(Settle(row.id, click, f"settle:{click.action_id}"))
             case OutcomeClick() as click if session.status == "idle":
-                moves.append(Settle(row.id, click, f"settle:{row.id}"))
+                moves.append(Settle(row.id, click, f"settle:{click.action_id}"))
             case ContinueClick() as click if session.status == "idle":
                 moves.append(_continue(session, row.id, click, rules))
             case StopPressed(user=user):

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent import fence, tool, transcript
 from agent.decide import Rules
-from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError
+from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError, UnreachableError
 from agent.machine import Session
 from agent.moves import CallModel, Move, Post, Reconcile, RunTool, Settle, ShowCard
 from agent.ports import Budget, Model, Request, Surface
@@ -101,7 +101,10 @@ class Effects:
             reply = await self.model.reply(request)
         except ModelFailedError as error:
             return Ended((Halted(error=type(error).__name__, sentence=error.sentence),))
-        await self.budget.settle(session.id, session.used_tokens + reply.usage.charged_tokens)
+        try:
+            await self.budget.settle(session.id, session.used_tokens + reply.usage.charged_tokens)
+        except UnreachableError as error:  # the log has what was used, and the next reservation brings it along
+            log.warning("session %s: %s", session.id, error)
         return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
 
     # ------------------------------------------------------------------------------------------ tools
@@ -177,8 +180,10 @@ class Effects:
 
     async def _judge_click(self, move: Settle, session: Session) -> Ended:
         """Whether the person may decide, asked at the click. When Slack cannot be asked nothing is counted."""
-        if await self.surface.is_member(session.place, move.click.user):
-            return Ended(settle=move)
+        action = session.actions.get(move.click.action_id)
+        settled = action is None or (action.decided is not None and action.outcome != "unknown")
+        if settled or await self.surface.is_member(session.place, move.click.user):
+            return Ended(settle=move)  # a settled one is not asked about: the statement will say no
         text = "Only members of this conversation may decide this; ask one of them. Nothing was changed."
         self.background(self.surface.whisper(session.place, move.click.user, text))
         return Ended(inbox_ids=(move.inbox_id,))

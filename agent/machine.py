@@ -202,7 +202,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
             closing = Closing(answers.split(step.sentence), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
-            return replace(session, closing=closing, model_epoch=None, reserved_tokens=0, halted_turn=turn)
+            lost = session.reserved_tokens if session.stopped_by else 0  # a call given up half-way is charged all the same
+            used = session.used_tokens + lost
+            return replace(session, closing=closing, model_epoch=None, used_tokens=used, reserved_tokens=0, halted_turn=turn)
         case Stopped():
             return replace(session, stopped_by=step.by)
 

@@ -30,6 +30,7 @@ STATUS: dict[str, SurfaceStatus] = {"idle": "active", "ready": "processing", "wa
 # A wait that is longer than this is a due time of the released session, not a task.
 LONGEST_WAIT_SECONDS = 2.0
 FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
+BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
 CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
 
@@ -128,7 +129,12 @@ class Drive:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
             case CallModel(iteration=iteration):
-                reserved = await self.effects.reserve(self.session, self.steps, self.rules, self.pinned)
+                try:
+                    reserved = await self.effects.reserve(self.session, self.steps, self.rules, self.pinned)
+                except UnreachableError as error:
+                    log.warning("session %s waits: %s", self.session.id, error)
+                    self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
+                    return False
                 if isinstance(reserved, Halted):
                     self._note(reserved)
                     return False
@@ -196,7 +202,7 @@ class Drive:
         except DelayedError as error:
             self.not_before[key] = time.monotonic() + error.seconds
             return
-        except (UnclearError, UnreachableError) as error:
+        except UnclearError as error:
             log.warning("session %s: %s: %s", self.session.id, key, error)
             tries = self.troubles[key] = self.troubles.get(key, 0) + 1
             pause = FIRST_TROUBLE_SECONDS * 2 ** (tries - 1)

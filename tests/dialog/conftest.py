@@ -33,6 +33,7 @@ class World:
     stack: AsyncExitStack
     config: Config = field(default_factory=Config)
     packs: dict[str, Sequence[Tool]] = field(default_factory=dict[str, Sequence[Tool]])
+    port: int = 0  # of the bot that was started last
 
     def settings(self, *, http: bool = False) -> Settings:
         """What the bot finds in its environment."""
@@ -59,6 +60,7 @@ class World:
                 further_packs=self.packs,
             )
         )
+        self.port = bot.port
         if http:
             self.slack.deliver_over_http(f"http://127.0.0.1:{bot.port}/slack/events")
         self.stack.push_async_callback(stack.aclose)  # closing twice does nothing

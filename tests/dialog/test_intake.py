@@ -1,6 +1,11 @@
 """What is for the bot and what is not; persist, then ack; a retried delivery changes nothing."""
 
+import json
+import time
+
+import aiohttp
 import pytest
+from slack_sdk.signature import SignatureVerifier
 
 from bot.messages import LONGEST_MESSAGE_CHARACTERS
 from bot.sandbox.model import Lines
@@ -136,3 +141,41 @@ async def test_the_home_tab_lists_what_waits(bot: World) -> None:
     await bot.slack.open_home("ben")
     other = await bot.slack.until(lambda: bot.slack.home("ben"))
     assert "Nothing that you asked for is waiting." in other.seen_text
+
+
+async def test_a_request_without_slacks_signature_is_refused(world: World) -> None:
+    await world.start_bot(http=True)
+    url = f"http://127.0.0.1:{world.port}/slack/events"
+    body = json.dumps({"type": "event_callback", "team_id": "T1", "event": {"type": "app_mention"}})
+    async with aiohttp.ClientSession() as session:
+        async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as answer:
+            assert answer.status == 401
+        async with session.post(url, data=body, headers=signed(world, body) | {"X-Slack-Signature": "v0=00"}) as answer:
+            assert answer.status == 401
+    assert await world.rows("SELECT FROM inbox") == []
+
+
+async def test_slack_checks_the_address_before_it_sends_events(world: World) -> None:
+    await world.start_bot(http=True)
+    body = json.dumps({"type": "url_verification", "challenge": "a-challenge", "token": "t"})
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{world.port}/slack/events", data=body, headers=signed(world, body)) as answer,
+    ):
+        assert answer.status == 200
+        assert "a-challenge" in await answer.text()
+
+
+def signed(world: World, body: str) -> dict[str, str]:
+    """Slack's headers for this body."""
+    headers = SignatureVerifier(world.slack.signing_secret)
+    now = str(int(time.time()))
+    signature = headers.generate_signature(timestamp=now, body=body)
+    return {"Content-Type": "application/json", "X-Slack-Request-Timestamp": now, "X-Slack-Signature": str(signature)}
+
+
+async def test_healthz_and_readyz_tell_how_it_stands(shop: World) -> None:
+    async with aiohttp.ClientSession() as session:
+        for path in ("healthz", "readyz"):
+            async with session.get(f"http://127.0.0.1:{shop.port}/{path}") as answer:
+                assert (answer.status, await answer.text()) == (200, "ok\n")
