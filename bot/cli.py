@@ -4,7 +4,8 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import wraps
 from typing import Annotated, ParamSpec
 
@@ -19,11 +20,11 @@ from bot.demo import demonstrate
 from bot.doctor import examine
 from bot.home import Home
 from bot.refusal import Refusal
-from bot.settings import Settings, read_settings
+from bot.settings import Settings, check_model, check_slack, read_settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
 console = Console(stderr=True, highlight=False)
-
+log = logging.getLogger("signoff")
 
 P = ParamSpec("P")
 
@@ -94,12 +95,13 @@ def demo(
 ) -> None:
     """The bot in a sandbox workspace on this machine: no Slack, no key, no database needed."""
     _log()
-    asyncio.run(demonstrate(read_settings(), port, open_browser=browser))
+    asyncio.run(_until_stopped(demonstrate(read_settings(), port, open_browser=browser)))
 
 
 def _log() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("slack_bolt").setLevel(logging.WARNING)
+    # Bolt finds SLACK_BOT_TOKEN in the environment too, and says so at each start.
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: "`token` will be unused" not in record.getMessage())
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -107,17 +109,28 @@ def _log() -> None:
 def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     _log()
     config = load_config(settings.signoff_config)
+    check_slack(settings)
+    if work:
+        check_model(settings)
+    if not intake and "port" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"port": 0})  # workers beside a bot, or beside each other, do not ask for its port
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
 
-        async def until_stopped() -> None:
-            stopped = asyncio.Event()
-            for name in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+        async def serve() -> None:
             async with running(settings, config, servers, intake=intake, work=work) as bot:
-                logging.getLogger("signoff").info("ready on port %d", bot.port)
-                await stopped.wait()
+                log.info("ready on port %d", bot.port)
+                await asyncio.Event().wait()
 
-        asyncio.run(until_stopped())
+        asyncio.run(_until_stopped(serve()))
+
+
+async def _until_stopped(work: Coroutine[None, None, None]) -> None:
+    """Does the work until SIGTERM or SIGINT. The first of them cancels it, wherever it is; its cleaning up is left alone."""
+    task = asyncio.create_task(work)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, lambda: task.cancelling() or task.cancel())
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def main() -> None:

@@ -1,60 +1,108 @@
 """`signoff demo`: the unmodified bot as a process of its own, in a Slack workspace and with a model on this machine."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
+import threading
 import webbrowser
 from contextlib import AsyncExitStack
+from typing import Any
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
 import migrations
 from bot.home import Home, Servers
 from bot.manifest import read_manifest
+from bot.refusal import Refusal
 from bot.sandbox.model import ScriptedModel
 from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.sandbox.slack.workspace import TEAM_PREFIX
 from bot.settings import Settings
 from tools.catalog import seed_shop
 
-log = logging.getLogger(__name__)
-
 SCRIPTED = "A scripted shop assistant is answering; set ANTHROPIC_API_KEY to talk to the real model."
 REAL = "The real model is answering, with your ANTHROPIC_API_KEY."
+LOCK = 7_214_633_029  # any number that nothing else in the database locks
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 async def demonstrate(settings: Settings, port: int, *, open_browser: bool) -> None:
-    """Run the demo until it is interrupted."""
+    """Run the demo until it is cancelled. The page's address, and nothing else, goes to standard output.
+
+    Raises Refusal for what a person has to mend, and when the bot ends by itself.
+    """
     home = Home(settings.signoff_home / "demo", allow_fake=True)
-    stopped = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
     with home.servers(settings.database_url, settings.redis_url) as servers:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(await _own_database(servers, settings))
             await _prepare(servers)
             model = await stack.enter_async_context(ScriptedModel()) if settings.anthropic_api_key is None else None
             notes = {"model": SCRIPTED if model else REAL}
-            slack = await stack.enter_async_context(SlackSandbox(read_manifest(), port=port, notes=notes))
-            bot = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot.cli", "run", env=_environment(slack, model, servers), start_new_session=True
-            )
+            slack = await _open_workspace(stack, port, notes)
+            bot = await _start_bot(_environment(slack, model, servers))
             stack.push_async_callback(_end, bot)
-            Console(stderr=True, highlight=False).print(
-                f"\n  The sandbox workspace: [bold]{slack.page_url}[/]\n  {notes['model']}\n  Ctrl-C ends it.\n"
-            )
-            if open_browser:
+            console.print("\n  The sandbox workspace:")
+            print(slack.page_url, flush=True)
+            console.print(*(f"  {line}" for line in (notes["model"], *servers.notes, "Ctrl-C ends it.")), "", sep="\n")
+            if open_browser and _screen():
                 await asyncio.to_thread(webbrowser.open, slack.page_url)
-            await asyncio.wait(
-                [asyncio.create_task(stopped.wait()), asyncio.create_task(bot.wait())], return_when=asyncio.FIRST_COMPLETED
-            )
+            if await bot.wait():
+                raise Refusal("The bot has ended by itself: what it said last is above.")
+
+
+def _screen() -> bool:
+    """Is there one to open a window on? Without one Python would start a text browser over this terminal."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+# ---------------------------------------------------------------------------------------------- stores
+
+
+async def _own_database(servers: Servers, settings: Settings) -> psycopg.AsyncConnection[Any]:
+    """A connection that holds the database for this demo alone.
+
+    A bot drives every session in its database, so two demos, or a demo and a real bot, would answer each other's people in
+    the wrong workspace. Sessions of demos that are over are put to rest: their workspace is gone.
+    """
+    connection = await _connected(servers.database_url)
+    row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])).fetchone()
+    if row != (True,):
+        raise Refusal(
+            f"Another demo is running in {settings.signoff_home}: end it, or set SIGNOFF_HOME (or DATABASE_URL) to another place."
+        )
+    if (await (await connection.execute("SELECT to_regclass('session')")).fetchone()) != (None,):
+        real = "SELECT FROM session WHERE NOT starts_with(team, %s) LIMIT 1"
+        if settings.database_url is not None and (await connection.execute(real, [TEAM_PREFIX])).rowcount:
+            raise Refusal("The database of DATABASE_URL is that of a real workspace: unset DATABASE_URL for the demo.")
+        await connection.execute("UPDATE session SET wake_at = NULL, lease_until = NULL, epoch = epoch + 1")
+    return connection
+
+
+async def _connected(database_url: str) -> psycopg.AsyncConnection[Any]:
+    try:
+        return await psycopg.AsyncConnection[Any].connect(database_url, autocommit=True, connect_timeout=10)
+    except psycopg.Error:
+        raise Refusal("The database of DATABASE_URL cannot be reached: unset it, and the demo brings its own.") from None
 
 
 async def _prepare(servers: Servers) -> None:
     await asyncio.to_thread(migrations.upgrade, servers.database_url)
     async with AsyncConnectionPool(servers.database_url, min_size=1, open=False) as pool:
         await seed_shop(pool)
+
+
+# ---------------------------------------------------------------------------------------------- workspace and bot
+
+
+async def _open_workspace(stack: AsyncExitStack, port: int, notes: dict[str, str]) -> SlackSandbox:
+    try:
+        return await stack.enter_async_context(SlackSandbox(read_manifest(), port=port, notes=notes))
+    except OSError as error:
+        raise Refusal(f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): give --port another one.") from None
 
 
 def _environment(slack: SlackSandbox, model: ScriptedModel | None, servers: Servers) -> dict[str, str]:
@@ -71,7 +119,30 @@ def _environment(slack: SlackSandbox, model: ScriptedModel | None, servers: Serv
     }
 
 
+async def _start_bot(environment: dict[str, str]) -> asyncio.subprocess.Process:
+    """`signoff run`, in a session of its own: a Ctrl-C reaches us first, and we end it while its workspace is still there."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot.demo", env=environment, stdin=asyncio.subprocess.PIPE, start_new_session=True
+    )
+
+
 async def _end(bot: asyncio.subprocess.Process) -> None:
     if bot.returncode is None:
         bot.terminate()
         await bot.wait()
+
+
+def _run_while_the_demo_lives() -> None:
+    """What the bot's process does: `signoff run`, until it is told to end, or its demo is gone, however that ended."""
+    from bot.cli import cli  # which imports this module
+
+    def follow() -> None:
+        os.read(0, 1)  # nothing is ever written there: it returns when the process at the other end is gone
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
+    cli(["run"])
+
+
+if __name__ == "__main__":
+    _run_while_the_demo_lives()

@@ -30,6 +30,8 @@ _CHANNELS: tuple[tuple[str, ChannelKind, frozenset[str]], ...] = (
     ("mpim", "mpim", frozenset({"ann", "ben"})),
 )
 SLACKBOT = "USLACKBOT"
+TEAM_PREFIX = "TSANDBOX"
+"""Begins the id of every sandbox workspace, and of no real one."""
 _PREFIX = {"channel": "C", "private": "C", "im": "D", "mpim": "G"}
 
 
@@ -45,7 +47,7 @@ class Workspace:
         self.manifest = cast(Json, manifest)
         self.trigger_seconds = trigger_seconds
         self.stream_seconds = stream_seconds
-        self.team_id, self.app_id, self.bot_id = new_id("T"), new_id("A"), new_id("B")
+        self.team_id, self.app_id, self.bot_id = new_id(TEAM_PREFIX), new_id("A"), new_id("B")
         self.bot_name = str(self.setting("features.bot_user.display_name") or self.setting("display_information.name"))
         self.people: dict[str, Person] = {}
         self.channels: dict[str, Channel] = {}
