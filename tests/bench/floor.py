@@ -17,6 +17,7 @@ import signal
 import sys
 from collections import defaultdict
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
@@ -28,9 +29,9 @@ from slack_bolt.app.async_server import AsyncSlackAppServer
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent import prompts
+import prompts
+from agent.prompts import load
 from agent.tool import ToolContext, registry
-from bot.app import PROMPTS
 from bot.config import Agent
 from tools.catalog import catalog
 
@@ -55,7 +56,7 @@ class Floor:
         self._agent = Agent()
         self._tools = registry(catalog(pool))
         self._schemas = cast(Any, [tool.schema() for tool in self._tools.values()])
-        self._system = prompts.load(PROMPTS, self._agent.prompt)
+        self._system = load(Path(prompts.__file__).parent, self._agent.prompt)
         self._threads: defaultdict[str, list[Message]] = defaultdict(list)
         self._running: set[asyncio.Task[None]] = set()
         listeners = cast(Any, app)  # its decorators are untyped
