@@ -149,7 +149,8 @@ async def test_what_was_shown_is_what_runs_or_nothing_runs(world: World, payment
     if what == "the action's row":  # only a copy for people who look it up: the log is what runs
         await talk.sees("Done.", "paid  ada")
     else:
-        await talk.card()  # asked anew, with what would really run
+        await talk.sees("Not run by", "The approval no longer holds")
+        await talk.sees("Pay mallory", "[Reject]")  # asked anew, with what would really run
     assert "mallory" not in payments.ledger
 
 

@@ -85,6 +85,8 @@ async def test_one_mention_as_two_events_each_delivered_three_times_is_answered_
     await talk.says("ann", "and then?")
     await talk.sees("The end.")
     assert [message.seen_text for message in talk.posts()] == ["Once.", "The end."]
+    assert len(shop.model.requests[0]["messages"][0]["content"]) == 1  # the model reads it once, too
+    assert await shop.rows("SELECT count(*) FROM inbox") == [(2,)]
 
 
 async def test_a_late_ack_makes_slack_deliver_again_and_changes_nothing(shop: World) -> None:
@@ -106,6 +108,16 @@ async def test_an_event_is_in_postgres_before_slack_hears_received(shop: World) 
         assert all(delivery.acked_after_seconds is None for delivery in shop.slack.deliveries)
     await talk.sees("Hello!")
     assert len(talk.posts()) == 1  # delivered anew, and written twice by those who had waited: answered once
+
+
+async def test_an_event_that_cannot_be_written_is_not_acked_and_comes_again(shop: World) -> None:
+    async with shop.pool.connection() as connection:
+        await connection.execute("ALTER TABLE inbox RENAME TO lost")
+    talk = await mention(shop, "ann", "hello")
+    await shop.slack.until(lambda: sum(delivery.failure is not None for delivery in shop.slack.deliveries) >= 2)
+    async with shop.pool.connection() as connection:
+        await connection.execute("ALTER TABLE lost RENAME TO inbox")
+    await talk.sees("Hello!")
 
 
 async def test_two_messages_while_the_agent_works_are_answered_together(bot: World) -> None:
