@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,13 @@ from typing import Any, cast
 import aiohttp
 import psycopg
 from aiohttp import web
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import OperationalError
 
-import migrations
 import prompts
 from agent import prompts as registry_of_prompts
 from agent.budget import RedisBudget
@@ -35,18 +33,17 @@ from agent.types import Pinned
 from agent.worker import Worker
 from bot.config import Agent as AgentSettings
 from bot.config import Config
+from bot.database import open_pool
 from bot.edge import Edge
 from bot.home import Servers
 from bot.refusal import Refusal
-from bot.settings import Settings, check_slack
+from bot.settings import Settings
 from bot.surface import SlackSurface, open_client
 from tools.catalog import catalog
 
 log = logging.getLogger(__name__)
 
 PROMPTS = Path(prompts.__file__).parent
-POOL_CONNECTIONS = 10
-CONNECT_SECONDS = 5.0
 PING_SECONDS = 5.0  # a socket that went silently is noticed within a few of these
 
 
@@ -71,13 +68,12 @@ async def running(
 ) -> AsyncGenerator[Bot]:
     """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    Raises Refusal for whatever a person has to mend first.
+    The settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to
+    mend first.
     """
-    check_slack(settings)
     async with AsyncExitStack() as stack:
-        pool = await _open_pool(stack, servers, embedded=settings.database_url is None)
-        budget = RedisBudget(servers.redis_url)
-        stack.push_async_callback(budget.close)
+        pool = await open_pool(stack, servers, embedded=settings.database_url is None)
+        budget = await _open_budget(stack, servers)
         packs = {"catalog": catalog(pool), **(further_packs or {})}
         tools = registry([tool for pack in packs.values() for tool in pack])
         agents = {name: _agent(name, agent, packs) for name, agent in config.agents.items()}
@@ -93,30 +89,8 @@ async def running(
         health = _Health(pool, budget)
         port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
-            handler = AsyncSocketModeHandler(app, _secret(settings.slack_app_token), ping_interval=PING_SECONDS)
-            stack.push_async_callback(handler.close_async)
-            await _connect(handler)
-            health.connected = handler.client.is_connected
+            health.connected = (await _connect(stack, app, client, settings)).client.is_connected
         yield Bot(port, bot_user_id, worker)
-
-
-# ---------------------------------------------------------------------------------------------- stores
-
-
-async def _open_pool(stack: AsyncExitStack, servers: Servers, *, embedded: bool) -> Pool:
-    try:
-        if embedded:
-            await asyncio.to_thread(migrations.upgrade, servers.database_url)
-        elif await asyncio.to_thread(migrations.pending, servers.database_url):
-            raise Refusal("The database of DATABASE_URL is not migrated: run `signoff migrate`, then start again.")
-        pool: Pool = AsyncConnectionPool(
-            servers.database_url, min_size=2, max_size=POOL_CONNECTIONS, open=False, kwargs={"autocommit": True}
-        )
-        await stack.enter_async_context(pool)
-        await pool.wait(CONNECT_SECONDS)
-    except (OperationalError, psycopg.OperationalError, PoolTimeout):
-        raise Refusal("The database of DATABASE_URL cannot be reached: check the address, and that it runs.") from None
-    return pool
 
 
 # ---------------------------------------------------------------------------------------------- agents
@@ -138,11 +112,19 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
 
 
 def _model(stack: AsyncExitStack, settings: Settings) -> AnthropicModel:
-    if settings.anthropic_api_key is None:
-        raise Refusal("ANTHROPIC_API_KEY is not set: make one in the Anthropic Console, or try `signoff demo`, which needs none.")
-    model = AnthropicModel.connect(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url)
+    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url)
     stack.push_async_callback(model.close)
     return model
+
+
+async def _open_budget(stack: AsyncExitStack, servers: Servers) -> RedisBudget:
+    budget = RedisBudget(servers.redis_url)
+    stack.push_async_callback(budget.close)
+    try:
+        await budget.ping()
+    except UnreachableError:
+        raise Refusal("The Redis of REDIS_URL does not answer: check the address, and that it runs.") from None
+    return budget
 
 
 # ---------------------------------------------------------------------------------------------- Slack
@@ -153,24 +135,32 @@ async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebCli
     client = open_client(_secret(settings.slack_bot_token), settings.slack_api_url)
     assert client.session is not None
     stack.push_async_callback(client.session.close)
-    try:
-        answer = await cast(Any, client).auth_test()
-    except SlackApiError as error:
-        raise Refusal(
-            f"Slack refuses SLACK_BOT_TOKEN ({cast(Any, error.response)['error']}): copy it anew from your app's page."
-        ) from None
-    except (aiohttp.ClientError, OSError, TimeoutError):
-        raise Refusal(f"Slack cannot be reached at {settings.slack_api_url}: check the network, or SLACK_API_URL.") from None
+    answer = await _asked(cast(Any, client).auth_test(), settings, "SLACK_BOT_TOKEN", "copy it from the page OAuth & Permissions")
     return client, str(answer["user_id"])
 
 
-async def _connect(handler: AsyncSocketModeHandler) -> None:
+async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> AsyncSocketModeHandler:
+    """Opens the socket. Its first address is asked for here, since Bolt's client would try a refused token again for ever."""
+    token, mend = _secret(settings.slack_app_token), "make one with connections:write on the page Basic Information"
+    answer = await _asked(cast(Any, client).apps_connections_open(app_token=token), settings, "SLACK_APP_TOKEN", mend)
+    handler = AsyncSocketModeHandler(app, token, ping_interval=PING_SECONDS)
+    stack.push_async_callback(handler.close_async)
+    handler.client.wss_uri = str(answer["url"])
+    await handler.connect_async()
+    return handler
+
+
+async def _asked(call: Awaitable[Any], settings: Settings, variable: str, mend: str) -> Any:
+    """Slack's answer. Raises Refusal."""
     try:
-        await handler.connect_async()
+        return await call
     except SlackApiError as error:
-        raise Refusal(
-            f"Slack refuses SLACK_APP_TOKEN ({cast(Any, error.response)['error']}): make one with connections:write."
-        ) from None
+        answer = cast(Any, error.response)
+        if answer.get("ok") is False:  # every answer of Slack says ok or not
+            raise Refusal(f"Slack refuses {variable} ({answer.get('error')}): {mend} of your app.") from None
+        raise Refusal(f"What answers at {settings.slack_api_url} is not Slack: check the network, or SLACK_API_URL.") from None
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        raise Refusal(f"Slack cannot be reached at {settings.slack_api_url}: check the network, or SLACK_API_URL.") from None
 
 
 def _secret(value: Any) -> str:
@@ -227,6 +217,8 @@ async def _listen(stack: AsyncExitStack, settings: Settings, health: _Health, ap
     stack.push_async_callback(runner.cleanup)
     try:
         await web.TCPSite(runner, "0.0.0.0", settings.port).start()
+    except PermissionError:
+        raise Refusal(f"Port {settings.port} needs more rights than this user has: set PORT to one above 1023.") from None
     except OSError:
         raise Refusal(f"Port {settings.port} is in use: stop what uses it, or set PORT to another one.") from None
     return int(runner.addresses[0][1])

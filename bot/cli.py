@@ -1,4 +1,7 @@
-"""The command line. Whatever a person has to mend is one sentence and exit status 2."""
+"""The command line. Whatever a person has to mend is one sentence and exit status 2.
+
+A command imports what only it needs: the libraries below take seconds, and help or a sentence should not.
+"""
 
 import asyncio
 import logging
@@ -11,13 +14,8 @@ from typing import Annotated, ParamSpec
 
 import typer
 from rich.console import Console
-from sqlalchemy.exc import OperationalError
 
-import migrations
-from bot.app import running
 from bot.config import load_config
-from bot.demo import demonstrate
-from bot.doctor import examine
 from bot.home import Home
 from bot.refusal import Refusal
 from bot.settings import Settings, check_model, check_slack, read_settings
@@ -63,12 +61,11 @@ def worker() -> None:
 @refusing
 def migrate() -> None:
     """Bring the database of DATABASE_URL (or the embedded one) to the newest schema."""
+    from bot.database import upgrade
+
     settings = read_settings()
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url or "redis://unused") as servers:
-        try:
-            migrations.upgrade(servers.database_url)
-        except OperationalError:
-            raise Refusal("The database of DATABASE_URL cannot be reached: check the address, and that it runs.") from None
+        upgrade(servers.database_url)
     console.print("The database is at the newest schema.", style="green")
 
 
@@ -76,6 +73,8 @@ def migrate() -> None:
 @refusing
 def doctor() -> None:
     """Check everything that has to be right before the first mention; exit status 2 when something is not."""
+    from bot.doctor import examine
+
     settings = read_settings()
     findings = asyncio.run(examine(settings, settings.signoff_config))
     marks = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
@@ -94,8 +93,11 @@ def demo(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
 ) -> None:
     """The bot in a sandbox workspace on this machine: no Slack, no key, no database needed."""
+    settings = read_settings()
+    from bot.demo import demonstrate
+
     _log()
-    asyncio.run(_until_stopped(demonstrate(read_settings(), port, open_browser=browser)))
+    asyncio.run(_until_stopped(demonstrate(settings, port, open_browser=browser)))
 
 
 def _log() -> None:
@@ -114,6 +116,8 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
         check_model(settings)
     if not intake and "port" not in settings.model_fields_set:
         settings = settings.model_copy(update={"port": 0})  # workers beside a bot, or beside each other, do not ask for its port
+    from bot.app import running
+
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
 
         async def serve() -> None:

@@ -13,7 +13,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
-import migrations
+from bot.database import CONNECT_SECONDS, unusable, upgrade
 from bot.home import Home, Servers
 from bot.manifest import read_manifest
 from bot.refusal import Refusal
@@ -84,13 +84,13 @@ async def _own_database(servers: Servers, settings: Settings) -> psycopg.AsyncCo
 
 async def _connected(database_url: str) -> psycopg.AsyncConnection[Any]:
     try:
-        return await psycopg.AsyncConnection[Any].connect(database_url, autocommit=True, connect_timeout=10)
-    except psycopg.Error:
-        raise Refusal("The database of DATABASE_URL cannot be reached: unset it, and the demo brings its own.") from None
+        return await psycopg.AsyncConnection[Any].connect(database_url, autocommit=True, connect_timeout=int(CONNECT_SECONDS))
+    except psycopg.Error as error:
+        raise unusable(error) from None
 
 
 async def _prepare(servers: Servers) -> None:
-    await asyncio.to_thread(migrations.upgrade, servers.database_url)
+    await asyncio.to_thread(upgrade, servers.database_url)
     async with AsyncConnectionPool(servers.database_url, min_size=1, open=False) as pool:
         await seed_shop(pool)
 

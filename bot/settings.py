@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,12 +37,22 @@ BotToken = Annotated[SecretStr, _secret_shape(r"(xoxe\.)?xoxb-\S+")]  # xoxe. in
 AppToken = Annotated[SecretStr, _secret_shape(r"xapp-\S+")]
 SigningSecret = Annotated[SecretStr, _secret_shape(r"[0-9a-f]{32}")]
 ModelKey = Annotated[SecretStr, _secret_shape(r"\S+")]
-HttpAddress = Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+
+def _readable(address: str) -> str:
+    """The address, whose port must be a number and whose brackets must be closed. Raises ValueError."""
+    _ = urlsplit(address).port
+    return address
+
+
+HttpAddress = Annotated[str, Field(pattern=r"^https?://\S+$"), AfterValidator(_readable)]
+RedisAddress = Annotated[str, Field(pattern=r"^(rediss?|unix)://\S+$"), AfterValidator(_readable)]
 SlackAddress = Annotated[HttpAddress, AfterValidator(lambda address: address.rstrip("/") + "/")]  # slack_sdk appends to it
 # libpq knows one of the spellings that people use.
 PostgresAddress = Annotated[
     str,
     Field(pattern=r"^postgres(ql)?(\+psycopg)?://\S+$"),
+    AfterValidator(_readable),
     AfterValidator(lambda address: "postgresql://" + address.partition("://")[2]),
 ]
 
@@ -59,7 +70,7 @@ class Settings(BaseSettings):
     anthropic_base_url: HttpAddress | None = None
     # Addresses may hold a password, so they are not shown either.
     database_url: PostgresAddress | None = Field(default=None, repr=False)
-    redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://\S+$", repr=False)
+    redis_url: RedisAddress | None = Field(default=None, repr=False)
     signoff_home: Path = Path(".signoff")
     signoff_config: Path | None = None
     port: int = Field(default=3000, ge=0, le=65535)

@@ -12,14 +12,21 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, make_url
 
 HERE = Path(__file__).parent
+CONNECT_SECONDS = 10
+
+
+class NewerError(Exception):
+    """The database stands at a revision that this version does not have."""
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Brings the database forward to `revision`, in one transaction; several processes may call it at once.
 
-    Blocks. Raises sqlalchemy.exc.OperationalError if the database is unreachable.
+    Blocks. Raises sqlalchemy.exc.OperationalError if the database is unreachable, NewerError if it is ahead.
     """
-    with _connection(database_url) as connection:
+    if applied(database_url) - set(revisions()):
+        raise NewerError
+    with connected(database_url) as connection:
         command.upgrade(_config(connection), revision)
 
 
@@ -30,7 +37,7 @@ def pending(database_url: str) -> bool:
 
 def applied(database_url: str) -> set[str]:
     """The revisions that the database stands at: none in an empty one."""
-    with _connection(database_url) as connection:
+    with connected(database_url) as connection:
         return set(MigrationContext.configure(connection).get_current_heads())
 
 
@@ -44,8 +51,10 @@ def sqlalchemy_url(database_url: str) -> str:
     return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
-def _connection(database_url: str) -> Connection:
-    return create_engine(sqlalchemy_url(database_url), poolclass=NullPool).connect()
+def connected(database_url: str) -> Connection:
+    """A connection, for the caller to close. Raises sqlalchemy.exc.OperationalError if the database is unreachable."""
+    waiting = {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(sqlalchemy_url(database_url), poolclass=NullPool, connect_args=waiting).connect()
 
 
 def _config(connection: Connection | None = None) -> Config:
