@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -98,7 +99,13 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """The definition as the Messages API takes it."""
-        return {"name": self.name, "description": self.description, "input_schema": self.arguments.model_json_schema()}
+        return {"name": self.name, "description": self.description, "input_schema": _input_schema(self.arguments)}
+
+
+@cache
+def _input_schema(arguments: type[BaseModel]) -> dict[str, Any]:
+    """Part of every digest, and the same for as long as the process lives."""
+    return arguments.model_json_schema()
 
 
 Tools = Mapping[str, Tool]

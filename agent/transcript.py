@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent import answers
-from agent.machine import tool_calls
 from agent.tool import Result, failed
 from agent.types import (
     ActionDecided,
     Asked,
     Block,
-    Call,
     Halted,
     ModelReplied,
     OutcomeTold,
@@ -47,7 +45,7 @@ class _Draft:
     """The conversation as far as it has been read."""
 
     messages: list[Message] = field(default_factory=list[Message])
-    calls: tuple[Call, ...] = ()  # of the last reply, not yet answered
+    calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
     results: dict[str, str] = field(default_factory=dict[str, str])
     texts: list[str] = field(default_factory=list[str])
     proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
@@ -55,9 +53,9 @@ class _Draft:
     def flush(self) -> None:
         """Write down the user's side: the results in the order of the calls, then what people said."""
         content: list[Block] = []
-        for call in self.calls:
-            result = self.results.get(call.id, NOT_RUN)
-            content.append({"type": "tool_result", "tool_use_id": call.id, "content": result})
+        for call_id in self.calls:
+            result = self.results.get(call_id, NOT_RUN)
+            content.append({"type": "tool_result", "tool_use_id": call_id, "content": result})
         for text in self.texts:
             content.append({"type": "text", "text": text})
         if content:
@@ -99,12 +97,12 @@ def messages(steps: Iterable[Step]) -> list[Message]:
 def _replied(draft: _Draft, step: ModelReplied) -> None:
     content = list(step.content) or [{"type": "text", "text": answers.closing_text(step)}]
     draft.reply(content)
-    draft.calls = tool_calls(step)
+    draft.calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
 
 
 def _returned(draft: _Draft, step: ToolReturned) -> None:
     """A result; one that comes when its call has long been answered (a run after an unknown outcome) is told in words."""
-    if any(call.id == step.call_id for call in draft.calls):
+    if step.call_id in draft.calls:
         draft.results[step.call_id] = step.text
     else:
         draft.texts.append(f"It was run again. The result: {step.text}")

@@ -1,5 +1,6 @@
 """The nouns. A session is a log of steps: past tense, frozen, never changed. Moves, the imperatives, are in `agent.moves`."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -98,6 +99,9 @@ class Pinned(Noun):
     model: str
     system: str
     tools: tuple[dict[str, JsonValue], ...]
+
+
+PINNED: TypeAdapter[Pinned] = TypeAdapter(Pinned)
 
 
 # ------------------------------------------------------------------------------------------------ steps
@@ -280,8 +284,9 @@ Step = Annotated[
 STEP: TypeAdapter[Step] = TypeAdapter(Step)
 
 
-class Recorded(Noun):
-    """A step in the log: where it stands and under which epoch it was written."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A step in the log: where it stands and under which epoch it was written. Not a model: its step is checked already."""
 
     seq: int
     epoch: int
