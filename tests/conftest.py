@@ -1,17 +1,15 @@
-"""What tests share: real stores, a browser, and no network."""
+"""What tests share: real stores, and no network."""
 
 import itertools
-import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from playwright.async_api import Browser, async_playwright
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from redis import Redis
@@ -79,34 +77,6 @@ def redis_url(stores: Servers) -> str:
     with Redis.from_url(stores.redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]  # redis leaves kwargs untyped
         redis.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType]
     return stores.redis_url
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Headless Chromium: the machine's, else the one that Playwright brought."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    async with async_playwright() as playwright:
-        path = found or playwright.chromium.executable_path
-        if not shutil.which(path):
-            sentence = "No Chromium here: install one, or run `.venv/bin/playwright install chromium`."
-            if os.environ.get("SIGNOFF_REQUIRE_BROWSER"):
-                pytest.fail(sentence)
-            pytest.skip(sentence)
-        # No sandbox: it does not work for root or in most containers, and the only pages are our own.
-        # No background networking: Chromium would look up its maker's hosts.
-        chromium = await playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-            ],
-        )
-        yield chromium
-        await chromium.close()
 
 
 def _fresh_database(stores: Servers, template: str) -> Iterator[str]:

@@ -1,14 +1,17 @@
 """The sandbox's page as people use it: headless Chromium, the real sandbox, a bot on the Slack libraries."""
 
+import pytest
 from playwright.async_api import Browser, Route, WebSocketRoute, expect
 
 from bot.sandbox import SlackSandbox
-from tests.sandbox.approving_bot import REASON, ApprovingBot
-from tests.sandbox.screen import Screen, heard_by_bot
+from tests.browser.approving_bot import REASON, ApprovingBot
+from tests.browser.screen import SandboxScreen, heard_by_bot
 from tests.sandbox.slack_bots import MANIFEST, in_socket_mode, modal, section
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-async def test_what_is_typed_is_said(screen: Screen, sandbox: SlackSandbox) -> None:
+
+async def test_what_is_typed_is_said(screen: SandboxScreen, sandbox: SlackSandbox) -> None:
     await screen.look_at("ann", "orders")
     await screen.part("composer").press_sequentially("Good morning")
     await screen.part("composer").press("Shift+Enter")
@@ -21,7 +24,7 @@ async def test_what_is_typed_is_said(screen: Screen, sandbox: SlackSandbox) -> N
     await expect(screen.part("composer")).to_have_value("")
 
 
-async def test_what_others_say_appears_by_itself(screen: Screen, sandbox: SlackSandbox) -> None:
+async def test_what_others_say_appears_by_itself(screen: SandboxScreen, sandbox: SlackSandbox) -> None:
     await screen.look_at("ann", "orders")
     ts = await sandbox.say("ben", "orders", "Anything new?")
     await expect(screen.message(ts)).to_contain_text("Ben Baker")
@@ -35,7 +38,7 @@ async def test_what_others_say_appears_by_itself(screen: Screen, sandbox: SlackS
 
 
 async def test_a_mention_opens_the_thread_in_which_the_bot_answers(
-    screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot
+    screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot
 ) -> None:
     await screen.look_at("ann", "orders")
     await screen.part("composer").press_sequentially("@sig")
@@ -51,7 +54,7 @@ async def test_a_mention_opens_the_thread_in_which_the_bot_answers(
 
 
 async def test_a_click_turns_until_the_server_answers_and_closes_the_card(
-    screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot
+    screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot
 ) -> None:
     held: list[Route] = []
 
@@ -72,7 +75,7 @@ async def test_a_click_turns_until_the_server_answers_and_closes_the_card(
     assert (click["user"]["id"], click["actions"][0]["value"]) == (sandbox.people["ben"], "request-1")
 
 
-async def test_a_dangerous_click_is_asked_about_first(screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
+async def test_a_dangerous_click_is_asked_about_first(screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
     await screen.look_at("ben", "orders")
     await screen.ask()
     await screen.button("delete").click()
@@ -84,7 +87,7 @@ async def test_a_dangerous_click_is_asked_about_first(screen: Screen, sandbox: S
     assert len(clicks) == 1, "a click that was taken back reached the bot"
 
 
-async def test_a_modal_shows_errors_beside_their_fields(screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
+async def test_a_modal_shows_errors_beside_their_fields(screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
     await screen.look_at("ben", "orders")
     await screen.ask()
     await screen.button("reject").click()
@@ -113,7 +116,7 @@ async def test_a_modal_shows_errors_beside_their_fields(screen: Screen, sandbox:
 
 
 async def test_what_is_typed_stays_when_the_app_changes_the_modal(
-    screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot
+    screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot
 ) -> None:
     await screen.look_at("ben", "orders")
     await screen.ask()
@@ -127,7 +130,7 @@ async def test_what_is_typed_stays_when_the_app_changes_the_modal(
     await expect(screen.part("modal").get_by_label("Reason")).to_have_value("too expensive")
 
 
-async def test_escape_closes_a_modal(screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
+async def test_escape_closes_a_modal(screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
     await screen.look_at("ben", "orders")
     await screen.ask()
     await screen.button("reject").click()
@@ -138,7 +141,7 @@ async def test_escape_closes_a_modal(screen: Screen, sandbox: SlackSandbox, bot:
     await expect(screen.button("reject")).to_be_focused()
 
 
-async def test_an_ephemeral_is_seen_by_one_person_only(screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
+async def test_an_ephemeral_is_seen_by_one_person_only(screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
     await screen.look_at("ann", "orders")
     await screen.ask()
     await screen.button("approve").click()
@@ -149,7 +152,7 @@ async def test_an_ephemeral_is_seen_by_one_person_only(screen: Screen, sandbox: 
     await expect(screen.part("ephemeral")).to_have_count(0)
 
 
-async def test_acting_as_somebody_else_shows_and_does_what_they_can(screen: Screen, sandbox: SlackSandbox) -> None:
+async def test_acting_as_somebody_else_shows_and_does_what_they_can(screen: SandboxScreen, sandbox: SlackSandbox) -> None:
     await screen.look_at("ann", "orders")
     await expect(screen.part("channel-finance")).to_be_visible()
     await screen.part("act-as").select_option(label="Ben Baker")
@@ -165,7 +168,7 @@ async def test_acting_as_somebody_else_shows_and_does_what_they_can(screen: Scre
     await expect(screen.part("composer")).to_have_count(0)
 
 
-async def test_a_direct_message_and_the_home_tab(screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
+async def test_a_direct_message_and_the_home_tab(screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
     await screen.look_at("ann", "orders")
     await screen.part("home-tab").click()
     await expect(screen.part("home")).to_contain_text("Waiting for you")
@@ -177,7 +180,9 @@ async def test_a_direct_message_and_the_home_tab(screen: Screen, sandbox: SlackS
     assert (message["channel_type"], message["text"]) == ("im", "What is in stock?")
 
 
-async def test_a_session_tells_what_it_does_and_can_be_stopped(screen: Screen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
+async def test_a_session_tells_what_it_does_and_can_be_stopped(
+    screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot
+) -> None:
     await screen.look_at("ann", "orders")
     await screen.ask()
     (mention,) = await sandbox.until(lambda: heard_by_bot(sandbox, "app_mention"))
@@ -190,7 +195,9 @@ async def test_a_session_tells_what_it_does_and_can_be_stopped(screen: Screen, s
     assert stopped["user"] == sandbox.people["ann"]
 
 
-async def test_the_bar_says_which_model_answers_and_whether_the_bot_is_there(screen: Screen, sandbox: SlackSandbox) -> None:
+async def test_the_bar_says_which_model_answers_and_whether_the_bot_is_there(
+    screen: SandboxScreen, sandbox: SlackSandbox
+) -> None:
     await screen.look_at("ann", "orders")
     await expect(screen.part("note-model")).to_have_text("The scripted shop assistant is answering")
     await expect(screen.part("connection")).to_have_text("Signoff is not connected")
@@ -198,7 +205,7 @@ async def test_the_bar_says_which_model_answers_and_whether_the_bot_is_there(scr
         await expect(screen.part("connection")).to_have_text("Signoff is connected")
 
 
-async def test_a_lost_connection_is_made_again(screen: Screen, sandbox: SlackSandbox) -> None:
+async def test_a_lost_connection_is_made_again(screen: SandboxScreen, sandbox: SlackSandbox) -> None:
     lines: list[WebSocketRoute] = []
 
     def through(line: WebSocketRoute) -> None:
@@ -218,7 +225,7 @@ async def test_a_click_that_nobody_acks_says_so(browser: Browser) -> None:
     async with SlackSandbox(MANIFEST, ack_seconds=0.3) as sandbox:
         bot = ApprovingBot(sandbox)
         async with in_socket_mode(sandbox, bot):
-            screen = Screen(await browser.new_page(), sandbox)
+            screen = SandboxScreen(await browser.new_page(), sandbox)
             await screen.look_at("ben", "orders")
             await screen.ask()
             bot.may_answer.clear()

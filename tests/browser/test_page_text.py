@@ -3,12 +3,15 @@
 # slack_sdk leaves its dicts untyped:
 # pyright: reportUnknownMemberType=false
 
+import pytest
 from playwright.async_api import expect
 
 from bot.sandbox import SlackSandbox
-from tests.sandbox.approving_bot import plain
-from tests.sandbox.screen import Screen
+from tests.browser.approving_bot import plain
+from tests.browser.screen import SandboxScreen
 from tests.sandbox.slack_bots import Json, actions, button, modal, section, text_input, web_client
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HOSTILE = (
     '<img src=x onerror="window.ran=1"><script>window.ran=1</script> <!channel> <@U1> <https://evil.example|safe> '
@@ -20,7 +23,7 @@ def rich(kind: str, text: str) -> Json:
     return {"type": "rich_text", "elements": [{"type": kind, "elements": [{"type": "text", "text": text}]}]}
 
 
-async def posted(screen: Screen, *blocks: Json, text: str = "A card") -> str:
+async def posted(screen: SandboxScreen, *blocks: Json, text: str = "A card") -> str:
     """Posts blocks as the bot and opens the channel; the ts."""
     sandbox = screen.sandbox
     answer = await web_client(sandbox).api_call(
@@ -32,7 +35,7 @@ async def posted(screen: Screen, *blocks: Json, text: str = "A card") -> str:
     return ts
 
 
-async def test_data_stays_text(screen: Screen) -> None:
+async def test_data_stays_text(screen: SandboxScreen) -> None:
     blocks: list[Json] = [
         {"type": "header", "text": plain(HOSTILE[:150])},
         {"type": "section", "text": plain(HOSTILE)},
@@ -53,7 +56,7 @@ async def test_data_stays_text(screen: Screen) -> None:
     assert await screen.page.evaluate("window.ran") is None
 
 
-async def test_labels_of_buttons_and_dialogs_stay_text(screen: Screen) -> None:
+async def test_labels_of_buttons_and_dialogs_stay_text(screen: SandboxScreen) -> None:
     label = "<img src=x onerror=window.ran=1> <!here> *b*"
     menu: Json = {"type": "overflow", "action_id": "menu", "options": [{"text": plain(label), "value": "v"}]}
     asked = {"title": plain(label), "text": plain(label), "confirm": plain("<b>Go</b>"), "deny": plain("<i>No</i>")}
@@ -70,7 +73,7 @@ async def test_labels_of_buttons_and_dialogs_stay_text(screen: Screen) -> None:
     assert await screen.page.evaluate("window.ran") is None
 
 
-async def test_what_a_person_types_stays_text(screen: Screen, sandbox: SlackSandbox) -> None:
+async def test_what_a_person_types_stays_text(screen: SandboxScreen, sandbox: SlackSandbox) -> None:
     await screen.look_at("ann", "orders")
     await screen.part("composer").fill('<img src=x onerror="window.ran=1"> <!channel> <javascript:window.ran=1|x>')
     await screen.part("composer").press("Enter")
@@ -80,7 +83,7 @@ async def test_what_a_person_types_stays_text(screen: Screen, sandbox: SlackSand
     assert await screen.page.evaluate("window.ran") is None
 
 
-async def test_a_modal_shows_data_as_text(screen: Screen, sandbox: SlackSandbox) -> None:
+async def test_a_modal_shows_data_as_text(screen: SandboxScreen, sandbox: SlackSandbox) -> None:
     ts = await posted(screen, actions(button("Open", "open")))
     await screen.message(ts).locator('[data-action-id="open"]').click()
     click = await sandbox.until(lambda: next((one for one in sandbox.deliveries if one.kind == "block_actions"), None))
@@ -114,13 +117,13 @@ MRKDWN = [
 ]
 
 
-async def test_mrkdwn(screen: Screen) -> None:
+async def test_mrkdwn(screen: SandboxScreen) -> None:
     ts = await posted(screen, *(section(text) for text, _ in MRKDWN))
     shown = await screen.message(ts).locator(".section-body .text").evaluate_all("all => all.map((one) => one.innerHTML)")
     assert shown == [html for _, html in MRKDWN]
 
 
-async def test_people_and_channels_are_mentioned_by_name(screen: Screen) -> None:
+async def test_people_and_channels_are_mentioned_by_name(screen: SandboxScreen) -> None:
     sandbox = screen.sandbox
     text = f"<@{sandbox.people['ann']}> <@{sandbox.people['ben']}> <#{sandbox.channels['general']}>"
     ts = await posted(screen, section(text))
@@ -128,7 +131,7 @@ async def test_people_and_channels_are_mentioned_by_name(screen: Screen) -> None
     await expect(screen.message(ts).locator(".mention-me")).to_have_text("@Ann Archer")
 
 
-async def test_a_markdown_block(screen: Screen) -> None:
+async def test_a_markdown_block(screen: SandboxScreen) -> None:
     lines = [
         "# Stock",
         "**3 lamps**, *cheap*, ~~old~~ and `a*b*`",
@@ -159,7 +162,7 @@ async def test_a_markdown_block(screen: Screen) -> None:
     await expect(block).to_contain_text("<b>raw</b>")
 
 
-async def test_a_block_that_the_page_does_not_know_is_named(screen: Screen) -> None:
+async def test_a_block_that_the_page_does_not_know_is_named(screen: SandboxScreen) -> None:
     sandbox = screen.sandbox
     ts = await posted(screen, section("known"))
     message = sandbox.workspace.message(sandbox.channels["orders"], ts)

@@ -1,0 +1,66 @@
+"""One Chromium for all tests here, and for each a sandbox, a bot in it and a window on it.
+
+What Playwright opened in one event loop cannot be used in another, so all of this, and the tests, run in the session's.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+from pytest_asyncio import fixture
+
+from bot.sandbox import SlackSandbox
+from tests.browser.approving_bot import ApprovingBot
+from tests.browser.screen import SandboxScreen, window
+from tests.sandbox.slack_bots import MANIFEST, in_socket_mode
+
+NOTES = {"model": "The scripted shop assistant is answering"}
+
+
+@fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Headless Chromium: the machine's, else the one that Playwright brought."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    async with async_playwright() as playwright:
+        path = found or playwright.chromium.executable_path
+        if not shutil.which(path):
+            sentence = "No Chromium here: install one, or run `.venv/bin/playwright install chromium`."
+            if os.environ.get("SIGNOFF_REQUIRE_BROWSER"):
+                pytest.fail(sentence)
+            pytest.skip(sentence)
+        # No sandbox: it does not work for root or in most containers, and the only pages are our own.
+        # No background networking: Chromium would look up its maker's hosts.
+        chromium = await playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+            ],
+        )
+        yield chromium
+        await chromium.close()
+
+
+@fixture(loop_scope="session")
+async def sandbox() -> AsyncIterator[SlackSandbox]:
+    async with SlackSandbox(MANIFEST, notes=NOTES) as sandbox:
+        yield sandbox
+
+
+@fixture(loop_scope="session")
+async def bot(sandbox: SlackSandbox) -> AsyncIterator[ApprovingBot]:
+    bot = ApprovingBot(sandbox)
+    async with in_socket_mode(sandbox, bot):
+        yield bot
+
+
+@fixture(loop_scope="session")
+async def screen(browser: Browser, sandbox: SlackSandbox) -> AsyncIterator[SandboxScreen]:
+    async with window(browser) as page:
+        yield SandboxScreen(page, sandbox)
