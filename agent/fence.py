@@ -18,9 +18,9 @@ _begin_by_seconds: ContextVar[float | None] = ContextVar("begin_by_seconds", def
 
 
 @contextmanager
-def started(at_monotonic_seconds: float) -> Generator[None]:
+def started(at_monotonic_seconds: float, within_seconds: float = BEGIN_WITHIN_SECONDS) -> Generator[None]:
     """Effects inside belong to a start that was sent to the database at this moment."""
-    token = _begin_by_seconds.set(at_monotonic_seconds + BEGIN_WITHIN_SECONDS)
+    token = _begin_by_seconds.set(at_monotonic_seconds + within_seconds)
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ in `before_authorize`, which runs after the signature check and before all that 
 
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from agent import fence
 from agent.store import ActionSeen, Store
 from agent.tool import Tools
 from agent.types import Click, OutcomeClick
@@ -26,6 +28,7 @@ from bot.surface import SlackSurface
 
 log = logging.getLogger(__name__)
 
+SLACK_WAITS_SECONDS = 3.0  # for the ack of a click (docs: Handling user interaction)
 HOME_READS = 500  # open actions looked through for one Home tab
 
 
@@ -85,7 +88,9 @@ class Edge:
                 return
             place = seen.place
             if not _open_to(seen, received):
-                self._surface.soon(self._surface.whisper(place, received.user, settled_sentence(seen)))
+                # Later than that Slack has told the person that the click failed; a word of ours would come out of nowhere.
+                with fence.started(_monotonic_seconds(arrived.clicked_ts), SLACK_WAITS_SECONDS):
+                    self._surface.soon(self._surface.whisper(place, received.user, settled_sentence(seen)))
                 return
         assert place is not None
         await self._store.receive(place, arrived.key, received, opens=arrived.opens)
@@ -133,6 +138,11 @@ async def _acknowledge(ack: Any) -> None:
 def _open_to(seen: ActionSeen, received: Click | OutcomeClick) -> bool:
     """Whether such a click can still change something. The settling statement has the last word."""
     return seen.status == ("pending" if isinstance(received, Click) else "unknown")
+
+
+def _monotonic_seconds(slack_ts: str) -> float:
+    """A moment by Slack's clock on this process' own one; now where there is none."""
+    return time.monotonic() - (time.time() - float(slack_ts) if slack_ts else 0.0)
 
 
 def settled_sentence(seen: ActionSeen) -> str:

@@ -22,6 +22,7 @@ class Inbound:
     received: Received
     place: Place | None = None  # None: where the action lives
     opens: bool = False  # it may start a session
+    clicked_ts: str = ""  # when the button was pressed, by Slack's clock
 
 
 def at(body: Body, *path: str) -> Any:
@@ -113,12 +114,13 @@ def read_click(body: Body) -> Inbound | None:
     """A `block_actions` body whose button decides something. Buttons that only show something are not for the inbox."""
     action = body["actions"][0]
     user = str(body["user"]["id"])
-    name, value = str(at(action, "action_id")), str(at(action, "value"))
-    key = f"click:{user}:{name}:{value}:{at(action, 'action_ts')}"
+    name, value, ts = str(at(action, "action_id")), str(at(action, "value")), str(at(action, "action_ts") or "")
+    key = f"click:{user}:{name}:{value}:{ts}"
     if name == "approve":
-        return Inbound(key, Click(action_id=value, user=user, decision="approved"))
+        return Inbound(key, Click(action_id=value, user=user, decision="approved"), clicked_ts=ts)
     if name in OUTCOMES:
-        return Inbound(key, OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name}))
+        click = OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name})
+        return Inbound(key, click, clicked_ts=ts)
     if name == "continue" and value.isdigit():
         thread_ts = str(at(body, "message", "thread_ts") or at(body, "message", "ts"))
         place = Place(team=str(body["team"]["id"]), channel=str(body["channel"]["id"]), thread_ts=thread_ts)
