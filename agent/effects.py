@@ -1,7 +1,6 @@
 """How each move is made: the model asked, a tool run, a message posted. What comes back are the steps that happened."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from agent.moves import CallModel, Move, Post, Reconcile, RunTool, Settle, ShowC
 from agent.ports import Budget, Model, Request, Surface
 from agent.store import Store
 from agent.tool import Effect, Result, ToolContext, failed
+from agent.transcript import Message, Transcript
 from agent.types import CardShown, Click, Halted, ModelReplied, OutcomeClick, Pinned, Place, Posted, Step, ToolReturned
 
 log = logging.getLogger(__name__)
@@ -55,11 +55,11 @@ class Effects:
         if self._behind:
             await asyncio.wait(set(self._behind), timeout=2)
 
-    def make(self, move: Move, session: Session, steps: Sequence[Step], pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+    def make(self, move: Move, session: Session, said: Transcript, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self._call_model(session, steps, pinned)
+                return self._call_model(session, said.messages(), pinned)
             case RunTool():
                 return self._run_tool(move, session)
             case Reconcile():
@@ -75,15 +75,14 @@ class Effects:
 
     # ------------------------------------------------------------------------------------------ the model
 
-    async def reserve(self, session: Session, steps: Sequence[Step], rules: Rules, pinned: Pinned) -> tuple[int, int] | Halted:
+    async def reserve(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> tuple[int, int] | Halted:
         """Tokens set aside for the next model call and, of these, its output; or the turn's end when the budget forbids it.
 
         Raises UnreachableError when the budget cannot be asked: then nothing is spent.
         """
         used = session.used_tokens + session.reserved_tokens
         limit = rules.budget_tokens + session.granted_tokens
-        characters = len(json.dumps(transcript.messages(steps))) + len(pinned.model_dump_json())
-        asked = characters // CHARACTERS_PER_TOKEN
+        asked = (said.characters + len(pinned.model_dump_json())) // CHARACTERS_PER_TOKEN
         output = min(MAX_OUTPUT_TOKENS, limit - used - asked)
         if output >= LEAST_OUTPUT_TOKENS and await self.budget.reserve(session.id, used, limit, asked + output):
             return asked + output, output
@@ -95,8 +94,8 @@ class Effects:
         )
         return Halted(error=type(error).__name__, sentence=sentence, offer_continue=True)
 
-    async def _call_model(self, session: Session, steps: Sequence[Step], pinned: Pinned) -> Ended:
-        request = Request(pinned, transcript.messages(steps), session.max_tokens)
+    async def _call_model(self, session: Session, messages: Sequence[Message], pinned: Pinned) -> Ended:
+        request = Request(pinned, messages, session.max_tokens)
         try:
             reply = await self.model.reply(request)
         except ModelFailedError as error:

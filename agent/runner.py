@@ -22,6 +22,7 @@ from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.store import Lease, Store
 from agent.tool import failed
+from agent.transcript import Transcript
 from agent.types import Halted, Inboxed, ModelStarted, Outcome, Pinned, Place, PostStarted, Step, ToolReturned, ToolStarted
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Drive:
 
     def __post_init__(self) -> None:
         self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
-        self.steps: list[Step] = []
+        self.said = Transcript()
         self.inbox: list[Inboxed] = []
         self.wakes = 0
         self.under_way: dict[str, asyncio.Task[Ended]] = {}
@@ -92,7 +93,8 @@ class Drive:
     async def _load(self) -> None:
         recorded = await self.store.load(self.lease)
         self.session = fold(self.session, recorded)
-        self.steps = [item.step for item in recorded]
+        for item in recorded:
+            self.said.add(item.step)
         await self._read_inbox()
 
     async def _read_inbox(self) -> None:
@@ -130,7 +132,7 @@ class Drive:
         match move:
             case CallModel(iteration=iteration):
                 try:
-                    reserved = await self.effects.reserve(self.session, self.steps, self.rules, self.pinned)
+                    reserved = await self.effects.reserve(self.session, self.said, self.rules, self.pinned)
                 except UnreachableError as error:
                     log.warning("session %s waits: %s", self.session.id, error)
                     self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
@@ -178,7 +180,7 @@ class Drive:
         if move.key in self.under_way:
             return
         with fence.started(self.held_at):  # the task's context keeps this
-            made = self.effects.make(move, self.session, tuple(self.steps), self.pinned)
+            made = self.effects.make(move, self.session, self.said, self.pinned)
             self.under_way[move.key] = asyncio.create_task(made, name=move.key)
 
     async def _wait(self) -> None:
@@ -255,7 +257,7 @@ class Drive:
 
     def _apply(self, step: Step) -> None:
         self.session = apply(self.session, step, self.lease.epoch)
-        self.steps.append(step)
+        self.said.add(step)
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""

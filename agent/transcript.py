@@ -5,6 +5,7 @@ immediately next user message, results first, in the order of the calls; no empt
 History is append-only: a later request has the earlier one as its prefix.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,71 +42,79 @@ TOLD = {
 
 
 @dataclass(slots=True)
-class _Draft:
-    """The conversation as far as it has been read."""
+class Transcript:
+    """The conversation so far. It grows step by step, so that a step costs the same however long the conversation is."""
 
-    messages: list[Message] = field(default_factory=list[Message])
-    calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
-    results: dict[str, str] = field(default_factory=dict[str, str])
-    texts: list[str] = field(default_factory=list[str])
-    proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
+    _written: list[Message] = field(default_factory=list[Message])
+    _written_characters: int = 0  # as JSON
+    _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
+    _results: dict[str, str] = field(default_factory=dict[str, str])
+    _texts: list[str] = field(default_factory=list[str])
+    _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
 
-    def flush(self) -> None:
-        """Write down the user's side: the results in the order of the calls, then what people said."""
+    def add(self, step: Step) -> None:
+        """The next step of the log."""
+        match step:
+            case Asked():
+                self._texts += [_spoken(said.user, said.text) for said in step.said]
+            case ModelReplied():
+                self._reply(list(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
+                self._calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
+            case ProposedAction():
+                self._proposed[step.action_id] = step
+            case ActionDecided() if step.decision != "approved":
+                self._results[self._proposed[step.action_id].call_id] = _declined(step)
+            case ToolReturned() if step.call_id in self._calls:
+                self._results[step.call_id] = step.text
+            case ToolReturned():  # its call has long been answered: a run after an unknown outcome
+                self._texts.append(f"It was run again. The result: {step.text}")
+            case OutcomeTold():
+                self._texts.append(_told(step, self._proposed[step.action_id]))
+            case Stopped():
+                self._texts.append(f"<@{step.by}> pressed Stop.")
+            case Halted():
+                self._reply([{"type": "text", "text": step.sentence}])
+            case _:
+                pass  # what only people see
+
+    def messages(self) -> list[Message]:
+        """The `messages` of a request that is made now."""
+        content = self._user_side()
+        return [*self._written, {"role": "user", "content": content}] if content else list(self._written)
+
+    def _user_side(self) -> list[Block]:
+        """What answers the last reply: the results in the order of the calls, then what people said."""
         content: list[Block] = []
-        for call_id in self.calls:
-            result = self.results.get(call_id, NOT_RUN)
+        for call_id in self._calls:
+            result = self._results.get(call_id, NOT_RUN)
             content.append({"type": "tool_result", "tool_use_id": call_id, "content": result})
-        for text in self.texts:
+        for text in self._texts:
             content.append({"type": "text", "text": text})
-        if content:
-            self.messages.append({"role": "user", "content": content})
-        self.calls, self.results, self.texts = (), {}, []
+        return content
 
-    def reply(self, content: list[Block]) -> None:
-        self.flush()
-        self.messages.append({"role": "assistant", "content": content})
+    def _reply(self, content: list[Block]) -> None:
+        if asked := self._user_side():
+            self._write("user", asked)
+        self._write("assistant", content)
+        self._calls, self._results, self._texts = (), {}, []
+
+    def _write(self, role: str, content: list[Block]) -> None:
+        message: Message = {"role": role, "content": content}
+        self._written_characters += len(json.dumps(message))
+        self._written.append(message)
+
+    @property
+    def characters(self) -> int:
+        """Of `messages()`, as JSON."""
+        return self._written_characters + len(json.dumps(self._user_side()))
 
 
 def messages(steps: Iterable[Step]) -> list[Message]:
-    """The `messages` of the next request."""
-    draft = _Draft()
+    """The `messages` of the request that follows these steps."""
+    transcript = Transcript()
     for step in steps:
-        match step:
-            case Asked():
-                draft.texts += [_spoken(said.user, said.text) for said in step.said]
-            case ModelReplied():
-                _replied(draft, step)
-            case ProposedAction():
-                draft.proposed[step.action_id] = step
-            case ActionDecided() if step.decision != "approved":
-                draft.results[draft.proposed[step.action_id].call_id] = _declined(step)
-            case ToolReturned():
-                _returned(draft, step)
-            case OutcomeTold():
-                draft.texts.append(_told(step, draft.proposed[step.action_id]))
-            case Stopped():
-                draft.texts.append(f"<@{step.by}> pressed Stop.")
-            case Halted():
-                draft.reply([{"type": "text", "text": step.sentence}])
-            case _:
-                pass  # what only people see
-    draft.flush()
-    return draft.messages
-
-
-def _replied(draft: _Draft, step: ModelReplied) -> None:
-    content = list(step.content) or [{"type": "text", "text": answers.closing_text(step)}]
-    draft.reply(content)
-    draft.calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
-
-
-def _returned(draft: _Draft, step: ToolReturned) -> None:
-    """A result; one that comes when its call has long been answered (a run after an unknown outcome) is told in words."""
-    if step.call_id in draft.calls:
-        draft.results[step.call_id] = step.text
-    else:
-        draft.texts.append(f"It was run again. The result: {step.text}")
+        transcript.add(step)
+    return transcript.messages()
 
 
 def _spoken(user: str, text: str) -> str:
