@@ -1,6 +1,6 @@
 """What comes next. Pure: no clock, network or database; the same session, inbox and rules give the same moves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from agent.moves import Answer, CallModel, Card, Close, Move, Notice, Post, Ques
 from agent.tool import Result, Tool, Tools, failed, validate
 from agent.types import (
     Asked,
+    Asker,
     Click,
     ContinueClick,
     Halted,
@@ -41,7 +42,7 @@ class Rules:
     tools: Tools
     max_iterations: int = 10
     budget_tokens: int = 50_000
-    judge: Callable[[Tool], Verdict] = policy.judge
+    judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.judge
 
 
 def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime) -> tuple[Move, ...]:
@@ -239,13 +240,17 @@ def _judged(session: Session, state: CallState, rules: Rules, now: datetime) -> 
     if isinstance(arguments, Result):
         return _refused(state, arguments)
     tool = rules.tools[call.tool]
-    verdict = rules.judge(tool)
+    verdict = rules.judge(tool, arguments.model_dump(mode="json"), _asker(session))
     if verdict.answer == "refuse":
         return _refused(state, failed("permission_denied", f"Policy refuses {call.tool} ({verdict.rule})."))
     if verdict.answer == "ask":
         return Record((_proposal(session, state, tool, arguments, verdict, now),))
     key = idempotency_key(session.id, session.reply_seq, call.id)
     return RunTool(call, key, None, None, f"tool:{call.id}")
+
+
+def _asker(session: Session) -> Asker:
+    return Asker(users=session.requesters, channel=session.place.channel)
 
 
 def _proposal(
@@ -293,7 +298,7 @@ def _approved(session: Session, state: CallState, rules: Rules, now: datetime) -
     if isinstance(arguments, Result):
         return _refused(state, arguments)
     tool = rules.tools[proposed.tool]
-    verdict = rules.judge(tool)
+    verdict = rules.judge(tool, arguments.model_dump(mode="json"), _asker(session))
     if verdict.answer == "refuse":
         return _refused(state, failed("permission_denied", f"Policy now refuses {proposed.tool} ({verdict.rule})."))
     shown = action_digest(session.id, tool, arguments.model_dump(mode="json"), proposed.verdict)

@@ -131,9 +131,19 @@ class Call(Noun):
 
 
 class Approvers(Noun):
-    """Who may decide. Until policy is data: any member of the conversation, the requester included."""
+    """Who may decide: anybody in one of these sets. Read at the click, since memberships change while a card waits."""
 
-    channel_members: bool = True
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()  # Slack user groups
+    channel_members: bool = False  # of the session's conversation
+    requester: bool | None = None  # True: those who asked may decide too; False: they may not; None: like everybody else
+
+
+class Asker(Noun):
+    """Who asked, and where: what a rule may look at besides the arguments."""
+
+    users: tuple[str, ...]
+    channel: str
 
 
 class Verdict(Noun):
@@ -141,7 +151,7 @@ class Verdict(Noun):
 
     answer: Literal["allow", "ask", "refuse"]
     rule: str
-    approvers: Approvers = Approvers()
+    approvers: Approvers = Approvers(channel_members=True)
     quorum: int = 1
     expires_seconds: int = 24 * 3600
 
