@@ -44,10 +44,12 @@ async def do(browser: aiohttp.ClientSession, act: str, **body: Any) -> Json:
     return await (await browser.post(f"/sandbox/{act}", json=body)).json()
 
 
-async def test_the_page_is_served(browser: aiohttp.ClientSession) -> None:
-    async with browser.get("/") as page:
+@pytest.mark.parametrize(("path", "kind"), [("/", "html"), ("/page/main.js", "javascript"), ("/sandbox/state", "json")])
+async def test_the_page_is_served_and_never_kept(browser: aiohttp.ClientSession, path: str, kind: str) -> None:
+    async with browser.get(path) as page:
         assert page.status == 200
-        assert page.content_type == "text/html"
+        assert kind in page.content_type
+        assert page.headers["Cache-Control"] == "no-store"
 
 
 async def test_the_state_of_one_person(sandbox: SlackSandbox, browser: aiohttp.ClientSession) -> None:

@@ -18,7 +18,8 @@ export function toast(text) {
  * The top bar stays in use, so that another person can be acted as. Gives a function that takes the dialog away.
  */
 export function layer(dialog, onescape) {
-  const before = document.activeElement;
+  // A button that waits for the bot's ack is disabled and has lost the focus: the dialog that it opens gives it back.
+  const before = document.activeElement === document.body ? document.querySelector("[aria-busy]") : document.activeElement;
   const below = [document.getElementById("workspace"), ...document.getElementById("layers").children];
   const wasInert = below.map((node) => node.inert);
   const veil = h("div", { class: "veil" }, dialog);

@@ -89,10 +89,11 @@ class Deliveries:
         """Delivers once and waits: the ack's payload. Raises NotAcked; Slack does not try an interaction again."""
         return await self._try(Outgoing("interactive", payload))
 
-    def background(self, work: Coroutine[Any, Any, None]) -> None:
+    def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     async def close(self) -> None:
         """Stops what still runs. Raises what a delivery of the sandbox's own stumbled over, so that no test hides it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,8 +48,13 @@ class Interactions:
         self.response_urls: dict[str, ResponseUrl] = {}
         self.response_url_uses: dict[str, int] = {}
 
-    def click(self, user: str, message: Message, action_id: str, value: Value, block_id: str | None, *, stale: bool) -> None:
-        """`user` acts on an element of a message. `stale`: as a client that still shows an earlier version of it."""
+    def click(
+        self, user: str, message: Message, action_id: str, value: Value, block_id: str | None, *, stale: bool
+    ) -> asyncio.Future[None]:
+        """`user` acts on an element of a message. `stale`: as a client that still shows an earlier version of it.
+
+        What comes back is done when the app has acked, or failed to.
+        """
         ephemeral = message.ts in self.workspace.ephemerals[user]
         versions = [message]
         if stale:
@@ -73,9 +79,9 @@ class Interactions:
         }
         if not ephemeral:
             more["message"] = payloads.message_json(self.workspace, message)
-        self._send(user, payloads.interaction(self.workspace, "block_actions", user, **more))
+        return self._send(user, payloads.interaction(self.workspace, "block_actions", user, **more))
 
-    def click_in_view(self, view: View, action_id: str, value: Value, block_id: str | None) -> None:
+    def click_in_view(self, view: View, action_id: str, value: Value, block_id: str | None) -> asyncio.Future[None]:
         block, element = _find([view.blocks], action_id, value, block_id)
         chosen = self._choose(element, value)
         if initial_value(element) is not None:
@@ -85,7 +91,7 @@ class Interactions:
             "view": payloads.view_json(self.workspace, view),
             "actions": [self._action(element, block["block_id"], chosen)],
         }
-        self._send(view.user, payloads.interaction(self.workspace, "block_actions", view.user, **more))
+        return self._send(view.user, payloads.interaction(self.workspace, "block_actions", view.user, **more))
 
     async def submit(self, view: View, values: Mapping[tuple[str, str], Value]) -> SubmitAnswer:
         """Presses submit with these values in the inputs, by (block_id, action_id); the others stay as they stand."""
@@ -104,7 +110,6 @@ class Interactions:
             ack = await self.deliveries.interaction(payload)
             errors = self._answered(view, ack or {})
         except (NotAcked, Refused) as failed:
-            self._fail(view.user, NO_ANSWER)
             reason = f"{failed.code}: {failed.more}" if isinstance(failed, Refused) else failed.reason
             return SubmitAnswer({}, closed=False, failure=f"{NO_ANSWER} ({reason})")
         return SubmitAnswer(errors, closed=self.workspace.find_modal(view.id) is None)
@@ -179,11 +184,13 @@ class Interactions:
         self.response_url_uses[token] = RESPONSE_URL_USES
         return f"{self.base_url()}response/{token}"
 
-    def _send(self, user: str, payload: Json) -> None:
+    def _send(self, user: str, payload: Json) -> asyncio.Future[None]:
         if self.workspace.setting("settings.interactivity.is_enabled") is False:
             self._fail(user, NOT_INTERACTIVE)
-            return
-        self.deliveries.background(self._deliver(user, payload))
+            done = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        return self.deliveries.background(self._deliver(user, payload))
 
     async def _deliver(self, user: str, payload: Json) -> None:
         try:

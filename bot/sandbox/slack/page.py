@@ -35,6 +35,15 @@ async def only_local(request: web.Request, handler: Callable[[web.Request], Awai
     return await handler(request)
 
 
+@web.middleware
+async def never_kept(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """No browser shows an older version's page or state."""
+    answer = await handler(request)
+    if not answer.prepared:  # a WebSocket has been answered already
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 class Page:
     """Shows the workspace to one person at a time; the `as` in each request says to whom."""
 
@@ -56,7 +65,7 @@ class Page:
         ]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(FILES / "index.html", headers={"Cache-Control": "no-store"})
+        return web.FileResponse(FILES / "index.html")
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(heartbeat=30, timeout=1)
@@ -122,13 +131,14 @@ class Page:
         return {}
 
     async def _click(self, me: str, body: Json) -> None:
-        value = cast(Value, body.get("value"))
+        """Ends when the app has acked: so long a button turns. When it does not, that stands in the state's failures."""
+        action_id, value, block_id = body["action_id"], cast(Value, body.get("value")), body.get("block_id")
         if body.get("view_id"):
-            await self.people.click_in_view(me, body["view_id"], body["action_id"], value=value, block_id=body.get("block_id"))
-            return
-        await self.people.click(
-            me, body["channel"], body["ts"], body["action_id"], value=value, block_id=body.get("block_id"), stale=True
-        )
+            acked = await self.people.click_in_view(me, body["view_id"], action_id, value=value, block_id=block_id)
+        else:
+            place = body["channel"], body["ts"]
+            acked = await self.people.click(me, *place, action_id, value=value, block_id=block_id, stale=True)
+        await asyncio.wait([acked])  # and not `await acked`: a browser that hangs up takes no click back
 
     async def _submit(self, me: str, body: Json) -> Json:
         view = next((one for one in self.workspace.modals[me] if one.id == body["view_id"]), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -94,25 +95,26 @@ class People:
         value: Value = None,
         block_id: str | None = None,
         stale: bool = False,
-    ) -> None:
+    ) -> asyncio.Future[None]:
         """Acts on a message's element: presses a button, chooses `value` in a menu.
 
         Among several buttons with the same action_id, `value` or `block_id` chooses. An ephemeral message is found by
-        its ts too. `stale` clicks as a client that still shows an earlier version of the message.
+        its ts too. `stale` clicks as a client that still shows an earlier version of the message. What comes back is done
+        when the app has acked, or failed to.
         """
         person, place = self.workspace.user_id(user), self.workspace.channels[self.workspace.channel_id(channel)]
         if place.kind != "channel" and person not in place.members:
             raise PermissionError(f"{user} does not see {place.name}.")
         message = self.workspace.ephemerals[person].get(ts) or self._message(place.id, ts)
-        self.interactions.click(person, message, action_id, value, block_id, stale=stale)
+        return self.interactions.click(person, message, action_id, value, block_id, stale=stale)
 
     async def click_in_view(
         self, user: str, view_id: str, action_id: str, *, value: Value = None, block_id: str | None = None
-    ) -> None:
-        """Acts on an element of an open modal, or of the Home tab."""
+    ) -> asyncio.Future[None]:
+        """Acts on an element of an open modal, or of the Home tab; as `click`."""
         home = self.workspace.homes.get(self.workspace.user_id(user))
         view = home if home is not None and home.id == view_id else self._modal(user, view_id)
-        self.interactions.click_in_view(view, action_id, value, block_id)
+        return self.interactions.click_in_view(view, action_id, value, block_id)
 
     async def submit(self, user: str, view_id: str, values: Mapping[str, Value]) -> SubmitAnswer:
         """Fills the inputs (by block_id or action_id) and presses submit. Inputs not named keep what stands in them."""

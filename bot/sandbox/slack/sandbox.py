@@ -17,7 +17,7 @@ from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.interactions import Interactions
 from bot.sandbox.slack.methods import RULES
 from bot.sandbox.slack.nouns import ApiCall, Delivery, Message, NeverHappened, View
-from bot.sandbox.slack.page import Page, only_local
+from bot.sandbox.slack.page import Page, never_kept, only_local
 from bot.sandbox.slack.people import People
 from bot.sandbox.slack.response_url import ResponseUrls
 from bot.sandbox.slack.signed_http import SignedHttp
@@ -83,7 +83,7 @@ class SlackSandbox(People):
         self.page_url = self.api_url = ""
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[only_local], client_max_size=4 * 2**20)
+        app = web.Application(middlewares=[only_local, never_kept], client_max_size=4 * 2**20)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", self._api.handle),
