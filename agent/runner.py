@@ -249,6 +249,8 @@ class Drive:
 
     def _show_status(self) -> None:
         status = STATUS[self.session.status]
+        if status == "suspended" and self.under_way:
+            return  # a click is being judged, say: what the session comes to is shown after it
         if status != self.shown_status:
             self.shown_status = status
             self._background(self.effects.surface.status(self.lease.place, status))
