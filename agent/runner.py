@@ -23,7 +23,19 @@ from agent.queue import Queue
 from agent.store import Lease, Store
 from agent.tool import failed
 from agent.transcript import Transcript
-from agent.types import Halted, Inboxed, ModelStarted, Outcome, Pinned, Place, PostStarted, Step, ToolReturned, ToolStarted
+from agent.types import (
+    CardShown,
+    Halted,
+    Inboxed,
+    ModelStarted,
+    Outcome,
+    Pinned,
+    Place,
+    PostStarted,
+    Step,
+    ToolReturned,
+    ToolStarted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +130,8 @@ class Drive:
                 break
         if "model" in self.under_way and self.session.model_epoch is None:  # stopped
             self.under_way.pop("model").cancel()
-        await self._commit(confirm=bool(begin))
+        if begin or not self._can_wait():
+            await self._commit(confirm=bool(begin))
         for move in begin:
             self._spawn(move)
         self._show_status()
@@ -283,6 +296,10 @@ class Drive:
         await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
         self.held_at = sent
         self.unwritten, self.taken, self.ended = [], [], {}
+
+    def _can_wait(self) -> bool:
+        """Only steps that nothing is lost with, while something else is under way: a card is simply shown once more."""
+        return bool(self.under_way) and not self.taken and all(isinstance(step, CardShown) for step in self.unwritten)
 
     def _pause_seconds(self) -> float | None:
         """Until the next move that had to wait may be made, or the next due time. None: nothing is due."""
