@@ -43,6 +43,7 @@ class Effects:
     store: Store
     tools: tool.Tools
     _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for: a status, a word to one person."""
@@ -80,6 +81,7 @@ class Effects:
 
         Raises UnreachableError when the budget cannot be asked: then nothing is spent.
         """
+        await self.settled(session.id)
         used = session.used_tokens + session.reserved_tokens
         limit = rules.budget_tokens + session.granted_tokens
         asked = (said.characters + len(pinned.model_dump_json())) // CHARACTERS_PER_TOKEN
@@ -100,11 +102,23 @@ class Effects:
             reply = await self.model.reply(request)
         except ModelFailedError as error:
             return Ended((Halted(error=type(error).__name__, sentence=error.sentence),))
-        try:
-            await self.budget.settle(session.id, session.used_tokens + reply.usage.charged_tokens)
-        except UnreachableError as error:  # the log has what was used, and the next reservation brings it along
-            log.warning("session %s: %s", session.id, error)
+        self._settling[session.id] = asyncio.create_task(
+            self._settle(session.id, session.used_tokens + reply.usage.charged_tokens)
+        )
         return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
+
+    async def _settle(self, session_id: str, used_tokens: int) -> None:
+        try:
+            await self.budget.settle(session_id, used_tokens)
+        except UnreachableError as error:  # the log has what was used, and the next reservation brings it along
+            log.warning("session %s: %s", session_id, error)
+        finally:
+            self._settling.pop(session_id, None)
+
+    async def settled(self, session_id: str) -> None:
+        """Until the session's last model call is settled: before its next reservation, and before another process has it."""
+        if (settling := self._settling.get(session_id)) is not None:
+            await settling
 
     # ------------------------------------------------------------------------------------------ tools
 

@@ -310,6 +310,7 @@ class Drive:
 
     async def _release(self) -> bool:
         await self._commit()
+        await self.effects.settled(self.session.id)
         pause = self._pause_seconds()
         if self.stopping.is_set():
             pause = 0.0  # for another process
