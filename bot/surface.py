@@ -40,6 +40,7 @@ def open_client(token: str, api_url: str) -> AsyncWebClient:
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(_begin)
     trace.on_connection_reuseconn.append(_begin)
+    trace.on_request_chunk_sent.append(_begin)  # called before the chunk is written, headers and body in one
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     session = aiohttp.ClientSession(timeout=timeout, trace_configs=[trace])
     return AsyncWebClient(token, base_url=api_url, session=session, retry_handlers=[])
@@ -206,6 +207,8 @@ class SlackSurface:
         except SlackApiError as error:
             raise _problem(error) from error
         except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
+            if isinstance(error.__cause__, FencedError):
+                raise error.__cause__ from None
             raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
         return answer.data
 
