@@ -9,6 +9,10 @@ class FencedError(Exception):
     """This process no longer holds the session, or held an effect back for too long: nothing was written and nothing begun."""
 
 
+class UnreadableError(Exception):
+    """A row holds what only newer code can read: a kind or a field that this code does not know. The session is unchanged."""
+
+
 class AgentMaxIterationsError(Exception):
     """A turn used all the model calls that it may make."""
 

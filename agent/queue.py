@@ -20,7 +20,8 @@ RENEW_SECONDS = 2.5
 CHANNEL = "signoff_wake"
 
 # A workspace at a time (a loose index scan over `session_due`), each workspace's oldest first, in rounds: a workspace with a
-# thousand due sessions delays another one's single session by no more than one round.
+# thousand due sessions delays another one's single session by no more than one round. What is due is looked up by its id, row
+# by row: as a join, Postgres reads the whole table as soon as its statistics lag behind.
 CLAIM: LiteralString = """
 WITH RECURSIVE teams AS (
     (SELECT team FROM session WHERE wake_at IS NOT NULL ORDER BY team LIMIT 1)
@@ -34,13 +35,15 @@ due AS (
         WHERE team = teams.team AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
         ORDER BY wake_at LIMIT %(slots)s) AS found
     WHERE teams.team IS NOT NULL),
-picked AS (
-    SELECT session.id FROM session JOIN due ON due.id = session.id
-    WHERE session.wake_at <= now() AND (session.lease_until IS NULL OR session.lease_until <= now())
-    ORDER BY due.round, due.wake_at LIMIT %(slots)s FOR UPDATE OF session SKIP LOCKED)
+picked AS MATERIALIZED (
+    SELECT free.id FROM (SELECT id FROM due ORDER BY round, wake_at) AS ordered CROSS JOIN LATERAL (
+        SELECT id FROM session
+        WHERE id = ordered.id AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+        LIMIT 1 FOR UPDATE SKIP LOCKED) AS free
+    LIMIT %(slots)s)
 UPDATE session SET epoch = epoch + 1, lease_until = now() + make_interval(secs => %(lease_seconds)s)
-FROM picked WHERE session.id = picked.id
-RETURNING session.id, team, channel, thread_ts, epoch, pin_id, now()
+WHERE id = ANY (ARRAY(SELECT id FROM picked))
+RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, now()
 """
 
 RELEASE: LiteralString = """
@@ -48,8 +51,9 @@ UPDATE session SET lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s TH
 WHERE id = %(session_id)s AND epoch = %(epoch)s RETURNING wake_at IS NOT NULL AND wake_at <= now()
 """
 
+# A session that was released a moment ago keeps its epoch until the next claim: it is not lost, and it stays free.
 RENEW: LiteralString = """
-UPDATE session SET lease_until = now() + make_interval(secs => %(lease_seconds)s)
+UPDATE session SET lease_until = CASE WHEN lease_until IS NOT NULL THEN now() + make_interval(secs => %(lease_seconds)s) END
 FROM unnest(%(ids)s::text[], %(epochs)s::bigint[]) AS held (id, epoch)
 WHERE session.id = held.id AND session.epoch = held.epoch RETURNING session.id
 """
@@ -58,14 +62,15 @@ WHERE session.id = held.id AND session.epoch = held.epoch RETURNING session.id
 class Queue:
     """Claim, release and hand back sessions."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._pool = pool
+        self.lease_seconds = lease_seconds
 
     async def claim(self, slots: int) -> list[Lease]:
         """Up to `slots` due sessions, each under a new epoch."""
         asked = time.monotonic()  # before the statement: a process frozen in between must not think its lease is young
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(CLAIM, {"slots": slots, "lease_seconds": LEASE_SECONDS})
+            cursor = await connection.execute(CLAIM, {"slots": slots, "lease_seconds": self.lease_seconds})
             rows = await cursor.fetchall()
         return [_lease(row, asked) for row in rows]
 
@@ -89,9 +94,9 @@ class Queue:
 
 
 def _lease(row: tuple[Any, ...], asked_monotonic_seconds: float) -> Lease:
-    session_id, team, channel, thread_ts, epoch, pin_id, now = row
+    session_id, team, channel, thread_ts, epoch, pin_id, wakes, now = row
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
-    return Lease(session_id, place, epoch, pin_id, now, asked_monotonic_seconds)
+    return Lease(session_id, place, epoch, pin_id, wakes, now, asked_monotonic_seconds)
 
 
 class Renewal:
@@ -100,9 +105,18 @@ class Renewal:
     `on_lost` is called (in the thread) with a lease that another process has taken over.
     """
 
-    def __init__(self, database_url: str, on_lost: Callable[[Lease], None]) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        on_lost: Callable[[Lease], None],
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        renew_seconds: float = RENEW_SECONDS,
+    ) -> None:
         self._database_url = database_url
         self._on_lost = on_lost
+        self._lease_seconds = lease_seconds
+        self._renew_seconds = renew_seconds
         self._held: dict[tuple[str, int], Lease] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -130,7 +144,7 @@ class Renewal:
 
     def _run(self) -> None:
         connection: psycopg.Connection[Any] | None = None
-        while not self._stopping.wait(RENEW_SECONDS):
+        while not self._stopping.wait(self._renew_seconds):
             try:
                 connection = connection or psycopg.connect(self._database_url, autocommit=True, connect_timeout=2)
                 self._renew(connection)
@@ -147,7 +161,7 @@ class Renewal:
         if not held:
             return
         values = {
-            "lease_seconds": LEASE_SECONDS,
+            "lease_seconds": self._lease_seconds,
             "ids": [session_id for session_id, _ in held],
             "epochs": [epoch for _, epoch in held],
         }

@@ -9,13 +9,13 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from agent import fence
 from agent.decide import Rules, due_at, next_moves
 from agent.effects import Effects, Ended
-from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
+from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError, UnreadableError
 from agent.machine import Session, apply, fold
 from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
 from agent.ports import SurfaceStatus
@@ -65,7 +65,7 @@ class Drive:
         self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
         self.said = Transcript()
         self.inbox: list[Inboxed] = []
-        self.wakes = 0
+        self.wakes = self.lease.wakes
         self.under_way: dict[str, asyncio.Task[Ended]] = {}
         self.not_before: dict[str, float] = {}  # move key -> monotonic seconds
         self.troubles: dict[str, int] = {}  # move key -> tries whose answer was lost
@@ -97,11 +97,6 @@ class Drive:
             for task in self.under_way.values():
                 task.cancel()
 
-    def now(self) -> datetime:
-        """The database's clock, carried on by this machine's own."""
-        passed = time.monotonic() - self.lease.claimed_monotonic_seconds
-        return self.lease.claimed_at + timedelta(seconds=passed)
-
     async def _load(self) -> None:
         recorded = await self.store.load(self.lease)
         self.session = fold(self.session, recorded)
@@ -117,7 +112,7 @@ class Drive:
     async def _launch(self) -> None:
         """Record what follows without an effect, pass what needs a gate, and begin everything else that can begin."""
         while True:
-            moves = next_moves(self.session, self.inbox, self.rules, self.now())
+            moves = next_moves(self.session, self.inbox, self.rules, self.lease.now())
             if moves and isinstance(moves[0], Record):
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
@@ -305,18 +300,19 @@ class Drive:
         """Until the next move that had to wait may be made, or the next due time. None: nothing is due."""
         waits = [at - time.monotonic() for at in self.not_before.values() if at > time.monotonic()]
         if (due := due_at(self.session)) is not None:
-            waits.append((due - self.now()).total_seconds())
+            waits.append((due - self.lease.now()).total_seconds())
         return max(0.0, min(waits)) if waits else None
 
     async def _release(self) -> bool:
         await self._commit()
         await self.effects.settled(self.session.id)
-        pause = self._pause_seconds()
         if self.stopping.is_set():
-            pause = 0.0  # for another process
-        elif pause is None and self.session.status == "ready":
+            await self.queue.hand_back([self.lease])
+            return True
+        pause = self._pause_seconds()
+        if pause is None and self.session.status == "ready":
             pause = TROUBLE_SECONDS  # nothing is under way, yet something is to be done: found anew under the next epoch
-        due = None if pause is None else self.now() + timedelta(seconds=pause)
+        due = None if pause is None else self.lease.now() + timedelta(seconds=pause)
         return await self.queue.release(self.lease, self.wakes, due)
 
 
@@ -340,17 +336,20 @@ class Runner:
 
     async def run(self, lease: Lease, woken: asyncio.Event, stopping: asyncio.Event) -> bool:
         """Drive a session to its next rest. True: it is due again at once. Raises FencedError when another process has it."""
-        agent = self.agent_for(lease.place)
-        pinned = await self._pinned(lease, agent)
-        drive = Drive(lease, pinned, self.store, self.queue, self.effects, agent.rules, woken, stopping)
+        drive: Drive | None = None
         try:
+            agent = self.agent_for(lease.place)
+            pinned = await self._pinned(lease, agent)
+            drive = Drive(lease, pinned, self.store, self.queue, self.effects, agent.rules, woken, stopping)
             return await drive.run()
         except FencedError:
             raise
+        except UnreadableError as error:
+            log.warning("session %s is left to newer code, for %g s: %s", lease.session_id, TROUBLE_SECONDS, error)
         except Exception:
             log.exception("session %s failed; it is tried again in %g s", lease.session_id, TROUBLE_SECONDS)
-            due = drive.now() + timedelta(seconds=TROUBLE_SECONDS)
-            return await self.queue.release(lease, drive.wakes, due)
+        wakes = drive.wakes if drive is not None else lease.wakes
+        return await self.queue.release(lease, wakes, lease.now() + timedelta(seconds=TROUBLE_SECONDS))
 
     async def _pinned(self, lease: Lease, agent: Agent) -> Pinned:
         """What the session is run with; a new one is fixed to what this process has."""

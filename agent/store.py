@@ -3,17 +3,20 @@
 Each method is one statement and so one transaction. The clock that decides deadlines is the database's.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, LiteralString
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, TypeVar
 
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
+from pydantic import TypeAdapter, ValidationError
 
 from agent.digest import sha256
-from agent.errors import FencedError
+from agent.errors import FencedError, UnreadableError
 from agent.types import (
+    PINNED,
     RECEIVED,
     STEP,
     ActionDecided,
@@ -32,6 +35,7 @@ from agent.types import (
 )
 
 Pool = AsyncConnectionPool[Any]
+_Noun = TypeVar("_Noun")
 
 # FOR SHARE: a claim of the same session waits for this write, or has come first and then nothing is held.
 HELD: LiteralString = """
@@ -164,8 +168,13 @@ class Lease:
     place: Place
     epoch: int
     pin_id: str | None
+    wakes: int  # how often the session had been woken
     claimed_at: datetime  # by the database's clock
     claimed_monotonic_seconds: float  # the same moment on this machine's own clock
+
+    def now(self) -> datetime:
+        """The database's clock, carried on by this machine's own."""
+        return self.claimed_at + timedelta(seconds=time.monotonic() - self.claimed_monotonic_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +254,17 @@ class Store:
     # ------------------------------------------------------------------------------------------ the holder
 
     async def load(self, lease: Lease) -> list[Recorded]:
-        """The session's log."""
+        """The session's log. Raises UnreadableError."""
         rows = await self._rows(LOAD_STEPS, (lease.session_id,))
-        return [Recorded(seq=seq, epoch=epoch, step=STEP.validate_json(body)) for seq, epoch, body in rows]
+        return [Recorded(seq=seq, epoch=epoch, step=_read(STEP, body)) for seq, epoch, body in rows]
 
     async def inbox(self, lease: Lease) -> tuple[int, list[Inboxed]]:
-        """How often the session was woken, and what it was woken for, read in one statement so that neither is older."""
+        """How often the session was woken, and what it was woken for, read in one statement so that neither is older.
+
+        Raises UnreadableError.
+        """
         rows = await self._rows(LOAD_INBOX, (lease.session_id,))
-        received = [Inboxed(id=row[1], received=RECEIVED.validate_json(row[2])) for row in rows if row[1] is not None]
+        received = [Inboxed(id=row[1], received=_read(RECEIVED, row[2])) for row in rows if row[1] is not None]
         return rows[0][0], received
 
     async def append(
@@ -362,9 +374,17 @@ class Store:
         return pin_id
 
     async def pinned(self, pin_id: str) -> Pinned:
-        """What a pin holds."""
+        """What a pin holds. Raises UnreadableError."""
         rows = await self._rows("SELECT body::text FROM pin WHERE id = %s", (pin_id,))
-        return Pinned.model_validate_json(rows[0][0])
+        return _read(PINNED, rows[0][0])
+
+
+def _read(noun: TypeAdapter[_Noun], body: str) -> _Noun:
+    try:
+        return noun.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]  # the input is people's words
+        raise UnreadableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def _held(count: int, lease: Lease) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from agent.errors import FencedError
-from agent.queue import CHANNEL, Queue, Renewal
+from agent.queue import CHANNEL, RENEW_SECONDS, Queue, Renewal
 from agent.runner import Runner
 from agent.store import Lease
 
@@ -27,28 +28,37 @@ class Worker:
     queue: Queue
     runner: Runner
     slots: int = SLOTS
+    poll_seconds: float = POLL_SECONDS
+    renew_seconds: float = RENEW_SECONDS
+    stop_seconds: float = STOP_SECONDS
     _drives: dict[str, tuple[Lease, asyncio.Task[None], asyncio.Event]] = field(
         default_factory=dict[str, tuple[Lease, asyncio.Task[None], asyncio.Event]]
     )
     _due: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     async def __aenter__(self) -> "Worker":
         loop = asyncio.get_running_loop()
-        self._renewal = Renewal(self.database_url, lambda lease: _in_loop(loop, self._lost, lease))
+        self._renewal = Renewal(
+            self.database_url,
+            lambda lease: _in_loop(loop, self._lost, lease),
+            lease_seconds=self.queue.lease_seconds,
+            renew_seconds=self.renew_seconds,
+        )
         self._renewal.start()
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._claim())]
+        self._listening, self._claiming = asyncio.create_task(self._listen()), asyncio.create_task(self._claim())
         return self
 
     async def __aexit__(self, *error: object) -> None:
         self._stopping.set()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        drives = list(self._drives.values())
-        if drives:
-            await asyncio.wait([task for _, task, _ in drives], timeout=STOP_SECONDS)
+        self._due.set()
+        self._listening.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.stop_seconds):
+                # A claim under way is not cut off: its sessions would be leased to nobody.
+                await asyncio.gather(self._listening, self._claiming, return_exceptions=True)
+                if self._drives:
+                    await asyncio.wait([task for _, task, _ in self._drives.values()])
         left = [(lease, task) for lease, task, _ in self._drives.values()]
         for _, task in left:
             task.cancel()
@@ -80,7 +90,7 @@ class Worker:
                         self._wake(notification.payload)
             except psycopg.Error as error:
                 log.warning("notifications are off, polling goes on: %s", error)
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(self.poll_seconds)
 
     def _wake(self, session_id: str) -> None:
         held = self._drives.get(session_id)
@@ -90,7 +100,7 @@ class Worker:
             self._due.set()
 
     async def _claim(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             self._due.clear()
             free = self.slots - len(self._drives)
             try:
@@ -106,7 +116,7 @@ class Worker:
     async def _rest(self) -> None:
         """Until something may be due."""
         try:
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(self.poll_seconds):
                 await self._due.wait()
         except TimeoutError:
             return
@@ -133,7 +143,7 @@ class Worker:
             held = self._drives.get(lease.session_id)
             if held is not None and held[0] is lease:
                 del self._drives[lease.session_id]
-        if due_now or len(self._drives) >= self.slots - 1:
+        if due_now or woken.is_set() or len(self._drives) >= self.slots - 1:  # woken: too late for this drive to see it
             self._due.set()
 
     def _lost(self, lease: Lease) -> None:
