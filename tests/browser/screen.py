@@ -15,7 +15,7 @@ expect.set_options(timeout=15_000)  # a busy machine is slow, and slow is not wr
 @asynccontextmanager
 async def window(browser: Browser) -> AsyncGenerator[Page]:
     """A window of its own. Fails when a script of the page fails or when it complains on the console."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    context = await browser.new_context(viewport={"width": 1280, "height": 800}, device_scale_factor=2)
     page = await context.new_page()
     complaints: list[str] = []
 

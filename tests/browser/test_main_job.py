@@ -88,30 +88,31 @@ def keep(name: str) -> Path:
 
 async def test_asked_rejected_with_a_reason_proposed_again_approved_done(screen: Screen, demo: Demo) -> None:
     newest = demo.newest_order()
-    await act_as(screen, "Ann Archer (admin)")
-    await screen.part("channel-orders").click()
     await expect(screen.part("note-model")).to_contain_text("scripted")
-    await screen.ask("@Signoff please order 3 Widget Pro for ada@example.com")
-    await expect(screen.thread).to_contain_text("Order 3 × WGT-001 for ada@example.com")
+    await act_as(screen, "Ben Baker")
+    await screen.part("channel-orders").click()
+    await screen.say("Two of the desk lamps for the new office came broken. Can somebody get new ones?")
+    await act_as(screen, "Ann Archer (admin)")
+    await screen.ask("@Signoff please order 2 Desk Lamp Arc for ada@example.com")
+    await expect(screen.thread).to_contain_text("Order 2 × LGT-001 for ada@example.com")
+    await expect(screen.thread.get_by_test_id("status")).to_contain_text("waiting for a person")
+    await screen.page.screenshot(path=keep("sandbox-card.png"))
     assert demo.orders_since(newest) == []
 
     await screen.button("reject").click()
-    await screen.part("modal").get_by_label("Reason").fill("only 2, we have one left")
+    await screen.part("modal").get_by_label("Reason").fill("only 1, the other one can be mended")
     await screen.part("modal-submit").click()
     await expect(screen.thread).to_contain_text("Rejected by @Ann Archer")
-    await expect(screen.thread).to_contain_text("Order 2 × WGT-001 for ada@example.com")
+    await expect(screen.thread).to_contain_text("Order 1 × LGT-001 for ada@example.com")
     await expect(screen.button("approve")).to_have_count(1)
-    await screen.page.screenshot(path=keep("approval-card.png"))
     assert demo.orders_since(newest) == []
 
     await act_as(screen, "Ben Baker")
     await screen.button("approve").click()
     await expect(screen.thread).to_contain_text("Approved by @Ben Baker")
-    await expect(screen.thread).to_contain_text("Done.")
-    await expect(screen.thread.locator("[data-action-id]")).to_have_count(0)  # the card is closed
-    await expect(screen.thread).to_contain_text(re.compile(r"Done: 2 × Widget Pro.*ORD-\d+"))
-    assert demo.orders_since(newest) == [("ada@example.com", "WGT-001", 2)]
-    await screen.page.screenshot(path=keep("closed-card.png"))
+    await expect(screen.thread).to_contain_text(re.compile(r"Done: 1 × Desk Lamp Arc.*ORD-\d+"))
+    await expect(screen.thread.locator("[data-action-id]")).to_have_count(0)  # both cards are closed
+    assert demo.orders_since(newest) == [("ada@example.com", "LGT-001", 1)]
 
 
 async def test_a_click_that_comes_too_late_is_told_so(screen: Screen, browser: Browser, demo: Demo) -> None:
