@@ -144,8 +144,9 @@ def card(action: ActionState) -> Card:
         digest=proposed.digest,
         requesters=proposed.requesters,
         expires_at=proposed.expires_at,
-        rule=proposed.verdict.rule,
+        verdict=proposed.verdict,
         look=action.look,
+        voters=action.voters,
         decided_by=decided.by if decided else "",
         reason=decided.reason if decided else "",
         decided_at=decided.decided_at if decided else None,
@@ -157,7 +158,7 @@ def _card_moves(session: Session, rules: Rules) -> list[Move]:
     """Cards that lag behind, and questions about outcomes that nobody knows."""
     moves: list[Move] = []
     for name, action in session.actions.items():
-        if action.ts and action.shown != action.look:
+        if action.lags:
             moves.append(ShowCard(card(action), action.ts, f"show:{name}"))
         if action.outcome == "unknown" and not action.asked_ts:
             key = next((key for key in session.posts if key.startswith(f"question:{name}:")), f"question:{name}:{session.turn}")

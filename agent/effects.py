@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from agent import fence, tool, transcript
@@ -184,7 +185,7 @@ class Effects:
         return Ended((Posted(key=move.key, ts=ts),))
 
     async def _show(self, move: ShowCard, session: Session) -> Ended:
-        shown = CardShown(action_id=move.action.action_id, look=move.action.look)
+        shown = CardShown(action_id=move.action.action_id, look=move.action.look, votes=len(move.action.voters))
         try:
             await self.surface.show(session.place, move.action, move.ts)
         except RefusedError:  # the message is gone: there is nothing left to be shown
@@ -194,11 +195,14 @@ class Effects:
     async def _judge_click(self, move: Settle, session: Session) -> Ended:
         """Whether the person may decide, asked at the click. When Slack cannot be asked nothing is counted."""
         action = session.actions.get(move.click.action_id)
-        settled = action is None or (action.decided is not None and action.outcome != "unknown")
-        if settled or await self.surface.is_member(session.place, move.click.user):
-            return Ended(settle=move)  # a settled one is not asked about: the statement will say no
-        text = "Only members of this conversation may decide this; ask one of them. Nothing was changed."
-        self.background(self.surface.whisper(session.place, move.click.user, text))
+        if action is None or (action.decided is not None and action.outcome != "unknown"):
+            return Ended(settle=move)  # nobody is asked about a settled one: the statement will say no
+        proposed = action.proposed
+        approvers, requesters = proposed.verdict.approvers, proposed.requesters
+        if await self.surface.may_decide(session.place, move.click.user, approvers, requesters):
+            return Ended(settle=move)
+        told = self.surface.tell_who_may_decide(session.place, move.click.user, proposed.verdict, requesters)
+        self.background(told)
         return Ended(inbox_ids=(move.inbox_id,))
 
     async def explain(self, place: Place, click: Click | OutcomeClick) -> None:
@@ -208,6 +212,8 @@ class Effects:
             text = "This card is not one of mine any more; nothing was changed."
         elif seen.status == "unknown":
             text = "The first run may still be under way; please try again in a minute."
+        elif seen.status == "pending" and seen.proposed.expires_at > datetime.now(UTC):
+            text = "Your approval counts already; others are still needed."
         elif seen.status == "pending":
             text = "This request has just run out of time; nothing was changed."
         else:

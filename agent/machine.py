@@ -30,6 +30,7 @@ from agent.types import (
     Stopped,
     ToolReturned,
     ToolStarted,
+    Voted,
 )
 
 Status = Literal["idle", "ready", "waiting"]
@@ -43,6 +44,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "model_started",
             "model_replied",
             "proposed_action",
+            "voted",
             "action_decided",
             "tool_started",
             "tool_returned",
@@ -53,7 +55,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "stopped",
         }
     ),
-    "waiting": frozenset({"action_decided", "post_started", "posted", "card_shown", "stopped"}),
+    "waiting": frozenset({"voted", "action_decided", "post_started", "posted", "card_shown", "stopped"}),
 }
 
 # The life of one call: (phase, step) -> next phase. `None` stands for "as the step says" (see `_decided`).
@@ -95,7 +97,9 @@ class ActionState:
     decided: ActionDecided | None = None
     outcome: Outcome | None = None
     result: str = ""
+    voters: tuple[str, ...] = ()  # who approved so far, the one who settled it included
     shown: Look = "pending"
+    shown_votes: int = 0
     asked_ts: str = ""  # of the question about an unknown outcome
 
     @property
@@ -106,6 +110,11 @@ class ActionState:
         if self.decided is None:
             return "pending"
         return "withdrawn" if self.decided.decision == "undeliverable" else self.decided.decision
+
+    @property
+    def lags(self) -> bool:
+        """Its card does not show how things stand."""
+        return bool(self.ts) and (self.shown != self.look or (self.decided is None and self.shown_votes != len(self.voters)))
 
     @property
     def finished(self) -> bool:
@@ -184,6 +193,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return _model_replied(session, step)
         case ProposedAction():
             return _proposed(session, step)
+        case Voted():
+            return _voted(session, step)
         case ActionDecided():
             return _decided(session, step)
         case ToolStarted():
@@ -195,7 +206,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Posted():
             return _posted(session, step)
         case CardShown():
-            action = replace(_action(session, step.action_id), shown=step.look)
+            action = replace(_action(session, step.action_id), shown=step.look, shown_votes=step.votes)
             return _keep(session, action)
         case Halted():
             if session.closing or any(state.phase == "running" for state in session.calls):
@@ -317,13 +328,21 @@ def _proposed(session: Session, step: ProposedAction) -> Session:
     return _keep(_with_call(session, state), ActionState(step))
 
 
+def _voted(session: Session, step: Voted) -> Session:
+    action = _action(session, step.action_id)
+    if action.decided is not None or step.by in action.voters:
+        raise IllegalStepError(f"action {step.action_id} takes no second vote of {step.by}, and none once it is decided")
+    return _keep(session, replace(action, voters=(*action.voters, step.by)))
+
+
 def _decided(session: Session, step: ActionDecided) -> Session:
     action = _action(session, step.action_id)
     state = _advance(session, action.proposed.call_id, step.kind)
     phase: Phase = "approved" if step.decision == "approved" else "declined"
     if phase == "approved" and state.phase != "pending":
         raise IllegalStepError(f"action {step.action_id} is approved before anybody could see it")
-    return _keep(_with_call(session, replace(state, phase=phase)), replace(action, decided=step))
+    voters = (*action.voters, step.by) if phase == "approved" else action.voters
+    return _keep(_with_call(session, replace(state, phase=phase)), replace(action, decided=step, voters=voters))
 
 
 def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:

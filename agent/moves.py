@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from agent.types import Call, Click, Decision, Look, OutcomeClick, Step
+from agent.types import Call, Click, Decision, Look, OutcomeClick, Step, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -19,8 +19,9 @@ class Card:
     digest: str
     requesters: tuple[str, ...]
     expires_at: datetime
-    rule: str
+    verdict: Verdict
     look: Look = "pending"
+    voters: tuple[str, ...] = ()
     decided_by: str = ""
     reason: str = ""
     decided_at: datetime | None = None

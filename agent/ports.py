@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from agent.moves import Card, Content
-from agent.types import Block, Pinned, Place, Usage
+from agent.types import Approvers, Block, Pinned, Place, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 
@@ -29,12 +29,16 @@ class Surface(Protocol):
         """Tell one person something that only they see. Best effort: never raises for the outside's sake."""
         ...
 
+    async def tell_who_may_decide(self, place: Place, user: str, verdict: Verdict, requesters: Sequence[str]) -> None:
+        """Tell somebody whose click does not count whose would. Best effort."""
+        ...
+
     async def status(self, place: Place, status: SurfaceStatus) -> None:
         """Show how the session stands. Best effort."""
         ...
 
-    async def is_member(self, place: Place, user: str) -> bool:
-        """Whether the person is in the conversation now. Raises UnclearError or DelayedError when that cannot be asked."""
+    async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
+        """Whether the person is among the approvers now. Raises UnclearError or DelayedError when that cannot be asked."""
         ...
 
 

@@ -196,6 +196,14 @@ class ProposedAction(Noun):
     expires_at: datetime
 
 
+class Voted(Noun):
+    """One person approved an action that needs more than one."""
+
+    kind: Literal["voted"] = "voted"
+    action_id: str
+    by: str
+
+
 class ActionDecided(Noun):
     """People, or the clock, settled an action."""
 
@@ -247,6 +255,7 @@ class CardShown(Noun):
     kind: Literal["card_shown"] = "card_shown"
     action_id: str
     look: Look
+    votes: int = 0  # that stand on an open card
 
 
 class Halted(Noun):
@@ -280,6 +289,7 @@ Step = Annotated[
     | ModelStarted
     | ModelReplied
     | ProposedAction
+    | Voted
     | ActionDecided
     | ToolStarted
     | ToolReturned

@@ -5,12 +5,13 @@ Arguments stand as preformatted rich text, which Slack never parses: no mention,
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from agent.moves import Card
 from agent.tool import Effect, Tool
+from agent.types import Verdict
 from bot.plain import cut, escaped, visible
 
 Block = dict[str, Any]
@@ -117,8 +118,23 @@ def _context(*lines: str) -> Block:
 
 
 def _about(card: Card) -> str:
-    asked = ", ".join(f"<@{user}>" for user in card.requesters)
-    return f"Asked by {asked}  ·  `{card.tool}`  ·  rule: {escaped(card.rule)}  ·  digest `{card.digest[:12]}`"
+    rule = escaped(card.verdict.rule)
+    return f"Asked by {people(card.requesters)}  ·  `{card.tool}`  ·  rule: {rule}  ·  digest `{card.digest[:12]}`"
+
+
+def people(users: Sequence[str]) -> str:
+    """These people, by name."""
+    return ", ".join(f"<@{user}>" for user in users)
+
+
+def who_may_decide(card_verdict: Verdict, requesters: Sequence[str]) -> str:
+    """The approvers in words."""
+    approvers = card_verdict.approvers
+    groups = [f"a member of <!subteam^{group}>" for group in approvers.groups]
+    members = ["any member of this conversation"] if approvers.channel_members else []
+    asked = [f"{people(requesters)}, who asked"] if approvers.requester else []
+    anybody = " or ".join([*([people(approvers.users)] if approvers.users else []), *groups, *members, *asked])
+    return f"{anybody} (but not {people(requesters)}, who asked)" if approvers.requester is False else anybody
 
 
 def moment(at: datetime) -> str:
@@ -141,8 +157,15 @@ def _open_end(card: Card, tool: Tool | None, whole: bool) -> list[Block]:
     buttons = [approve, _button("reject", "Reject", card.action_id)]
     if not whole:
         buttons.append(_button("show_all", "Show all", card.action_id))
-    until = f"Any member of this conversation may decide, until {moment(card.expires_at)}; then it expires and nothing is run."
-    return [{"type": "actions", "block_id": f"decide:{card.action_id}", "elements": buttons}, _context(until)]
+    who = who_may_decide(card.verdict, card.requesters)
+    until = f"To be decided by {who}, until {moment(card.expires_at)}; then it expires and nothing is run."
+    actions: Block = {"type": "actions", "block_id": f"decide:{card.action_id}", "elements": buttons}
+    return [actions, *([_context(_progress(card))] if card.verdict.quorum > 1 else []), _context(until)]
+
+
+def _progress(card: Card) -> str:
+    by = f": {people(card.voters)}" if card.voters else ""
+    return f"*{len(card.voters)} of {card.verdict.quorum}* approvals{by}. One rejection settles it."
 
 
 def _button(action_id: str, label: str, value: str, *, style: str | None = None) -> Block:
@@ -152,7 +175,9 @@ def _button(action_id: str, label: str, value: str, *, style: str | None = None)
 
 def _closed_end(card: Card) -> list[Block]:
     """Who, when, and what came of it, in words."""
-    by = f" by <@{card.decided_by}>" if card.decided_by else ""
+    no_yes = card.look in ("rejected", "expired", "withdrawn")
+    decided_by = card.voters if card.voters and not no_yes else tuple(filter(None, [card.decided_by]))
+    by = f" by {people(decided_by)}" if decided_by else ""
     at = f", {moment(card.decided_at)}" if card.decided_at else ""
     blocks = [_context(ENDINGS[card.look].format(by=f"{by}{at}"))]
     told = card.reason if card.look in ("rejected", "withdrawn") else _outcome(card)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,8 +15,8 @@ from agent.moves import Answer, Card, Content, Notice, Question
 from agent.ports import SurfaceStatus
 from agent.store import ActionSeen
 from agent.tool import Tools
-from agent.types import Place
-from bot.cards import card_blocks, card_text, headline, question_blocks
+from agent.types import Approvers, Place, Verdict
+from bot.cards import card_blocks, card_text, headline, question_blocks, who_may_decide
 from bot.messages import answer_blocks, answer_text, notice_text
 from bot.plain import cut, escaped
 
@@ -114,19 +114,32 @@ class SlackSurface:
             digest=proposed.digest,
             requesters=proposed.requesters,
             expires_at=proposed.expires_at,
-            rule=proposed.verdict.rule,
+            verdict=proposed.verdict,
         )
 
     # ------------------------------------------------------------------------------------------ people
 
-    async def is_member(self, place: Place, user: str) -> bool:
-        """See `Surface.is_member`."""
+    async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
+        """See `Surface.may_decide`. Slack is asked at each click, and only where the answer depends on it."""
+        if user in requesters and approvers.requester is not None:
+            return approvers.requester
+        if user in approvers.users:
+            return True
+        if approvers.channel_members and await self._listed("conversations.members", {"channel": place.channel}, user):
+            return True
+        for group in approvers.groups:
+            if await self._listed("usergroups.users.list", {"usergroup": group}, user):
+                return True
+        return False
+
+    async def _listed(self, method: str, of: dict[str, str], user: str) -> bool:
+        """Whether a list of people holds this one. Fails closed: a list that Slack does not give is unclear, never a yes."""
         try:
-            async for page in self._pages("conversations.members", {"channel": place.channel, "limit": 1000}):
-                if user in page["members"]:
+            async for page in self._pages(method, {**of, "limit": 1000}):
+                if user in (page.get("members") or page.get("users") or ()):
                     return True
         except RefusedError as error:
-            raise UnclearError(f"the members of {place.channel} cannot be asked for: {error}") from error
+            raise UnclearError(f"{method} cannot be asked: {error}") from error
         return False
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
@@ -139,6 +152,11 @@ class SlackSurface:
             await self._call("chat.postMessage", channel=opened["channel"]["id"], text=text)
         except (RefusedError, DelayedError, UnclearError, FencedError) as error:
             log.info("%s could not be told: %s", user, error)
+
+    async def tell_who_may_decide(self, place: Place, user: str, verdict: Verdict, requesters: Sequence[str]) -> None:
+        """See `Surface.tell_who_may_decide`."""
+        who = who_may_decide(verdict, requesters)
+        await self.whisper(place, user, f"Your click did not count: this is to be decided by {who}. Nothing was changed.")
 
     # ------------------------------------------------------------------------------------------ status
 
@@ -214,7 +232,7 @@ class SlackSurface:
 
 
 # These take no JSON body (docs: each method lists the content types it takes).
-QUERY_METHODS = frozenset({"conversations.replies", "conversations.members"})
+QUERY_METHODS = frozenset({"conversations.replies", "conversations.members", "usergroups.users.list"})
 
 
 def _problem(error: SlackApiError) -> Exception:

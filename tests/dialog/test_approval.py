@@ -83,7 +83,7 @@ async def test_somebody_outside_the_conversation_may_not_decide(bot: World) -> N
     card = await talk.card()
     await talk.clicks("dan", card)  # sees the public channel, is not in it
     told = bot.slack.dm_channel("dan")  # Slack shows nobody something in a channel that they are not in
-    await bot.slack.until(lambda: "Only members of this conversation may decide" in str(bot.slack.workspace.messages[told]))
+    await bot.slack.until(lambda: "to be decided by any member of this conversation" in str(bot.slack.workspace.messages[told]))
     assert len(talk.open_cards()) == 1
     await talk.clicks("ben", card)
     await talk.sees("Ordered.")

@@ -1,6 +1,7 @@
 """The card, as a person in a hurry reads it: everything is there, nothing is live, and nothing can be forged."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -9,16 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.moves import Card
+from agent.types import Approvers, Verdict
 from bot.cards import arguments_view, card_blocks
 from bot.plain import visible
 from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+VERDICT = Verdict(answer="ask", rule="default")
 
 
 def card(arguments: dict[str, Any], **fields: Any) -> Card:
     """A card of a tool that is not there any more: the plainest one."""
-    return Card("A1", "pay", arguments, "d" * 64, ("U1",), NOW, "default", **fields)
+    return Card("A1", "pay", arguments, "d" * 64, ("U1",), NOW, VERDICT, **fields)
 
 
 def boxes(blocks: list[dict[str, Any]]) -> list[str]:
@@ -43,6 +46,29 @@ def test_a_name_that_is_not_a_plain_word_stands_in_quotes(name: str) -> None:
     [table] = boxes(card_blocks(card({"quantity": 1, name: 2}), None))
     assert len(table.splitlines()) == 2
     assert table.splitlines()[1].startswith('"')
+
+
+@pytest.mark.parametrize(
+    ("approvers", "words"),
+    [
+        (Approvers(channel_members=True), "any member of this conversation"),
+        (Approvers(users=("U7", "U8")), "<@U7>, <@U8>"),
+        (Approvers(groups=("S1",), requester=False), "a member of <!subteam^S1> (but not <@U1>, who asked)"),
+        (Approvers(users=("U7",), requester=True), "<@U7> or <@U1>, who asked"),
+    ],
+)
+def test_the_card_says_who_may_decide(approvers: Approvers, words: str) -> None:
+    verdict = Verdict(answer="ask", rule="default", approvers=approvers)
+    shown = texts_of(card_blocks(replace(card({}), verdict=verdict), None))
+    assert any(text.startswith(f"To be decided by {words}, until") for text in shown)
+
+
+def test_the_card_shows_how_far_a_quorum_has_come() -> None:
+    two = Verdict(answer="ask", rule="default", quorum=2)
+    shown = "\n".join(texts_of(card_blocks(replace(card({}, voters=("U7",)), verdict=two), None)))
+    assert "*1 of 2* approvals: <@U7>" in shown
+    closed = "\n".join(texts_of(card_blocks(replace(card({}, voters=("U7", "U8"), look="succeeded"), verdict=two), None)))
+    assert "Approved by <@U7>, <@U8>" in closed
 
 
 values = st.recursive(

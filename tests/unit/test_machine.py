@@ -29,6 +29,7 @@ from agent.types import (
     ToolStarted,
     Usage,
     Verdict,
+    Voted,
 )
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -64,6 +65,7 @@ EVERY: dict[str, Step] = {
     "model_started": STARTED,
     "model_replied": REPLIED,
     "proposed_action": PROPOSED,
+    "voted": Voted(action_id="A1", by="U3"),
     "action_decided": APPROVED,
     "tool_started": RUNNING,
     "tool_returned": RETURNED,
@@ -126,6 +128,7 @@ def test_the_whole_life_of_one_approved_call() -> None:
     ("steps", "illegal"),
     [
         ((*WAITING, APPROVED), APPROVED),  # decided twice
+        ((*WAITING, EVERY["voted"]), EVERY["voted"]),  # two votes of one person
         (READY, APPROVED),  # approved before anybody could see it
         (WAITING, RUNNING),  # run without a decision
         ((*WAITING, APPROVED, RUNNING), RUNNING),  # run twice under one epoch

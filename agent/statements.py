@@ -1,0 +1,129 @@
+"""The SQL of the store: one statement a transaction, each fenced by the holder's epoch. `agent.store` gives them their values."""
+
+from typing import LiteralString
+
+# FOR SHARE: a claim of the same session waits for this write, or has come first and then nothing is held.
+HELD: LiteralString = """
+held AS MATERIALIZED (SELECT id FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
+"""
+TAKEN: LiteralString = """
+taken AS (UPDATE inbox SET taken_at = now() FROM held WHERE inbox.id = ANY(%(inbox_ids)s) RETURNING inbox.id)
+"""
+
+APPEND: LiteralString = f"""
+WITH {HELD}, {TAKEN},
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, item.seq, %(epoch)s, item.body::json
+    FROM held, unnest(%(seqs)s::bigint[], %(bodies)s::text[]) AS item (seq, body)),
+proposed AS (
+    INSERT INTO action (id, session_id, digest, quorum, body, expires_at)
+    SELECT item.id, held.id, item.digest, item.quorum, item.body::json, item.expires_at
+    FROM held, unnest(%(action_ids)s::text[], %(digests)s::text[], %(quorums)s::bigint[], %(actions)s::text[],
+                      %(expiries)s::timestamptz[]) AS item (id, digest, quorum, body, expires_at)),
+ended AS (
+    UPDATE action SET status = item.status
+    FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
+    WHERE action.id = item.id)
+SELECT count(*) FROM held
+"""
+
+# One statement settles a click: session held, action undecided, deadline not passed, vote not cast before, quorum reached.
+SETTLE: LiteralString = f"""
+WITH {HELD}, {TAKEN},
+open AS MATERIALIZED (
+    SELECT action.id, action.quorum FROM action JOIN held ON held.id = action.session_id
+    WHERE action.id = %(action_id)s AND action.status = 'pending' AND action.expires_at > now() FOR UPDATE OF action),
+voted AS (
+    INSERT INTO vote (action_id, "user", decision, reason)
+    SELECT open.id, %(user)s, %(decision)s, %(reason)s FROM open
+    ON CONFLICT (action_id, "user") DO UPDATE SET decision = EXCLUDED.decision, reason = EXCLUDED.reason, voted_at = now()
+    WHERE vote.decision = 'approved' AND EXCLUDED.decision = 'rejected'  -- a yes can be taken back until it is settled
+    RETURNING action_id),
+settled AS (
+    UPDATE action SET status = %(decision)s, decided_at = now(), decided_by = %(user)s
+    FROM open JOIN voted ON voted.action_id = open.id
+    WHERE action.id = open.id AND (%(decision)s = 'rejected' OR open.quorum <= 1 + (
+        SELECT count(*) FROM vote WHERE vote.action_id = open.id AND vote.decision = 'approved'))
+    RETURNING action.decided_at),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, %(seq)s, %(epoch)s, CASE WHEN settled.decided_at IS NULL
+        THEN json_build_object('kind', 'voted', 'action_id', %(action_id)s::text, 'by', %(user)s::text)
+        ELSE json_build_object('kind', 'action_decided', 'action_id', %(action_id)s::text, 'decision', %(decision)s::text,
+                               'by', %(user)s::text, 'reason', %(reason)s::text, 'decided_at', settled.decided_at) END
+    FROM held CROSS JOIN voted LEFT JOIN settled ON true RETURNING body)
+SELECT (SELECT count(*) FROM held), (SELECT body::text FROM appended)
+"""
+
+CLOSE: LiteralString = f"""
+WITH {HELD},
+closed AS (
+    UPDATE action SET status = %(decision)s, decided_at = now(), decided_by = %(user)s FROM held
+    WHERE action.id = %(action_id)s AND action.session_id = held.id
+      AND (action.status = 'pending' OR action.status = 'approved' AND %(decision)s = 'withdrawn')
+      AND (%(decision)s <> 'expired' OR action.expires_at <= now())
+    RETURNING action.decided_at),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, %(seq)s, %(epoch)s,
+           json_build_object('kind', 'action_decided', 'action_id', %(action_id)s::text, 'decision', %(decision)s::text,
+                             'by', %(user)s::text, 'reason', %(reason)s::text, 'decided_at', closed.decided_at)
+    FROM held, closed RETURNING body)
+SELECT (SELECT count(*) FROM held), (SELECT body::text FROM appended)
+"""
+
+# The last gate before an approved call: approved, recently, with this very digest; and nobody passes it twice.
+START_ACTION: LiteralString = f"""
+WITH {HELD},
+started AS (
+    UPDATE action SET status = 'running', started_at = now() FROM held
+    WHERE action.id = %(action_id)s AND action.session_id = held.id AND action.status = 'approved'
+      AND action.digest = %(digest)s AND action.decided_at > now() - interval '15 minutes'
+    RETURNING action.id),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held, started RETURNING seq)
+SELECT (SELECT count(*) FROM held), (SELECT seq FROM appended)
+"""
+
+# `run_again` waits until the first run cannot be under way any more: its process may only be frozen (DESIGN, the fence).
+TELL: LiteralString = f"""
+WITH {HELD}, {TAKEN},
+told AS (
+    UPDATE action SET decided_at = now(), decided_by = %(user)s,
+        status = CASE %(answer)s WHEN 'run_again' THEN 'approved' WHEN 'happened' THEN 'succeeded' ELSE 'refused' END
+    FROM held
+    WHERE action.id = %(action_id)s AND action.session_id = held.id AND action.status = 'unknown'
+      AND (%(answer)s <> 'run_again' OR action.started_at + make_interval(secs => %(limit_seconds)s) < now())
+    RETURNING action.decided_at),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, %(seq)s, %(epoch)s, json_build_object('kind', 'outcome_told', 'action_id', %(action_id)s::text,
+        'by', %(user)s::text, 'answer', %(answer)s::text, 'told_at', told.decided_at) FROM held, told RETURNING body)
+SELECT (SELECT count(*) FROM held), (SELECT body::text FROM appended)
+"""
+
+LOAD_STEPS: LiteralString = "SELECT seq, epoch, body::text FROM step WHERE session_id = %s ORDER BY seq"
+LOAD_INBOX: LiteralString = """
+SELECT session.wakes, inbox.id, inbox.body::text FROM session
+LEFT JOIN inbox ON inbox.session_id = session.id AND inbox.taken_at IS NULL
+WHERE session.id = %s ORDER BY inbox.id
+"""
+
+# Persist, then ack: the row and the waking are one transaction; a delivery that is a repeat changes nothing, and neither does
+# a click on what was settled meanwhile: its process may have been frozen since it looked.
+RECEIVE: LiteralString = """
+WITH received AS (
+    INSERT INTO inbox (key, session_id, body)
+    SELECT %(key)s, %(session_id)s, %(body)s::json
+    WHERE (%(opens)s OR EXISTS (SELECT FROM session WHERE id = %(session_id)s))
+      AND (%(action_id)s::text IS NULL OR EXISTS (SELECT FROM action WHERE id = %(action_id)s AND status = %(open_status)s))
+    ON CONFLICT (key) DO NOTHING RETURNING session_id),
+woken AS (
+    INSERT INTO session (id, team, channel, thread_ts, wake_at, wakes)
+    SELECT session_id, %(team)s, %(channel)s, %(thread_ts)s, now(), 1 FROM received
+    ON CONFLICT (id) DO UPDATE SET wakes = session.wakes + 1, wake_at = LEAST(session.wake_at, now())
+    RETURNING id)
+SELECT count(*), max(pg_notify('signoff_wake', id)::text) FROM woken
+"""
