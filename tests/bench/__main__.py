@@ -47,8 +47,8 @@ async def measure(servers: Servers, folder: Path, console: Console) -> None:
         for transport, subjects in (("Socket Mode", socket), ("HTTP", http)):
             await waits(subjects, transport, 1, 5)  # warms up caches, pools and plans
             figures += await waits(subjects, transport, ROUNDS, SAMPLES)
-        figures.append(await throughput(socket, AT_ONCE, THROUGHPUT_ROUNDS, SESSIONS))
-        console.print(figures_table(sorted(figures, key=lambda figure: figure.what)))
+        figures += await throughput(socket, AT_ONCE, THROUGHPUT_ROUNDS, SESSIONS)
+        console.print(figures_table(figures))
         console.print(EXPLAINED.format(rounds=ROUNDS, samples=SAMPLES), style="dim")
         console.print(footprint_table(*await footprint(socket, THREADS)))
         console.print(TURNS_EXPLAINED, style="dim")

@@ -74,14 +74,19 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-async def throughput(pair: tuple[Subject, Subject], at_once: int, rounds: int, sessions: int) -> Figure:
-    """Whole sessions (mention, card, approve, answer) per second, `at_once` of them under way all the time."""
+async def throughput(pair: tuple[Subject, Subject], at_once: int, rounds: int, sessions: int) -> list[Figure]:
+    """Whole sessions (mention, card, approve, answer) per second, `at_once` of them under way all the time; CPU of each."""
     rates: tuple[list[float], list[float]] = ([], [])
+    cpu: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
-        for subject, into in zip(pair, rates, strict=True):
-            into.append(await _rate(subject.conversations, at_once, sessions))
-    bot, floor = map(statistics.median, rates)
-    return Figure(f"sessions per second, {at_once} at once", bot, floor, more_is_better=True)
+        for subject, rates_of_one, cpu_of_one in zip(pair, rates, cpu, strict=True):
+            before = subject.cpu_seconds()
+            rates_of_one.append(await _rate(subject.conversations, at_once, sessions))
+            cpu_of_one.append(1000 * (subject.cpu_seconds() - before) / sessions)
+    return [
+        Figure(f"sessions per second, {at_once} at once", *map(statistics.median, rates), more_is_better=True),
+        Figure("CPU of the process per session, ms", *map(statistics.median, cpu)),
+    ]
 
 
 async def _rate(conversations: Conversations, at_once: int, sessions: int) -> float:

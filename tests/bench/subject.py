@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 import psycopg
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
@@ -41,6 +42,12 @@ class Subject:
     name: str
     conversations: Conversations
     database_url: str
+    process: psutil.Process
+
+    def cpu_seconds(self) -> float:
+        """That its process has used so far, user and system."""
+        times = self.process.cpu_times()
+        return times.user + times.system
 
 
 @asynccontextmanager
@@ -65,7 +72,7 @@ async def running(
                 if transport == "http":
                     slack.deliver_over_http(f"http://127.0.0.1:{port}/slack/events")
                 async with Conversations(slack) as conversations:
-                    yield Subject(name, conversations, database_url)
+                    yield Subject(name, conversations, database_url, psutil.Process(process.pid))
             finally:
                 if process.returncode is None:
                     process.terminate()
