@@ -19,6 +19,7 @@ from anthropic.types import Message, MessageParam, ToolParam
 from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
+from agent.characters import whole
 from agent.errors import ModelFailedError
 from agent.ports import Reply, Request
 from agent.types import Usage
@@ -148,7 +149,7 @@ def _reply(message: Message) -> Reply:
     """The reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
     usage = message.usage
     return Reply(
-        content=tuple(cast("dict[str, Any]", block.to_dict(mode="json")) for block in message.content),
+        content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json"))) for block in message.content),
         stop_reason=str(message.stop_reason),
         usage=Usage(
             input_tokens=usage.input_tokens,

@@ -3,6 +3,7 @@
 Each method is one statement and so one transaction. The clock that decides deadlines is the database's.
 """
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 from pydantic import Field, TypeAdapter, ValidationError
 
+from agent.characters import whole
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
 from agent.statements import APPEND, CLOSE, HELD, LOAD_INBOX, LOAD_STEPS, RECEIVE, SETTLE, START_ACTION, TELL
@@ -100,7 +102,7 @@ class Store:
             **place.model_dump(),
             "key": key,
             "session_id": session_id(place),
-            "body": received.model_dump_json(),
+            "body": json.dumps(whole(received.model_dump(mode="json"))),
             "opens": opens,
             "action_id": received.action_id if isinstance(received, Click | OutcomeClick) else None,
             "open_status": "unknown" if isinstance(received, OutcomeClick) else "pending",
@@ -183,7 +185,8 @@ class Store:
             "epoch": lease.epoch,
             "inbox_ids": [inbox_id],
             "seq": after_seq + 1,
-            **click.model_dump(include={"action_id", "user", "decision", "reason"}),
+            **click.model_dump(include={"action_id", "user", "decision"}),
+            "reason": click.reason.replace("\0", ""),  # Postgres has no such character
         }
         held, body = await self._row(SETTLE, values)
         _held(held, lease)
