@@ -83,9 +83,11 @@ async def throughput(pair: tuple[Subject, Subject], at_once: int, rounds: int, s
             before = subject.cpu_seconds()
             rates_of_one.append(await _rate(subject.conversations, at_once, sessions))
             cpu_of_one.append(1000 * (subject.cpu_seconds() - before) / sessions)
+    rate_bot, rate_floor = map(statistics.median, rates)
+    cpu_bot, cpu_floor = map(statistics.median, cpu)
     return [
-        Figure(f"sessions per second, {at_once} at once", *map(statistics.median, rates), more_is_better=True),
-        Figure("CPU of the process per session, ms", *map(statistics.median, cpu)),
+        Figure(f"sessions per second, {at_once} at once", rate_bot, rate_floor, more_is_better=True),
+        Figure("CPU of the process per session, ms", cpu_bot, cpu_floor),
     ]
 
 
