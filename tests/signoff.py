@@ -13,13 +13,16 @@ Environment: TypeAlias = dict[str, str]
 
 
 @asynccontextmanager
-async def signoff(*arguments: str, folder: Path, environment: Mapping[str, str]) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def signoff(
+    *arguments: str, folder: Path, environment: Mapping[str, str], module: str = "bot.cli"
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     """The running command, in a folder that holds no `.env` but what the test wrote; killed at the end if it still runs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot.cli", *arguments),
+        *(sys.executable, "-m", module, *arguments),
         cwd=folder,
         env={**kept, "PYTHONPATH": str(REPOSITORY), **environment},
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -31,9 +34,9 @@ async def signoff(*arguments: str, folder: Path, environment: Mapping[str, str])
         await process.communicate()
 
 
-async def refused(command: str, folder: Path, environment: Mapping[str, str]) -> str:
+async def refused(command: str, folder: Path, environment: Mapping[str, str], *more: str) -> str:
     """What the command says on standard error when it refuses: one sentence, with exit status 2."""
-    async with signoff(command, folder=folder, environment=environment) as process:
+    async with signoff(command, *more, folder=folder, environment=environment) as process:
         out, err = (part.decode() for part in await process.communicate())
     assert (process.returncode, out) == (2, ""), err
     assert "Traceback" not in err

@@ -15,7 +15,7 @@ from pytest_asyncio import fixture
 
 from bot.home import Home
 from tests.browser.screen import Screen, window
-from tests.signoff import REPOSITORY, signoff
+from tests.signoff import REPOSITORY, refused, signoff
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -138,6 +138,11 @@ async def test_a_direct_message_is_answered_in_its_thread(screen: Screen) -> Non
     await screen.part("channel-Signoff").click()
     await screen.say("What is the status of ORD-1042?")
     await expect(screen.thread).to_contain_text(re.compile("Order ORD-1042 is delivered", re.IGNORECASE))
+
+
+async def test_a_second_demo_would_answer_the_first_ones_people(demo: Demo, home: Home) -> None:
+    said = await refused("demo", home.path.parent, {"SIGNOFF_HOME": str(home.path.parent)})
+    assert "Another demo is running in" in said
 
 
 async def test_the_home_tab_shows_what_waits_and_what_the_bot_can_do(screen: Screen) -> None:

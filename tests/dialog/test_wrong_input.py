@@ -143,6 +143,13 @@ async def test_a_token_that_slack_refuses(with_slack: Environment, variable: str
     assert page in said
 
 
+async def test_a_demo_on_a_port_in_use(stored: Environment, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = await refused("demo", tmp_path, stored, "--port", str(port))
+        assert f"Port {port} cannot be used (Address already in use)" in said
+
+
 async def test_a_port_in_use(with_slack: Environment, tmp_path: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as other:
         port = other.getsockname()[1]
