@@ -45,6 +45,7 @@ LONGEST_WAIT_SECONDS = 2.0
 FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
 BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
+QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
 CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
 
 
@@ -98,11 +99,11 @@ class Drive:
                 task.cancel()
 
     async def _load(self) -> None:
-        recorded = await self.store.load(self.lease)
+        # Side by side: since the claim nobody else writes steps or takes inbox rows.
+        recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
         self.session = fold(self.session, recorded)
         for item in recorded:
             self.said.add(item.step)
-        await self._read_inbox()
 
     async def _read_inbox(self) -> None:
         self.woken.clear()
@@ -237,6 +238,8 @@ class Drive:
         self.inbox = [row for row in self.inbox if row.id != move.inbox_id]
         if step is not None:
             self._apply(step)
+            if click.kind == "click" and click.decision == "approved":
+                self.not_before[f"show:{click.action_id}"] = time.monotonic() + QUICK_SECONDS
         else:
             self._background(self.effects.explain(self.lease.place, click))
 
@@ -276,6 +279,7 @@ class Drive:
                 state = next(state for state in self.session.calls if state.call.id == step.call_id)
                 if state.action_id is not None:
                     self.ended[state.action_id] = step.outcome
+                    self.not_before.pop(f"show:{state.action_id}", None)
             self._apply(step)
             self.unwritten.append(step)
         self.taken += inbox_ids
