@@ -42,7 +42,7 @@ class Rules:
     tools: Tools
     max_iterations: int = 10
     budget_tokens: int = 50_000
-    judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.judge
+    judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.Policy().judge
 
 
 def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime) -> tuple[Move, ...]:

@@ -1,20 +1,124 @@
-"""What policy says of a call. Pure. Until rules are data: reads run, everything else asks a member of the conversation."""
+"""What policy says of a call. Pure: rules are data, and a call, who asked and where decide which of them speaks."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from agent.condition import Condition, UnclearConditionError
 from agent.tool import Effect, Tool
 from agent.types import Approvers, Asker, Verdict
 
+DAY_SECONDS = 24 * 3600
+ANY_MEMBER = Approvers(channel_members=True)
 
-def judge(tool: Tool, arguments: Mapping[str, Any], asker: Asker) -> Verdict:
-    """The verdict for a call of `tool` with validated arguments, with the rule that made it.
 
-    An egress call sends what the model chose to the outside, and no host is allowed yet, so it asks like a write.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule: which calls it is for, and what is said of them."""
+
+    tool: str  # exact name
+    when: Condition | None = None  # None: every call of the tool
+    answer: Literal["allow", "ask", "refuse"] = "ask"
+    approvers: Approvers = ANY_MEMBER
+    quorum: int = 1
+    expires_seconds: int = DAY_SECONDS
+    name: str = ""  # "rule 2 of signoff.yaml, line 14"
+    line: int = 0  # in the file, from 1
+
+    def __str__(self) -> str:
+        """As a card shows it."""
+        condition = f" when {' '.join(self.when.text.split())}" if self.when else ""
+        return f"{self.name}: {self.tool}{condition}".removeprefix(": ")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A rule that was held against a call. `matched` is None where the condition could not be evaluated, for the reason `why`."""
+
+    rule: Rule
+    matched: bool | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules in their order. The first that matches a call makes the verdict; without one reads run and the rest asks."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def judge(self, tool: Tool, arguments: Mapping[str, Any], asker: Asker) -> Verdict:
+        """The verdict for a call of `tool` with validated arguments, with the rule that made it.
+
+        Where several people asked together, each is judged alone and the strictest verdict holds. A call that enough people
+        could never approve is refused at once.
+        """
+        requesters = asker.users or ("",)
+        verdicts = {
+            _verdict(tool, self.tried(tool.name, arguments, requester, asker.channel), asker.users): None
+            for requester in requesters
+        }
+        return _strictest(tuple(verdicts))
+
+    def tried(self, tool: str, arguments: Mapping[str, Any], requester: str, channel: str) -> tuple[Tried, ...]:
+        """The tool's rules up to the first that matches, or whose condition cannot be evaluated, which counts as matched."""
+        tried: list[Tried] = []
+        for rule in self.rules:
+            if rule.tool != tool:
+                continue
+            try:
+                matched = rule.when is None or rule.when.holds(arguments, requester, channel)
+                tried.append(Tried(rule, matched))
+            except UnclearConditionError as unclear:
+                tried.append(Tried(rule, None, str(unclear)))
+            if tried[-1].matched is not False:
+                break
+        return tuple(tried)
+
+
+def _verdict(tool: Tool, tried: tuple[Tried, ...], requesters: tuple[str, ...]) -> Verdict:
+    last = tried[-1] if tried else None
+    if last is None or last.matched is False:
+        return _default(tool)
+    rule = last.rule
+    if last.matched is None:
+        unclear = f"{rule} (this could not be evaluated, so it asks)"
+        if rule.answer != "ask":
+            return Verdict(answer="ask", rule=unclear)
+        return _asking(rule, unclear, requesters)
+    if rule.answer != "ask":
+        return Verdict(answer=rule.answer, rule=str(rule))
+    return _asking(rule, str(rule), requesters)
+
+
+def _default(tool: Tool) -> Verdict:
+    """An egress call sends what the model chose to the outside, and no host is allowed yet, so it asks like a write."""
     if tool.effect is Effect.READ:
         return Verdict(answer="allow", rule="default (reads run)")
     return Verdict(answer="ask", rule=f"default (one member approves each {tool.effect} call)")
+
+
+def _asking(rule: Rule, words: str, requesters: tuple[str, ...]) -> Verdict:
+    """The rule's question, or a refusal where those whom it names are too few once the people who asked are left out."""
+    approvers = rule.approvers
+    named = set(approvers.users) - (set(requesters) if approvers.requester is False else set())
+    if approvers.requester:
+        named |= set(requesters)
+    if len(named) < rule.quorum and not approvers.groups and not approvers.channel_members:
+        return Verdict(answer="refuse", rule=f"{words}; fewer than {rule.quorum} of those who may approve it are left")
+    return Verdict(answer="ask", rule=words, approvers=approvers, quorum=rule.quorum, expires_seconds=rule.expires_seconds)
+
+
+def _strictest(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """The one whose approval satisfies all the others. Where there is none nobody could approve for all: it is refused."""
+    for answer in ("refuse", "ask", "allow"):
+        candidates = [verdict for verdict in verdicts if verdict.answer == answer]
+        for strict in candidates:
+            if answer == "refuse" or all(suffices(strict, other) for other in verdicts):
+                return strict
+        if candidates:
+            break
+    rules = " and ".join(dict.fromkeys(verdict.rule for verdict in verdicts))
+    return Verdict(answer="refuse", rule=f"{rules}: these name different approvers for the people who asked together")
 
 
 def suffices(approved: Verdict, now: Verdict) -> bool:
@@ -23,10 +127,13 @@ def suffices(approved: Verdict, now: Verdict) -> bool:
         return False
     if now.answer == "allow":
         return True
-    return approved.quorum >= now.quorum and not _narrower(approved.approvers, now.approvers)
+    if approved.answer != "ask":
+        return False  # nobody was asked
+    in_time = approved.expires_seconds <= now.expires_seconds
+    return in_time and approved.quorum >= now.quorum and not _wider(approved.approvers, now.approvers)
 
 
-def _narrower(then: Approvers, now: Approvers) -> bool:
+def _wider(then: Approvers, now: Approvers) -> bool:
     """Whether somebody who could decide then may not decide now."""
     if now.requester is False and then.requester is not False:
         return True

@@ -25,6 +25,7 @@ from agent.decide import Rules
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.model import AnthropicModel
+from agent.policy import Policy
 from agent.queue import Queue
 from agent.runner import Agent, Runner
 from agent.store import Pool, Store
@@ -36,10 +37,11 @@ from bot.config import Config
 from bot.database import open_pool
 from bot.edge import Edge
 from bot.home import Servers
+from bot.packs import tool_packs
+from bot.policy_check import hold_to
 from bot.refusal import Refusal
 from bot.settings import Settings
 from bot.surface import SlackSurface, open_client
-from tools.catalog import catalog
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +76,10 @@ async def running(
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
         budget = await _open_budget(stack, servers)
-        packs = {"catalog": catalog(pool), **(further_packs or {})}
+        packs = {**tool_packs(pool), **(further_packs or {})}
         tools = registry([tool for pack in packs.values() for tool in pack])
-        agents = {name: _agent(name, agent, packs) for name, agent in config.agents.items()}
+        hold_to(config.policy, tools)
+        agents = {name: _agent(name, agent, packs, config.policy) for name, agent in config.agents.items()}
         client, bot_user_id = await _slack(stack, settings)
         store, surface = Store(pool), SlackSurface(client, tools)
         stack.push_async_callback(surface.drain)
@@ -96,7 +99,7 @@ async def running(
 # ---------------------------------------------------------------------------------------------- agents
 
 
-def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]]) -> Agent:
+def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]], policy: Policy) -> Agent:
     """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
     chosen = settings.tools if settings.tools is not None else tuple(packs)
     if missing := [pack for pack in chosen if pack not in packs]:
@@ -107,7 +110,7 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
         raise Refusal(f"Agent {name}: {error.args[0]}.") from None
     tools = registry([tool for pack in chosen for tool in packs[pack]])
     pinned = Pinned(model=settings.model, system=system, tools=tuple(tool.schema() for tool in tools.values()))
-    rules = Rules(tools, max_iterations=settings.max_iterations, budget_tokens=settings.budget.session_tokens)
+    rules = Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge)
     return Agent(pinned, rules)
 
 

@@ -9,18 +9,24 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, ParamSpec
 
 import typer
 from rich.console import Console
 
-from bot.config import load_config
+from bot.config import DEFAULT_PATH, examine_config, load_config
 from bot.home import Home
 from bot.refusal import Refusal
 from bot.settings import Settings, check_model, check_slack, read_settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
+policy = typer.Typer(no_args_is_help=True, help="What signoff.yaml says of calls.")
+cli.add_typer(policy, name="policy")
+audit = typer.Typer(no_args_is_help=True, help="Who asked, saw, decided and ran what: the log that cannot be changed unseen.")
+cli.add_typer(audit, name="audit")
 console = Console(stderr=True, highlight=False)
 log = logging.getLogger("signoff")
 
@@ -84,6 +90,66 @@ def doctor() -> None:
         console.print(f"{finding.what}{mend}", soft_wrap=True, markup=False)
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(2)
+
+
+@policy.command()
+@refusing
+def check(
+    tool: Annotated[str | None, typer.Option(help="Which rule speaks for a call of this tool, and why.")] = None,
+    args: Annotated[str, typer.Option(help="The call's arguments, as a JSON object.")] = "{}",
+    requester: Annotated[str, typer.Option(help="Who asks: the id of a Slack user.")] = "",
+    channel: Annotated[str, typer.Option(help="Where: the id of a channel.")] = "",
+) -> None:
+    """Find what cannot have been meant in signoff.yaml's policy (then exit status 1), or explain what it says of one call."""
+    from psycopg_pool import AsyncConnectionPool
+
+    from agent.tool import registry
+    from agent.types import Asker
+    from bot.packs import tool_packs
+    from bot.policy_check import explain, lint, read_call
+
+    path = read_settings().signoff_config
+    tools = registry([each for pack in tool_packs(AsyncConnectionPool(open=False)).values() for each in pack])
+    if tool is not None:
+        definition, arguments, wrong = read_call(tools, tool, args)
+        asker = Asker(users=(requester,) if requester else (), channel=channel)
+        for line in explain(load_config(path).policy, definition, arguments, asker):
+            typer.echo(line)
+        if wrong:
+            typer.echo(f"note: {wrong}")
+        return
+    config, problems = examine_config(path)
+    found = sorted([*problems, *lint(config.policy, tools)])
+    for problem in found:
+        typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{len(config.policy.rules)} rules, and nothing to mend.")
+
+
+@audit.command()
+@refusing
+def verify(
+    earlier: Annotated[
+        Path | None, typer.Option(help="A file with what an earlier run printed: its heads must still be there.")
+    ] = None,
+) -> None:
+    """Look for changed, removed and moved entries (then exit status 1); print each workspace's count and last hash."""
+    from bot import audit_report
+
+    if not audit_report.verify(read_settings(), earlier):
+        raise typer.Exit(1)
+
+
+@audit.command()
+@refusing
+def export(
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"], help="UTC.")],
+) -> None:
+    """Write the entries since then to standard output, a JSON object a line."""
+    from bot import audit_report
+
+    audit_report.export(read_settings(), since)
 
 
 @cli.command()

@@ -1,45 +1,39 @@
-"""signoff.yaml: which agents there are, and which channel talks to which. Everything in it is optional."""
+"""signoff.yaml: which agents there are, which channel talks to which, and what policy says. Everything in it is optional."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, InstanceOf, ValidationError
 
+from agent.policy import Policy
+from agent.policy import Rule as PolicyRule
 from bot.refusal import Refusal
+from bot.sections import Agent, Approvers, Budget, Rule, Section
+
+__all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "load_config"]
 
 DEFAULT_PATH = Path("signoff.yaml")
 # Part of the file's format, but not of this version. They limit or gate what runs, so they are refused, never ignored.
-NOT_YET = {"policy", "mcp", "budget.user_tokens_per_day", "budget.workspace_tokens_per_day"}
+NOT_YET = {
+    "mcp",
+    "policy.remind",
+    "policy.escalate",
+    "policy.post_to",
+    "budget.user_tokens_per_day",
+    "budget.workspace_tokens_per_day",
+}
 
-
-class Section(BaseModel):
-    """A mapping in the file. A key that it does not know is an error: a misspelt limit must not be no limit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Budget(Section):
-    session_tokens: int = Field(default=50_000, gt=0, strict=True)
-    """Input plus output of all model calls of a session, cache reads at a tenth, as they are priced."""
-
-
-class Agent(Section):
-    model: str = Field(default="claude-sonnet-5-5", min_length=1)
-    prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
-    """A prompt's name for its promoted version; name@2 pins one."""
-    tools: tuple[str, ...] | None = None
-    """Names of tool packs; None: all there are."""
-    max_iterations: int = Field(default=10, gt=0, strict=True)
-    """Model calls in one turn."""
-    budget: Budget = Budget()
+S = TypeVar("S", bound=Section)
 
 
 class Config(Section):
     agents: Mapping[str, Agent] = Field(default={"assistant": Agent()}, min_length=1)
     channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], str] = {}
     """Channel id to agent."""
+    policy: InstanceOf[Policy] = Policy()
 
     def agent_for(self, channel: str) -> tuple[str, Agent]:
         """Name and settings of the agent of this channel: the first one where none is named."""
@@ -47,47 +41,79 @@ class Config(Section):
         return name, self.agents[name]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something in the file that cannot be meant."""
+
+    line: int  # from 1
+    wrong: str  # a sentence without its full stop
+
+
 def load_config(path: Path | None = None) -> Config:
     """The file's content; without a path signoff.yaml here, or the defaults if there is none.
 
     Raises Refusal, a sentence with file, line and the mend.
     """
+    config, problems = examine_config(path)
+    if problems:
+        raise Refusal(f"{path or DEFAULT_PATH}, line {problems[0].line}: {problems[0].wrong}.")
+    return config
+
+
+def examine_config(path: Path | None = None) -> tuple[Config, Sequence[Problem]]:
+    """The file's content as far as it can be understood, and what is wrong with the rest, by line. Raises Refusal if it cannot
+    be read at all."""
     chosen = path or DEFAULT_PATH
     try:
         text = chosen.read_text("utf-8")
     except FileNotFoundError:
         if path is None:
-            return Config()
+            return Config(), ()
         raise Refusal(f"{path} does not exist: write it, or unset SIGNOFF_CONFIG to go with the defaults.") from None
     except (OSError, UnicodeDecodeError) as unreadable:
         raise Refusal(f"{chosen} cannot be read as a text file ({unreadable}): mend that, or name another.") from None
-    return _File(chosen, text).config()
+    try:
+        root = yaml.SafeLoader(text).get_single_node()
+    except yaml.MarkedYAMLError as broken:
+        line = broken.problem_mark.line if broken.problem_mark else 0
+        raise Refusal(f"{chosen}, line {line + 1}: this is not YAML ({broken.problem}).") from None
+    if root is None:
+        return Config(), ()
+    file = _File(chosen.name, root)
+    return file.config(), sorted(file.problems)
 
 
 class _File:
-    def __init__(self, path: Path, text: str) -> None:
-        self._path = path
-        self._text = text
+    """The file as YAML's nodes, which know their lines."""
+
+    def __init__(self, name: str, root: yaml.Node) -> None:
+        self._name = name
+        self._root = root
+        self.problems: list[Problem] = []
 
     def config(self) -> Config:
-        try:
-            root = yaml.SafeLoader(self._text).get_single_node()
-        except yaml.MarkedYAMLError as broken:
-            line = broken.problem_mark.line if broken.problem_mark else 0
-            raise self._refusal(line, f"this is not YAML ({broken.problem})") from None
-        if root is None:
-            return Config()
-        content = self._plain(root)
-        try:
-            config = Config.model_validate(content)
-        except ValidationError as invalid:
-            raise self._explained(root, invalid) from None
+        """What can be understood; the rest is noted in `problems`."""
+        content = self._plain(self._root)
+        rules: Any = cast(dict[str, Any], content).pop("policy", []) if isinstance(content, dict) else []
+        config = self._validated(Config, content, ()) or Config()
         for channel, name in config.channels.items():
             if name not in config.agents:
                 known = ", ".join(config.agents)
-                at = _line(root, ("channels", channel))
-                raise self._refusal(at, f"`channels.{channel}` names the agent `{name}`, but `agents` has only {known}")
-        return config
+                place = ("channels", channel)
+                self._note(place, f"`channels.{channel}` names the agent `{name}`, but `agents` has only {known}")
+        return config.model_copy(update={"policy": self._policy(rules)})
+
+    def _policy(self, rules: Any) -> Policy:
+        if not isinstance(rules, list):
+            self._note(("policy",), "`policy` should be a list of rules, `- tool: NAME` on indented lines below it")
+            return Policy()
+        understood: list[PolicyRule] = []
+        for index, content in enumerate(cast(list[Any], rules)):
+            place = ("policy", str(index))
+            if rule := self._validated(Rule, content, place):
+                line = self._line(place)
+                understood.append(rule.rule(f"rule {index + 1} of {self._name}, line {line}", line))
+        return Policy(tuple(understood))
 
     def _plain(self, node: yaml.Node, path: tuple[str, ...] = ()) -> Any:
         """The node's value. Twice the same key is an error here, where YAML would take the last."""
@@ -95,53 +121,84 @@ class _File:
             value: dict[str, Any] = {}
             for key_node, value_node in node.value:
                 key = str(key_node.value)
-                line: int = key_node.start_mark.line
+                line: int = key_node.start_mark.line + 1
                 here = (*path, key)
+                name = ".".join(here)
                 # agents.NAME.budget.x is looked up as budget.x.
                 if (key in NOT_YET and not path) or ".".join(here[-2:]) in NOT_YET:
-                    raise self._refusal(line, f"`{'.'.join(here)}` is not supported by this version yet: remove it")
-                if key in value:
-                    raise self._refusal(line, f"`{'.'.join(here)}` is there twice: remove one of the two")
-                value[key] = self._plain(value_node, here)
+                    self.problems.append(Problem(line, f"`{name}` is not supported by this version yet: remove it"))
+                elif key in value:
+                    self.problems.append(Problem(line, f"`{name}` is there twice: remove one of the two"))
+                else:
+                    value[key] = self._plain(value_node, here)
             return value
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(each, path) for each in node.value]
         return cast(Any, yaml.SafeLoader("").construct_object(node))  # pyright: ignore  # PyYAML's stub has no types here
 
-    def _explained(self, root: yaml.Node, invalid: ValidationError) -> Refusal:
-        error = invalid.errors()[0]
-        place = tuple(str(part) for part in error["loc"] if part != "[key]")
-        name = ".".join(place) or "the file"
-        match error["type"]:
-            case "extra_forbidden":
-                wrong = f"`{name}` is not a setting: the ones there are {_known(place)}"
-            case "model_type" | "mapping_type" | "model_attributes_type":
-                wrong = f"`{name}` should be a mapping, `key: value` on indented lines below it"
-            case _:
-                wrong = f"`{name}` {error['msg'][0].lower()}{error['msg'][1:]}".replace("input should", "should")
-        return self._refusal(_line(root, place), wrong)
+    def _validated(self, section: type[S], content: Any, place: tuple[str, ...]) -> S | None:
+        """The section, without keys that are not known; None where something else is wrong. All of it is noted."""
+        try:
+            return section.model_validate(content)
+        except ValidationError as invalid:
+            errors = invalid.errors()
+        for error in errors:
+            here = (*place, *(str(part) for part in error["loc"] if part != "[key]"))
+            self._note(here, _explained(here, error))
+        if any(error["type"] != "extra_forbidden" for error in errors):
+            return None
+        for error in errors:
+            around = content
+            for part in error["loc"][:-1]:
+                around = around[part]
+            del around[error["loc"][-1]]
+        return self._validated(section, content, place)
 
-    def _refusal(self, line: int, wrong: str) -> Refusal:
-        return Refusal(f"{self._path}, line {line + 1}: {wrong}.")
+    def _note(self, place: tuple[str, ...], wrong: str) -> None:
+        self.problems.append(Problem(self._line(place), wrong))
+
+    def _line(self, place: tuple[str, ...]) -> int:
+        """Where `place` stands, from 1: the line of its key or list item, or of the nearest thing around it."""
+        node = self._root
+        line: int = node.start_mark.line
+        for part in place:
+            if isinstance(node, yaml.MappingNode):
+                found = [(key.start_mark.line, value) for key, value in node.value if str(key.value) == part]
+            elif isinstance(node, yaml.SequenceNode) and part.isdecimal():
+                found = [(item.start_mark.line, item) for item in node.value[int(part) : int(part) + 1]]
+            else:
+                found = []
+            if not found:
+                break
+            line, node = found[0]
+        return line + 1
 
 
-def _line(node: yaml.Node, place: tuple[str, ...]) -> int:
-    """Where `place` stands, from 0: the line of its key or list item, or of the nearest thing around it."""
-    line: int = node.start_mark.line
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key.start_mark.line, value) for key, value in node.value if str(key.value) == part]
-        elif isinstance(node, yaml.SequenceNode) and part.isdecimal():
-            found = [(item.start_mark.line, item) for item in node.value[int(part) : int(part) + 1]]
-        else:
-            found = []
-        if not found:
-            break
-        line, node = found[0]
-    return line
+def _explained(place: tuple[str, ...], error: Any) -> str:
+    """What is wrong at `place`, and the mend, where pydantic's own words would not do."""
+    name = _name(place)
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{name} is not a setting: the ones there are {_known(place)}"
+        case "model_type" | "mapping_type" | "model_attributes_type":
+            return f"{name} should be a mapping, `key: value` on indented lines below it"
+        case "missing":
+            return f"{name} is missing: add it"
+        case "value_error":
+            return f"{name} {error['ctx']['error']}"
+        case _:
+            return f"{name} {error['msg'][0].lower()}{error['msg'][1:]}".replace("input should", "should")
+
+
+def _name(place: tuple[str, ...]) -> str:
+    if place[:1] == ("policy",):
+        rule = f"rule {int(place[1]) + 1} of `policy`"
+        return f"`{'.'.join(place[2:])}` of {rule}" if place[2:] else rule
+    return f"`{'.'.join(place) or 'the file'}`"
 
 
 def _known(place: tuple[str, ...]) -> str:
     """The settings that exist beside the unknown one at `place`."""
-    section = {1: Config, 3: Agent, 4: Budget}[len(place)]
-    return " and ".join(section.model_fields)
+    sections = {3: Rule, 4: Approvers} if place[0] == "policy" else {1: Config, 3: Agent, 4: Budget}
+    *others, last = sections[len(place)].model_fields
+    return f"{', '.join(others)} and {last}" if others else last

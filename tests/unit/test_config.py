@@ -65,7 +65,7 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents: [", "signoff.yaml, line 1: this is not YAML (expected the node content, but found '<stream end>')."),
         ("- agents", "signoff.yaml, line 1: `the file` should be a mapping, `key: value` on indented lines below it."),
         ("agents:\n  a:\n    modell: x", "signoff.yaml, line 3: `agents.a.modell` is not a setting: the ones there are "),
-        ("agent: {}", "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents and channels."),
+        ("agent: {}", "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels and policy."),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
         ("agents: {}", "signoff.yaml, line 1: `agents` "),
@@ -89,7 +89,9 @@ def test_what_cannot_be_meant_is_refused_with_its_line(here: Path, text: str, se
 @pytest.mark.parametrize(
     ("text", "setting"),
     [
-        ("policy:\n  - tool: create_order\n    verdict: refuse", "policy"),
+        ("policy: [{tool: create_order, remind: 1h}]", "policy.remind"),
+        ("policy: [{tool: create_order, escalate: {after: 4h, to: {users: [U9]}}}]", "policy.escalate"),
+        ("policy: [{tool: create_order, post_to: C0999}]", "policy.post_to"),
         ("mcp: {github: {annotations: ignore}}", "mcp"),
         ("agents: {a: {budget: {user_tokens_per_day: 5}}}", "agents.a.budget.user_tokens_per_day"),
     ],

@@ -28,6 +28,7 @@ HOMES: dict[str, set[str]] = {
     "aiohttp": {"bot"},
     "alembic": {"migrations"},
     "anthropic": {"agent/model.py", "bot/doctor.py"},
+    "cel_expr_python": {"agent/condition.py"},
     "fakeredis": {"bot/embedded/redis.py"},
     "httpx2": {"agent/model.py"},  # the HTTP of the anthropic SDK, for its errors
     "psycopg": {"agent", "bot", "tools"},
