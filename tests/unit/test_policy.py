@@ -1,0 +1,318 @@
+"""What policy says of a call: the first rule that matches, never a laxer reading, and what cannot be known asks."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from agent.condition import Condition, ConditionError, UnclearConditionError
+from agent.policy import DAY_SECONDS, Policy, Rule, suffices
+from agent.tool import Effect, Tool
+from agent.types import Approvers, Asker, Verdict
+
+
+class Anything(BaseModel, extra="allow"):
+    """Arguments of every shape: they are validated before policy sees them."""
+
+
+async def never(arguments: Any, context: Any) -> dict[str, Any]:
+    """Handlers are not run here."""
+    raise AssertionError
+
+
+def tool(name: str = "order", effect: Effect = Effect.WRITE) -> Tool:
+    """A tool of this effect."""
+    return Tool(name=name, description=name, arguments=Anything, handler=never, effect=effect)
+
+
+ANN = Asker(users=("UANN",), channel="C1")
+FINANCE = Approvers(users=("UFIN", "UBOSS"))
+
+
+def judged(*rules: Rule, asker: Asker = ANN, effect: Effect = Effect.WRITE, **arguments: Any) -> Verdict:
+    """The verdict for a call of `order`."""
+    return Policy(rules).judge(tool(effect=effect), arguments, asker)
+
+
+# ---------------------------------------------------------------------------------------------- which rule
+
+
+def test_without_a_rule_reads_run_and_everything_else_asks_a_member_of_the_conversation() -> None:
+    assert judged(effect=Effect.READ).answer == "allow"
+    for effect in (Effect.EGRESS, Effect.WRITE, Effect.IRREVERSIBLE):
+        verdict = judged(effect=effect)
+        assert (verdict.answer, verdict.quorum, verdict.expires_seconds) == ("ask", 1, DAY_SECONDS)
+        assert verdict.approvers == Approvers(channel_members=True)
+
+
+def test_the_first_rule_that_matches_wins_and_is_named() -> None:
+    rules = (
+        Rule(tool="order", when=Condition("args.quantity > 10"), approvers=FINANCE, quorum=2, name="rule 1"),
+        Rule(tool="order", when=Condition("args.quantity > 5"), answer="refuse", name="rule 2"),
+        Rule(tool="order", answer="allow", name="rule 3"),
+    )
+    many = judged(*rules, quantity=11)
+    assert (many.answer, many.approvers, many.quorum) == ("ask", FINANCE, 2)
+    assert many.rule == "rule 1: order when args.quantity > 10"
+    assert (judged(*rules, quantity=6).answer, judged(*rules, quantity=6).rule) == (
+        "refuse",
+        "rule 2: order when args.quantity > 5",
+    )
+    assert (judged(*rules, quantity=1).answer, judged(*rules, quantity=1).rule) == ("allow", "rule 3: order")
+
+
+@pytest.mark.parametrize("name", ["orders", "order_", "Order", "ord", "shop__order", "*", ".*"])
+def test_names_match_exactly(name: str) -> None:
+    assert judged(Rule(tool=name, answer="allow")).answer == "ask"
+
+
+def test_a_rule_holds_for_reads_too() -> None:
+    assert judged(Rule(tool="order", answer="refuse"), effect=Effect.READ).answer == "refuse"
+
+
+def test_conditions_see_who_asks_and_where() -> None:
+    rules = (
+        Rule(tool="order", when=Condition("requester == 'UANN' && channel == 'C1'"), answer="allow"),
+        Rule(tool="order", answer="refuse"),
+    )
+    assert judged(*rules).answer == "allow"
+    assert judged(*rules, asker=Asker(users=("UBEN",), channel="C1")).answer == "refuse"
+    assert judged(*rules, asker=Asker(users=("UANN",), channel="C2")).answer == "refuse"
+
+
+# ---------------------------------------------------------------------------------------------- what cannot be known
+
+
+@pytest.mark.parametrize("answer", ["allow", "refuse", "ask"])
+@pytest.mark.parametrize(
+    ("condition", "arguments"),
+    [
+        ("args.missing > 1", {}),
+        ("args.n > 1", {"n": "2"}),
+        ("args.n > 1", {"n": None}),
+        ("args.n + 1 > 0", {"n": 2**63 - 1}),
+        ("args.n > 1", {"n": 2**70}),
+        ("10 / args.n > 1", {"n": 0}),
+        ("args.n", {"n": 1}),
+        ("!(args.n > 100.0)", {"n": float("nan")}),
+        ("args.text == 'x'", {"text": "\ud800"}),
+        ("timestamp(args.text) > timestamp('2026-01-01T00:00:00Z')", {"text": "tomorrow"}),
+        ("args.text.matches(args.text)", {"text": "("}),
+        ("args.l.all(a, args.l.all(b, args.l.all(c, args.l.all(d, a + b + c + d < 100))))", {"l": list(range(20))}),
+    ],
+)
+def test_a_condition_that_cannot_be_evaluated_asks(condition: str, arguments: dict[str, Any], answer: Any) -> None:
+    verdict = judged(
+        Rule(tool="order", when=Condition(condition), answer=answer), Rule(tool="order", answer="allow"), **arguments
+    )
+    assert (verdict.answer, verdict.approvers) == ("ask", Approvers(channel_members=True))
+    assert verdict.rule.endswith("(this could not be evaluated, so it asks)")
+
+
+def test_a_question_whose_condition_cannot_be_evaluated_keeps_its_approvers() -> None:
+    verdict = judged(Rule(tool="order", when=Condition("args.missing"), approvers=FINANCE, quorum=2, expires_seconds=60))
+    assert (verdict.answer, verdict.approvers, verdict.quorum, verdict.expires_seconds) == ("ask", FINANCE, 2, 60)
+
+
+def test_who_asked_is_not_known_everywhere() -> None:
+    nobody = Asker(users=(), channel="C1")
+    assert judged(Rule(tool="order", when=Condition("requester != 'UBEN'"), answer="allow"), asker=nobody).answer == "ask"
+    assert judged(Rule(tool="order", when=Condition("channel == 'C1'"), answer="allow"), asker=nobody).answer == "allow"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "column 1: mismatched input '<EOF>'"),
+        ("args.n >", "column 9: mismatched input '<EOF>'"),
+        ("arguments.n > 1", "column 10: undeclared reference to 'arguments.n'"),
+        ("user == 'U1'", "column 1: undeclared reference to 'user'"),
+        ("now() > 1", "column 4: undeclared reference to 'now'"),
+        ("requester > 3", "column 11: found no matching overload for '_>_' applied to '(string, int)'"),
+        ("1 + 1", "it gives INT, not true or false"),
+        ("channel", "it gives STRING, not true or false"),
+        ("args.n = 1", "column 8: token recognition error at: '= '"),
+        ("(" * 3000 + "true" + ")" * 3000, "Expression recursion limit exceeded. limit: 32"),
+    ],
+)
+def test_what_is_no_condition_is_found_when_it_is_read(text: str, why: str) -> None:
+    with pytest.raises(ConditionError) as wrong:
+        Condition(text)
+    assert str(wrong.value) == why
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "holds"),
+    [
+        ("args.n > 10.5", {"n": 11}, True),
+        ("args.price == 10", {"price": 10.0}, True),
+        ("args.flag == 1", {"flag": True}, False),
+        ("has(args.note) && args.note != ''", {}, False),
+        ("args.missing > 1 || true", {}, True),
+        ("size(args.text) == 1", {"text": "\U0001f600"}, True),
+        ("args.lines.exists(line, line.sku in ['A', 'B'])", {"lines": [{"sku": "C"}, {"sku": "B"}]}, True),
+        ("args.to.endsWith('@example.com')", {"to": "ada@example.com.evil.example"}, False),
+        ("args.text.matches('(a+)+$')", {"text": "a" * 5000 + "b"}, False),
+    ],
+)
+def test_conditions_mean_what_cel_says(text: str, arguments: dict[str, Any], holds: bool) -> None:
+    assert Condition(text).holds(arguments, "U1", "C1") is holds
+
+
+def test_a_condition_knows_which_arguments_it_reads() -> None:
+    condition = Condition("args.a > 1 && args.b.c == 'args.d' && [1].exists(x, x == args.e) || has(args.f)")
+    assert condition.arguments() == {"a", "b", "e", "f"}
+
+
+# ---------------------------------------------------------------------------------------------- people
+
+
+def test_several_who_asked_together_are_judged_one_by_one_and_the_strictest_holds() -> None:
+    both = Asker(users=("UANN", "UBEN"), channel="C1")
+    trusted = Rule(tool="order", when=Condition("requester == 'UANN'"), answer="allow")
+    barred = Rule(tool="order", when=Condition("requester == 'UBEN'"), answer="refuse")
+    assert judged(trusted, asker=both).answer == "ask"
+    assert judged(trusted, barred, asker=both).answer == "refuse"
+    two = Rule(tool="order", when=Condition("requester == 'UBEN'"), quorum=2)
+    assert judged(two, asker=both).quorum == 2
+
+
+def test_people_for_whom_there_are_different_approvers_cannot_ask_together() -> None:
+    own = Rule(tool="order", when=Condition("requester == 'UANN'"), approvers=FINANCE, name="rule 1")
+    verdict = judged(own, asker=Asker(users=("UANN", "UBEN"), channel="C1"))
+    assert verdict.answer == "refuse"
+    assert "these name different approvers for the people who asked together" in verdict.rule
+    assert judged(own).approvers == FINANCE
+
+
+def test_a_call_that_nobody_could_approve_is_refused_at_once() -> None:
+    rule = Rule(tool="order", approvers=Approvers(users=("UFIN", "UBOSS"), requester=False), quorum=2)
+    assert judged(rule).answer == "ask"
+    boss = judged(rule, asker=Asker(users=("UBOSS",), channel="C1"))
+    assert (boss.answer, boss.rule) == ("refuse", "order; fewer than 2 of those who may approve it are left")
+    own = Rule(tool="order", approvers=Approvers(users=("UANN",), requester=True), quorum=2)
+    assert judged(own).answer == "refuse"
+    assert judged(own, asker=Asker(users=("UBEN",), channel="C1")).answer == "ask"
+    with_group = Rule(tool="order", approvers=Approvers(groups=("S1",), requester=False), quorum=9)
+    assert judged(with_group).answer == "ask"  # how many a group has is only known at the click
+
+
+# ---------------------------------------------------------------------------------------------- asked again?
+
+PEOPLE = ("UA", "UB", "UC", "UD")
+GROUPS = ("S1", "S2")
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Who is where, as Slack would say."""
+
+    members: Set[str]
+    groups: dict[str, Set[str]]
+    requesters: Set[str]
+
+    def may_decide(self, user: str, approvers: Approvers) -> bool:
+        """The reference: DESIGN, Approvals, and the words of `Approvers`."""
+        if user in self.requesters and approvers.requester is not None:
+            return approvers.requester
+        if approvers.channel_members and user in self.members:
+            return True
+        return user in approvers.users or any(user in self.groups[group] for group in approvers.groups)
+
+    def holds(self, verdict: Verdict, votes: Set[str], after_seconds: int) -> bool:
+        """Whether these votes, all in after this time, satisfy the verdict."""
+        counted = {user for user in votes if self.may_decide(user, verdict.approvers)}
+        in_time = after_seconds <= verdict.expires_seconds
+        return verdict.answer == "allow" or (verdict.answer == "ask" and in_time and len(counted) >= verdict.quorum)
+
+
+some_people = st.frozensets(st.sampled_from(PEOPLE))
+approver_sets = st.builds(
+    Approvers,
+    users=some_people.map(lambda users: tuple(sorted(users))),
+    groups=st.sets(st.sampled_from(GROUPS)).map(lambda groups: tuple(sorted(groups))),
+    channel_members=st.booleans(),
+    requester=st.sampled_from([True, False, None]),
+)
+verdicts = st.builds(
+    Verdict,
+    answer=st.sampled_from(["allow", "ask", "ask", "ask", "refuse"]),
+    rule=st.sampled_from(["rule 1", "rule 2"]),
+    approvers=approver_sets,
+    quorum=st.integers(1, 3),
+    expires_seconds=st.sampled_from([60, 3600]),
+)
+lists = st.builds(
+    Lists, members=some_people, groups=st.fixed_dictionaries({name: some_people for name in GROUPS}), requesters=some_people
+)
+
+
+@given(verdicts.filter(lambda verdict: verdict.answer == "ask"), verdicts, lists, some_people, st.sampled_from([60, 3600]))
+def test_an_approval_is_never_read_more_laxly_than_policy_as_it_is_now(
+    approved: Verdict, now: Verdict, lists: Lists, votes: Set[str], after_seconds: int
+) -> None:
+    """Whoever voted, whenever, and wherever they are members: what satisfied then satisfies now, or it is asked anew."""
+    if suffices(approved, now) and lists.holds(approved, votes, after_seconds):
+        assert lists.holds(now, votes, after_seconds)
+
+
+@given(verdicts.filter(lambda verdict: verdict.answer == "ask"))
+def test_what_did_not_change_is_not_asked_again(verdict: Verdict) -> None:
+    assert suffices(verdict, verdict.model_copy(update={"rule": "the same on another line"}))
+
+
+BEFORE = Verdict(answer="ask", rule="before", approvers=Approvers(users=("UA",)), quorum=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({"answer": "allow"}, True),
+        ({"answer": "refuse"}, False),
+        ({"quorum": 1}, True),
+        ({"quorum": 3}, False),
+        ({"expires_seconds": 2 * DAY_SECONDS}, True),
+        ({"expires_seconds": 60}, False),
+        ({"approvers": Approvers(users=("UA", "UB"), channel_members=True, requester=True)}, True),
+        ({"approvers": Approvers(users=("UB",))}, False),
+        ({"approvers": Approvers(users=("UA",), requester=False)}, False),
+    ],
+)
+def test_only_a_stricter_outcome_asks_anew(changes: dict[str, Any], holds: bool) -> None:
+    assert suffices(BEFORE, BEFORE.model_copy(update=changes)) is holds
+
+
+conditions = st.sampled_from([None, "args.n > 1", "args.n < 3", "args.missing > 1", "requester == 'UA'", "true", "false"])
+rules = st.builds(
+    Rule,
+    tool=st.sampled_from(["order", "other"]),
+    when=conditions.map(lambda text: Condition(text) if text else None),
+    answer=st.sampled_from(["allow", "ask", "refuse"]),
+    approvers=approver_sets,
+    quorum=st.integers(1, 3),
+)
+
+
+def _for_one(policy: list[Rule], n: int, user: str) -> str:
+    """The reference: an answer for one person, read off the rules."""
+    for rule in policy:
+        if rule.tool != "order":
+            continue
+        try:
+            if rule.when is None or rule.when.holds({"n": n}, user, "C1"):
+                return rule.answer
+        except UnclearConditionError:
+            return "ask"
+    return "ask"
+
+
+@given(st.lists(rules, max_size=5), st.integers(0, 4), st.frozensets(st.sampled_from(PEOPLE), min_size=1, max_size=3))
+def test_together_nobody_is_allowed_more_than_alone(policy: list[Rule], n: int, users: Set[str]) -> None:
+    answer = judged(*policy, asker=Asker(users=tuple(sorted(users)), channel="C1"), n=n).answer
+    alone = {_for_one(policy, n, user) for user in users}
+    assert answer != "allow" or alone == {"allow"}
+    assert answer == "refuse" or "refuse" not in alone
