@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.chaos.bot_process import CHARGED
+from tests.chaos.server import Server
 
 
 class Ledger:
@@ -19,14 +20,15 @@ class Ledger:
         self._path = path
         self._delay_seconds = delay_seconds
         self._path.touch()
+        self._server = Server(self._charge)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._charge, "127.0.0.1", 0)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        await self._server.__aenter__()
+        self.port = self._server.port
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.close()
+        await self._server.__aexit__(kind, error, trace)
 
     @property
     def lines(self) -> list[str]:
@@ -43,6 +45,4 @@ class Ledger:
                 writer.write(CHARGED)
                 await writer.drain()
         except ConnectionError:
-            pass  # the caller did not wait for our word
-        finally:
-            writer.close()
+            return  # the caller did not wait for our word

@@ -7,10 +7,12 @@ chosen number a hook says what happens around the forwarding.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
+
+from tests.chaos.server import Server
 
 PIECE_BYTES = 1 << 20
 # What a process sent in its last moment is read before its end is noticed: a server that learns both at once may drop the
@@ -48,30 +50,18 @@ class Proxies:
     def __init__(self) -> None:
         self.passed: list[Message] = []
         self._hook: tuple[int, Hook] | None = None
-        self._servers: list[asyncio.Server] = []
-        self._conversations: list[asyncio.Task[None]] = []
+        self._servers = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for server in self._servers:
-            server.close()
-        for task in self._conversations:
-            task.cancel()
-        ended = await asyncio.gather(*self._conversations, return_exceptions=True)
-        if failures := [one for one in ended if isinstance(one, Exception)]:
-            raise ExceptionGroup("a proxy failed", failures)
+        await self._servers.aclose()
 
     async def in_front_of(self, wire: str, connect: Connect) -> int:
         """Start a proxy; its port on 127.0.0.1."""
-
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._conversations.append(asyncio.create_task(self._converse(wire, connect, reader, writer)))
-
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+        server = Server(lambda reader, writer: self._converse(wire, connect, reader, writer))
+        return (await self._servers.enter_async_context(server)).port
 
     def count(self, number: int = 0, hook: Hook | None = None) -> None:
         """Number the messages afresh from 1; at `number` the hook takes over."""
@@ -83,17 +73,12 @@ class Proxies:
         return [one for one in self.passed if one.at >= at and (one.wire, one.direction) == (wire, direction)]
 
     async def _converse(self, wire: str, connect: Connect, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            world_reader, world_writer = await connect()
-        except OSError:
-            writer.close()
-            return
+        world_reader, world_writer = await connect()
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(wire, "out", reader, world_writer))
                 both.create_task(self._pump(wire, "in", world_reader, writer))
         finally:
-            writer.close()
             world_writer.close()
 
     async def _pump(self, wire: str, direction: Direction, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -98,7 +98,8 @@ class Run:
                 return await self.stage.at_rest(SLICE_SECONDS)
             except TimeoutError:
                 if time.monotonic() > self.due_from + CARRIES_ON_SECONDS:
-                    raise AssertionError("the session does not come to rest") from None
+                    rows = await self.stage.rows("SELECT epoch, lease_until, wake_at, wakes, now() FROM session")
+                    raise AssertionError(f"the session does not come to rest: {rows}") from None
 
     async def tell(self) -> None:
         """If the outcome was unknown: look into the ledger, as the question asks people to, and say how it stands."""
