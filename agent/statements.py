@@ -127,3 +127,10 @@ woken AS (
     RETURNING id)
 SELECT count(*), max(pg_notify('signoff_wake', id)::text) FROM woken
 """
+
+# The audit entry of what leaves no step. Its place in the chain, its time and its hashes are the database's (migration 0003).
+VIEWED: LiteralString = """
+INSERT INTO audit (team, kind, actor, session_id, action_id, call_id, tool, digest, rule)
+SELECT team, 'view', %(user)s, session_id, action_id, call_id, tool, digest, rule FROM audit
+WHERE kind = 'ask' AND action_id = %(action_id)s ORDER BY seq DESC LIMIT 1 RETURNING seq
+"""

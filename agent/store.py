@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from agent.characters import whole
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
-from agent.statements import APPEND, CLOSE, HELD, LOAD_INBOX, LOAD_STEPS, RECEIVE, SETTLE, START_ACTION, TELL
+from agent.statements import APPEND, CLOSE, HELD, LOAD_INBOX, LOAD_STEPS, RECEIVE, SETTLE, START_ACTION, TELL, VIEWED
 from agent.types import (
     PINNED,
     RECEIVED,
@@ -123,6 +123,10 @@ class Store:
             (action_id,),
         )
         return _seen(rows[0]) if rows else None
+
+    async def viewed(self, action_id: str, user: str) -> None:
+        """Put on record that a person has an action's whole arguments opened: before they are shown."""
+        await self._row(VIEWED, {"action_id": action_id, "user": user})
 
     async def open_actions(self, team: str, limit: int) -> list[ActionSeen]:
         """Undecided actions of a workspace, the next to expire first."""

@@ -13,6 +13,10 @@ def _now() -> Column[Any]:
     return Column(TIMESTAMP, nullable=False, server_default=text("now()"))
 
 
+def _text() -> Column[Any]:
+    return Column(Text, nullable=False, server_default="")
+
+
 class SessionRow(SQLModel, table=True):
     """One Slack thread, and its place in the queue."""
 
@@ -99,3 +103,39 @@ class VoteRow(SQLModel, table=True):
     decision: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     voted_at: datetime = Field(sa_column=_now())
+
+
+class AuditRow(SQLModel, table=True):
+    """One entry of a workspace's hash chain. Triggers write, number and chain it, and refuse to change it (migration 0003)."""
+
+    __tablename__: ClassVar[Any] = "audit"
+    __table_args__ = (
+        Index("audit_ask", "action_id", postgresql_where=text("kind = 'ask'")),
+        Index("audit_call", "session_id", "call_id", postgresql_where=text("kind = 'ask'")),
+    )
+
+    team: str = Field(sa_column=Column(Text, primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
+    # ask, view, vote, decision, claim, outcome, outcome_told; any other step that names an action, by its own kind
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    actor: str = Field(default="", sa_column=_text())  # a person; empty: Signoff itself, or the clock
+    session_id: str = Field(default="", sa_column=_text())
+    action_id: str = Field(default="", sa_column=_text())
+    call_id: str = Field(default="", sa_column=_text())
+    tool: str = Field(default="", sa_column=_text())
+    digest: str = Field(default="", sa_column=_text())
+    rule: str = Field(default="", sa_column=_text())
+    body: Any = Field(sa_column=Column(JSON, nullable=False, server_default="{}"))  # json: the hash is over its very text
+    previous_hash: str = Field(sa_column=Column(Text, nullable=False))
+    hash: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class AuditHeadRow(SQLModel, table=True):
+    """The last entry of a workspace's chain: what the next one follows, and what a chain cut short is compared with."""
+
+    __tablename__: ClassVar[Any] = "audit_head"
+
+    team: str = Field(sa_column=Column(Text, primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    hash: str = Field(sa_column=Column(Text, nullable=False))

@@ -102,19 +102,20 @@ class Edge:
         await ack()
 
     async def _open_arguments(self, ack: Any, body: dict[str, Any], client: Any) -> None:
-        await self._open(body, client, lambda seen: arguments_view(seen.proposed.arguments), also_settled=True)
+        await self._open(body, client, lambda seen: arguments_view(seen.proposed.arguments), whole=True)
         await ack()
 
-    async def _open(
-        self, body: dict[str, Any], client: Any, view: Callable[[ActionSeen], Any], *, also_settled: bool = False
-    ) -> None:
+    async def _open(self, body: dict[str, Any], client: Any, view: Callable[[ActionSeen], Any], *, whole: bool = False) -> None:
+        """`whole`: it shows all arguments, also of a settled action, and who saw them is put on record first."""
         seen = await self._store.action(str(body["actions"][0]["value"]))
         user = str(body["user"]["id"])
         if seen is None:
             return
-        if seen.status != "pending" and not also_settled:
+        if seen.status != "pending" and not whole:
             await self._surface.whisper(seen.place, user, settled_sentence(seen))
             return
+        if whole:
+            await self._store.viewed(seen.proposed.action_id, user)
         try:
             await client.views_open(trigger_id=body["trigger_id"], view=view(seen))
         except SlackApiError as error:
