@@ -107,8 +107,8 @@ class ApprovingBot(Bot):
         await self.call("chat.update", channel=channel, ts=card["ts"], text="Approved", blocks=closed)
 
     async def rejecting(self, ack: Any, body: Json) -> None:
-        await self.taken(ack)
         await self.call("views.open", trigger_id=body["trigger_id"], view=REASON)
+        await self.taken(ack)
 
     async def taken(self, ack: Any) -> None:
         await self.may_answer.wait()

@@ -126,11 +126,15 @@ async def test_what_is_typed_stays_when_the_app_changes_the_modal(
     await expect(screen.part("modal").get_by_label("Reason")).to_have_value("too expensive")
 
 
-async def test_escape_closes_a_modal(screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot) -> None:
+async def test_escape_closes_a_modal_and_gives_the_focus_back(
+    screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot
+) -> None:
     await screen.look_at("ben", "orders")
     await screen.ask()
+    bot.may_answer.clear()
     await screen.button("reject").click()
-    await expect(screen.part("modal").get_by_label("Reason")).to_be_focused()
+    await expect(screen.part("modal").get_by_label("Reason")).to_be_focused()  # while the button still turns
+    bot.may_answer.set()
     await screen.page.keyboard.press("Escape")
     await expect(screen.part("modal")).to_have_count(0)
     assert sandbox.view("ben") is None
