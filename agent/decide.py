@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from agent import policy
 from agent.digest import action_digest, action_id, idempotency_key
+from agent.errors import AgentMaxIterationsError
 from agent.machine import FINAL, ActionState, CallState, Session, fingerprint
 from agent.moves import Answer, CallModel, Card, Close, Move, Notice, Post, Question, Reconcile, Record, RunTool, Settle, ShowCard
 from agent.tool import Result, Tool, Tools, failed, validate
@@ -189,7 +190,7 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
             f"I stopped after {rules.max_iterations} steps without finishing. Nothing more will be run; "
             "please narrow the request down, or tell me how to go on."
         )
-        return [Record((Halted(error="AgentMaxIterationsError", sentence=sentence),))]
+        return [Record((Halted(error=AgentMaxIterationsError.__name__, sentence=sentence),))]
     return [CallModel(iteration=session.iterations + (session.model_epoch is None))]
 
 

@@ -7,7 +7,6 @@ import json
 import logging
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -127,7 +126,7 @@ class AnthropicModel:
         try:
             return _reply(await retrying(self._once, request))
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
-            _log_last(request.messages, error)
+            log.warning("the model gave no reply: %s", type(error).__name__)
             raise ModelFailedError(sentence(error)) from error
 
     async def _once(self, request: Request) -> Message:
@@ -158,10 +157,3 @@ def _reply(message: Message) -> Reply:
             cache_read_input_tokens=usage.cache_read_input_tokens or 0,
         ),
     )
-
-
-def _log_last(messages: Sequence[dict[str, Any]], error: BaseException) -> None:
-    """The last three messages at WARNING; until there is a masker, only the kinds and lengths of their blocks."""
-    for message in messages[-3:]:
-        shape = ", ".join(f"{block.get('type')} ({len(str(block))} characters)" for block in message["content"])
-        log.warning("model failed (%s) after %s: %s", type(error).__name__, message["role"], shape)

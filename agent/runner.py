@@ -45,6 +45,7 @@ LONGEST_WAIT_SECONDS = 2.0
 FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
 BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
+LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
 QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
 CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
 
@@ -280,6 +281,9 @@ class Drive:
                 if state.action_id is not None:
                     self.ended[state.action_id] = step.outcome
                     self.not_before.pop(f"show:{state.action_id}", None)
+            if isinstance(step, Halted):
+                for shape in self.said.shapes(LOGGED_MESSAGES):
+                    log.warning("session %s ends a turn with %s after %s", self.session.id, step.error, shape)
             self._apply(step)
             self.unwritten.append(step)
         self.taken += inbox_ids

@@ -82,6 +82,14 @@ class Transcript:
         content = self._user_side()
         return [*self._written, {"role": "user", "content": content}] if content else list(self._written)
 
+    def shapes(self, last: int) -> list[str]:
+        """The last messages for a log: until there is a masker, only the kinds and lengths of their blocks."""
+        return [
+            f"{message['role']}: "
+            + ", ".join(f"{block.get('type')} ({len(str(block))} characters)" for block in message["content"])
+            for message in self.messages()[-last:]
+        ]
+
     def _user_side(self) -> list[Block]:
         """What answers the last reply: the results in the order of the calls, then what people said."""
         content: list[Block] = []

@@ -20,6 +20,12 @@ async def test_a_turn_ends_after_ten_model_calls(bot: World, caplog: pytest.LogC
     bot.model.script = looping
     talk = await mention(bot, "ann", "look for lamps")
     await talk.sees("I stopped after 10 steps")
+    logged = [record.message for record in caplog.records if "AgentMaxIterationsError after" in record.message]
+    assert [line.partition(" after ")[2].partition(" (")[0] for line in logged] == [
+        "user: tool_result",
+        "assistant: tool_use",
+        "user: tool_result",
+    ]
     assert len(bot.model.requests) == 10
     bot.model.script = lambda _: say("Here again.")
     await talk.says("ann", "one lamp will do")
@@ -101,7 +107,7 @@ async def test_what_cannot_help_is_not_tried_again(
         bot.model.faults.spend_limit(times=5)
     else:
         bot.model.faults.rate_limit(retry_after=3600, times=5)
-    with caplog.at_level(logging.WARNING, logger="agent.model"):
+    with caplog.at_level(logging.WARNING, logger="agent"):
         talk = await mention(bot, "ann", "my secret is 4711")
         await talk.sees(sentence)
     assert len(bot.model.requests) == 1
