@@ -1,0 +1,274 @@
+"""The audit log on real Postgres: everything that becomes of an action is in it, in one chain a workspace."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+import migrations
+from agent import audit
+from agent.audit import Head
+from agent.queue import Queue
+from agent.store import Lease, Store
+from agent.types import (
+    Asked,
+    Block,
+    CardShown,
+    Click,
+    Message,
+    ModelReplied,
+    ModelStarted,
+    OutcomeClick,
+    Place,
+    PostStarted,
+    ProposedAction,
+    Said,
+    ToolReturned,
+    ToolStarted,
+    Usage,
+    Verdict,
+)
+from tests.stores.audit_log import LONG_AGO, Log, opened
+
+
+@pytest.fixture
+async def log(database_url: str) -> AsyncIterator[Log]:
+    """An empty audit log."""
+    async with opened(database_url) as log:
+        yield log
+
+
+# ---------------------------------------------------------------------------------------------- what is in it
+
+
+@dataclass
+class Holder:
+    """A held session, step by step."""
+
+    store: Store
+    lease: Lease
+    seq: int = 0
+
+    async def append(self, *steps: Any, **more: Any) -> None:
+        """Steps without a condition."""
+        await self.store.append(self.lease, self.seq, steps, **more)
+        self.seq += len(steps)
+
+
+async def hold(log: Log, number: int = 1) -> Holder:
+    """A session of its own for each number."""
+    store, queue = Store(log.pool), Queue(log.pool)
+    place = Place(team="T1", channel="C1", thread_ts=f"{number}.0")
+    assert await store.receive(place, f"message:{number}", Message(said=Said(user="U1", text="Pay", ts="1.0")), opens=True)
+    [lease] = await queue.claim(1)
+    return Holder(store, lease)
+
+
+def proposal(action_id: str = "A1", **arguments: Any) -> ProposedAction:
+    """A call that two people have to approve."""
+    return ProposedAction(
+        action_id=action_id,
+        call_id=f"call-{action_id}",
+        tool="pay",
+        arguments={"to": "ada@example.com", **arguments},
+        verdict=Verdict(answer="ask", rule="rule 7", quorum=2),
+        digest="what-was-shown",
+        requesters=("U1", "U2"),
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+    )
+
+
+async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
+    session = await hold(log)
+    start = ToolStarted(call_id="call-A1", idempotency_key="key-1", action_id="A1")
+    lost = ToolReturned(call_id="call-A1", outcome="unknown", text="Nobody knows whether ada was paid.")
+
+    await session.append(proposal())
+    await session.store.viewed("A1", "U4")
+    for user in ("U2", "U3"):
+        click = Click(action_id="A1", user=user, decision="approved", reason="Ada is ill." if user == "U3" else "")
+        assert await session.store.settle(session.lease, session.seq, 0, click)
+        session.seq += 1
+    assert await session.store.start_action(session.lease, session.seq, start, "what-was-shown")
+    session.seq += 1
+    await session.append(lost, ended={"A1": "unknown"})
+    told = OutcomeClick(action_id="A1", user="U3", answer="happened")
+    assert await session.store.tell(session.lease, session.seq, 0, told, 0)
+
+    entries = await log.entries()
+    assert [(entry["kind"], entry["actor"]) for entry in entries] == [
+        ("ask", "U1"),
+        ("view", "U4"),
+        ("vote", "U2"),
+        ("decision", "U3"),
+        ("claim", ""),
+        ("outcome", ""),
+        ("outcome_told", "U3"),
+    ]
+    same = ("session_id", "action_id", "call_id", "tool", "digest", "rule")
+    assert {tuple(entry[name] for name in same) for entry in entries} == {
+        ("T1:C1:1.0", "A1", "call-A1", "pay", "what-was-shown", "rule 7")
+    }
+    ask, view, vote, decision, claim, outcome, outcome_told = (entry["body"] for entry in entries)
+    assert ask["requesters"] == ["U1", "U2"]
+    assert (ask["quorum"], ask["approvers"]) == (2, {"users": [], "groups": [], "channel_members": True})
+    assert (view, vote) == ({}, {"step": 2, "epoch": 1})
+    assert decision == {
+        **{"step": 3, "epoch": 1, "decision": "approved"},
+        "reason_sha256": hashlib.sha256(b"Ada is ill.").hexdigest(),
+    }
+    assert claim == {"step": 4, "epoch": 1, "idempotency_key": "key-1"}
+    result_sha256 = hashlib.sha256(lost.text.encode()).hexdigest()
+    assert outcome == {"step": 5, "epoch": 1, "outcome": "unknown", "result_sha256": result_sha256}
+    assert outcome_told == {"step": 6, "epoch": 1, "answer": "happened"}
+    assert "ada" not in json.dumps(entries).lower()  # neither arguments, nor reasons, nor results
+    assert await log.broken() == []
+
+
+async def test_an_end_without_a_yes_says_which(log: Log) -> None:
+    session = await hold(log)
+    await session.append(proposal())
+    assert await session.store.close(session.lease, session.seq, "A1", "withdrawn", "U5", "")
+    entry = (await log.entries())[-1]
+    assert (entry["kind"], entry["actor"]) == ("decision", "U5")
+    assert entry["body"] == {"step": 2, "epoch": 1, "decision": "withdrawn"}
+
+
+async def test_a_call_that_is_asked_for_anew_has_its_result_under_the_newer_action(log: Log) -> None:
+    session = await hold(log)
+    again = proposal("A2").model_copy(update={"call_id": "call-A1"})
+    await session.append(proposal(), again, ToolReturned(call_id="call-A1", outcome="refused", text="{}"))
+    assert [(entry["kind"], entry["action_id"]) for entry in await log.entries()] == [
+        ("ask", "A1"),
+        ("ask", "A2"),
+        ("outcome", "A2"),
+    ]
+
+
+async def test_steps_without_an_action_are_not_in_it(log: Log) -> None:
+    session = await hold(log)
+    named: Block = {"type": "text", "text": 'It says {"action_id": "A1", "kind": "tool_returned"}.'}
+    await session.append(proposal())
+    await session.append(
+        Asked(said=(Said(user="U1", text="Pay", ts="1.0"),)),
+        ModelStarted(iteration=1, reserved_tokens=10, max_tokens=5),
+        ModelReplied(content=(named,), stop_reason="end_turn", usage=Usage(input_tokens=1, output_tokens=1)),
+        ToolStarted(call_id="a read", idempotency_key="key-1"),
+        ToolReturned(call_id="a read", outcome="succeeded", text='{"action_id": "A1"}'),
+        PostStarted(key="card:A1"),
+        CardShown(action_id="A1", look="pending"),
+    )
+    assert [entry["kind"] for entry in await log.entries()] == ["ask"]
+
+
+async def test_a_step_about_an_action_that_nobody_asked_for_is_not_written(log: Log) -> None:
+    session = await hold(log)
+    with pytest.raises(psycopg.errors.RaiseException, match="concerns action A9, which nobody asked for"):
+        await session.append(ToolStarted(call_id="call-A9", idempotency_key="key-1", action_id="A9"))
+    assert await log.sql("SELECT FROM step") == []
+
+
+@pytest.mark.parametrize("argument", ["a NUL \0 and \0\0 more", "no NUL: \\u0000 \\\\u0000", "\\\0", "Zoë 🦊"])
+async def test_any_argument_can_be_asked_for(log: Log, argument: str) -> None:
+    session = await hold(log)
+    await session.append(proposal(note=argument))
+    assert [(entry["kind"], entry["tool"]) for entry in await log.entries()] == [("ask", "pay")]
+    [recorded] = await session.store.load(session.lease)
+    assert isinstance(recorded.step, ProposedAction)
+    assert recorded.step.arguments["note"] == argument
+
+
+async def test_what_was_asked_before_there_was_a_log_is_brought_in(empty_database_url: str) -> None:
+    migrations.upgrade(empty_database_url, "0002")
+    async with opened(empty_database_url) as log:
+        waiting, finished = await hold(log, 1), await hold(log, 2)
+        await waiting.append(proposal("A1"))
+        await finished.append(proposal("A2"), ToolReturned(call_id="call-A2", outcome="refused", text="{}"))
+        migrations.upgrade(empty_database_url)
+        assert await waiting.store.close(waiting.lease, waiting.seq, "A1", "withdrawn", "U5", "")
+
+        entries = [(entry["kind"], entry["action_id"]) for entry in await log.entries()]
+        assert entries == [("ask", "A1"), ("ask", "A2"), ("outcome", "A2"), ("decision", "A1")]
+        assert await log.broken() == []
+
+
+# ---------------------------------------------------------------------------------------------- one chain a workspace
+
+
+async def test_two_workspaces_have_a_chain_each(log: Log) -> None:
+    for tool in ("one", "two", "three"):
+        await log.write("T1", tool)
+        await log.write("T2", tool)
+    entries = await log.entries()
+    assert [(entry["team"], entry["seq"], entry["tool"]) for entry in entries] == [
+        (team, seq, tool) for team in ("T1", "T2") for seq, tool in enumerate(("one", "two", "three"), 1)
+    ]
+    broken, heads = await log.verified()
+    assert broken == []
+    assert heads == [Head("T1", 3, entries[2]["hash"]), Head("T2", 3, entries[5]["hash"])]
+
+
+async def test_sessions_that_write_at_once_make_one_chain(log: Log) -> None:
+    sessions = [await hold(log, number) for number in range(200)]
+    await asyncio.gather(*(session.append(proposal(f"A{number}")) for number, session in enumerate(sessions)))
+    broken, [head] = await log.verified()
+    assert broken == []
+    assert head.count == 200
+    assert {entry["action_id"] for entry in await log.entries()} == {f"A{number}" for number in range(200)}
+
+
+async def test_whoever_inserts_has_no_say_in_place_time_and_hashes(log: Log) -> None:
+    await log.sql(
+        "INSERT INTO audit (team, seq, at, kind, previous_hash, hash) VALUES ('T1', 7, %s, 'view', 'mine', 'mine')", LONG_AGO
+    )
+    [entry] = await log.entries()
+    assert (entry["seq"], entry["previous_hash"]) == (1, "")
+    assert entry["at"] > "2020"
+    assert await log.broken() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ("UPDATE audit SET actor = 'U9'", "UPDATE of audit"),
+        ("DELETE FROM audit", "DELETE of audit"),
+        ("TRUNCATE audit", "TRUNCATE of audit"),
+        ("DELETE FROM audit_head", "DELETE of audit_head"),
+        ("TRUNCATE audit_head", "TRUNCATE of audit_head"),
+    ],
+)
+async def test_it_is_append_only(log: Log, change: LiteralString, refused: str) -> None:
+    await log.write("T1", "one")
+    before = await log.verified()
+    with pytest.raises(psycopg.errors.RaiseException, match=f"append-only: {refused} is refused"):
+        await log.sql(change)
+    assert await log.verified() == before
+
+
+# ---------------------------------------------------------------------------------------------- export
+
+
+async def test_an_exported_line_holds_all_that_its_hash_needs(log: Log) -> None:
+    session = await hold(log)
+    await session.append(proposal())
+    [entry] = await log.entries()
+    body = json.dumps(entry["body"], ensure_ascii=False, separators=(",", ":"))
+    assert audit.entry_hash(entry | {"body": body}) == entry["hash"]
+
+
+async def test_more_than_a_batch_is_read_whole_and_since_when_is_asked(log: Log) -> None:
+    await log.sql("INSERT INTO audit (team, kind) SELECT 'T1', 'view' FROM generate_series(1, %s)", audit.BATCH + 1)
+    [(now,)] = await log.sql("SELECT clock_timestamp()")
+    await log.write("T1", "afterwards")
+    broken, [head] = await log.verified()
+    assert (broken, head.count) == ([], audit.BATCH + 2)
+    assert [entry["seq"] for entry in await log.entries()] == list(range(1, audit.BATCH + 3))
+    async with log.pool.connection() as connection, aclosing(audit.export(connection, now)) as lines:
+        assert [json.loads(line)["tool"] async for line in lines] == ["afterwards"]
