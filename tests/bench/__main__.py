@@ -14,44 +14,46 @@ from bot.home import Home, Servers
 from bot.sandbox.model import ScriptedModel, fast
 from tests.bench import subject
 from tests.bench.footprint import TURNS, Written, footprint
-from tests.bench.latency import Figure, throughput, waits
+from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.subject import Subject
 
-ROUNDS, SAMPLES = 5, 20
-AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 192, 3
-THREADS = 3
+ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 15
+AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 160, 3
+THREADS = 2
 
 EXPLAINED = """\
-The bot and its floor are processes of their own; the workspace, the scripted model (which takes no time) and the clock are
-in this one. p50 and p95 are medians over {rounds} rounds of {samples} threads, the bot and the floor in turn.
-Floor of acks: bare Bolt with one row inserted. Floor of card and answer: that, then the same streamed model calls on the
-anthropic SDK with a commit after each, the same two tools, and one chat.postMessage; tests/bench/floor.py is the whole of it."""
-
+The bot and its floors are processes of their own; the workspace, the scripted model (which takes no time) and the clock are in
+this one. p50 and p95 are medians over rounds of {samples} threads, the bot and the floors in turn.
+floor: bare Bolt with one row inserted, then the same streamed model calls on the anthropic SDK with a commit after each, the same
+two tools, and one chat.postMessage. safe floor: with the three further commits that it takes to never order twice, also after a
+crash. Both are tests/bench/floor.py, which says what they leave out."""
 TURNS_EXPLAINED = """\
-A turn is a mention, a search, a card, an approval, an order and an answer. Medians of three threads, full-page images off.
+A turn is a mention, a search, a card, an approval, an order and an answer. Medians of {threads} threads, full-page images off.
 The first turn also writes the session's row; the model and prompt it is pinned to are one row for all sessions."""
 
 
 async def measure(servers: Servers, folder: Path, console: Console) -> None:
-    """Every figure, printed as soon as it is known."""
+    """Every figure."""
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(ScriptedModel(fast))
 
-        async def pair(transport: subject.Transport) -> tuple[Subject, Subject]:
-            bot = await stack.enter_async_context(subject.running("bot", transport, model, servers, folder))
-            floor = await stack.enter_async_context(subject.running("floor", transport, model, servers, folder))
-            return bot, floor
+        async def start(program: subject.Program, transport: subject.Transport) -> Subject:
+            return await stack.enter_async_context(subject.running(program, transport, model, servers, folder))
 
-        socket, http = await pair("socket"), await pair("http")
+        http = [await start("bot", "http"), await start("floor", "http")]
+        socket = [await start("bot", "socket"), await start("floor", "socket"), await start("safe floor", "socket")]
         figures: list[Figure] = []
-        for transport, subjects in (("Socket Mode", socket), ("HTTP", http)):
+        for transport, subjects, rounds in (("Socket Mode", socket, ROUNDS), ("HTTP", http, HTTP_ROUNDS)):
             await waits(subjects, transport, 1, 5)  # warms up caches, pools and plans
-            figures += await waits(subjects, transport, ROUNDS, SAMPLES)
+            figures += await waits(subjects, transport, rounds, SAMPLES)
         figures += await throughput(socket, AT_ONCE, THROUGHPUT_ROUNDS, SESSIONS)
+        bot, floor = await footprint(socket[:2], THREADS)
+        cards = tuple(value([of_one.last_cards_ms]) for of_one in (bot, floor))
+        figures.append(Figure("event to card, turns 91 to 100 of a thread, ms", cards))
         console.print(figures_table(figures))
-        console.print(EXPLAINED.format(rounds=ROUNDS, samples=SAMPLES), style="dim")
-        console.print(footprint_table(*await footprint(socket, THREADS)))
-        console.print(TURNS_EXPLAINED, style="dim")
+        console.print(EXPLAINED.format(samples=SAMPLES), style="dim")
+        console.print(footprint_table(bot.written, floor.written))
+        console.print(TURNS_EXPLAINED.format(threads=THREADS), style="dim")
         if model.refusals:
             raise RuntimeError(f"the model refused a request: {model.refusals[0].message}")
 
@@ -59,12 +61,19 @@ async def measure(servers: Servers, folder: Path, console: Console) -> None:
 def figures_table(figures: list[Figure]) -> Table:
     """Times and rates."""
     table = Table(title="\nHow long people wait", title_justify="left")
-    for name in ("", "bot p50", "p95", "floor p50", "p95", "times the floor"):
-        table.add_column(name, justify="left" if not name else "right")
+    table.add_column("")
+    for name in ("bot p50", "p95", "floor p50", "p95", "times", "safe floor p50", "p95", "times"):
+        table.add_column(name, justify="right")
     for figure in figures:
-        numbers = (figure.bot, figure.bot_p95, figure.floor, figure.floor_p95)
-        table.add_row(figure.what, *("" if number is None else f"{number:.1f}" for number in numbers), f"{figure.ratio:.2f}")
+        cells = _cells(figure.values[0])
+        for floor in figure.values[1:]:
+            cells += [*_cells(floor), f"{figure.times(floor):.2f}"]
+        table.add_row(figure.what, *cells)
     return table
+
+
+def _cells(one: Value) -> list[str]:
+    return [f"{one.p50:.1f}", "" if one.p95 is None else f"{one.p95:.1f}"]
 
 
 def footprint_table(bot: dict[int, Written], floor: dict[int, Written]) -> Table:

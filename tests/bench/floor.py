@@ -8,6 +8,9 @@ What it does, each step waiting for the one before:
 Model calls are streamed on the anthropic SDK with the bot's prompt and tools; the tools are the bot's own. It keeps the
 conversation in memory, so it resumes nothing: no lease, no policy, no budget, no look at who clicked, no card brought up
 to date, and two clicks are two orders.
+
+With FLOOR=safe no two clicks and no crash make two orders: the proposal is a row beside the reply, the click one conditional
+update of it, the order's start another, and each tool's result is committed too. Three commits more, and nothing else.
 """
 
 import asyncio
@@ -38,9 +41,15 @@ from tools.catalog import catalog
 TABLES = """
 CREATE TABLE IF NOT EXISTS floor_event (key text PRIMARY KEY, body json NOT NULL);
 CREATE TABLE IF NOT EXISTS floor_reply (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, thread text, body json NOT NULL);
+CREATE TABLE IF NOT EXISTS floor_action (id text PRIMARY KEY, status text NOT NULL DEFAULT 'pending', body json NOT NULL);
 """
 EVENT = "INSERT INTO floor_event (key, body) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 REPLY = "INSERT INTO floor_reply (thread, body) VALUES (%s, %s)"
+PROPOSE = """
+WITH replied AS (INSERT INTO floor_reply (thread, body) VALUES (%(thread)s, %(body)s))
+INSERT INTO floor_action (id, body) VALUES (%(id)s, %(body)s)
+"""
+MOVE = "UPDATE floor_action SET status = %s WHERE id = %s AND status = %s"
 MAX_OUTPUT_TOKENS = 4_096
 
 Message = dict[str, Any]
@@ -49,7 +58,10 @@ Message = dict[str, Any]
 class Floor:
     """The listeners of a bare Bolt app, and the loop behind them."""
 
-    def __init__(self, app: AsyncApp, pool: AsyncConnectionPool[Any], model: anthropic.AsyncAnthropic) -> None:
+    def __init__(
+        self, app: AsyncApp, pool: AsyncConnectionPool[Any], model: anthropic.AsyncAnthropic, *, safe: bool = False
+    ) -> None:
+        self._safe = safe
         self._slack = cast(Any, app.client)
         self._pool = pool
         self._model = model
@@ -66,12 +78,17 @@ class Floor:
 
     async def _said(self, event: dict[str, Any]) -> None:
         thread = str(event.get("thread_ts") or event["ts"])
-        if "bot_id" not in event and await self._insert(EVENT, f"{event['channel']}:{event['ts']}", event):
+        if "bot_id" not in event and await self._execute(EVENT, (f"{event['channel']}:{event['ts']}", json.dumps(event))):
             self._begin(self._ask(str(event["channel"]), thread, str(event["text"])))
 
     async def _approved(self, ack: Any, body: dict[str, Any]) -> None:
-        await self._insert(EVENT, str(body["actions"][0]["action_ts"]), body["actions"][0])
-        self._begin(self._run(str(body["channel"]["id"]), str(body["container"]["thread_ts"])))
+        action, thread = body["actions"][0], str(body["container"]["thread_ts"])
+        if self._safe:
+            first = await self._execute(MOVE, ("approved", action["value"], "pending"))
+        else:
+            first = await self._execute(EVENT, (action["action_ts"], json.dumps(action)))
+        if first:
+            self._begin(self._run(str(body["channel"]["id"]), thread))
         await ack()
 
     async def _ask(self, channel: str, thread: str, text: str) -> None:
@@ -79,7 +96,12 @@ class Floor:
         call = await self._reply(thread)
         await self._call(thread, call)
         call = await self._reply(thread)
-        button = {"type": "button", "action_id": "approve", "text": {"type": "plain_text", "text": "Approve"}, "value": thread}
+        button = {
+            "type": "button",
+            "action_id": "approve",
+            "text": {"type": "plain_text", "text": "Approve"},
+            "value": call["id"],
+        }
         blocks = [
             {"type": "section", "text": {"type": "plain_text", "text": f"{call['name']}: {json.dumps(call['input'])}"}},
             {"type": "actions", "elements": [button]},
@@ -87,7 +109,9 @@ class Floor:
         await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=call["name"], blocks=blocks)
 
     async def _run(self, channel: str, thread: str) -> None:
-        await self._call(thread, self._threads[thread][-1]["content"][-1])
+        call = self._threads[thread][-1]["content"][-1]
+        if not self._safe or await self._execute(MOVE, ("running", call["id"], "approved")):
+            await self._call(thread, call)
         answer = await self._reply(thread)
         await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=answer["text"])
 
@@ -104,7 +128,10 @@ class Floor:
             reply = await stream.get_final_message()
         content = [block.to_dict(mode="json") for block in reply.content]
         messages.append({"role": "assistant", "content": content})
-        await self._insert(REPLY, thread, content)
+        if self._safe and content[-1].get("name") == "create_order":
+            await self._execute(PROPOSE, {"thread": thread, "id": content[-1]["id"], "body": json.dumps(content)})
+        else:
+            await self._execute(REPLY, (thread, json.dumps(content)))
         return content[-1]
 
     async def _call(self, thread: str, call: Any) -> None:
@@ -113,11 +140,13 @@ class Floor:
         text = json.dumps({"ok": True, "result": answer.model_dump(mode="json")})
         result = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
         self._threads[thread].append({"role": "user", "content": [result]})
+        if self._safe:
+            await self._execute(REPLY, (thread, json.dumps([result])))
 
-    async def _insert(self, statement: Any, name: str, body: Any) -> bool:
-        """One row, one commit. False: it was there."""
+    async def _execute(self, statement: Any, values: Any) -> bool:
+        """One statement, one commit. False: it changed nothing."""
         async with self._pool.connection() as connection:
-            return (await connection.execute(statement, (name, json.dumps(body)))).rowcount == 1
+            return (await connection.execute(statement, values)).rowcount == 1
 
     def _begin(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -146,7 +175,7 @@ async def run() -> None:
         client = AsyncWebClient(os.environ["SLACK_BOT_TOKEN"], os.environ["SLACK_API_URL"], session=session)
         app = AsyncApp(client=client, signing_secret=os.environ["SLACK_SIGNING_SECRET"], process_before_response=True)
         model = await stack.enter_async_context(anthropic.AsyncAnthropic(max_retries=0))
-        Floor(app, pool, model)
+        Floor(app, pool, model, safe=os.environ.get("FLOOR") == "safe")
         server = web.AppRunner(AsyncSlackAppServer(0, "/slack/events", app).web_app, access_log=None)
         await server.setup()
         stack.push_async_callback(server.cleanup)

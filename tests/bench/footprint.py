@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from tests.bench.conversation import Conversations
+from tests.bench.latency import READING_SECONDS
 from tests.bench.subject import Subject
 
 TURNS = (1, 10, 100)
@@ -36,15 +37,32 @@ class Written:
     log_bytes: int
 
 
-async def footprint(pair: tuple[Subject, Subject], threads: int) -> list[dict[int, Written]]:
-    """For the bot and its floor: turn -> what it wrote, the median of some threads."""
-    found: list[dict[int, Written]] = []
-    async with _quiet_server(pair[0].database_url):
-        for subject in pair:
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What was found in one thread."""
+
+    written: dict[int, Written]  # by turn
+    card_ms: tuple[float, ...]  # event to card, of each turn
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Of one program."""
+
+    written: dict[int, Written]  # by turn, the median of the threads
+    last_cards_ms: tuple[float, ...]  # event to card, of the last ten turns of each thread
+
+
+async def footprint(subjects: Sequence[Subject], threads: int) -> list[Footprint]:
+    """What each program writes, over some threads of a hundred turns."""
+    found: list[Footprint] = []
+    async with _quiet_server(subjects[0].database_url):
+        for subject in subjects:
             async with await psycopg.AsyncConnection.connect(subject.database_url, autocommit=True) as connection:
                 await subject.conversations.approve(await subject.conversations.mention())  # first pages of new tables
                 all_threads = [await _one_thread(subject.conversations, connection) for _ in range(threads)]
-            found.append({turn: _median([thread[turn] for thread in all_threads]) for turn in TURNS})
+            written = {turn: _median([thread.written[turn] for thread in all_threads]) for turn in TURNS}
+            found.append(Footprint(written, tuple(ms for thread in all_threads for ms in thread.card_ms[-10:])))
     return found
 
 
@@ -60,17 +78,21 @@ async def _quiet_server(database_url: str) -> AsyncGenerator[None]:
         await connection.execute("SELECT pg_reload_conf()")
 
 
-async def _one_thread(conversations: Conversations, connection: psycopg.AsyncConnection[Any]) -> dict[int, Written]:
+async def _one_thread(conversations: Conversations, connection: psycopg.AsyncConnection[Any]) -> Thread:
     written: dict[int, Written] = {}
+    card_ms: list[float] = []
     thread_ts: str | None = None
     for turn in range(1, max(TURNS) + 1):
         before = await _state(connection) if turn in TURNS else None
         card = await conversations.mention(thread_ts)
+        await asyncio.sleep(READING_SECONDS)
         await conversations.approve(card)
+        await asyncio.sleep(READING_SECONDS)
+        card_ms.append(1000 * card.seconds)
         thread_ts = card.thread_ts
         if before is not None:
             written[turn] = _difference(before, await _state(connection))
-    return written
+    return Thread(written, tuple(card_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ from bot.sandbox.slack.sandbox import SlackSandbox
 from tests.bench.conversation import Conversations
 from tools.catalog import seed_shop
 
+Program = Literal["bot", "floor", "safe floor"]
 Transport = Literal["socket", "http"]
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 30.0
-PROGRAMS = {"bot": ("bot.cli", "run"), "floor": ("tests.bench.floor",)}
+PROGRAMS = {"bot": ("bot.cli", "run"), "floor": ("tests.bench.floor",), "safe floor": ("tests.bench.floor",)}
 # The budget is no limit here: a hundred turns of one thread are to be measured.
 CONFIG = "agents: {assistant: {budget: {session_tokens: 1000000000}}}\n"
 # Never a reason why an order fails: every run is to do the same.
@@ -52,16 +53,19 @@ class Subject:
 
 @asynccontextmanager
 async def running(
-    program: Literal["bot", "floor"], transport: Transport, model: ScriptedModel, servers: Servers, folder: Path
+    program: Program, transport: Transport, model: ScriptedModel, servers: Servers, folder: Path
 ) -> AsyncGenerator[Subject]:
     """The program for as long as the block runs. Raises RuntimeError with its last words when it does not start."""
-    name = f"{program}_{transport}"
+    name = f"{program}_{transport}".replace(" ", "_")
     with database(servers, name) as database_url:
         await seed(database_url)
         async with SlackSandbox(read_manifest()) as slack:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", *PROGRAMS[program]),
-                env=environment(slack, model, database_url, servers.redis_url, transport),
+                env={
+                    **environment(slack, model, database_url, servers.redis_url, transport),
+                    "FLOOR": "safe" if program == "safe floor" else "",
+                },
                 cwd=folder,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
