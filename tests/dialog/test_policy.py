@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from bot.config import load_config
+from bot.refusal import Refusal
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
+from tests.dialog.test_approval import Payments
 
 
 @pytest.fixture
@@ -110,6 +112,15 @@ async def test_a_condition_that_cannot_be_evaluated_asks(world: World, policy: A
     assert await orders(world) == []
     await talk.clicks("ann", card)
     await talk.sees("Ordered.")
+
+
+async def test_a_bot_does_not_start_with_a_rule_that_could_lose_an_outcome(world: World, policy: Any) -> None:
+    world.packs["payments"] = [Payments().tool()]
+    policy("- {tool: pay, verdict: allow}")
+    with pytest.raises(
+        Refusal, match=r"^signoff.yaml, line 2: `verdict: allow` cannot be kept for pay, because a run whose result"
+    ):
+        await world.start_bot()
 
 
 # ---------------------------------------------------------------------------------------------- until when
