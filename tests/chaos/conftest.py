@@ -15,6 +15,8 @@ from bot.home import Servers
 from tests.chaos.stage import Stage, staged
 from tools.catalog import seed_shop
 
+pytest.register_assert_rewrite("tests.chaos.run")  # its assertions are the tests' own
+
 NewStage = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
