@@ -125,8 +125,8 @@ async def _open_budget(stack: AsyncExitStack, servers: Servers) -> RedisBudget:
     stack.push_async_callback(budget.close)
     try:
         await budget.ping()
-    except UnreachableError:
-        raise Refusal("The Redis of REDIS_URL does not answer: check the address, and that it runs.") from None
+    except UnreachableError as error:  # messages and clicks are taken in all the same, and sessions go on when it is back
+        log.warning("%s", error)
     return budget
 
 

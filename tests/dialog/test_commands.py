@@ -94,6 +94,17 @@ async def test_a_bot_without_a_worker_and_a_worker_share_the_job(
         assert [await end(process) for process in (bot, one, other)] == [0, 0, 0]
 
 
+async def test_without_redis_events_are_taken_in_and_it_is_said_what_is_missing(environment: Environment, tmp_path: Path) -> None:
+    without = {**environment, "REDIS_URL": "redis://127.0.0.1:1/0", "PORT": "0"}
+    async with signoff("run", folder=tmp_path, environment=without) as process, aiohttp.ClientSession() as http:
+        assert process.stderr is not None
+        warning = (await process.stderr.readline()).decode()
+        assert "Redis does not answer; nothing is spent until it does. Check REDIS_URL." in warning
+        async with http.get(f"http://127.0.0.1:{await port_of(process)}/readyz") as answer:
+            assert (answer.status, await answer.text()) == (503, "redis\n")
+        assert await end(process) == 0
+
+
 async def test_a_signal_ends_a_bot_that_still_waits_for_slack(environment: Environment, tmp_path: Path) -> None:
     asked = asyncio.Event()
 

@@ -75,11 +75,6 @@ async def test_a_database_of_a_newer_version(stores: Servers, database_url: str,
     assert "belongs to a newer Signoff" in said
 
 
-async def test_a_redis_that_does_not_answer(database_url: str, tmp_path: Path) -> None:
-    said = await refused("run", tmp_path, {**SET_UP, "DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0"})
-    assert "Redis of REDIS_URL does not answer" in said
-
-
 # ---------------------------------------------------------------------------------------------- with stores that are well
 
 
