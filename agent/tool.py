@@ -1,6 +1,7 @@
 """What a tool is, and the one place where a tool is run: whatever happens inside, the model gets a structured result."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,10 +127,14 @@ def validate(tools: Tools, name: str, arguments: Mapping[str, Any]) -> BaseModel
         known = ", ".join(sorted(tools)) or "none"
         return failed("not_found", f"There is no tool named {name!r}. The tools are: {known}.")
     try:
-        return tool.arguments.model_validate(dict(arguments))
+        valid = tool.arguments.model_validate(dict(arguments))
+        json.dumps(valid.model_dump(mode="json"), allow_nan=False)  # what has no place in JSON cannot be shown or hashed
+        return valid
     except ValidationError as error:
         problems = "; ".join(f"{_path(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
         return failed("invalid_input", f"{name} was not run. {problems}")
+    except ValueError:
+        return failed("invalid_input", f"{name} was not run. Infinite numbers and NaN are not values that it can take.")
 
 
 def _path(location: tuple[int | str, ...]) -> str:
