@@ -17,9 +17,8 @@ from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.subject import Subject
 
-ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 15
-AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 160, 3
-THREADS = 2
+ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 12
+AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 128, 3
 
 EXPLAINED = """\
 The bot and its floors are processes of their own; the workspace, the scripted model (which takes no time) and the clock are in
@@ -28,7 +27,7 @@ floor: bare Bolt with one row inserted, then the same streamed model calls on th
 two tools, and one chat.postMessage. safe floor: with the three further commits that it takes to never order twice, also after a
 crash. Both are tests/bench/floor.py, which says what they leave out."""
 TURNS_EXPLAINED = """\
-A turn is a mention, a search, a card, an approval, an order and an answer. Medians of {threads} threads, full-page images off.
+A turn is a mention, a search, a card, an approval, an order and an answer. Medians of six to ten turns; full-page images off.
 The first turn also writes the session's row; the model and prompt it is pinned to are one row for all sessions."""
 
 
@@ -47,13 +46,13 @@ async def measure(servers: Servers, folder: Path, console: Console) -> None:
             await waits(subjects, transport, 1, 5)  # warms up caches, pools and plans
             figures += await waits(subjects, transport, rounds, SAMPLES)
         figures += await throughput(socket, AT_ONCE, THROUGHPUT_ROUNDS, SESSIONS)
-        bot, floor = await footprint(socket[:2], THREADS)
-        cards = tuple(value([of_one.last_cards_ms]) for of_one in (bot, floor))
+        bot, floor = await footprint(socket[:2])
+        cards = tuple(value([of_one.late_cards_ms]) for of_one in (bot, floor))
         figures.append(Figure("event to card, turns 91 to 100 of a thread, ms", cards))
         console.print(figures_table(figures))
         console.print(EXPLAINED.format(samples=SAMPLES), style="dim")
         console.print(footprint_table(bot.written, floor.written))
-        console.print(TURNS_EXPLAINED.format(threads=THREADS), style="dim")
+        console.print(TURNS_EXPLAINED, style="dim")
         if model.refusals:
             raise RuntimeError(f"the model refused a request: {model.refusals[0].message}")
 

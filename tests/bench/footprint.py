@@ -19,6 +19,9 @@ from tests.bench.latency import READING_SECONDS
 from tests.bench.subject import Subject
 
 TURNS = (1, 10, 100)
+DEPTHS = (1, 1, 1, 10, 10, 100, 100)  # turns of each thread
+SPAN = 3  # so many turns are measured up to each of TURNS: a page of an index that is split now and then is outvoted
+LATE = 10  # so many last turns of a long thread are timed
 QUIET_SECONDS = 0.15  # the log did not grow for so long: the program has written all that belongs to the turn
 # Vacuum and checkpoints write when they like.
 SETTINGS = {"autovacuum": "off", "full_page_writes": "off", "checkpoint_timeout": "1h", "max_wal_size": "8GB"}
@@ -41,8 +44,8 @@ class Written:
 class Thread:
     """What was found in one thread."""
 
-    written: dict[int, Written]  # by turn
-    card_ms: tuple[float, ...]  # event to card, of each turn
+    written: list[tuple[int, Written]]  # by the turn of TURNS that it counts for
+    late_cards_ms: tuple[float, ...]  # event to card
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +53,22 @@ class Footprint:
     """Of one program."""
 
     written: dict[int, Written]  # by turn, the median of the threads
-    last_cards_ms: tuple[float, ...]  # event to card, of the last ten turns of each thread
+    late_cards_ms: tuple[float, ...]  # event to card, of the last turns of the long threads
 
 
-async def footprint(subjects: Sequence[Subject], threads: int) -> list[Footprint]:
-    """What each program writes, over some threads of a hundred turns."""
+async def footprint(subjects: Sequence[Subject]) -> list[Footprint]:
+    """What each program writes, over threads of all DEPTHS."""
     found: list[Footprint] = []
     async with _quiet_server(subjects[0].database_url):
         for subject in subjects:
             async with await psycopg.AsyncConnection.connect(subject.database_url, autocommit=True) as connection:
                 await subject.conversations.approve(await subject.conversations.mention())  # first pages of new tables
-                all_threads = [await _one_thread(subject.conversations, connection) for _ in range(threads)]
-            written = {turn: _median([thread.written[turn] for thread in all_threads]) for turn in TURNS}
-            found.append(Footprint(written, tuple(ms for thread in all_threads for ms in thread.card_ms[-10:])))
+                threads = [await _one_thread(subject.conversations, connection, turns) for turns in DEPTHS]
+            written = {
+                turn: _median([found for thread in threads for counts_for, found in thread.written if counts_for == turn])
+                for turn in TURNS
+            }
+            found.append(Footprint(written, tuple(ms for thread in threads for ms in thread.late_cards_ms)))
     return found
 
 
@@ -78,21 +84,24 @@ async def _quiet_server(database_url: str) -> AsyncGenerator[None]:
         await connection.execute("SELECT pg_reload_conf()")
 
 
-async def _one_thread(conversations: Conversations, connection: psycopg.AsyncConnection[Any]) -> Thread:
-    written: dict[int, Written] = {}
-    card_ms: list[float] = []
+async def _one_thread(conversations: Conversations, connection: psycopg.AsyncConnection[Any], turns: int) -> Thread:
+    written: list[tuple[int, Written]] = []
+    late_cards_ms: list[float] = []
     thread_ts: str | None = None
-    for turn in range(1, max(TURNS) + 1):
-        before = await _state(connection) if turn in TURNS else None
+    for turn in range(1, turns + 1):
+        counts_for = next((measured for measured in TURNS if measured - SPAN < turn <= measured), None)
+        before = await _state(connection) if counts_for else None
+        late = turn > max(TURNS) - LATE
         card = await conversations.mention(thread_ts)
-        await asyncio.sleep(READING_SECONDS)
+        await asyncio.sleep(READING_SECONDS * late)
         await conversations.approve(card)
-        await asyncio.sleep(READING_SECONDS)
-        card_ms.append(1000 * card.seconds)
+        await asyncio.sleep(READING_SECONDS * late)
         thread_ts = card.thread_ts
-        if before is not None:
-            written[turn] = _difference(before, await _state(connection))
-    return Thread(written, tuple(card_ms))
+        if late:
+            late_cards_ms.append(1000 * card.seconds)
+        if counts_for and before:
+            written.append((counts_for, _difference(before, await _state(connection))))
+    return Thread(written, tuple(late_cards_ms))
 
 
 @dataclass(frozen=True, slots=True)
