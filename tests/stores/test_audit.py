@@ -85,6 +85,9 @@ def proposal(action_id: str = "A1", **arguments: Any) -> ProposedAction:
     )
 
 
+REASON = "Ada is ill, \\u0000 and so on."  # spelled out: no NUL
+
+
 async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
     session = await hold(log)
     start = ToolStarted(call_id="call-A1", idempotency_key="key-1", action_id="A1")
@@ -93,7 +96,7 @@ async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
     await session.append(proposal())
     await session.store.viewed("A1", "U4")
     for user in ("U2", "U3"):
-        click = Click(action_id="A1", user=user, decision="approved", reason="Ada is ill." if user == "U3" else "")
+        click = Click(action_id="A1", user=user, decision="approved", reason=REASON if user == "U3" else "")
         assert await session.store.settle(session.lease, session.seq, 0, click)
         session.seq += 1
     assert await session.store.start_action(session.lease, session.seq, start, "what-was-shown")
@@ -122,7 +125,7 @@ async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
     assert (view, vote) == ({}, {"step": 2, "epoch": 1})
     assert decision == {
         **{"step": 3, "epoch": 1, "decision": "approved"},
-        "reason_sha256": hashlib.sha256(b"Ada is ill.").hexdigest(),
+        "reason_sha256": hashlib.sha256(REASON.encode()).hexdigest(),
     }
     assert claim == {"step": 4, "epoch": 1, "idempotency_key": "key-1"}
     result_sha256 = hashlib.sha256(lost.text.encode()).hexdigest()
@@ -222,6 +225,13 @@ async def test_sessions_that_write_at_once_make_one_chain(log: Log) -> None:
     assert broken == []
     assert head.count == 200
     assert {entry["action_id"] for entry in await log.entries()} == {f"A{number}" for number in range(200)}
+
+
+async def test_a_connection_with_a_time_zone_of_its_own_writes_the_same_chain(log: Log) -> None:
+    async with log.pool.connection() as connection, connection.transaction():
+        await connection.execute("SET LOCAL TIME ZONE 'Asia/Kathmandu'")
+        await connection.execute("INSERT INTO audit (team, kind) VALUES ('T1', 'view')")
+    assert await log.broken() == []
 
 
 async def test_whoever_inserts_has_no_say_in_place_time_and_hashes(log: Log) -> None:
