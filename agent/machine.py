@@ -5,11 +5,12 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from agent import answers
 from agent.errors import IllegalStepError
+from agent.frozen import replace
 from agent.types import (
     ActionDecided,
     Asked,
@@ -76,7 +77,7 @@ CALL: dict[tuple[Phase, str], Phase | None] = {
 FINAL: frozenset[Phase] = frozenset({"returned", "declined"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CallState:
     """One call of the model's latest reply, and how far it has come."""
 
@@ -88,7 +89,7 @@ class CallState:
     outcome: Outcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ActionState:
     """An action whose card is not closed yet, or whose outcome people are asked about."""
 
@@ -131,7 +132,7 @@ class Closing:
     offer_continue: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """A session folded from its log. `epoch` is the holder's; a start of an older one without a result is *found*."""
 
