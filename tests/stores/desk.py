@@ -1,0 +1,122 @@
+"""A held session whose actions people decide on."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from agent.store import Lease
+from agent.types import (
+    ActionDecided,
+    Block,
+    Click,
+    Decision,
+    ModelReplied,
+    OutcomeAnswer,
+    OutcomeClick,
+    Pinned,
+    Place,
+    ProposedAction,
+    ToolReturned,
+    ToolStarted,
+    Usage,
+    Verdict,
+)
+from tests.stores.heart import Heart
+
+DIGEST = "what-was-shown"
+HOUR = timedelta(hours=1)
+PINNED = Pinned(model="claude-sonnet-5-5", system="You help.", tools=())
+
+
+def proposal(action_id: str, *, lasts: timedelta = HOUR, quorum: int = 1) -> ProposedAction:
+    """An action that waits for people."""
+    return ProposedAction(
+        action_id=action_id,
+        call_id=f"call-{action_id}",
+        tool="create_order",
+        arguments={"quantity": 3},
+        verdict=Verdict(answer="ask", rule="test", quorum=quorum),
+        digest=DIGEST,
+        requesters=("U1",),
+        expires_at=datetime.now(UTC) + lasts,
+    )
+
+
+def start(action_id: str) -> ToolStarted:
+    """The start of an action's call."""
+    return ToolStarted(call_id=f"call-{action_id}", idempotency_key=f"key-{action_id}", action_id=action_id)
+
+
+def reply(*blocks: Block) -> ModelReplied:
+    """A reply of the model with these blocks."""
+    return ModelReplied(content=blocks, stop_reason="end_turn", usage=Usage(input_tokens=1, output_tokens=1))
+
+
+@dataclass
+class Desk:
+    """A held session whose actions people decide on."""
+
+    heart: Heart
+    lease: Lease
+    place: Place
+    seq: int = 0
+
+    async def propose(self, action_id: str, *, lasts: timedelta = HOUR, quorum: int = 1) -> None:
+        """Write an action down."""
+        await self.heart.store.append(self.lease, self.seq, [proposal(action_id, lasts=lasts, quorum=quorum)])
+        self.seq += 1
+
+    async def votes(
+        self, action_id: str, user: str, decision: str = "approved", reason: str = "", lease: Lease | None = None
+    ) -> ActionDecided | None:
+        """A person's click, taken in by the holder; what it settled."""
+        click = Click.model_validate({"action_id": action_id, "user": user, "decision": decision, "reason": reason})
+        [(inbox_id,)] = await self.heart.sql("""
+            INSERT INTO inbox (key, session_id, body) VALUES (gen_random_uuid()::text, 'a click', '{}') RETURNING id
+        """)
+        counted = await self.heart.store.settle(lease or self.lease, self.seq, inbox_id, click)
+        self.seq += counted is not None
+        [(taken,)] = await self.heart.sql("SELECT taken_at IS NOT NULL FROM inbox WHERE id = %s", inbox_id)
+        assert taken  # whatever came of it, it is not looked at again
+        return counted if isinstance(counted, ActionDecided) else None
+
+    async def closes(self, action_id: str, decision: Decision) -> ActionDecided | None:
+        """The holder ends an action without a yes."""
+        decided = await self.heart.store.close(self.lease, self.seq, action_id, decision, "", "because")
+        self.seq += decided is not None
+        return decided
+
+    async def starts(self, action_id: str, digest: str = DIGEST) -> bool:
+        """The holder starts an action's call."""
+        started = await self.heart.store.start_action(self.lease, self.seq, start(action_id), digest)
+        self.seq += started
+        return started
+
+    async def loses(self, action_id: str) -> None:
+        """A call is started and nobody knows what became of it."""
+        await self.votes(action_id, "U2")
+        assert await self.starts(action_id)
+        lost = ToolReturned(call_id=f"call-{action_id}", outcome="unknown", text="{}")
+        await self.heart.store.append(self.lease, self.seq, [lost], ended={action_id: "unknown"})
+        self.seq += 1
+
+    async def hears(self, action_id: str, answer: OutcomeAnswer, limit_seconds: float = 10) -> bool:
+        """A person says what became of a call; whether it counted."""
+        click = OutcomeClick(action_id=action_id, user="U3", answer=answer)
+        told = await self.heart.store.tell(self.lease, self.seq, 0, click, limit_seconds)
+        self.seq += told is not None
+        return told is not None
+
+    async def status(self, action_id: str) -> str:
+        """How the action stands."""
+        [(status,)] = await self.heart.sql("SELECT status FROM action WHERE id = %s", action_id)
+        return status
+
+    async def kinds(self) -> list[str]:
+        """The kinds of the session's steps."""
+        rows = await self.heart.sql("SELECT body ->> 'kind' FROM step WHERE session_id = %s ORDER BY seq", self.lease.session_id)
+        return [kind for (kind,) in rows]
+
+    async def age(self, action_id: str, column: str, seconds: float) -> None:
+        """Let a moment of the action lie further back."""
+        statement = f"UPDATE action SET {column} = {column} - make_interval(secs => %s) WHERE id = %s"
+        await self.heart.sql(statement, seconds, action_id)
