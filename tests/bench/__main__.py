@@ -17,8 +17,8 @@ from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.subject import Subject
 
-ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 12
-AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 128, 3
+ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 9
+AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 96, 3
 
 EXPLAINED = """\
 The bot and its floors are processes of their own; the workspace, the scripted model (which takes no time) and the clock are in
@@ -27,7 +27,7 @@ floor: bare Bolt with one row inserted, then the same streamed model calls on th
 two tools, and one chat.postMessage. safe floor: with the three further commits that it takes to never order twice, also after a
 crash. Both are tests/bench/floor.py, which says what they leave out."""
 TURNS_EXPLAINED = """\
-A turn is a mention, a search, a card, an approval, an order and an answer. Medians of six to ten turns; full-page images off.
+A turn is a mention, a search, a card, an approval, an order and an answer. Medians of six to nine turns; full-page images off.
 The first turn also writes the session's row; the model and prompt it is pinned to are one row for all sessions."""
 
 

@@ -19,7 +19,7 @@ from tests.bench.latency import READING_SECONDS
 from tests.bench.subject import Subject
 
 TURNS = (1, 10, 100)
-DEPTHS = (1, 1, 1, 10, 10, 100, 100)  # turns of each thread
+DEPTHS = (1, 1, 1, 10, 100, 100)  # turns of each thread
 SPAN = 3  # so many turns are measured up to each of TURNS: a page of an index that is split now and then is outvoted
 LATE = 10  # so many last turns of a long thread are timed
 QUIET_SECONDS = 0.15  # the log did not grow for so long: the program has written all that belongs to the turn
