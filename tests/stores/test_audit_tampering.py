@@ -85,21 +85,32 @@ async def swap(log: Log, one: tuple[str, int], other: tuple[str, int]) -> None:
     )
 
 
-@ON_A_REAL_DATABASE
-@given(tamperings=TAMPERINGS)
-async def test_whatever_is_tampered_with_is_found(log: Log, tamperings: list[tuple[Any, ...]]) -> None:
+async def fill(log: Log) -> None:
+    """The same entries, however often."""
     await log.tamper(("TRUNCATE audit, audit_head", ()))
     for team, count in TEAMS.items():
         await log.write(team, *(f"tool {number}" for number in range(count)))
-    before = await log.rows()
     assert await log.broken() == []
 
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_each_change_alone_is_found(log: Log, what: str) -> None:
+    for entry in [("T1", 1), ("T1", 2), ("T1", TEAMS["T1"])]:
+        await fill(log)
+        await log.tamper((CHANGES[what], entry))
+        assert await log.broken() != [], entry
+
+
+@ON_A_REAL_DATABASE
+@given(tamperings=TAMPERINGS)
+async def test_whatever_is_tampered_with_is_found(log: Log, tamperings: list[tuple[Any, ...]]) -> None:
+    await fill(log)
+    before = await log.rows()
     for what, entry, *other in tamperings:
         if other:
             await swap(log, entry, other[0])
         else:
             await log.tamper((CHANGES[what], entry))
-
     assert bool(await log.broken()) == (await log.rows() != before)
 
 
