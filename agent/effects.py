@@ -13,7 +13,7 @@ from agent.errors import BudgetExceededError, FencedError, ModelFailedError, Ref
 from agent.machine import Session
 from agent.moves import CallModel, Move, Post, Reconcile, RunTool, Settle, ShowCard
 from agent.ports import Budget, Model, Request, Surface
-from agent.store import Store
+from agent.store import Store, settled_sentence
 from agent.tool import Effect, Result, ToolContext, failed
 from agent.transcript import Message, Transcript
 from agent.types import CardShown, Click, Halted, ModelReplied, OutcomeClick, Pinned, Place, Posted, Step, ToolReturned
@@ -217,6 +217,5 @@ class Effects:
         elif seen.status == "pending":
             text = "This request has just run out of time; nothing was changed."
         else:
-            by = f" by <@{seen.decided_by}>" if seen.decided_by else ""
-            text = f"This was already settled ({seen.status}){by}; your click changed nothing."
+            text = settled_sentence(seen)
         await self.surface.whisper(place, click.user, text)

@@ -71,6 +71,12 @@ class ActionSeen:
     decided_at: datetime | None
 
 
+def settled_sentence(seen: ActionSeen) -> str:
+    """Why a click changed nothing."""
+    by = f" by <@{seen.decided_by}>" if seen.decided_by else ""
+    return f"This was already settled ({seen.status}){by}; your click changed nothing."
+
+
 def session_id(place: Place) -> str:
     """A session is a thread, so its id is the thread's."""
     return f"{place.team}:{place.channel}:{place.thread_ts}"

@@ -17,7 +17,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
-from agent.store import ActionSeen, Store
+from agent.decide import card
+from agent.machine import ActionState
+from agent.store import ActionSeen, Store, settled_sentence
 from agent.tool import Tools
 from agent.types import Click, OutcomeClick
 from bot import inbound
@@ -123,7 +125,7 @@ class Edge:
             await self._surface.whisper(seen.place, user, "The dialog could not be opened in time; please click once more.")
 
     def _headline(self, seen: ActionSeen) -> str:
-        return headline(self._surface.card_of(seen), self._tools.get(seen.proposed.tool))
+        return headline(card(ActionState(seen.proposed)), self._tools.get(seen.proposed.tool))
 
     async def _open_home(self, event: dict[str, Any], body: dict[str, Any], client: Any) -> None:
         if event.get("tab") != "home":
@@ -144,9 +146,3 @@ def _open_to(seen: ActionSeen, received: Click | OutcomeClick) -> bool:
 def _monotonic_seconds(slack_ts: str) -> float:
     """A moment by Slack's clock on this process' own one; now where there is none."""
     return time.monotonic() - (time.time() - float(slack_ts) if slack_ts else 0.0)
-
-
-def settled_sentence(seen: ActionSeen) -> str:
-    """Why a click changed nothing."""
-    by = f" by <@{seen.decided_by}>" if seen.decided_by else ""
-    return f"This was already settled ({seen.status}){by}; your click changed nothing."

@@ -13,7 +13,6 @@ from agent import fence
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.moves import Answer, Card, Content, Notice, Question
 from agent.ports import SurfaceStatus
-from agent.store import ActionSeen
 from agent.tool import Tools
 from agent.types import Approvers, Place, Verdict
 from bot.cards import card_blocks, card_text, headline, question_blocks, who_may_decide
@@ -103,19 +102,6 @@ class SlackSurface:
                 return {"text": answer_text(content), "blocks": answer_blocks(content)}
             case Notice():
                 return {"text": notice_text(content, self._tools)}
-
-    def card_of(self, seen: ActionSeen) -> Card:
-        """A stored action as a card."""
-        proposed = seen.proposed
-        return Card(
-            action_id=proposed.action_id,
-            tool=proposed.tool,
-            arguments=dict(proposed.arguments),
-            digest=proposed.digest,
-            requesters=proposed.requesters,
-            expires_at=proposed.expires_at,
-            verdict=proposed.verdict,
-        )
 
     # ------------------------------------------------------------------------------------------ people
 
