@@ -63,8 +63,8 @@ async def test_a_yes_can_be_taken_back_while_more_are_needed(desk: Desk) -> None
     assert await desk.votes("open", "U2", "approved") is None
 
 
-async def test_one_rejection_is_enough_where_two_must_agree(desk: Desk) -> None:
-    await desk.propose("open", quorum=2)
+async def test_one_rejection_is_enough_however_many_must_agree(desk: Desk) -> None:
+    await desk.propose("open", quorum=3)
     assert await desk.votes("open", "U2", "approved") is None
     decided = await desk.votes("open", "U3", "rejected")
     assert decided is not None

@@ -223,11 +223,24 @@ async def test_a_worker_that_ends_hands_its_sessions_over_at_once(heart: Heart) 
         thinking.set()
         await asyncio.Event().wait()
 
+    looks: list[int] = []
+
+    class Watched(Queue):
+        async def claim(self, slots: int) -> list[Lease]:
+            """Claim, and leave word of it."""
+            leases = await super().claim(slots)
+            looks.append(len(leases))
+            return leases
+
+    async def looked_twice() -> bool:
+        return looks == [0, 0]  # when it came, and when it began to listen; by itself it does not look again
+
     heir = World()
     async with worker(heart, World(ponder)) as ending:
         await heart.wake(place())
         await thinking.wait()
-        async with worker(heart, heir) as other:  # has nothing to do, and does not look by itself
+        async with worker(heart, heir, Watched(heart.pool)) as other:
+            await until(looked_twice)
             await ending.__aexit__()
             await answered(heir, place())
             assert other.failure is None
