@@ -41,12 +41,12 @@ async def measure(servers: Servers, folder: Path, console: Console) -> None:
 
         http = [await start("bot", "http"), await start("floor", "http")]
         socket = [await start("bot", "socket"), await start("floor", "socket"), await start("safe floor", "socket")]
+        bot, floor = await footprint(socket[:2])  # first: later there would be dead rows of others to prune
         figures: list[Figure] = []
         for transport, subjects, rounds in (("Socket Mode", socket, ROUNDS), ("HTTP", http, HTTP_ROUNDS)):
             await waits(subjects, transport, 1, 5)  # warms up caches, pools and plans
             figures += await waits(subjects, transport, rounds, SAMPLES)
         figures += await throughput(socket, AT_ONCE, THROUGHPUT_ROUNDS, SESSIONS)
-        bot, floor = await footprint(socket[:2])
         cards = tuple(value([of_one.late_cards_ms]) for of_one in (bot, floor))
         figures.append(Figure("event to card, turns 91 to 100 of a thread, ms", cards))
         console.print(figures_table(figures))
