@@ -116,11 +116,6 @@ class Store:
         count, _ = await self._row(RECEIVE, values)
         return bool(count)
 
-    async def known(self, place: Place) -> bool:
-        """Whether the thread is a session already."""
-        rows = await self._rows("SELECT 1 FROM session WHERE id = %s", (session_id(place),))
-        return bool(rows)
-
     async def action(self, action_id: str) -> ActionSeen | None:
         """An action by its own id: never by thread, order or position."""
         rows = await self._rows(

@@ -73,10 +73,6 @@ class Worker:
         """Why leases cannot be renewed at the moment."""
         return self._renewal.failure
 
-    def poke(self) -> None:
-        """Something in this process may have made a session due."""
-        self._due.set()
-
     # ------------------------------------------------------------------------------------------ inside
 
     async def _listen(self) -> None:
