@@ -1,6 +1,6 @@
 """The words that end a turn, and how a long answer is cut into messages."""
 
-from agent.types import ModelReplied
+from agent.steps import ModelReplied
 
 # A markdown block takes 12,000 characters in all per message (reference: Slack, Limits); some are left for escapes.
 PART_CHARACTERS = 11_000

@@ -12,23 +12,10 @@ from agent.digest import action_digest, action_id, idempotency_key
 from agent.errors import AgentMaxIterationsError
 from agent.machine import FINAL, ActionState, CallState, Session, fingerprint
 from agent.moves import Answer, CallModel, Card, Close, Move, Notice, Post, Question, Reconcile, Record, RunTool, Settle, ShowCard
+from agent.received import Click, ContinueClick, Inboxed, Message, OutcomeClick, StopPressed
+from agent.steps import Asked, Halted, ProposedAction, Stopped, ToolReturned
 from agent.tool import Result, Tool, Tools, failed, validate
-from agent.types import (
-    Asked,
-    Asker,
-    Click,
-    ContinueClick,
-    Halted,
-    Inboxed,
-    Message,
-    OutcomeClick,
-    ProposedAction,
-    Said,
-    Stopped,
-    StopPressed,
-    ToolReturned,
-    Verdict,
-)
+from agent.types import Asker, Said, Verdict
 
 # A decided call starts within this time or asks again (DESIGN, Approvals).
 DECISION_LIFETIME = timedelta(minutes=15)

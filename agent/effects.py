@@ -13,10 +13,12 @@ from agent.errors import BudgetExceededError, FencedError, ModelFailedError, Ref
 from agent.machine import Session
 from agent.moves import CallModel, Move, Post, Reconcile, RunTool, Settle, ShowCard
 from agent.ports import Budget, Model, Request, Surface
+from agent.received import Click, OutcomeClick
+from agent.steps import CardShown, Halted, ModelReplied, Posted, Step, ToolReturned
 from agent.store import Store, settled_sentence
 from agent.tool import Effect, Result, ToolContext, failed
 from agent.transcript import Message, Transcript
-from agent.types import CardShown, Click, Halted, ModelReplied, OutcomeClick, Pinned, Place, Posted, Step, ToolReturned
+from agent.types import Pinned, Place
 
 log = logging.getLogger(__name__)
 

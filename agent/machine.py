@@ -11,18 +11,14 @@ from typing import Literal
 from agent import answers
 from agent.errors import IllegalStepError
 from agent.frozen import replace
-from agent.types import (
+from agent.steps import (
     ActionDecided,
     Asked,
-    Call,
     CardShown,
     Halted,
-    Look,
     ModelReplied,
     ModelStarted,
-    Outcome,
     OutcomeTold,
-    Place,
     Posted,
     PostStarted,
     ProposedAction,
@@ -33,6 +29,7 @@ from agent.types import (
     ToolStarted,
     Voted,
 )
+from agent.types import Call, Look, Outcome, Place
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from agent.types import Call, Click, Decision, Look, OutcomeClick, Step, Verdict
+from agent.received import Click, OutcomeClick
+from agent.steps import Step
+from agent.types import Call, Decision, Look, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 

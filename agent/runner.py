@@ -20,22 +20,12 @@ from agent.machine import Session, apply, fold
 from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
+from agent.received import Inboxed
+from agent.steps import CardShown, Halted, ModelStarted, PostStarted, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
 from agent.tool import failed
 from agent.transcript import Transcript
-from agent.types import (
-    CardShown,
-    Halted,
-    Inboxed,
-    ModelStarted,
-    Outcome,
-    Pinned,
-    Place,
-    PostStarted,
-    Step,
-    ToolReturned,
-    ToolStarted,
-)
+from agent.types import Outcome, Pinned, Place
 
 log = logging.getLogger(__name__)
 

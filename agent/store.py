@@ -17,26 +17,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from agent.characters import whole
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
+from agent.received import RECEIVED, Click, Inboxed, OutcomeClick
 from agent.statements import APPEND, CLOSE, HELD, LOAD_INBOX, LOAD_STEPS, RECEIVE, SETTLE, START_ACTION, TELL, VIEWED
-from agent.types import (
-    PINNED,
-    RECEIVED,
-    STEP,
-    ActionDecided,
-    Click,
-    Decision,
-    Inboxed,
-    Outcome,
-    OutcomeClick,
-    OutcomeTold,
-    Pinned,
-    Place,
-    ProposedAction,
-    Recorded,
-    Step,
-    ToolStarted,
-    Voted,
-)
+from agent.steps import STEP, ActionDecided, OutcomeTold, ProposedAction, Recorded, Step, ToolStarted, Voted
+from agent.types import PINNED, Decision, Outcome, Pinned, Place
 
 Pool = AsyncConnectionPool[Any]
 SETTLED: TypeAdapter[Voted | ActionDecided] = TypeAdapter(Annotated[Voted | ActionDecided, Field(discriminator="kind")])

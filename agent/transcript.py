@@ -11,19 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent import answers
+from agent.steps import ActionDecided, Asked, Halted, ModelReplied, OutcomeTold, ProposedAction, Step, Stopped, ToolReturned
 from agent.tool import Result, failed
-from agent.types import (
-    ActionDecided,
-    Asked,
-    Block,
-    Halted,
-    ModelReplied,
-    OutcomeTold,
-    ProposedAction,
-    Step,
-    Stopped,
-    ToolReturned,
-)
+from agent.types import Block
 
 Message = dict[str, Any]
 

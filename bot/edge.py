@@ -19,9 +19,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent import fence
 from agent.decide import card
 from agent.machine import ActionState
+from agent.received import Click, OutcomeClick
 from agent.store import ActionSeen, Store, settled_sentence
 from agent.tool import Tools
-from agent.types import Click, OutcomeClick
 from bot import inbound
 from bot.cards import arguments_view, headline, reject_view
 from bot.inbound import Inbound

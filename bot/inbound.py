@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from agent.types import Click, ContinueClick, Message, OutcomeClick, Place, Received, Said, StopPressed
+from agent.received import Click, ContinueClick, Message, OutcomeClick, Received, StopPressed
+from agent.types import Place, Said
 from bot.messages import LONGEST_MESSAGE_CHARACTERS
 
 Body = Any  # JSON as Slack sends it; what is missing raises KeyError, and the delivery is not acked

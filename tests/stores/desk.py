@@ -3,23 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from agent.received import Click, OutcomeClick
+from agent.steps import ActionDecided, ModelReplied, ProposedAction, ToolReturned, ToolStarted
 from agent.store import Lease
-from agent.types import (
-    ActionDecided,
-    Block,
-    Click,
-    Decision,
-    ModelReplied,
-    OutcomeAnswer,
-    OutcomeClick,
-    Pinned,
-    Place,
-    ProposedAction,
-    ToolReturned,
-    ToolStarted,
-    Usage,
-    Verdict,
-)
+from agent.types import Block, Decision, OutcomeAnswer, Pinned, Place, Usage, Verdict
 from tests.stores.heart import Heart
 
 DIGEST = "what-was-shown"

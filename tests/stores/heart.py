@@ -11,8 +11,9 @@ from typing import Any
 import psycopg
 
 from agent.queue import CLAIM, Queue
+from agent.received import Message, Received
 from agent.store import Lease, Pool, Store, session_id
-from agent.types import Message, Place, Received, Said
+from agent.types import Place, Said
 
 PATIENCE_SECONDS = 20.0  # until a condition that must come is given up; nothing is measured against it
 LOOK_SECONDS = 0.02  # between two looks at what the database is doing

@@ -17,25 +17,10 @@ import migrations
 from agent import audit
 from agent.audit import Head
 from agent.queue import Queue
+from agent.received import Click, Message, OutcomeClick
+from agent.steps import Asked, CardShown, ModelReplied, ModelStarted, PostStarted, ProposedAction, ToolReturned, ToolStarted
 from agent.store import Lease, Store
-from agent.types import (
-    Asked,
-    Block,
-    CardShown,
-    Click,
-    Message,
-    ModelReplied,
-    ModelStarted,
-    OutcomeClick,
-    Place,
-    PostStarted,
-    ProposedAction,
-    Said,
-    ToolReturned,
-    ToolStarted,
-    Usage,
-    Verdict,
-)
+from agent.types import Block, Place, Said, Usage, Verdict
 from tests.stores.audit_log import LONG_AGO, Log, opened
 
 

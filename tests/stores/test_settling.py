@@ -5,12 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from agent.types import (
-    ActionDecided,
-    Click,
-    Decision,
-    OutcomeAnswer,
-)
+from agent.received import Click
+from agent.steps import ActionDecided
+from agent.types import Decision, OutcomeAnswer
 from tests.stores.desk import DIGEST, HOUR, Desk, start
 from tests.stores.heart import place
 

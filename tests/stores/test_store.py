@@ -13,17 +13,10 @@ from pydantic_core import PydanticSerializationError
 
 from agent.errors import FencedError, UnreadableError
 from agent.queue import CLAIM
+from agent.received import Click, Message, OutcomeClick
+from agent.steps import ModelReplied, Stopped
 from agent.store import Lease, Store, session_id
-from agent.types import (
-    Block,
-    Click,
-    Message,
-    ModelReplied,
-    OutcomeAnswer,
-    OutcomeClick,
-    Said,
-    Stopped,
-)
+from agent.types import Block, OutcomeAnswer, Said
 from bot.inbound import read_event
 from tests.stores.desk import DIGEST, HOUR, PINNED, Desk, proposal, reply, start
 from tests.stores.heart import Heart, message, place

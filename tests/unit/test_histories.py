@@ -17,32 +17,23 @@ from pydantic import BaseModel
 from agent.decide import Rules, next_moves
 from agent.machine import Session, apply
 from agent.moves import CallModel, Close, Post, Reconcile, Record, RunTool, Settle, ShowCard
-from agent.tool import Effect, Tool, registry
-from agent.transcript import messages
-from agent.types import (
+from agent.received import Click, ContinueClick, Inboxed, Message, OutcomeClick, StopPressed
+from agent.steps import (
     ActionDecided,
-    Block,
     CardShown,
-    Click,
-    ContinueClick,
-    Decision,
     Halted,
-    Inboxed,
-    Message,
     ModelReplied,
     ModelStarted,
-    OutcomeClick,
     OutcomeTold,
-    Place,
     Posted,
     PostStarted,
-    Said,
     Step,
-    StopPressed,
     ToolReturned,
     ToolStarted,
-    Usage,
 )
+from agent.tool import Effect, Tool, registry
+from agent.transcript import messages
+from agent.types import Block, Decision, Place, Said, Usage
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import ModelCard, Models
 from bot.sandbox.model.pairing import check_pairing

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from agent.errors import IllegalStepError
 from agent.machine import ALLOWED, CALL, FINAL, Session, Status, apply, fold
-from agent.types import (
+from agent.steps import (
     STEP,
     ActionDecided,
     Asked,
@@ -17,20 +17,17 @@ from agent.types import (
     ModelReplied,
     ModelStarted,
     OutcomeTold,
-    Place,
     Posted,
     PostStarted,
     ProposedAction,
     Recorded,
-    Said,
     Step,
     Stopped,
     ToolReturned,
     ToolStarted,
-    Usage,
-    Verdict,
     Voted,
 )
+from agent.types import Place, Said, Usage, Verdict
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)

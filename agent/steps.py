@@ -1,0 +1,166 @@
+"""The steps of a session's log: past tense, frozen, never changed. Moves, the imperatives, are in `agent.moves`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, TypeAdapter
+
+from agent.types import Block, Decision, Look, Noun, Outcome, OutcomeAnswer, Said, Usage, Verdict
+
+
+class Asked(Noun):
+    """People said something that opens a turn."""
+
+    kind: Literal["asked"] = "asked"
+    said: tuple[Said, ...]
+    budget_tokens: int = 0  # added to the session's budget by a Continue
+
+
+class ModelStarted(Noun):
+    """A model call is about to be made; `reserved_tokens` were set aside for it."""
+
+    kind: Literal["model_started"] = "model_started"
+    iteration: int
+    reserved_tokens: int  # for input and output together
+    max_tokens: int  # of output
+
+
+class ModelReplied(Noun):
+    """The model's reply, its blocks byte for byte."""
+
+    kind: Literal["model_replied"] = "model_replied"
+    content: tuple[Block, ...]
+    stop_reason: str
+    usage: Usage
+
+
+class ProposedAction(Noun):
+    """A call waits for people. `digest` binds what was shown: tool, schema, arguments, verdict and session."""
+
+    kind: Literal["proposed_action"] = "proposed_action"
+    action_id: str
+    call_id: str
+    tool: str
+    arguments: dict[str, JsonValue]
+    verdict: Verdict
+    digest: str
+    requesters: tuple[str, ...]
+    expires_at: datetime
+
+
+class Voted(Noun):
+    """One person approved an action that needs more than one."""
+
+    kind: Literal["voted"] = "voted"
+    action_id: str
+    by: str
+
+
+class ActionDecided(Noun):
+    """People, or the clock, settled an action."""
+
+    kind: Literal["action_decided"] = "action_decided"
+    action_id: str
+    decision: Decision
+    by: str = ""
+    reason: str = ""
+    decided_at: datetime
+
+
+class ToolStarted(Noun):
+    """A call is about to run. A gated one names the action that allows it."""
+
+    kind: Literal["tool_started"] = "tool_started"
+    call_id: str
+    idempotency_key: str
+    action_id: str | None = None
+
+
+class ToolReturned(Noun):
+    """A call has its result. `refused` means that it did not run."""
+
+    kind: Literal["tool_returned"] = "tool_returned"
+    call_id: str
+    outcome: Outcome
+    text: str
+
+
+class PostStarted(Noun):
+    """A message is about to be posted; `key` goes into its metadata, so that it can be found if the answer is lost."""
+
+    kind: Literal["post_started"] = "post_started"
+    key: str
+
+
+class Posted(Noun):
+    """A message is in Slack (`ts`), or Slack refused it for good (`error`)."""
+
+    kind: Literal["posted"] = "posted"
+    key: str
+    ts: str = ""
+    error: str = ""
+
+
+class CardShown(Noun):
+    """The card of an action shows how things stand."""
+
+    kind: Literal["card_shown"] = "card_shown"
+    action_id: str
+    look: Look
+    votes: int = 0  # that stand on an open card
+
+
+class Halted(Noun):
+    """A turn ends without the model's own answer; `sentence` is what people read, `error` the name of the exception."""
+
+    kind: Literal["halted"] = "halted"
+    error: str
+    sentence: str
+    offer_continue: bool = False
+
+
+class Stopped(Noun):
+    """A person pressed Stop: nothing more is started in this turn."""
+
+    kind: Literal["stopped"] = "stopped"
+    by: str
+
+
+class OutcomeTold(Noun):
+    """A person said what became of a call with an unknown outcome; this opens a turn."""
+
+    kind: Literal["outcome_told"] = "outcome_told"
+    action_id: str
+    by: str
+    answer: OutcomeAnswer
+    told_at: datetime
+
+
+Step = Annotated[
+    Asked
+    | ModelStarted
+    | ModelReplied
+    | ProposedAction
+    | Voted
+    | ActionDecided
+    | ToolStarted
+    | ToolReturned
+    | PostStarted
+    | Posted
+    | CardShown
+    | Halted
+    | Stopped
+    | OutcomeTold,
+    Field(discriminator="kind"),
+]
+STEP: TypeAdapter[Step] = TypeAdapter(Step)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A step in the log: where it stands and under which epoch it was written. Not a model: its step is checked already."""
+
+    seq: int
+    epoch: int
+    step: Step
