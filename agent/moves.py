@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.received import Click, OutcomeClick
 from agent.steps import Step
-from agent.types import Call, Decision, Look, Verdict
+from agent.types import Call, Decision, Look, Preview, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -21,13 +21,27 @@ class Card:
     digest: str
     requesters: tuple[str, ...]
     expires_at: datetime
-    verdict: Verdict
+    verdict: Verdict  # its approvers are those who may decide now: after an escalation, the further ones too
     look: Look = "pending"
-    voters: tuple[str, ...] = ()
+    voters: tuple[str, ...] = ()  # who approved so far
+    rejecters: tuple[str, ...] = ()  # who rejected so far, where one is not enough
+    escalated: bool = False
     decided_by: str = ""
     reason: str = ""
     decided_at: datetime | None = None
     result: str = ""
+    edited_by: str = ""
+    preview: Preview | None = None
+    sources: tuple[str, ...] = ()
+    said: str = ""
+    not_posted: str = ""  # Slack's error where the card could not be posted in the channel of `verdict.post_to`
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """One message with a row for each action: several calls of one turn, or just one."""
+
+    rows: tuple[Card, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,7 @@ class Answer:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting"]
+    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated"]
     length: int = 0
     cards: tuple[Card, ...] = ()
 
@@ -54,7 +68,7 @@ class Question:
     card: Card
 
 
-Content = Card | Answer | Notice | Question
+Content = Cards | Answer | Notice | Question
 
 
 # ------------------------------------------------------------------------------------------------ moves

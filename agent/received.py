@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
-from agent.types import Noun, OutcomeAnswer, Said
+from agent.types import Noun, OutcomeAnswer, Said, Wish
 
 
 class Message(Noun):
@@ -17,13 +17,31 @@ class Message(Noun):
 
 
 class Click(Noun):
-    """A decision of one person on one action."""
+    """A decision of one person on one action; `wish`: they want to allow such calls from now on as well."""
 
     kind: Literal["click"] = "click"
     action_id: str
     user: str
     decision: Literal["approved", "rejected"]
     reason: str = ""
+    wish: Wish | None = None
+
+
+class Edit(Noun):
+    """A person changed the arguments of an action: it is to be proposed anew."""
+
+    kind: Literal["edit"] = "edit"
+    action_id: str
+    user: str
+    arguments: dict[str, JsonValue]
+
+
+class Withdraw(Noun):
+    """A person takes back what waits, so that the conversation can go on."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    user: str
+    action_ids: tuple[str, ...]
 
 
 class OutcomeClick(Noun):
@@ -50,12 +68,16 @@ class StopPressed(Noun):
     user: str
 
 
-Received = Annotated[Message | Click | OutcomeClick | ContinueClick | StopPressed, Field(discriminator="kind")]
+Received = Annotated[Message | Click | Edit | Withdraw | OutcomeClick | ContinueClick | StopPressed, Field(discriminator="kind")]
 RECEIVED: TypeAdapter[Received] = TypeAdapter(Received)
 
 
 class Inboxed(Noun):
-    """A row of the inbox: received, committed, and not yet folded into the session."""
+    """A row of the inbox: received, committed, and not yet folded into the session.
+
+    `permitted`: this process has found out that its author may do this. Where nobody had to be asked it stays False.
+    """
 
     id: int
     received: Received
+    permitted: bool = False

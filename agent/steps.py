@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
 
-from agent.types import Block, Decision, Look, Noun, Outcome, OutcomeAnswer, Said, Usage, Verdict
+from agent.types import Block, Decision, Look, Noun, Outcome, OutcomeAnswer, Pattern, Preview, Said, Usage, Verdict
 
 
 class Asked(Noun):
@@ -35,8 +35,19 @@ class ModelReplied(Noun):
     usage: Usage
 
 
+class Previewed(Noun):
+    """A tool said what a call would change."""
+
+    kind: Literal["previewed"] = "previewed"
+    call_id: str
+    preview: Preview
+
+
 class ProposedAction(Noun):
-    """A call waits for people. `digest` binds what was shown: tool, schema, arguments, verdict and session."""
+    """A call waits for people. `digest` binds what was shown: tool, schema, arguments, verdict and session.
+
+    `message` is the key of the message that it is shown in, together with other calls of the same turn.
+    """
 
     kind: Literal["proposed_action"] = "proposed_action"
     action_id: str
@@ -45,16 +56,61 @@ class ProposedAction(Noun):
     arguments: dict[str, JsonValue]
     verdict: Verdict
     digest: str
-    requesters: tuple[str, ...]
+    requesters: tuple[str, ...]  # who asked, and whoever edited the arguments
     expires_at: datetime
+    message: str = ""
+    edited_by: str = ""  # empty: these are the model's arguments
+    preview: Preview | None = None
+    sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn
+    said: str = ""  # the model's own words beside the call
 
 
 class Voted(Noun):
-    """One person approved an action that needs more than one."""
+    """One person's word on an action that needs more than one. A later word of theirs replaces it."""
 
     kind: Literal["voted"] = "voted"
     action_id: str
     by: str
+    decision: Literal["approved", "rejected"] = "approved"
+
+
+class Edited(Noun):
+    """A person changed an action's arguments. The action is over; its call is judged anew with these."""
+
+    kind: Literal["edited"] = "edited"
+    action_id: str
+    by: str
+    arguments: dict[str, JsonValue]
+    edited_at: datetime
+
+
+class Escalated(Noun):
+    """An action has waited so long that further people may decide it."""
+
+    kind: Literal["escalated"] = "escalated"
+    action_id: str
+    escalated_at: datetime
+
+
+class Granted(Noun):
+    """An approver allowed further calls like the one that they approved."""
+
+    kind: Literal["granted"] = "granted"
+    grant_id: str
+    action_id: str
+    tool: str
+    pattern: Pattern
+    verdict: Verdict  # that their approval satisfied
+    by: str
+    expires_at: datetime
+    most_uses: int
+
+
+class GrantEnded(Noun):
+    """A grant did not hold when it was to be used: revoked, used up, or over."""
+
+    kind: Literal["grant_ended"] = "grant_ended"
+    grant_id: str
 
 
 class ActionDecided(Noun):
@@ -69,21 +125,24 @@ class ActionDecided(Noun):
 
 
 class ToolStarted(Noun):
-    """A call is about to run. A gated one names the action that allows it."""
+    """A call is about to run. A gated one names the action or the grant that allows it."""
 
     kind: Literal["tool_started"] = "tool_started"
     call_id: str
     idempotency_key: str
     action_id: str | None = None
+    grant_id: str | None = None
+    digest: str = ""  # of a call under a grant: of what would have been shown
 
 
 class ToolReturned(Noun):
-    """A call has its result. `refused` means that it did not run."""
+    """A call has its result. `refused` means that it did not run; `source` names where an untrusted text came from."""
 
     kind: Literal["tool_returned"] = "tool_returned"
     call_id: str
     outcome: Outcome
     text: str
+    source: str = ""
 
 
 class PostStarted(Noun):
@@ -108,7 +167,7 @@ class CardShown(Noun):
     kind: Literal["card_shown"] = "card_shown"
     action_id: str
     look: Look
-    votes: int = 0  # that stand on an open card
+    changes: int = Field(default=0, validation_alias=AliasChoices("changes", "votes"))  # of an open card: votes, escalation
 
 
 class Halted(Noun):
@@ -141,9 +200,14 @@ Step = Annotated[
     Asked
     | ModelStarted
     | ModelReplied
+    | Previewed
     | ProposedAction
     | Voted
+    | Edited
+    | Escalated
     | ActionDecided
+    | Granted
+    | GrantEnded
     | ToolStarted
     | ToolReturned
     | PostStarted

@@ -77,20 +77,44 @@ class ActionRow(SQLModel, table=True):
     """A call that waits for people, found by its own id. `status` is what the conditional statements settle."""
 
     __tablename__: ClassVar[Any] = "action"
-    __table_args__ = (Index("action_open", "session_id", postgresql_where=text("status = 'pending'")),)
+    __table_args__ = (
+        Index("action_open", "session_id", postgresql_where=text("status = 'pending'")),
+        Index("action_decided", text("decided_at DESC"), postgresql_where=text("decided_at IS NOT NULL")),
+    )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
     session_id: str = Field(sa_column=Column(Text, nullable=False))
-    # pending, approved, rejected, expired, withdrawn, undeliverable, running, succeeded, failed, unknown, refused
+    # pending, approved, rejected, expired, withdrawn, undeliverable, edited, running, succeeded, failed, unknown, refused
     status: str = Field(sa_column=Column(Text, nullable=False, server_default="pending"))
     digest: str = Field(sa_column=Column(Text, nullable=False))
     quorum: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="1"))
+    rejections: int = Field(default=1, sa_column=Column(BigInteger, nullable=False, server_default="1"))
     body: Any = Field(sa_column=Column(JSON, nullable=False))  # the ProposedAction, as it was shown
     expires_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
     decided_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
     decided_by: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     started_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
     created_at: datetime = Field(sa_column=_now())
+
+
+class GrantRow(SQLModel, table=True):
+    """A standing permission for one thread and tool. The statement that starts a run under it counts `uses`."""
+
+    __tablename__: ClassVar[Any] = "grant"
+    __table_args__ = (Index("grant_by", "team", "granted_by"),)
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    session_id: str = Field(sa_column=Column(Text, nullable=False))
+    team: str = Field(sa_column=Column(Text, nullable=False))
+    tool: str = Field(sa_column=Column(Text, nullable=False))
+    granted_by: str = Field(sa_column=Column(Text, nullable=False))
+    body: Any = Field(sa_column=Column(JSON, nullable=False))  # the Granted, as it was confirmed
+    most_uses: int = Field(sa_column=Column(BigInteger, nullable=False))
+    uses: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    expires_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
+    granted_at: datetime = Field(sa_column=_now())
+    revoked_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    revoked_by: str = Field(default="", sa_column=_text())
 
 
 class VoteRow(SQLModel, table=True):
@@ -111,13 +135,13 @@ class AuditRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "audit"
     __table_args__ = (
         Index("audit_ask", "action_id", postgresql_where=text("kind = 'ask'")),
-        Index("audit_call", "session_id", "call_id", postgresql_where=text("kind = 'ask'")),
+        Index("audit_call", "session_id", "call_id", postgresql_where=text("kind IN ('ask', 'claim')")),
     )
 
     team: str = Field(sa_column=Column(Text, primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
-    # ask, view, vote, decision, claim, outcome, outcome_told; any other step that names an action, by its own kind
+    # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told
     kind: str = Field(sa_column=Column(Text, nullable=False))
     actor: str = Field(default="", sa_column=_text())  # a person; empty: Signoff itself, or the clock
     session_id: str = Field(default="", sa_column=_text())

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from agent.types import Preview
+
 log = logging.getLogger(__name__)
 
 ErrorKind = Literal["invalid_input", "timeout", "permission_denied", "not_found", "unexpected"]
@@ -92,6 +94,8 @@ class Tool:
     consequence: str = ""
     undo: str = ""
     headline: Callable[[Any], str] | None = None
+    preview: Callable[[Any, ToolContext], Awaitable[Preview]] | None = None  # what it would change, found without doing it
+    untrusted: Callable[[Any], str] | None = None  # names the outside source that a result's text comes from
 
     @property
     def repeatable(self) -> bool:

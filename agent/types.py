@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
 Block = dict[str, JsonValue]  # one content block of the Messages API, kept exactly as it came
-Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable"]
+Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable", "edited"]
 Outcome = Literal["succeeded", "failed", "unknown", "refused"]
 OutcomeAnswer = Literal["happened", "run_again", "leave"]
-Look = Literal["pending", "approved", "rejected", "expired", "withdrawn", "succeeded", "failed", "unknown", "refused"]
+Look = Literal["pending", "approved", "rejected", "expired", "withdrawn", "edited", "succeeded", "failed", "unknown", "refused"]
 
 
 class Noun(BaseModel):
@@ -83,11 +83,57 @@ class Asker(Noun):
     channel: str
 
 
+class Escalation(Noun):
+    """Further people who may decide, once an action has waited so long."""
+
+    after_seconds: int
+    to: Approvers
+
+
 class Verdict(Noun):
     """What policy says of a call, with the rule that made it."""
 
     answer: Literal["allow", "ask", "refuse"]
     rule: str
     approvers: Approvers = Approvers(channel_members=True)
-    quorum: int = 1
+    quorum: int = 1  # so many approvals settle it
+    rejections: int = 1  # and so many rejections
     expires_seconds: int = 24 * 3600
+    remind_seconds: int | None = None  # until the first reminder; each further wait is twice the one before
+    escalation: Escalation | None = None
+    post_to: str = ""  # a channel where the card stands besides the thread
+
+
+class Change(Noun):
+    """One thing that a call would change."""
+
+    what: str
+    before: str = ""
+    after: str = ""
+
+
+class Preview(Noun):
+    """What a call would do, found out without doing it."""
+
+    headline: str = ""  # the action by names instead of ids; empty: as the tool's own headline has it
+    changes: tuple[Change, ...] = ()
+    trouble: str = ""  # why nothing could be found out
+
+
+class Allowed(Noun):
+    """What a grant lets one argument be."""
+
+    argument: str
+    to_be: Literal["exactly", "at_most", "anything"]
+    value: JsonValue = None  # of the call that the grant was given for
+
+
+Pattern = tuple[Allowed, ...]
+
+
+class Wish(Noun):
+    """A standing permission that an approver asks for together with their approval."""
+
+    pattern: Pattern
+    lasts_seconds: int
+    most_uses: int
