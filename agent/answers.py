@@ -25,6 +25,14 @@ def closing_text(reply: ModelReplied) -> str:
             return f"The model stopped for a reason that I do not handle ({reason}). Nothing was run; please ask again."
 
 
+def spoken(reply: ModelReplied) -> str:
+    """The model's own words in a reply. Some models put them into thinking blocks (reference: model API, trap 12)."""
+    for kind, name in (("text", "text"), ("thinking", "thinking")):
+        if text := "\n\n".join(str(block.get(name, "")) for block in reply.content if block.get("type") == kind).strip():
+            return text
+    return ""
+
+
 def split(text: str) -> tuple[str, ...]:
     """The text in parts of at most PART_CHARACTERS, cut at a paragraph, else a line, else a space."""
     parts: list[str] = []

@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, tool, transcript
-from agent.decide import Rules
+from agent import fence, grants, tool, transcript
+from agent.digest import sha256
 from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError, UnreachableError
-from agent.machine import Session
-from agent.moves import CallModel, Move, Post, Reconcile, RunTool, Settle, ShowCard
+from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
 from agent.ports import Budget, Model, Request, Surface
-from agent.received import Click, OutcomeClick
-from agent.steps import CardShown, Halted, ModelReplied, Posted, Step, ToolReturned
+from agent.received import Click, Edit, OutcomeClick
+from agent.rules import Rules
+from agent.session import Session
+from agent.steps import CardShown, Granted, Halted, ModelReplied, Posted, Previewed, Step, ToolReturned
 from agent.store import Store, settled_sentence
 from agent.tool import Effect, Result, ToolContext, failed
 from agent.transcript import Message, Transcript
@@ -29,11 +31,12 @@ CHARACTERS_PER_TOKEN = 3  # on the careful side: English and JSON take about 4 (
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What an effect brought: steps, inbox rows that are answered, or a click that may be counted."""
+    """What an effect brought: steps, inbox rows that are answered, a click that may be counted, an author who may do that."""
 
     steps: tuple[Step, ...] = ()
     inbox_ids: tuple[int, ...] = ()
     settle: Settle | None = None
+    permitted: int | None = None  # inbox row
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ class Effects:
                 return self._call_model(session, said.messages(), pinned)
             case RunTool():
                 return self._run_tool(move, session)
+            case MakePreview():
+                return self._preview(move, session)
             case Reconcile():
                 return self._reconcile(move, session)
             case Post():
@@ -74,6 +79,10 @@ class Effects:
                 return self._show(move, session)
             case Settle():
                 return self._judge_click(move, session)
+            case Permit():
+                return self._permit(move, session)
+            case TurnAway():
+                return self._turn_away(move, session.place)
             case _:
                 raise AssertionError(f"{move} has no effect outside")
 
@@ -145,7 +154,15 @@ class Effects:
         result = await tool.run(definition, arguments, context)
         if result.unclear and definition.effect in (Effect.WRITE, Effect.IRREVERSIBLE):
             return await self._unclear(move.call.id, definition, arguments, context)
-        return self._returned(move.call.id, result)
+        source = definition.untrusted(arguments) if definition.untrusted is not None else ""
+        return self._returned(move.call.id, result, source)
+
+    async def _preview(self, move: MakePreview, session: Session) -> Ended:
+        arguments = tool.validate(self.tools, move.tool, move.arguments)
+        assert not isinstance(arguments, Result)  # they were validated before this move was made
+        context = ToolContext(session.id, session.requesters[0], idempotency_key="")
+        preview = await tool.preview(self.tools[move.tool], arguments, context)
+        return Ended((Previewed(call_id=move.call_id, preview=preview),))
 
     async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
         """A write was started by a process that is gone. It is never repeated."""
@@ -167,9 +184,9 @@ class Effects:
                 return self._returned(call_id, found)
         return self._unknown(call_id, definition.name)
 
-    def _returned(self, call_id: str, result: Result) -> Ended:
+    def _returned(self, call_id: str, result: Result, source: str = "") -> Ended:
         outcome = "succeeded" if result.ok else "failed"
-        return Ended((ToolReturned(call_id=call_id, outcome=outcome, text=result.text()),))
+        return Ended((ToolReturned(call_id=call_id, outcome=outcome, text=result.text(), source=source),))
 
     def _unknown(self, call_id: str, name: str) -> Ended:
         return Ended((ToolReturned(call_id=call_id, outcome="unknown", text=transcript.unknown(name).text()),))
@@ -178,36 +195,81 @@ class Effects:
 
     async def _post(self, move: Post, session: Session) -> Ended:
         """Post, unless an earlier attempt did."""
+        place = session.place
+        if move.channel:
+            place = place.model_copy(update={"channel": move.channel, "thread_ts": move.thread_ts})
         try:
-            ts = await self.surface.find(session.place, move.key) if move.found else None
+            ts = await self.surface.find(place, move.key) if move.found else None
             if ts is None:
-                ts = await self.surface.post(session.place, move.content, move.key)
+                ts = await self.surface.post(place, move.content, move.key)
         except RefusedError as error:
             return Ended((Posted(key=move.key, error=str(error)),))
         return Ended((Posted(key=move.key, ts=ts),))
 
     async def _show(self, move: ShowCard, session: Session) -> Ended:
-        shown = CardShown(action_id=move.action.action_id, look=move.action.look, votes=len(move.action.voters))
-        try:
-            await self.surface.show(session.place, move.action, move.ts)
-        except RefusedError:  # the message is gone: there is nothing left to be shown
-            return Ended((shown,))
-        return Ended((shown,))
+        shown = tuple(
+            CardShown(action_id=id, look=row.look, changes=session.actions[id].changes)
+            for row in move.cards.rows
+            if (id := row.action_id) in session.actions
+        )
+        for channel, ts in move.places:
+            place = session.place.model_copy(update={"channel": channel})
+            with suppress(RefusedError):  # the message is gone: there is nothing left to be shown
+                await self.surface.show(place, move.cards, ts)
+        return Ended(shown)
 
     async def _judge_click(self, move: Settle, session: Session) -> Ended:
         """Whether the person may decide, asked at the click. When Slack cannot be asked nothing is counted."""
         action = session.actions.get(move.click.action_id)
         if action is None or (action.decided is not None and action.outcome != "unknown"):
             return Ended(settle=move)  # nobody is asked about a settled one: the statement will say no
-        proposed = action.proposed
-        approvers, requesters = proposed.verdict.approvers, proposed.requesters
-        if await self.surface.may_decide(session.place, move.click.user, approvers, requesters):
+        user, requesters = move.click.user, action.proposed.requesters
+        edits_own = isinstance(move.click, Edit) and user in requesters
+        if edits_own or await self.surface.may_decide(session.place, user, action.approvers, requesters):
             return Ended(settle=move)
-        told = self.surface.tell_who_may_decide(session.place, move.click.user, proposed.verdict, requesters)
-        self.background(told)
+        verdict = action.proposed.verdict.model_copy(update={"approvers": action.approvers})
+        self.background(self.surface.tell_who_may_decide(session.place, user, verdict, requesters))
         return Ended(inbox_ids=(move.inbox_id,))
 
-    async def explain(self, place: Place, click: Click | OutcomeClick) -> None:
+    async def _permit(self, move: Permit, session: Session) -> Ended:
+        """Those who may approve something that waits, and admins, may stop or take back what others asked for."""
+        for action in session.undecided():
+            if await self.surface.may_decide(session.place, move.user, action.approvers, action.proposed.requesters):
+                return Ended(permitted=move.inbox_id)
+        if await self.surface.is_admin(move.user):
+            return Ended(permitted=move.inbox_id)
+        names = ", ".join(f"<@{user}>" for user in session.requesters)
+        text = f"Nothing was stopped: {names} asked for this, and only they, whoever may approve it, and admins may stop it."
+        self.background(self.surface.whisper(session.place, move.user, text))
+        return Ended(inbox_ids=(move.inbox_id,))
+
+    async def _turn_away(self, move: TurnAway, place: Place) -> Ended:
+        self.background(self.surface.whisper(place, move.user, move.text))
+        return Ended(inbox_ids=(move.inbox_id,))
+
+    def granted(self, session: Session, click: Click, now: datetime) -> Granted | None:
+        """The standing permission that goes with an approval, if it was asked for and may be given."""
+        action, wish = session.actions.get(click.action_id), click.wish
+        if action is None or wish is None or click.decision != "approved":
+            return None
+        proposed = action.proposed
+        definition = self.tools.get(proposed.tool)
+        if definition is None or not grants.grantable(definition, proposed.verdict):
+            return None
+        if grants.too_wide(wish.pattern) or not grants.matches(wish.pattern, proposed.arguments):
+            return None
+        return Granted(
+            grant_id=f"G{sha256(proposed.action_id)[:24]}",
+            action_id=proposed.action_id,
+            tool=proposed.tool,
+            pattern=wish.pattern,
+            verdict=proposed.verdict,
+            by=click.user,
+            expires_at=now + timedelta(seconds=wish.lasts_seconds),
+            most_uses=wish.most_uses,
+        )
+
+    async def explain(self, place: Place, click: Click | Edit | OutcomeClick) -> None:
         """Tell the author of a click that changed nothing why."""
         seen = await self.store.action(click.action_id)
         if seen is None:
@@ -215,7 +277,7 @@ class Effects:
         elif seen.status == "unknown":
             text = "The first run may still be under way; please try again in a minute."
         elif seen.status == "pending" and seen.proposed.expires_at > datetime.now(UTC):
-            text = "Your approval counts already; others are still needed."
+            text = "Your word counts already; others are still needed."
         elif seen.status == "pending":
             text = "This request has just run out of time; nothing was changed."
         else:

@@ -5,22 +5,28 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from datetime import timedelta
+from typing import Any
 
 from agent import answers
 from agent.errors import IllegalStepError
 from agent.frozen import replace
+from agent.session import FINAL, ActionState, CallState, Closing, GrantState, Phase, Session, Status
 from agent.steps import (
     ActionDecided,
     Asked,
     CardShown,
+    Edited,
+    Escalated,
+    Granted,
+    GrantEnded,
     Halted,
     ModelReplied,
     ModelStarted,
     OutcomeTold,
     Posted,
     PostStarted,
+    Previewed,
     ProposedAction,
     Recorded,
     Step,
@@ -29,10 +35,7 @@ from agent.steps import (
     ToolStarted,
     Voted,
 )
-from agent.types import Call, Look, Outcome, Place
-
-Status = Literal["idle", "ready", "waiting"]
-Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
+from agent.types import Call, Outcome
 
 # Which step may follow which status. `idle`: no turn is open. `waiting`: only people can move the turn on.
 ALLOWED: dict[Status, frozenset[str]] = {
@@ -41,9 +44,14 @@ ALLOWED: dict[Status, frozenset[str]] = {
         {
             "model_started",
             "model_replied",
+            "previewed",
             "proposed_action",
             "voted",
+            "edited",
+            "escalated",
             "action_decided",
+            "granted",
+            "grant_ended",
             "tool_started",
             "tool_returned",
             "post_started",
@@ -53,117 +61,27 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "stopped",
         }
     ),
-    "waiting": frozenset({"voted", "action_decided", "post_started", "posted", "card_shown", "stopped"}),
+    "waiting": frozenset({"voted", "edited", "escalated", "action_decided", "post_started", "posted", "card_shown", "stopped"}),
 }
 
 # The life of one call: (phase, step) -> next phase. `None` stands for "as the step says" (see `_decided`).
 CALL: dict[tuple[Phase, str], Phase | None] = {
     ("asked", "tool_started"): "running",  # policy lets it run
     ("asked", "tool_returned"): "returned",  # refused without a run: unknown tool, wrong arguments, policy
+    ("asked", "previewed"): "asked",
     ("asked", "proposed_action"): "proposed",
     ("proposed", "posted"): "pending",
     ("proposed", "action_decided"): None,  # the card could not be posted, or the run was stopped first
     ("pending", "action_decided"): None,
+    ("pending", "edited"): "asked",  # judged anew, with a person's arguments
     ("approved", "tool_started"): "running",
     ("approved", "tool_returned"): "returned",  # refused at the last check
+    ("approved", "previewed"): "approved",
     ("approved", "proposed_action"): "proposed",  # the approval lapsed or no longer suffices: ask anew
     ("approved", "action_decided"): "declined",  # stopped before it began
     ("running", "tool_started"): "running",  # found after a crash and repeatable
     ("running", "tool_returned"): "returned",
 }
-FINAL: frozenset[Phase] = frozenset({"returned", "declined"})
-
-
-@dataclass(frozen=True)
-class CallState:
-    """One call of the model's latest reply, and how far it has come."""
-
-    call: Call
-    phase: Phase = "asked"
-    action_id: str | None = None
-    idempotency_key: str = ""
-    started_epoch: int = 0
-    outcome: Outcome | None = None
-
-
-@dataclass(frozen=True)
-class ActionState:
-    """An action whose card is not closed yet, or whose outcome people are asked about."""
-
-    proposed: ProposedAction
-    ts: str = ""
-    decided: ActionDecided | None = None
-    outcome: Outcome | None = None
-    result: str = ""
-    voters: tuple[str, ...] = ()  # who approved so far, the one who settled it included
-    shown: Look = "pending"
-    shown_votes: int = 0
-    asked_ts: str = ""  # of the question about an unknown outcome
-
-    @property
-    def look(self) -> Look:
-        """What the card should show."""
-        if self.outcome is not None:
-            return self.outcome
-        if self.decided is None:
-            return "pending"
-        return "withdrawn" if self.decided.decision == "undeliverable" else self.decided.decision
-
-    @property
-    def lags(self) -> bool:
-        """Its card does not show how things stand."""
-        return bool(self.ts) and (self.shown != self.look or (self.decided is None and self.shown_votes != len(self.voters)))
-
-    @property
-    def finished(self) -> bool:
-        """Nothing about it is left to be shown or asked."""
-        closed = self.decided is not None and (self.shown == self.look or not self.ts)
-        return closed and self.look not in ("approved", "unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """What the turn ends with; once the last part is posted the session is idle."""
-
-    parts: tuple[str, ...]
-    offer_continue: bool = False
-
-
-@dataclass(frozen=True)
-class Session:
-    """A session folded from its log. `epoch` is the holder's; a start of an older one without a result is *found*."""
-
-    id: str
-    place: Place
-    epoch: int
-    seq: int = 0
-    turn: int = 0
-    open: bool = False
-    requesters: tuple[str, ...] = ()
-    iterations: int = 0
-    model_epoch: int | None = None  # of the model call that has no reply yet
-    reply_seq: int = 0
-    calls: tuple[CallState, ...] = ()
-    runs: dict[str, int] = field(default_factory=dict[str, int])  # same tool, same arguments, this turn
-    actions: dict[str, ActionState] = field(default_factory=dict[str, ActionState])
-    posts: dict[str, Posted | None] = field(default_factory=dict[str, Posted | None])  # None: started, no answer yet
-    closing: Closing | None = None
-    stopped_by: str | None = None
-    used_tokens: int = 0
-    reserved_tokens: int = 0  # set aside for the model call without a reply
-    max_tokens: int = 0  # of that, for its output
-    granted_tokens: int = 0  # budget added by Continue
-    halted_turn: int = 0  # the last turn that ended in an offer to continue
-
-    @property
-    def status(self) -> Status:
-        """Follows from the log: idle, ready (something is to be done) or waiting (for people)."""
-        if not self.open:
-            return "idle"
-        if self.closing or self.model_epoch is not None or not self.calls:
-            return "ready"
-        phases = {state.phase for state in self.calls}
-        return "waiting" if "pending" in phases and phases <= FINAL | {"pending"} else "ready"
 
 
 def fold(session: Session, recorded: Iterable[Recorded]) -> Session:
@@ -189,10 +107,21 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return _model_started(session, step, epoch)
         case ModelReplied():
             return _model_replied(session, step)
+        case Previewed():
+            return _with_call(session, replace(_advance(session, step.call_id, step.kind), preview=step.preview))
         case ProposedAction():
             return _proposed(session, step)
         case Voted():
             return _voted(session, step)
+        case Edited():
+            return _edited(session, step)
+        case Escalated():
+            action = _undecided(session, step.action_id)
+            return _keep(session, replace(action, escalated=True, changes=action.changes + 1))
+        case Granted():
+            return replace(session, grants={**session.grants, step.grant_id: GrantState(step, session.seq)})
+        case GrantEnded():
+            return replace(session, grants={id: grant for id, grant in session.grants.items() if id != step.grant_id})
         case ActionDecided():
             return _decided(session, step)
         case ToolStarted():
@@ -204,7 +133,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Posted():
             return _posted(session, step)
         case CardShown():
-            action = replace(_action(session, step.action_id), shown=step.look, shown_votes=step.votes)
+            action = replace(_action(session, step.action_id), shown=step.look, shown_changes=step.changes)
             return _keep(session, action)
         case Halted():
             if session.closing or any(state.phase == "running" for state in session.calls):
@@ -228,6 +157,7 @@ def _open(session: Session, requesters: tuple[str, ...]) -> Session:
         iterations=0,
         calls=(),
         runs={},
+        sources=(),
         posts=unanswered,
         closing=None,
         stopped_by=None,
@@ -244,7 +174,10 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
         return _keep(opened, replace(action, outcome=outcome))
     call = Call(id=action.proposed.call_id, tool=action.proposed.tool, arguments=action.proposed.arguments)
     again = CallState(call=call, phase="approved", action_id=step.action_id)
-    return _keep(replace(opened, calls=(again,)), replace(action, outcome=None, result="", asked_ts=""))
+    assert action.decided is not None
+    decided = action.decided.model_copy(update={"decided_at": step.told_at})  # this word is as good as an approval, from now on
+    undone = replace(action, decided=decided, outcome=None, result="", asked_ts="", outcome_reminders=0)
+    return _keep(replace(opened, calls=(again,)), undone)
 
 
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
@@ -268,6 +201,7 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
     used = session.used_tokens + step.usage.charged_tokens
     session = replace(session, model_epoch=None, reserved_tokens=0, used_tokens=used, reply_seq=session.seq, calls=())
+    session = replace(session, reply_text=answers.spoken(step))
     if step.stop_reason != "tool_use":
         return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
     calls = tuple(CallState(call) for call in tool_calls(step))
@@ -285,9 +219,9 @@ def tool_calls(step: ModelReplied) -> tuple[Call, ...]:
     )
 
 
-def fingerprint(call: Call) -> str:
+def fingerprint(tool: str, arguments: dict[str, Any]) -> str:
     """The same for the same tool with the same arguments."""
-    return json.dumps([call.tool, call.arguments], sort_keys=True)
+    return json.dumps([tool, arguments], sort_keys=True)
 
 
 def _advance(session: Session, call_id: str, step: str) -> CallState:
@@ -309,28 +243,58 @@ def _action(session: Session, action_id: str) -> ActionState:
     return session.actions[action_id]
 
 
-def _keep(session: Session, action: ActionState) -> Session:
-    """Store the action's state, or forget it once nothing about it is left to do."""
-    actions = {**session.actions, action.proposed.action_id: action}
-    if action.finished:
-        del actions[action.proposed.action_id]
+def _undecided(session: Session, action_id: str) -> ActionState:
+    action = _action(session, action_id)
+    if action.decided is not None:
+        raise IllegalStepError(f"action {action_id} is decided already")
+    return action
+
+
+def _keep(session: Session, *changed: ActionState) -> Session:
+    """Store the state of actions. Those of one message are forgotten together, once nothing about any of them is left to do."""
+    actions = {**session.actions, **{action.proposed.action_id: action for action in changed}}
+    for message in {action.message for action in changed}:
+        rows = [id for id, action in actions.items() if action.message == message]
+        if all(actions[id].finished for id in rows):
+            for id in rows:
+                del actions[id]
     return replace(session, actions=actions)
 
 
 def _proposed(session: Session, step: ProposedAction) -> Session:
-    earlier = next((state.action_id for state in session.calls if state.call.id == step.call_id), None)
+    before = next((state for state in session.calls if state.call.id == step.call_id), None)
     state = replace(_advance(session, step.call_id, step.kind), action_id=step.action_id)
-    if earlier is not None and earlier in session.actions:  # asked anew: the old card is closed
-        lapsed = replace(session.actions[earlier], outcome="refused")
-        session = _keep(session, lapsed)
+    if before is not None and before.action_id in session.actions:  # asked anew: the old card is closed
+        session = _keep(session, replace(session.actions[before.action_id], outcome="refused"))
+    elif not step.edited_by:
+        hour_ago = step.proposed_at - timedelta(hours=1)
+        session = replace(session, asked_at=(*(at for at in session.asked_at if at > hour_ago), step.proposed_at))
     return _keep(_with_call(session, state), ActionState(step))
 
 
 def _voted(session: Session, step: Voted) -> Session:
-    action = _action(session, step.action_id)
-    if action.decided is not None or step.by in action.voters:
-        raise IllegalStepError(f"action {step.action_id} takes no second vote of {step.by}, and none once it is decided")
-    return _keep(session, replace(action, voters=(*action.voters, step.by)))
+    action = _undecided(session, step.action_id)
+    approved = step.decision == "approved"
+    if step.by in (action.voters if approved else action.rejecters):
+        raise IllegalStepError(f"action {step.action_id} takes no second vote of {step.by}")
+    others = tuple(user for user in action.voters if user != step.by)
+    rejecters = tuple(user for user in action.rejecters if user != step.by)
+    voters, rejecters = ((*others, step.by), rejecters) if approved else (others, (*rejecters, step.by))
+    return _keep(session, replace(action, voters=voters, rejecters=rejecters, changes=action.changes + 1))
+
+
+def _edited(session: Session, step: Edited) -> Session:
+    action = _undecided(session, step.action_id)
+    proposed = action.proposed
+    state = _advance(session, proposed.call_id, step.kind)
+    again = CallState(
+        call=state.call.model_copy(update={"arguments": step.arguments}),
+        edited_by=step.by,
+        requesters=tuple(dict.fromkeys((*proposed.requesters, step.by))),
+        verdict=proposed.verdict,
+    )
+    decided = ActionDecided(action_id=step.action_id, decision="edited", by=step.by, decided_at=step.edited_at)
+    return _keep(_with_call(session, again), replace(action, decided=decided))
 
 
 def _decided(session: Session, step: ActionDecided) -> Session:
@@ -339,8 +303,12 @@ def _decided(session: Session, step: ActionDecided) -> Session:
     phase: Phase = "approved" if step.decision == "approved" else "declined"
     if phase == "approved" and state.phase != "pending":
         raise IllegalStepError(f"action {step.action_id} is approved before anybody could see it")
-    voters = (*action.voters, step.by) if phase == "approved" else action.voters
-    return _keep(_with_call(session, replace(state, phase=phase)), replace(action, decided=step, voters=voters))
+    voters = (*(user for user in action.voters if user != step.by), step.by) if phase == "approved" else action.voters
+    if step.decision == "rejected":
+        no = fingerprint(action.proposed.tool, action.proposed.arguments)
+        session = replace(session, rejected=session.rejected | {no})
+    state = replace(state, phase=phase, preview=None)  # should it be asked anew, things will have changed
+    return _keep(_with_call(session, state), replace(action, decided=step, voters=voters))
 
 
 def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
@@ -350,15 +318,20 @@ def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
         raise IllegalStepError(f"call {step.call_id} is running already")
     if before.action_id != step.action_id:
         raise IllegalStepError(f"call {step.call_id} may only run under its own action")
-    key = fingerprint(state.call)
+    key = fingerprint(state.call.tool, state.call.arguments)
     runs = {**session.runs, key: session.runs.get(key, 0) + (before.phase != "running")}
-    state = replace(state, started_epoch=epoch, idempotency_key=step.idempotency_key)
-    return _with_call(replace(session, runs=runs), state)
+    state = replace(state, started_epoch=epoch, idempotency_key=step.idempotency_key, grant_id=step.grant_id)
+    grants = session.grants
+    if before.phase != "running" and step.grant_id in grants:
+        grants = {**grants, step.grant_id: replace(grants[step.grant_id], uses=grants[step.grant_id].uses + 1)}
+    return _with_call(replace(session, runs=runs, grants=grants), state)
 
 
 def _tool_returned(session: Session, step: ToolReturned) -> Session:
     state = replace(_advance(session, step.call_id, step.kind), outcome=step.outcome)
     session = _with_call(session, state)
+    if step.source and step.source not in session.sources:
+        session = replace(session, sources=(*session.sources, step.source))
     if state.action_id is None:
         return session
     action = _action(session, state.action_id)
@@ -368,21 +341,52 @@ def _tool_returned(session: Session, step: ToolReturned) -> Session:
 def _post_started(session: Session, step: PostStarted) -> Session:
     if session.posts.get(step.key) is not None:
         raise IllegalStepError(f"{step.key} is posted already")
-    return replace(session, posts={**session.posts, step.key: None})
+    session = replace(session, posts={**session.posts, step.key: None})
+    subject, _, action_id = step.key.partition(":")
+    if subject == "copy":
+        return _keep(session, *(replace(row, copying=True) for row in session.shown_in(f"card:{action_id}")))
+    return session
 
 
 def _posted(session: Session, step: Posted) -> Session:
     if step.key not in session.posts or session.posts[step.key] is not None:
         raise IllegalStepError(f"{step.key} was not about to be posted")
     session = replace(session, posts={**session.posts, step.key: step})
-    subject, action_id, *_ = (*step.key.split(":"), "")
-    action = session.actions.get(action_id)
-    if subject == "card" and action and not step.error:
-        session = _keep(session, replace(action, ts=step.ts))
-        if action.decided is None:
-            session = _with_call(session, _advance(session, action.proposed.call_id, step.kind))
-    if subject == "question" and action:
-        session = _keep(session, replace(action, asked_ts=step.ts or "-"))
+    subject, action_id, number = (*step.key.split(":"), "", "")[:3]
+    rows = session.shown_in(f"card:{action_id}")
+    match subject:
+        case "card" if not step.error:
+            session = _card_posted(session, rows, step.ts)
+        case "copy":
+            changed = [
+                replace(row, copy_ts=step.ts, copy_error=step.error, copying=False, changes=row.changes + bool(step.error))
+                for row in rows
+            ]
+            session = _keep(session, *changed)
+        case "remind":
+            session = _keep(session, *(replace(row, reminders=int(number)) for row in rows))
+        case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
+            session = _keep(session, _told_people(session.actions[action_id], subject, step, number))
+        case _:
+            pass  # nothing follows from it but what is below
     if session.closing and step.key == f"answer:{session.turn}:{len(session.closing.parts) - 1}":
         session = replace(session, open=False, closing=None, calls=())
     return session
+
+
+def _card_posted(session: Session, rows: tuple[ActionState, ...], ts: str) -> Session:
+    session = _keep(session, *(replace(row, ts=ts) for row in rows))
+    for row in rows:
+        if row.decided is None:
+            session = _with_call(session, _advance(session, row.proposed.call_id, "posted"))
+    return session
+
+
+def _told_people(action: ActionState, subject: str, step: Posted, number: str) -> ActionState:
+    match subject:
+        case "question":
+            return replace(action, asked_ts=step.ts or "-")
+        case "escalated":
+            return replace(action, escalation_told=True)
+        case _:
+            return replace(action, outcome_reminders=int(number))

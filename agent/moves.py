@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from agent.received import Click, OutcomeClick
+from agent.received import Click, Edit, OutcomeClick
 from agent.steps import Step
 from agent.types import Call, Decision, Look, Preview, Verdict
 
@@ -92,12 +92,26 @@ class CallModel:
 
 @dataclass(frozen=True, slots=True)
 class RunTool:
-    """Run a call; `action_id` names the approval of a gated one."""
+    """Run a call; `action_id` names the approval of a gated one, `grant_id` the standing permission.
+
+    With a `digest` it has yet to pass the gate; without one nobody is asked, or it has passed and was lost in a crash.
+    """
 
     call: Call
     idempotency_key: str
     action_id: str | None
     digest: str | None
+    key: str
+    grant_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MakePreview:
+    """Have a tool say what a call would change."""
+
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
     key: str
 
 
@@ -112,29 +126,53 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Bring a message into the thread. `found`: an earlier process may have posted it already, so look first."""
+    """Bring a message into the thread. `found`: an earlier process may have posted it already, so look first.
+
+    `channel`: another one than the session's, `thread_ts` there (empty: not in a thread).
+    """
 
     key: str
     content: Content
     found: bool
     inbox_ids: tuple[int, ...] = ()
+    channel: str = ""
+    thread_ts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ShowCard:
-    """Bring an action's card up to date."""
+    """Bring a message with cards up to date, wherever it stands: (channel, ts) of each."""
 
-    action: Card
-    ts: str
+    cards: Cards
+    places: tuple[tuple[str, str], ...]
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Judge a click and settle its action, in one conditional statement."""
+    """Judge what a person did to an action and settle it, in one conditional statement."""
 
     inbox_id: int
-    click: Click | OutcomeClick
+    click: Click | Edit | OutcomeClick
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Find out whether a person may stop what others asked for, or take back what waits."""
+
+    inbox_id: int
+    user: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """Tell a person why what they did changes nothing."""
+
+    inbox_id: int
+    user: str
+    text: str
     key: str
 
 
@@ -149,4 +187,4 @@ class Close:
     key: str
 
 
-Move = Record | CallModel | RunTool | Reconcile | Post | ShowCard | Settle | Close
+Move = Record | CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close

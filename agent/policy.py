@@ -141,3 +141,13 @@ def _wider(then: Approvers, now: Approvers) -> bool:
         return True
     lost = set(then.users) - set(now.users) or set(then.groups) - set(now.groups)
     return bool(lost) or (then.channel_members and not now.channel_members)
+
+
+def widened(approvers: Approvers, to: Approvers) -> Approvers:
+    """Who may decide after an escalation: those named before, and `to`. Requesters whom the rule keeps out stay out."""
+    return Approvers(
+        users=tuple(dict.fromkeys((*approvers.users, *to.users))),
+        groups=tuple(dict.fromkeys((*approvers.groups, *to.groups))),
+        channel_members=approvers.channel_members or to.channel_members,
+        requester=approvers.requester if approvers.requester is not None else to.requester,
+    )

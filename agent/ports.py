@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from agent.moves import Card, Content
+from agent.moves import Cards, Content
 from agent.types import Approvers, Block, Pinned, Place, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
@@ -14,15 +14,18 @@ class Surface(Protocol):
     """Where people are. Every method calls `fence.begin` right before it sends."""
 
     async def post(self, place: Place, content: Content, key: str) -> str:
-        """Post into the thread; its ts. Raises RefusedError, DelayedError, UnclearError, FencedError."""
+        """Post into the thread, or into the channel itself where `place` names none; its ts.
+
+        Raises RefusedError, DelayedError, UnclearError, FencedError.
+        """
         ...
 
     async def find(self, place: Place, key: str) -> str | None:
-        """The ts of the message with this key, if it was posted. Raises DelayedError, UnclearError, FencedError."""
+        """The ts of the message with this key, if it was posted there. Raises like `post`."""
         ...
 
-    async def show(self, place: Place, card: Card, ts: str) -> None:
-        """Bring a posted card up to date. Raises like `post`."""
+    async def show(self, place: Place, cards: Cards, ts: str) -> None:
+        """Bring a posted message with cards up to date. Raises like `post`."""
         ...
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
@@ -35,6 +38,10 @@ class Surface(Protocol):
 
     async def status(self, place: Place, status: SurfaceStatus) -> None:
         """Show how the session stands. Best effort."""
+        ...
+
+    async def is_admin(self, user: str) -> bool:
+        """Whether the person administers the workspace. Raises UnclearError or DelayedError when that cannot be asked."""
         ...
 
     async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:

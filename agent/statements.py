@@ -17,10 +17,11 @@ appended AS (
     SELECT held.id, item.seq, %(epoch)s, item.body::json
     FROM held, unnest(%(seqs)s::bigint[], %(bodies)s::text[]) AS item (seq, body)),
 proposed AS (
-    INSERT INTO action (id, session_id, digest, quorum, body, expires_at)
-    SELECT item.id, held.id, item.digest, item.quorum, item.body::json, item.expires_at
-    FROM held, unnest(%(action_ids)s::text[], %(digests)s::text[], %(quorums)s::bigint[], %(actions)s::text[],
-                      %(expiries)s::timestamptz[]) AS item (id, digest, quorum, body, expires_at)),
+    INSERT INTO action (id, session_id, digest, quorum, rejections, body, expires_at)
+    SELECT item.id, held.id, item.digest, item.quorum, item.rejections, item.body::json, item.expires_at
+    FROM held, unnest(%(action_ids)s::text[], %(digests)s::text[], %(quorums)s::bigint[], %(rejections)s::bigint[],
+                      %(actions)s::text[], %(expiries)s::timestamptz[])
+        AS item (id, digest, quorum, rejections, body, expires_at)),
 ended AS (
     UPDATE action SET status = item.status
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
@@ -29,30 +30,58 @@ SELECT count(*) FROM held
 """
 
 # One statement settles a click: session held, action undecided, deadline not passed, vote not cast before, quorum reached.
+# A grant that was asked for with it is given only by an approval that settles the action alone.
 SETTLE: LiteralString = f"""
 WITH {HELD}, {TAKEN},
 open AS MATERIALIZED (
-    SELECT action.id, action.quorum FROM action JOIN held ON held.id = action.session_id
+    SELECT action.id, CASE %(decision)s WHEN 'approved' THEN action.quorum ELSE action.rejections END AS needed
+    FROM action JOIN held ON held.id = action.session_id
     WHERE action.id = %(action_id)s AND action.status = 'pending' AND action.expires_at > now() FOR UPDATE OF action),
 voted AS (
     INSERT INTO vote (action_id, "user", decision, reason)
     SELECT open.id, %(user)s, %(decision)s, %(reason)s FROM open
     ON CONFLICT (action_id, "user") DO UPDATE SET decision = EXCLUDED.decision, reason = EXCLUDED.reason, voted_at = now()
-    WHERE vote.decision = 'approved' AND EXCLUDED.decision = 'rejected'  -- a yes can be taken back until it is settled
+    WHERE vote.decision <> EXCLUDED.decision  -- a word can be taken back until it is settled
     RETURNING action_id),
 settled AS (
     UPDATE action SET status = %(decision)s, decided_at = now(), decided_by = %(user)s
     FROM open JOIN voted ON voted.action_id = open.id
-    WHERE action.id = open.id AND (%(decision)s = 'rejected' OR open.quorum <= 1 + (
-        SELECT count(*) FROM vote WHERE vote.action_id = open.id AND vote.decision = 'approved'))
+    WHERE action.id = open.id AND open.needed <= 1 + (
+        SELECT count(*) FROM vote WHERE vote.action_id = open.id AND vote.decision = %(decision)s AND vote."user" <> %(user)s)
     RETURNING action.decided_at),
+granted AS (
+    INSERT INTO "grant" (id, session_id, team, tool, granted_by, body, most_uses, expires_at)
+    SELECT %(grant_id)s, held.id, session.team, %(tool)s, %(user)s, %(grant)s::json, %(most_uses)s, %(grant_expires_at)s
+    FROM held JOIN session ON session.id = held.id CROSS JOIN open CROSS JOIN settled
+    WHERE %(grant_id)s::text IS NOT NULL AND open.needed = 1
+    RETURNING body),
+given AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, %(seq)s + 1, %(epoch)s, granted.body FROM held, granted RETURNING body),
 appended AS (
     INSERT INTO step (session_id, seq, epoch, body)
     SELECT held.id, %(seq)s, %(epoch)s, CASE WHEN settled.decided_at IS NULL
-        THEN json_build_object('kind', 'voted', 'action_id', %(action_id)s::text, 'by', %(user)s::text)
+        THEN json_build_object('kind', 'voted', 'action_id', %(action_id)s::text, 'by', %(user)s::text,
+                               'decision', %(decision)s::text)
         ELSE json_build_object('kind', 'action_decided', 'action_id', %(action_id)s::text, 'decision', %(decision)s::text,
                                'by', %(user)s::text, 'reason', %(reason)s::text, 'decided_at', settled.decided_at) END
     FROM held CROSS JOIN voted LEFT JOIN settled ON true RETURNING body)
+SELECT (SELECT count(*) FROM held), (SELECT body::text FROM appended), (SELECT body::text FROM given)
+"""
+
+# An edit ends the action that was shown; what is proposed instead has votes, digest and deadline of its own.
+EDIT: LiteralString = f"""
+WITH {HELD}, {TAKEN},
+edited AS (
+    UPDATE action SET status = 'edited', decided_at = now(), decided_by = %(user)s FROM held
+    WHERE action.id = %(action_id)s AND action.session_id = held.id AND action.status = 'pending' AND action.expires_at > now()
+    RETURNING action.decided_at),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, %(seq)s, %(epoch)s,
+           json_build_object('kind', 'edited', 'action_id', %(action_id)s::text, 'by', %(user)s::text,
+                             'arguments', %(arguments)s::json, 'edited_at', edited.decided_at)
+    FROM held, edited RETURNING body)
 SELECT (SELECT count(*) FROM held), (SELECT body::text FROM appended)
 """
 
@@ -84,6 +113,20 @@ started AS (
 appended AS (
     INSERT INTO step (session_id, seq, epoch, body)
     SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held, started RETURNING seq)
+SELECT (SELECT count(*) FROM held), (SELECT seq FROM appended)
+"""
+
+# The same gate for a call under a grant: it is there, not revoked, not over, and each use is counted before it begins.
+START_GRANTED: LiteralString = f"""
+WITH {HELD},
+used AS (
+    UPDATE "grant" SET uses = uses + 1 FROM held
+    WHERE "grant".id = %(grant_id)s AND "grant".session_id = held.id AND "grant".revoked_at IS NULL
+      AND "grant".expires_at > now() AND "grant".uses < "grant".most_uses
+    RETURNING "grant".id),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body)
+    SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held, used RETURNING seq)
 SELECT (SELECT count(*) FROM held), (SELECT seq FROM appended)
 """
 

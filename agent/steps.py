@@ -1,7 +1,7 @@
 """The steps of a session's log: past tense, frozen, never changed. Moves, the imperatives, are in `agent.moves`."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
@@ -63,6 +63,11 @@ class ProposedAction(Noun):
     preview: Preview | None = None
     sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn
     said: str = ""  # the model's own words beside the call
+
+    @property
+    def proposed_at(self) -> datetime:
+        """When it was brought before people: what reminders and escalation are counted from."""
+        return self.expires_at - timedelta(seconds=self.verdict.expires_seconds)
 
 
 class Voted(Noun):

@@ -8,22 +8,34 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, LiteralString, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.characters import whole
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
-from agent.received import RECEIVED, Click, Inboxed, OutcomeClick
-from agent.statements import APPEND, CLOSE, HELD, LOAD_INBOX, LOAD_STEPS, RECEIVE, SETTLE, START_ACTION, TELL, VIEWED
-from agent.steps import STEP, ActionDecided, OutcomeTold, ProposedAction, Recorded, Step, ToolStarted, Voted
+from agent.received import RECEIVED, Click, Edit, Inboxed, OutcomeClick
+from agent.statements import (
+    APPEND,
+    CLOSE,
+    EDIT,
+    HELD,
+    LOAD_INBOX,
+    LOAD_STEPS,
+    RECEIVE,
+    SETTLE,
+    START_ACTION,
+    START_GRANTED,
+    TELL,
+    VIEWED,
+)
+from agent.steps import STEP, ActionDecided, Edited, Granted, OutcomeTold, ProposedAction, Recorded, Step, ToolStarted
 from agent.types import PINNED, Decision, Outcome, Pinned, Place
 
 Pool = AsyncConnectionPool[Any]
-SETTLED: TypeAdapter[Voted | ActionDecided] = TypeAdapter(Annotated[Voted | ActionDecided, Field(discriminator="kind")])
 _Noun = TypeVar("_Noun")
 
 
@@ -94,7 +106,7 @@ class Store:
             "session_id": session_id(place),
             "body": json.dumps(whole(received.model_dump(mode="json"))),
             "opens": opens,
-            "action_id": received.action_id if isinstance(received, Click | OutcomeClick) else None,
+            "action_id": received.action_id if isinstance(received, Click | Edit | OutcomeClick) else None,
             "open_status": "unknown" if isinstance(received, OutcomeClick) else "pending",
         }
         count, _ = await self._row(RECEIVE, values)
@@ -160,6 +172,7 @@ class Store:
             "action_ids": [step.action_id for step in proposed],
             "digests": [step.digest for step in proposed],
             "quorums": [step.verdict.quorum for step in proposed],
+            "rejections": [step.verdict.rejections for step in proposed],
             "actions": [step.model_dump_json() for step in proposed],
             "expiries": [step.expires_at for step in proposed],
             "ended_ids": list(ended),
@@ -167,8 +180,10 @@ class Store:
         }
         _held((await self._row(APPEND, values))[0], lease)
 
-    async def settle(self, lease: Lease, after_seq: int, inbox_id: int, click: Click) -> Voted | ActionDecided | None:
-        """Count the vote; it may settle the action. None: it changed nothing (decided before, too late, a second vote)."""
+    async def settle(
+        self, lease: Lease, after_seq: int, inbox_id: int, click: Click, grant: Granted | None = None
+    ) -> tuple[Step, ...]:
+        """Count the vote; it may settle the action, and give a grant. Nothing: decided before, too late, a second vote."""
         values = {
             "session_id": lease.session_id,
             "epoch": lease.epoch,
@@ -176,10 +191,29 @@ class Store:
             "seq": after_seq + 1,
             **click.model_dump(include={"action_id", "user", "decision"}),
             "reason": click.reason.replace("\0", ""),  # Postgres has no such character
+            "grant_id": grant.grant_id if grant else None,
+            "tool": grant.tool if grant else None,
+            "most_uses": grant.most_uses if grant else None,
+            "grant_expires_at": grant.expires_at if grant else None,
+            "grant": grant.model_dump_json() if grant else None,
         }
-        held, body = await self._row(SETTLE, values)
+        held, *bodies = await self._row(SETTLE, values)
         _held(held, lease)
-        return SETTLED.validate_json(body) if body else None
+        return tuple(STEP.validate_json(body) for body in bodies if body)
+
+    async def edit(self, lease: Lease, after_seq: int, inbox_id: int, edit: Edit) -> Edited | None:
+        """End an undecided action for the sake of its edited arguments. None: it was decided before, or its time is over."""
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "inbox_ids": [inbox_id],
+            "seq": after_seq + 1,
+            **edit.model_dump(include={"action_id", "user"}),
+            "arguments": json.dumps(whole(edit.arguments)),
+        }
+        held, body = await self._row(EDIT, values)
+        _held(held, lease)
+        return Edited.model_validate_json(body) if body else None
 
     async def tell(
         self, lease: Lease, after_seq: int, inbox_id: int, click: OutcomeClick, limit_seconds: float
@@ -225,6 +259,19 @@ class Store:
             "body": step.model_dump_json(),
         }
         held, seq = await self._row(START_ACTION, values)
+        _held(held, lease)
+        return seq is not None
+
+    async def start_granted(self, lease: Lease, after_seq: int, step: ToolStarted) -> bool:
+        """Pass a call under a grant through its gate, count the use, and write its start. False: the grant does not hold."""
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "seq": after_seq + 1,
+            "grant_id": step.grant_id,
+            "body": step.model_dump_json(),
+        }
+        held, seq = await self._row(START_GRANTED, values)
         _held(held, lease)
         return seq is not None
 

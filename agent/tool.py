@@ -15,6 +15,8 @@ from agent.types import Preview
 
 log = logging.getLogger(__name__)
 
+PREVIEW_SECONDS = 5.0  # a card does not wait longer to say what would change
+
 ErrorKind = Literal["invalid_input", "timeout", "permission_denied", "not_found", "unexpected"]
 
 
@@ -164,6 +166,21 @@ async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
     except Exception:
         log.exception("tool %s failed", tool.name)
         return failed("unexpected", f"{tool.name} failed for a reason that is in the log.", unclear=True)
+
+
+async def preview(tool: Tool, arguments: BaseModel, context: ToolContext) -> Preview:
+    """What the tool says that a call would change. Never raises: what goes wrong is said in its place."""
+    assert tool.preview is not None
+    try:
+        async with asyncio.timeout(min(tool.time_limit_seconds, PREVIEW_SECONDS)):
+            return await tool.preview(arguments, context)
+    except ToolError as error:
+        return Preview(trouble=error.detail)
+    except TimeoutError:
+        return Preview(trouble="it took too long to find out.")
+    except Exception:
+        log.exception("preview of %s failed", tool.name)
+        return Preview(trouble="finding out failed; the reason is in the log.")
 
 
 async def reconcile(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result | None:

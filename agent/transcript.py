@@ -6,12 +6,25 @@ History is append-only: a later request has the earlier one as its prefix.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import JsonValue
+
 from agent import answers
-from agent.steps import ActionDecided, Asked, Halted, ModelReplied, OutcomeTold, ProposedAction, Step, Stopped, ToolReturned
+from agent.steps import (
+    ActionDecided,
+    Asked,
+    Edited,
+    Halted,
+    ModelReplied,
+    OutcomeTold,
+    ProposedAction,
+    Step,
+    Stopped,
+    ToolReturned,
+)
 from agent.tool import Result, failed
 from agent.types import Block
 
@@ -24,6 +37,7 @@ DECLINED = {
     "withdrawn": "This action was withdrawn before anybody approved it; it was not run.",
     "undeliverable": "The approval card could not be shown to anybody, so this action was not run.",
 }
+NOTE = "note"  # the field of a result that says what people changed about its call
 TOLD = {
     "happened": "it did happen; do not run it again.",
     "leave": "leave it as it is; do not run it again.",
@@ -41,6 +55,7 @@ class Transcript:
     _results: dict[str, str] = field(default_factory=dict[str, str])
     _texts: list[str] = field(default_factory=list[str])
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
+    _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
 
     def add(self, step: Step) -> None:
         """The next step of the log."""
@@ -52,10 +67,13 @@ class Transcript:
                 self._calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
             case ProposedAction():
                 self._proposed[step.action_id] = step
+            case Edited():
+                proposed = self._proposed[step.action_id]
+                self._edits.setdefault(proposed.call_id, []).append(_changed(step, proposed.arguments))
             case ActionDecided() if step.decision != "approved":
-                self._results[self._proposed[step.action_id].call_id] = _declined(step)
+                self._result(self._proposed[step.action_id].call_id, _declined(step))
             case ToolReturned() if step.call_id in self._calls:
-                self._results[step.call_id] = step.text
+                self._result(step.call_id, step.text)
             case ToolReturned():  # its call has long been answered: a run after an unknown outcome
                 self._texts.append(f"It was run again. The result: {step.text}")
             case OutcomeTold():
@@ -80,6 +98,12 @@ class Transcript:
             for message in self.messages()[-last:]
         ]
 
+    def _result(self, call_id: str, text: str) -> None:
+        """A call's result; of an edited call the model is told what ran instead of what it asked for."""
+        if edits := self._edits.get(call_id):
+            text = json.dumps({**json.loads(text), NOTE: " ".join(edits)}, ensure_ascii=False)
+        self._results[call_id] = text
+
     def _user_side(self) -> list[Block]:
         """What answers the last reply: the results in the order of the calls, then what people said."""
         content: list[Block] = []
@@ -94,7 +118,7 @@ class Transcript:
         if asked := self._user_side():
             self._write("user", asked)
         self._write("assistant", content)
-        self._calls, self._results, self._texts = (), {}, []
+        self._calls, self._results, self._texts, self._edits = (), {}, [], {}
 
     def _write(self, role: str, content: list[Block]) -> None:
         message: Message = {"role": role, "content": content}
@@ -126,6 +150,17 @@ def _declined(step: ActionDecided) -> str:
     if step.reason:
         detail += f" Their reason: {step.reason}"
     return failed("permission_denied", detail).text()
+
+
+def _changed(step: Edited, before: Mapping[str, JsonValue]) -> str:
+    """What an edit did to the arguments, for the model."""
+    names = [name for name in {**before, **step.arguments} if before.get(name) != step.arguments.get(name)]
+    changes = "; ".join(f"{name}: {_spelled(before, name)} -> {_spelled(step.arguments, name)}" for name in names)
+    return f"<@{step.by}> edited this call before it was decided ({changes}); this is what came of the edited call."
+
+
+def _spelled(arguments: Mapping[str, JsonValue], name: str) -> str:
+    return json.dumps(arguments[name], ensure_ascii=False) if name in arguments else "(none)"
 
 
 def _told(step: OutcomeTold, proposed: ProposedAction) -> str:

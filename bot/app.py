@@ -21,12 +21,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 import prompts
 from agent import prompts as registry_of_prompts
 from agent.budget import RedisBudget
-from agent.decide import Rules
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.model import AnthropicModel
 from agent.policy import Policy
 from agent.queue import Queue
+from agent.rules import Rules
 from agent.runner import Agent, Runner
 from agent.store import Pool, Store
 from agent.tool import Tool, registry

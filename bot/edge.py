@@ -17,9 +17,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
-from agent.decide import card
-from agent.machine import ActionState
+from agent.card_moves import card
 from agent.received import Click, OutcomeClick
+from agent.session import ActionState
 from agent.store import ActionSeen, Store, settled_sentence
 from agent.tool import Tools
 from bot import inbound

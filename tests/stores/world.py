@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from agent.decide import Rules
 from agent.effects import Effects
 from agent.moves import Answer, Card, Content
 from agent.ports import Reply, Request, SurfaceStatus
 from agent.queue import Queue
+from agent.rules import Rules
 from agent.runner import Agent, Runner
 from agent.store import session_id
 from agent.tool import registry

@@ -14,10 +14,12 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from agent.decide import Rules, next_moves
-from agent.machine import Session, apply
+from agent.decide import next_moves
+from agent.machine import apply
 from agent.moves import CallModel, Close, Post, Reconcile, Record, RunTool, Settle, ShowCard
 from agent.received import Click, ContinueClick, Inboxed, Message, OutcomeClick, StopPressed
+from agent.rules import Rules
+from agent.session import Session
 from agent.steps import (
     ActionDecided,
     CardShown,

@@ -7,7 +7,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from agent.errors import IllegalStepError
-from agent.machine import ALLOWED, CALL, FINAL, Session, Status, apply, fold
+from agent.machine import ALLOWED, CALL, apply, fold
+from agent.session import FINAL, Session, Status
 from agent.steps import (
     STEP,
     ActionDecided,

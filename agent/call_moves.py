@@ -1,0 +1,216 @@
+"""What comes next for one call of the model: refused, run, previewed, brought before people, or waited for."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from agent import policy
+from agent.card_moves import cards
+from agent.digest import action_digest, action_id, idempotency_key
+from agent.grants import grantable, matches
+from agent.machine import fingerprint
+from agent.moves import Close, MakePreview, Move, Post, Reconcile, Record, RunTool
+from agent.rules import DECISION_LIFETIME, SAME_CALL_LIMIT, Rules
+from agent.session import ActionState, CallState, Session
+from agent.steps import ProposedAction, ToolReturned
+from agent.tool import Result, Tool, failed, validate
+from agent.types import Asker, Verdict
+
+SAID_CHARACTERS = 1_000  # of the model's own words that are kept with an action
+# What shares a message. Slack takes 50 blocks and about 10,000 characters (reference: Slack, Limits).
+MOST_ROWS = 5
+MOST_NAMES = 40  # of arguments, in all rows
+MOST_CHARACTERS = 4_000  # likewise
+
+
+def call_moves(session: Session, state: CallState, rules: Rules, now: datetime) -> list[Move]:
+    """What comes next for one call. Its siblings do not matter."""
+    call = state.call
+    match state.phase:
+        case "asked":
+            return [_judged(session, state, rules, now)]
+        case "proposed" | "pending":
+            return _undecided_moves(session, state, now)
+        case "approved":
+            return [_approved(session, state, rules, now)]
+        case "running" if state.started_epoch < session.epoch:
+            tool = rules.tools.get(call.tool)
+            if tool is not None and tool.repeatable:
+                return [RunTool(call, state.idempotency_key, state.action_id, None, f"tool:{call.id}", state.grant_id)]
+            return [Reconcile(call, state.idempotency_key, f"tool:{call.id}")]
+        case _:
+            return []  # under way in this process, or final
+
+
+def _refused(state: CallState, result: Result) -> Record:
+    return Record((ToolReturned(call_id=state.call.id, outcome="refused", text=result.text()),))
+
+
+def _forbidden(state: CallState, detail: str) -> Record:
+    return _refused(state, failed("permission_denied", detail))
+
+
+def _judged(session: Session, state: CallState, rules: Rules, now: datetime) -> Move:
+    """A call as it came from the model, or from a person who edited it: refused, run, or proposed."""
+    call = state.call
+    if session.stopped_by is not None:
+        return _forbidden(state, "Not run: a person pressed Stop.")
+    if session.iterations >= rules.max_iterations and not state.edited_by:
+        return _forbidden(state, "Not run: this turn has used all its steps.")
+    if session.runs.get(fingerprint(call.tool, call.arguments), 0) >= SAME_CALL_LIMIT:
+        note = f"{call.tool} was already called with these arguments {SAME_CALL_LIMIT} times in this turn; use those results."
+        return _refused(state, failed("invalid_input", note))
+    validated = validate(rules.tools, call.tool, call.arguments)
+    if isinstance(validated, Result):
+        return _refused(state, validated)
+    tool, arguments = rules.tools[call.tool], validated.model_dump(mode="json")
+    verdict = rules.judge(tool, arguments, asker(session, state.requesters))
+    if verdict.answer == "allow" and state.verdict is not None:
+        verdict = state.verdict  # an edit approves nothing: it asks those who were asked before
+    if verdict.answer == "refuse":
+        return _forbidden(state, f"Policy refuses {call.tool} ({verdict.rule}).")
+    if verdict.answer == "allow":
+        key = idempotency_key(session.id, session.reply_seq, call.id)
+        return RunTool(call, key, None, None, f"tool:{call.id}")
+    return _asked(session, state, rules, tool, arguments, verdict, now)
+
+
+def _asked(
+    session: Session, state: CallState, rules: Rules, tool: Tool, arguments: dict[str, Any], verdict: Verdict, now: datetime
+) -> Move:
+    """A call that policy asks about: somebody has said yes to such calls, or no to this one, or it comes before people."""
+    call = state.call
+    if not state.edited_by:
+        if fingerprint(tool.name, arguments) in session.rejected:
+            return _forbidden(
+                state,
+                "Not run: a person has rejected this very call in this conversation, so nobody is asked again. "
+                "Do something else, or say that it takes a new thread.",
+            )
+        if grant_id := _grant(session, tool, arguments, verdict, now):
+            key = idempotency_key(session.id, session.reply_seq, call.id)
+            digest = action_digest(session.id, tool, arguments, verdict)
+            return RunTool(call, key, None, digest, f"tool:{call.id}", grant_id)
+        asked = sum(at > now - timedelta(hours=1) for at in session.asked_at)
+        if rules.cards_per_hour is not None and asked >= rules.cards_per_hour:
+            return _forbidden(
+                state,
+                f"Not asked: this conversation has asked for {asked} approvals within an hour, and may ask for "
+                f"{rules.cards_per_hour}. Say what you would have done, and go on later.",
+            )
+    if tool.preview is not None and state.preview is None:
+        return MakePreview(call.id, tool.name, arguments, f"preview:{call.id}")
+    return Record((_proposal(session, state, tool, arguments, verdict, now),))
+
+
+def _grant(session: Session, tool: Tool, arguments: Mapping[str, Any], verdict: Verdict, now: datetime) -> str | None:
+    """A standing permission that covers the call. It never covers one that was asked for before it was given."""
+    for grant in session.grants.values():
+        granted = grant.granted
+        own = verdict.approvers.requester is False and granted.by in session.requesters
+        if (
+            granted.tool == tool.name
+            and grant.seq < session.reply_seq
+            and now < granted.expires_at
+            and grant.uses < granted.most_uses
+            and not own
+            and grantable(tool, verdict)
+            and matches(granted.pattern, arguments)
+            and policy.suffices(granted.verdict, verdict)
+        ):
+            return granted.grant_id
+    return None
+
+
+def asker(session: Session, requesters: tuple[str, ...] = ()) -> Asker:
+    """Who asks for a call. `requesters`: of an edited one."""
+    return Asker(users=requesters or session.requesters, channel=session.place.channel)
+
+
+def _proposal(
+    session: Session, state: CallState, tool: Tool, arguments: dict[str, Any], verdict: Verdict, now: datetime
+) -> ProposedAction:
+    id = action_id(session.id, session.reply_seq, state.call.id, session.seq)
+    return ProposedAction(
+        action_id=id,
+        call_id=state.call.id,
+        tool=tool.name,
+        arguments=arguments,
+        verdict=verdict,
+        digest=action_digest(session.id, tool, arguments, verdict),
+        requesters=state.requesters or session.requesters,
+        expires_at=now + timedelta(seconds=verdict.expires_seconds),
+        message=_message(session, arguments, verdict) or f"card:{id}",
+        edited_by=state.edited_by,
+        preview=state.preview,
+        sources=session.sources,
+        said=session.reply_text[:SAID_CHARACTERS],
+    )
+
+
+def _message(session: Session, arguments: Mapping[str, Any], verdict: Verdict) -> str | None:
+    """The message that is about to be posted, if the call fits in: several calls of one turn come as one message."""
+    last = next(reversed(session.actions.values()), None)
+    if last is None or last.decided or last.message in session.posts or last.proposed.verdict.post_to != verdict.post_to:
+        return None
+    rows = session.shown_in(last.message)
+    together = [*(row.proposed.arguments for row in rows), arguments]
+    names = sum(len(each) for each in together)
+    characters = sum(len(json.dumps(each)) for each in together)
+    fits = len(together) <= MOST_ROWS and names <= MOST_NAMES and characters <= MOST_CHARACTERS
+    return last.message if fits else None
+
+
+def _undecided_moves(session: Session, state: CallState, now: datetime) -> list[Move]:
+    assert state.action_id is not None
+    action = session.actions[state.action_id]
+    key = f"close:{state.action_id}"
+    if session.stopped_by is not None:
+        return [Close(state.action_id, "withdrawn", session.stopped_by, "Stop was pressed.", key)]
+    if now >= action.proposed.expires_at:
+        return [Close(state.action_id, "expired", "", "", key)]
+    if state.phase == "pending":
+        return []
+    posted = session.posts.get(action.message)
+    if posted is not None:  # Slack refused it for good
+        return [Close(state.action_id, "undeliverable", "", posted.error, key)]
+    return [Post(action.message, cards(session, action.message), found=action.message in session.posts)]
+
+
+def _approved(session: Session, state: CallState, rules: Rules, now: datetime) -> Move:
+    """The last judgement before an approved call runs: against the pinned arguments, today's schema and today's policy."""
+    assert state.action_id is not None
+    action = session.actions[state.action_id]
+    assert action.decided is not None
+    proposed = action.proposed
+    if session.stopped_by is not None:
+        return Close(state.action_id, "withdrawn", session.stopped_by, "Stop was pressed.", f"close:{state.action_id}")
+    validated = validate(rules.tools, proposed.tool, proposed.arguments)
+    if isinstance(validated, Result):
+        return _refused(state, validated)
+    tool, arguments = rules.tools[proposed.tool], validated.model_dump(mode="json")
+    verdict = rules.judge(tool, arguments, asker(session, proposed.requesters))
+    if verdict.answer == "refuse":
+        return _forbidden(state, f"Policy now refuses {proposed.tool} ({verdict.rule}).")
+    shown = action_digest(session.id, tool, arguments, proposed.verdict)
+    lapsed = now - action.decided.decided_at > DECISION_LIFETIME
+    if lapsed or shown != proposed.digest or not policy.suffices(proposed.verdict, verdict):
+        stricter = verdict if verdict.answer == "ask" else proposed.verdict
+        return _anew(session, state, action, tool, validated, stricter, now)
+    call = state.call.model_copy(update={"arguments": proposed.arguments})
+    return RunTool(call, idempotency_key(session.id, session.reply_seq, call.id), state.action_id, shown, f"tool:{call.id}")
+
+
+def _anew(
+    session: Session, state: CallState, action: ActionState, tool: Tool, validated: BaseModel, verdict: Verdict, now: datetime
+) -> Move:
+    """The approval lapsed or no longer suffices."""
+    arguments = validated.model_dump(mode="json")
+    if tool.preview is not None and state.preview is None:
+        return MakePreview(state.call.id, tool.name, arguments, f"preview:{state.call.id}")
+    proposal = _proposal(session, state, tool, arguments, verdict, now)
+    same = {"requesters": action.proposed.requesters, "edited_by": action.proposed.edited_by}
+    return Record((proposal.model_copy(update=same),))

@@ -1,0 +1,350 @@
+"""The loop: one claimed session, driven until nothing is left to do. A thin shell around `decide.next_moves`.
+
+What has ended is written together with what begins next, in one commit; an effect begins only after its start is committed.
+Resume is not a path of its own: a click, a message, a due time and a crash all lead here.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from agent import fence
+from agent.card_moves import due_at
+from agent.decide import next_moves
+from agent.effects import Effects, Ended
+from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
+from agent.machine import apply, fold
+from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
+from agent.ports import SurfaceStatus
+from agent.queue import Queue
+from agent.received import Click, Edit, Inboxed, OutcomeClick
+from agent.rules import Rules
+from agent.session import Session
+from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
+from agent.store import Lease, Store
+from agent.tool import failed
+from agent.transcript import Transcript
+from agent.types import Outcome, Pinned
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[str, SurfaceStatus] = {"idle": "active", "ready": "processing", "waiting": "suspended"}
+# A wait that is longer than this is a due time of the released session, not a task.
+LONGEST_WAIT_SECONDS = 2.0
+FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
+BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
+TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
+LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
+QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
+CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
+
+
+@dataclass
+class Drive:
+    """One claim of one session: its state in memory, and what is under way."""
+
+    lease: Lease
+    pinned: Pinned
+    store: Store
+    queue: Queue
+    effects: Effects
+    rules: Rules
+    woken: asyncio.Event  # set when the session was given something new
+    stopping: asyncio.Event  # set when this process is to end: begin nothing more
+
+    def __post_init__(self) -> None:
+        self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
+        self.said = Transcript()
+        self.inbox: list[Inboxed] = []
+        self.wakes = self.lease.wakes
+        self.under_way: dict[str, asyncio.Task[Ended]] = {}
+        self.not_before: dict[str, float] = {}  # move key -> monotonic seconds
+        self.troubles: dict[str, int] = {}  # move key -> tries whose answer was lost
+        self.unwritten: list[Step] = []
+        self.taken: list[int] = []
+        self.permitted: set[int] = set()  # inbox rows whose author may do what they ask for
+        self.ended: dict[str, Outcome] = {}
+        self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
+        self.shown_status: SurfaceStatus = "active"
+
+    # ------------------------------------------------------------------------------------------ the loop
+
+    async def run(self) -> bool:
+        """Make moves until none is left, then release. True: the session is due again at once."""
+        try:
+            await self._load()
+            while not self.stopping.is_set():
+                await self._launch()
+                if self.woken.is_set():
+                    await self._read_inbox()
+                elif self.under_way:
+                    await self._wait()
+                elif (pause := self._pause_seconds()) is not None and pause <= LONGEST_WAIT_SECONDS:
+                    await asyncio.sleep(pause)
+                else:
+                    return await self._release()
+            await self._wind_down()
+            return await self._release()
+        finally:
+            for task in self.under_way.values():
+                task.cancel()
+
+    async def _load(self) -> None:
+        # Side by side: since the claim nobody else writes steps or takes inbox rows.
+        recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
+        self.session = fold(self.session, recorded)
+        for item in recorded:
+            self.said.add(item.step)
+
+    async def _read_inbox(self) -> None:
+        self.woken.clear()
+        self.wakes, rows = await self.store.inbox(self.lease)
+        self.inbox = [self._permitted(row) for row in rows if row.id not in self.taken]
+
+    def _permitted(self, row: Inboxed) -> Inboxed:
+        return row.model_copy(update={"permitted": True}) if row.id in self.permitted else row
+
+    async def _launch(self) -> None:
+        """Record what follows without an effect, pass what needs a gate, and begin everything else that can begin."""
+        while True:
+            moves = next_moves(self.session, self.inbox, self.rules, self.lease.now())
+            if moves and isinstance(moves[0], Record):
+                self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
+                continue
+            begin = [move for move in moves if self._may_begin(move)]
+            gated = [move for move in begin if isinstance(move, Close) or (isinstance(move, RunTool) and move.digest)]
+            if gated:
+                await self._pass(gated[0])
+                continue
+            if all([await self._start(move) for move in begin]):
+                break
+        self._give_up_what_is_over()
+        if begin or not self._can_wait():
+            await self._commit(confirm=bool(begin))
+        for move in begin:
+            self._spawn(move)
+        self._show_status()
+
+    def _may_begin(self, move: Move) -> bool:
+        assert not isinstance(move, Record)
+        return move.key not in self.under_way and self.not_before.get(move.key, 0) <= time.monotonic()
+
+    def _give_up_what_is_over(self) -> None:
+        """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
+        wanted = {f"preview:{state.call.id}" for state in self.session.calls if state.phase in ("asked", "approved")}
+        if self.session.model_epoch is not None:
+            wanted.add("model")
+        for key in [key for key in self.under_way if key.startswith("preview:") or key == "model"]:
+            if key not in wanted:
+                self.under_way.pop(key).cancel()
+
+    async def _start(self, move: Move) -> bool:
+        """Note the start of a move. False: it is not to be made after all, and something else was noted."""
+        match move:
+            case CallModel(iteration=iteration):
+                try:
+                    reserved = await self.effects.reserve(self.session, self.said, self.rules, self.pinned)
+                except UnreachableError as error:
+                    log.warning("session %s waits: %s", self.session.id, error)
+                    self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
+                    return False
+                if isinstance(reserved, Halted):
+                    self._note(reserved)
+                    return False
+                tokens, output = reserved
+                self._note(ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output))
+            case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id):
+                self._note(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
+            case Post(key=key, inbox_ids=inbox_ids):
+                self._note(PostStarted(key=key), inbox_ids=inbox_ids)
+            case _:
+                pass  # what may be repeated freely has no start
+        return True
+
+    async def _pass(self, move: Move) -> None:
+        """A move that one conditional statement decides: end an action, or start an approved call."""
+        await self._commit()
+        sent = time.monotonic()
+        match move:
+            case Close(action_id=action_id, decision=decision, by=by, reason=reason):
+                decided = await self.store.close(self.lease, self.session.seq, action_id, decision, by, reason)
+                if decided is None:  # our clock is a little ahead of the database's
+                    self.not_before[move.key] = time.monotonic() + 0.2
+                else:
+                    self._apply(decided)
+            case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
+                step = ToolStarted(call_id=call.id, idempotency_key=key, grant_id=grant_id, digest=digest)
+                if await self.store.start_granted(self.lease, self.session.seq, step):
+                    self._apply(step)
+                    self.held_at = sent
+                    self._spawn(move)
+                else:
+                    self._note(GrantEnded(grant_id=grant_id))  # then the call is asked about
+            case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=str(digest)):
+                step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id)
+                if await self.store.start_action(self.lease, self.session.seq, step, digest):
+                    self._apply(step)
+                    self.held_at = sent
+                    self._spawn(move)
+                else:
+                    result = failed("permission_denied", "Not run: the approval on record is not one for this very call.")
+                    self._note(ToolReturned(call_id=call.id, outcome="refused", text=result.text()))
+            case _:
+                raise AssertionError(f"{move} has no gate")
+
+    # ------------------------------------------------------------------------------------------ effects under way
+
+    def _spawn(self, move: Move) -> None:
+        assert not isinstance(move, Record)
+        if move.key in self.under_way:
+            return
+        with fence.started(self.held_at):  # the task's context keeps this
+            made = self.effects.make(move, self.session, self.said, self.pinned)
+            self.under_way[move.key] = asyncio.create_task(made, name=move.key)
+
+    async def _wait(self) -> None:
+        """Until an effect has ended or something new has come, then take it in."""
+        woken = asyncio.create_task(self.woken.wait())
+        stopping = asyncio.create_task(self.stopping.wait())
+        try:
+            pause = self._pause_seconds()
+            await asyncio.wait({*self.under_way.values(), woken, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+            stopping.cancel()
+        for key, task in list(self.under_way.items()):
+            if task.done():
+                del self.under_way[key]
+                await self._take(key, task)
+
+    async def _take(self, key: str, task: asyncio.Task[Ended]) -> None:
+        try:
+            ended = task.result()
+        except DelayedError as error:
+            self.not_before[key] = time.monotonic() + error.seconds
+            return
+        except UnclearError as error:
+            log.warning("session %s: %s: %s", self.session.id, key, error)
+            tries = self.troubles[key] = self.troubles.get(key, 0) + 1
+            pause = FIRST_TROUBLE_SECONDS * 2 ** (tries - 1)
+            self.not_before[key] = time.monotonic() + (pause if pause <= LONGEST_WAIT_SECONDS else TROUBLE_SECONDS)
+            return
+        except FencedError:
+            await self._commit(confirm=True)  # raises when another process holds the session by now
+            return  # still ours: the move is made anew, with a start of its own
+        if ended.settle is not None:
+            await self._settle(ended.settle)
+        if ended.permitted is not None:
+            self.permitted.add(ended.permitted)
+            self.inbox = [self._permitted(row) for row in self.inbox]
+        self._note(*ended.steps, inbox_ids=ended.inbox_ids)
+
+    async def _settle(self, move: Settle) -> None:
+        """The click's author may decide: count it."""
+        await self._commit()
+        click, seq = move.click, self.session.seq
+        action = self.session.actions.get(click.action_id)
+        match click:
+            case Click():
+                grant = self.effects.granted(self.session, click, self.lease.now())
+                steps = await self.store.settle(self.lease, seq, move.inbox_id, click, grant)
+            case Edit():
+                edited = await self.store.edit(self.lease, seq, move.inbox_id, click)
+                steps = () if edited is None else (edited,)
+            case OutcomeClick():
+                limit = self.effects.time_limit_seconds(self.session, click.action_id)
+                told = await self.store.tell(self.lease, seq, move.inbox_id, click, limit)
+                steps = () if told is None else (told,)
+        self.inbox = [row for row in self.inbox if row.id != move.inbox_id]
+        for step in steps:
+            self._apply(step)
+        if not steps:
+            self._background(self.effects.explain(self.lease.place, click))
+        elif action is not None and isinstance(click, Click) and click.decision == "approved":
+            self.not_before[f"show:{action.message}"] = time.monotonic() + QUICK_SECONDS
+
+    async def _wind_down(self) -> None:
+        """The process is to end: a model call is given up, tools and posts under way may finish and are recorded."""
+        if (task := self.under_way.pop("model", None)) is not None:
+            task.cancel()
+        if self.under_way:
+            await asyncio.wait(self.under_way.values())
+        for key, task in list(self.under_way.items()):
+            del self.under_way[key]
+            await self._take(key, task)
+        await self._commit()
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        with fence.started(self.held_at):
+            self.effects.background(work)
+
+    def _show_status(self) -> None:
+        status = STATUS[self.session.status]
+        if status == "suspended" and self.under_way:
+            return  # a click is being judged, say: what the session comes to is shown after it
+        if status != self.shown_status:
+            self.shown_status = status
+            self._background(self.effects.surface.status(self.lease.place, status))
+
+    # ------------------------------------------------------------------------------------------ the log
+
+    def _apply(self, step: Step) -> None:
+        self.session = apply(self.session, step, self.lease.epoch)
+        self.said.add(step)
+
+    def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
+        """Fold steps in; they are written with the next commit, before anything else begins."""
+        for step in steps:
+            if isinstance(step, ToolReturned):
+                state = next(state for state in self.session.calls if state.call.id == step.call_id)
+                if state.action_id is not None:
+                    self.ended[state.action_id] = step.outcome
+                    self.not_before.pop(f"show:{self.session.actions[state.action_id].message}", None)
+            if isinstance(step, ProposedAction):  # asked anew: what was approved before is not run
+                before = next(state for state in self.session.calls if state.call.id == step.call_id).action_id
+                self.ended |= {before: "refused"} if before is not None else {}
+            if isinstance(step, Halted):
+                for shape in self.said.shapes(LOGGED_MESSAGES):
+                    log.warning("session %s ends a turn with %s after %s", self.session.id, step.error, shape)
+            self._apply(step)
+            self.unwritten.append(step)
+        self.taken += inbox_ids
+        self.inbox = [row for row in self.inbox if row.id not in inbox_ids]
+
+    async def _commit(self, *, confirm: bool = False) -> None:
+        """Write what was noted. `confirm`: also ask whether we still hold the session if that was not confirmed just now."""
+        nothing = not self.unwritten and not self.taken
+        if nothing and not (confirm and time.monotonic() - self.held_at > CONFIRM_SECONDS):
+            return
+        sent = time.monotonic()
+        after_seq = self.session.seq - len(self.unwritten)
+        await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
+        self.held_at = sent
+        self.unwritten, self.taken, self.ended = [], [], {}
+
+    def _can_wait(self) -> bool:
+        """Only steps that nothing is lost with, while something else is under way: a card is simply shown once more."""
+        return bool(self.under_way) and not self.taken and all(isinstance(step, CardShown) for step in self.unwritten)
+
+    def _pause_seconds(self) -> float | None:
+        """Until the next move that had to wait may be made, or the next due time. None: nothing is due."""
+        waits = [at - time.monotonic() for at in self.not_before.values() if at > time.monotonic()]
+        if (due := due_at(self.session)) is not None:
+            waits.append((due - self.lease.now()).total_seconds())
+        return max(0.0, min(waits)) if waits else None
+
+    async def _release(self) -> bool:
+        await self._commit()
+        await self.effects.settled(self.session.id)
+        if self.stopping.is_set():
+            await self.queue.hand_back([self.lease])
+            return True
+        pause = self._pause_seconds()
+        if pause is None and self.session.status == "ready":
+            pause = TROUBLE_SECONDS  # nothing is under way, yet something is to be done: found anew under the next epoch
+        due = None if pause is None else self.lease.now() + timedelta(seconds=pause)
+        return await self.queue.release(self.lease, self.wakes, due)

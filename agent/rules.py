@@ -1,0 +1,26 @@
+"""What a session is run by, and the limits that every session has."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from agent import policy
+from agent.tool import Tool, Tools
+from agent.types import Asker, Verdict
+
+# A decided call starts within this time or asks again (DESIGN, Approvals).
+DECISION_LIFETIME = timedelta(minutes=15)
+# The same call with the same arguments runs this often in a turn; after that it is answered with a note (issue: tools).
+SAME_CALL_LIMIT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a session is run by."""
+
+    tools: Tools
+    max_iterations: int = 10
+    budget_tokens: int = 50_000
+    judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.Policy().judge
+    cards_per_hour: int | None = None  # that a conversation may bring before people; None: as many as it likes

@@ -1,0 +1,158 @@
+"""A session as it stands: what its log comes to. `agent.machine` says how each step changes it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from agent import policy
+from agent.steps import ActionDecided, Granted, Posted, ProposedAction
+from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Verdict
+
+Status = Literal["idle", "ready", "waiting"]
+Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
+FINAL: frozenset[Phase] = frozenset({"returned", "declined"})
+
+
+@dataclass(frozen=True)
+class CallState:
+    """One call of the model's latest reply, and how far it has come."""
+
+    call: Call
+    phase: Phase = "asked"
+    action_id: str | None = None
+    grant_id: str | None = None
+    idempotency_key: str = ""
+    started_epoch: int = 0
+    outcome: Outcome | None = None
+    preview: Preview | None = None
+    edited_by: str = ""  # whose arguments these are, if not the model's
+    requesters: tuple[str, ...] = ()  # of an edited call: who asked, and everybody who edited
+    verdict: Verdict | None = None  # of an edited call: that of the proposal before it
+
+
+@dataclass(frozen=True)
+class ActionState:
+    """An action whose card is not closed yet, or whose outcome people are asked about."""
+
+    proposed: ProposedAction
+    ts: str = ""
+    copy_ts: str = ""  # of the same card in the channel that policy names
+    copy_error: str = ""  # why it is not there
+    copying: bool = False
+    decided: ActionDecided | None = None
+    outcome: Outcome | None = None
+    result: str = ""
+    voters: tuple[str, ...] = ()  # who approved so far, the one who settled it included
+    rejecters: tuple[str, ...] = ()  # who rejected so far, where one is not enough
+    escalated: bool = False
+    escalation_told: bool = False
+    reminders: int = 0
+    changes: int = 0  # of its open card since it was proposed
+    shown: Look = "pending"
+    shown_changes: int = 0
+    asked_ts: str = ""  # of the question about an unknown outcome
+    outcome_reminders: int = 0
+
+    @property
+    def message(self) -> str:
+        """Key of the message that it is shown in."""
+        return self.proposed.message or f"card:{self.proposed.action_id}"
+
+    @property
+    def approvers(self) -> Approvers:
+        """Who may decide now."""
+        verdict = self.proposed.verdict
+        if self.escalated and verdict.escalation is not None:
+            return policy.widened(verdict.approvers, verdict.escalation.to)
+        return verdict.approvers
+
+    @property
+    def look(self) -> Look:
+        """What the card should show."""
+        if self.outcome is not None:
+            return self.outcome
+        if self.decided is None:
+            return "pending"
+        return "withdrawn" if self.decided.decision == "undeliverable" else self.decided.decision
+
+    @property
+    def lags(self) -> bool:
+        """Its card does not show how things stand."""
+        return self._posted and (self.shown != self.look or (self.decided is None and self.shown_changes != self.changes))
+
+    @property
+    def finished(self) -> bool:
+        """Nothing about it is left to be shown or asked."""
+        closed = self.decided is not None and not self.copying and (self.shown == self.look or not self._posted)
+        return closed and self.look not in ("approved", "unknown")
+
+    @property
+    def _posted(self) -> bool:
+        return bool(self.ts or self.copy_ts)
+
+
+@dataclass(frozen=True)
+class GrantState:
+    """A standing permission of this thread, and how often it was used."""
+
+    granted: Granted
+    seq: int  # of the step that gave it: calls that were asked for before are not its
+    uses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the turn ends with; once the last part is posted the session is idle."""
+
+    parts: tuple[str, ...]
+    offer_continue: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session folded from its log. `epoch` is the holder's; a start of an older one without a result is *found*."""
+
+    id: str
+    place: Place
+    epoch: int
+    seq: int = 0
+    turn: int = 0
+    open: bool = False
+    requesters: tuple[str, ...] = ()
+    iterations: int = 0
+    model_epoch: int | None = None  # of the model call that has no reply yet
+    reply_seq: int = 0
+    reply_text: str = ""  # what the model said beside its calls
+    calls: tuple[CallState, ...] = ()
+    runs: dict[str, int] = field(default_factory=dict[str, int])  # same tool, same arguments, this turn
+    sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn
+    actions: dict[str, ActionState] = field(default_factory=dict[str, ActionState])
+    asked_at: tuple[datetime, ...] = ()  # when the model's calls were brought before people, in the last hour
+    rejected: frozenset[str] = frozenset()  # calls that people said no to: they are not asked about again
+    grants: dict[str, GrantState] = field(default_factory=dict[str, GrantState])
+    posts: dict[str, Posted | None] = field(default_factory=dict[str, Posted | None])  # None: started, no answer yet
+    closing: Closing | None = None
+    stopped_by: str | None = None
+    used_tokens: int = 0
+    reserved_tokens: int = 0  # set aside for the model call without a reply
+    max_tokens: int = 0  # of that, for its output
+    granted_tokens: int = 0  # budget added by Continue
+    halted_turn: int = 0  # the last turn that ended in an offer to continue
+
+    @property
+    def status(self) -> Status:
+        """Follows from the log: idle, ready (something is to be done) or waiting (for people)."""
+        if not self.open:
+            return "idle"
+        if self.closing or self.model_epoch is not None or not self.calls:
+            return "ready"
+        phases = {state.phase for state in self.calls}
+        return "waiting" if "pending" in phases and phases <= FINAL | {"pending"} else "ready"
+
+    def undecided(self) -> tuple[ActionState, ...]:
+        """Actions that wait for people."""
+        return tuple(action for action in self.actions.values() if action.decided is None)
+
+    def shown_in(self, message: str) -> tuple[ActionState, ...]:
+        """The actions of one message, in the order of their rows."""
+        return tuple(action for action in self.actions.values() if action.message == message)
