@@ -14,28 +14,36 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from agent.card_moves import due_at
 from agent.decide import next_moves
+from agent.grants import grantable
 from agent.machine import apply
-from agent.moves import CallModel, Close, Post, Reconcile, Record, RunTool, Settle, ShowCard
-from agent.received import Click, ContinueClick, Inboxed, Message, OutcomeClick, StopPressed
+from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, RunTool, Settle, ShowCard, TurnAway
+from agent.policy import Policy, Rule
+from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
-from agent.session import Session
+from agent.session import ActionState, Session
 from agent.steps import (
     ActionDecided,
     CardShown,
+    Edited,
+    Granted,
+    GrantEnded,
     Halted,
     ModelReplied,
     ModelStarted,
     OutcomeTold,
     Posted,
     PostStarted,
+    Previewed,
     Step,
     ToolReturned,
     ToolStarted,
+    Voted,
 )
 from agent.tool import Effect, Tool, registry
 from agent.transcript import messages
-from agent.types import Block, Decision, Place, Said, Usage
+from agent.types import Allowed, Approvers, Block, Decision, Escalation, Place, Preview, Said, Usage, Wish
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import ModelCard, Models
 from bot.sandbox.model.pairing import check_pairing
@@ -43,7 +51,7 @@ from bot.sandbox.model.pairing import check_pairing
 MODEL = cast(ModelCard, Models().get("claude-sonnet-5-5"))
 
 
-Made = CallModel | RunTool | Reconcile | Post | ShowCard | Settle | Close
+Made = CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
 
 
 class Nothing(BaseModel):
@@ -62,9 +70,29 @@ def tool(name: str, effect: Effect) -> Tool:
     return Tool(name=name, description=name, arguments=Nothing, handler=never, effect=effect)
 
 
-RULES = Rules(
-    registry([tool("look", Effect.READ), tool("pay", Effect.WRITE), tool("wipe", Effect.IRREVERSIBLE)]), max_iterations=4
+async def previewed(arguments: Nothing, context: Any) -> Preview:
+    """Nor are previews."""
+    raise AssertionError
+
+
+TOOLS = registry(
+    [
+        tool("look", Effect.READ),
+        tool("pay", Effect.WRITE),
+        replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
+        tool("wipe", Effect.IRREVERSIBLE),
+    ]
 )
+LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
+TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LATER, name="two")
+COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
+STRICT = Rule(tool="pay", quorum=3, name="three")
+REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
+POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSED)), Policy())
+
+
+DISTURBANCES = ("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock")
+DISTURBANCES += ("crash", "crash")
 
 
 class Simulation:
@@ -84,6 +112,10 @@ class Simulation:
         self.ran: dict[str, int] = {}
         self.again: set[str] = set()
         self.approvals: set[str] = set()
+        self.policy = POLICIES[0]
+        self.votes: dict[str, dict[str, str]] = {}
+        self.grants: dict[str, Granted] = {}
+        self.uses: dict[str, int] = {}
 
     def apply(self, step: Step) -> None:
         """The step happened."""
@@ -102,7 +134,8 @@ class Simulation:
     def moves(self) -> list[Made]:
         """Record what has no effect; what is left to be made and not under way."""
         for _ in range(100):
-            moves = next_moves(self.session, self.inbox, RULES, self.now)
+            rules = Rules(TOOLS, max_iterations=4, judge=self.policy.judge, cards_per_hour=12)
+            moves = next_moves(self.session, self.inbox, rules, self.now)
             if not (moves and isinstance(moves[0], Record)):
                 return [move for move in moves if not isinstance(move, Record) and move.key not in self.under_way]
             for step in moves[0].steps:
@@ -117,19 +150,38 @@ class Simulation:
                 request = messages(self.steps)
                 self.check(request)
                 self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5))
-            case RunTool(call=call, idempotency_key=key, action_id=action_id):
-                if RULES.tools[call.tool].effect is not Effect.READ:
+            case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
+                if not self.passes(grant_id, call.arguments):
+                    self.apply(GrantEnded(grant_id=grant_id))
+                    return
+                self.apply(ToolStarted(call_id=call.id, idempotency_key=key, grant_id=grant_id, digest=digest))
+            case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=digest):
+                repeated = digest is None and TOOLS[call.tool].repeatable
+                if TOOLS[call.tool].effect is not Effect.READ and not repeated:
                     assert action_id in self.approvals, "a write ran without an approval of its own"
+                    assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
                     self.approvals.discard(action_id)
                     self.ran[call.id] = self.ran.get(call.id, 0) + 1
                     assert self.ran[call.id] == 1 or action_id in self.again, "a write ran twice"
-                self.apply(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id))
+                grant_id = move.grant_id
+                self.apply(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
             case Post(key=key, inbox_ids=ids):
                 self.apply(PostStarted(key=key))
                 self.taken(ids)
             case _:
                 pass
         self.under_way[move.key] = move
+
+    def passes(self, grant_id: str, arguments: dict[str, Any]) -> bool:
+        """As the gate of grants does, and that the grant is one for this call."""
+        granted = self.grants[grant_id]
+        assert arguments.get("n", 0) == granted.pattern[0].value, "a grant let another call run"
+        asked_before = self.session.grants[grant_id].seq > self.session.reply_seq
+        assert not asked_before, "a grant released a sibling that was asked for before"
+        if self.now >= granted.expires_at or self.uses[grant_id] >= granted.most_uses:
+            return False
+        self.uses[grant_id] += 1
+        return True
 
     def check(self, request: list[dict[str, Any]]) -> None:
         """What the strict server would, and that history only grows."""
@@ -152,9 +204,19 @@ class Simulation:
             case CallModel():
                 if self.session.model_epoch is not None:
                     self.apply(self.reply())
+            case MakePreview(call_id=call_id):
+                if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
+                    self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))
+            case Permit(inbox_id=row):
+                if self.draw(st.booleans()):
+                    self.inbox = [one.model_copy(update={"permitted": one.permitted or one.id == row}) for one in self.inbox]
+                else:
+                    self.taken((row,))
+            case TurnAway(inbox_id=row):
+                self.taken((row,))
             case RunTool(call=call):
                 outcome = self.draw(st.sampled_from(["succeeded", "failed", "unknown"]))
-                if RULES.tools[call.tool].effect is Effect.READ and outcome == "unknown":
+                if TOOLS[call.tool].repeatable and outcome == "unknown":
                     outcome = "failed"
                 self.apply(ToolReturned(call_id=call.id, outcome=outcome, text='{"ok":true,"result":1}'))
             case Reconcile(call=call):
@@ -162,15 +224,18 @@ class Simulation:
             case Post(key=key):
                 error = self.draw(st.sampled_from(["", "", "", "restricted_action"]))
                 self.apply(Posted(key=key, ts="" if error else "9.0", error=error))
-            case ShowCard(action=card):
-                self.apply(CardShown(action_id=card.action_id, look=card.look))
+            case ShowCard(cards=shown):
+                for card in shown.rows:  # an older state of things than the one that stands by now, perhaps
+                    if card.action_id in self.session.actions:
+                        changes = self.session.actions[card.action_id].changes
+                        self.apply(CardShown(action_id=card.action_id, look=card.look, changes=changes))
             case Settle(inbox_id=row, click=click):
                 self.taken((row,))
                 self.settle(click)
             case Close(action_id=action_id, decision=decision, by=by):
                 self.decide(action_id, decision, by)
 
-    def settle(self, click: Click | OutcomeClick) -> None:
+    def settle(self, click: Click | Edit | OutcomeClick) -> None:
         """As the conditional statements do."""
         action = self.session.actions.get(click.action_id)
         if action is None:
@@ -182,7 +247,37 @@ class Simulation:
                     self.approvals.add(click.action_id)
                 self.apply(OutcomeTold(action_id=click.action_id, by=click.user, answer=click.answer, told_at=self.now))
         elif action.decided is None and self.now < action.proposed.expires_at and action.ts:
-            self.decide(click.action_id, click.decision, click.user)
+            if isinstance(click, Edit):
+                edited = Edited(action_id=click.action_id, by=click.user, arguments=click.arguments, edited_at=self.now)
+                self.apply(edited)
+            else:
+                self.vote(action, click)
+
+    def vote(self, action: ActionState, click: Click) -> None:
+        """One word a person; enough of them settle it, and give the grant that was asked for with it."""
+        votes = self.votes.setdefault(click.action_id, {})
+        if votes.get(click.user) == click.decision:
+            return
+        votes[click.user] = click.decision
+        verdict = action.proposed.verdict
+        needed = verdict.quorum if click.decision == "approved" else verdict.rejections
+        if list(votes.values()).count(click.decision) < needed:
+            self.apply(Voted(action_id=click.action_id, by=click.user, decision=click.decision))
+            return
+        self.decide(click.action_id, click.decision, click.user)
+        if click.wish and needed == 1 and grantable(TOOLS[action.proposed.tool], verdict):
+            granted = Granted(
+                grant_id=f"G{len(self.grants)}",
+                action_id=click.action_id,
+                tool=action.proposed.tool,
+                pattern=(Allowed(argument="n", to_be="exactly", value=action.proposed.arguments["n"]),),
+                verdict=verdict,
+                by=click.user,
+                expires_at=self.now + timedelta(seconds=click.wish.lasts_seconds),
+                most_uses=click.wish.most_uses,
+            )
+            self.grants[granted.grant_id], self.uses[granted.grant_id] = granted, 0
+            self.apply(granted)
 
     def decide(self, action_id: str, decision: Decision, by: str) -> None:
         """The action is settled, unless it was before."""
@@ -201,7 +296,7 @@ class Simulation:
         kind = self.draw(st.sampled_from(["say", "calls", "calls", "nothing", "cut", "refusal", "failed", "odd"]))
         if kind == "failed":
             return Halted(error="ModelFailedError", sentence="The model cannot be reached.")
-        names = st.lists(st.sampled_from(["look", "pay", "wipe", "no_such_tool"]), min_size=1, max_size=3)
+        names = st.lists(st.sampled_from(["look", "pay", "send", "wipe", "no_such_tool"]), min_size=1, max_size=4)
         wanted: list[str] = self.draw(names) if kind in ("calls", "cut", "refusal") else []
         content: list[Block] = [{"type": "text", "text": "Well."}] if kind in ("say", "cut", "odd") else []
         for name in wanted:
@@ -215,15 +310,24 @@ class Simulation:
     def disturb(self) -> None:
         """Something from outside: a person, the clock, or the end of the process."""
         action_ids = sorted(self.session.actions) or ["Agone"]
-        user = self.draw(st.sampled_from(["U1", "U2"]))
-        match self.draw(st.sampled_from(["message", "click", "click", "outcome", "continue", "stop", "clock", "crash", "crash"])):
+        user = self.draw(st.sampled_from(["U1", "U2", "U3"]))
+        match self.draw(st.sampled_from(DISTURBANCES)):
             case "message":
                 form = self.draw(st.sampled_from(["text", "text", "bare", "too_long"]))
                 text = "hello" if form == "text" else ""
                 self.receive(Message(said=Said(user=user, text=text, ts=f"{self.rows}.0"), form=form))
             case "click":
                 decision = self.draw(st.sampled_from(["approved", "approved", "rejected"]))
-                self.receive(Click(action_id=self.draw(st.sampled_from(action_ids)), user=user, decision=decision))
+                wish = Wish(pattern=(), lasts_seconds=3600, most_uses=2) if self.draw(st.booleans()) else None
+                action_id = self.draw(st.sampled_from(action_ids))
+                self.receive(Click(action_id=action_id, user=user, decision=decision, wish=wish))
+            case "edit":
+                arguments = {"n": self.draw(st.integers(0, 3))}
+                self.receive(Edit(action_id=self.draw(st.sampled_from(action_ids)), user=user, arguments=arguments))
+            case "withdraw":
+                self.receive(Withdraw(user=user, action_ids=tuple(action_ids)))
+            case "policy":
+                self.policy = self.draw(st.sampled_from(POLICIES))
             case "outcome":
                 answer = self.draw(st.sampled_from(["happened", "run_again", "leave"]))
                 self.receive(OutcomeClick(action_id=self.draw(st.sampled_from(action_ids)), user=user, answer=answer))
@@ -274,7 +378,10 @@ def test_any_history_keeps_the_promises(data: st.DataObject) -> None:
     if session.status == "waiting":
         assert any(action.decided is None and action.ts for action in session.actions.values())
     for action in session.actions.values():
-        assert action.shown == action.look or not action.ts  # no card is left stale
+        assert not action.lags  # no card is left stale
+        if action.decided is None and action.ts:
+            assert action.copy_ts or action.copy_error or not action.proposed.verdict.post_to
+            assert due_at(session) is not None
         assert action.asked_ts or action.outcome != "unknown"  # somebody was asked
         assert action.decided or action.proposed.expires_at > simulation.now  # no deadline is left unnoticed
     if session.status == "idle":  # and the thread can be used again

@@ -14,12 +14,17 @@ from agent.steps import (
     ActionDecided,
     Asked,
     CardShown,
+    Edited,
+    Escalated,
+    Granted,
+    GrantEnded,
     Halted,
     ModelReplied,
     ModelStarted,
     OutcomeTold,
     Posted,
     PostStarted,
+    Previewed,
     ProposedAction,
     Recorded,
     Step,
@@ -28,7 +33,7 @@ from agent.steps import (
     ToolStarted,
     Voted,
 )
-from agent.types import Place, Said, Usage, Verdict
+from agent.types import Allowed, Place, Preview, Said, Usage, Verdict
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
@@ -52,6 +57,16 @@ PROPOSED = ProposedAction(
 )
 CARD = (PostStarted(key="card:A1"), Posted(key="card:A1", ts="2.0"))
 APPROVED = ActionDecided(action_id="A1", decision="approved", by="U2", decided_at=NOW)
+GRANTED = Granted(
+    grant_id="G1",
+    action_id="A1",
+    tool="pay",
+    pattern=(Allowed(argument="to", to_be="exactly", value="ada"),),
+    verdict=PROPOSED.verdict,
+    by="U2",
+    expires_at=NOW,
+    most_uses=5,
+)
 RUNNING = ToolStarted(call_id="toolu_1", idempotency_key="k", action_id="A1")
 RETURNED = ToolReturned(call_id="toolu_1", outcome="succeeded", text='{"ok":true,"result":{}}')
 
@@ -62,7 +77,12 @@ EVERY: dict[str, Step] = {
     "asked": ASKED,
     "model_started": STARTED,
     "model_replied": REPLIED,
+    "previewed": Previewed(call_id="toolu_1", preview=Preview()),
     "proposed_action": PROPOSED,
+    "edited": Edited(action_id="A1", by="U2", arguments={"to": "bob"}, edited_at=NOW),
+    "escalated": Escalated(action_id="A1", escalated_at=NOW),
+    "granted": GRANTED,
+    "grant_ended": GrantEnded(grant_id="G1"),
     "voted": Voted(action_id="A1", by="U3"),
     "action_decided": APPROVED,
     "tool_started": RUNNING,
@@ -127,6 +147,9 @@ def test_the_whole_life_of_one_approved_call() -> None:
     [
         ((*WAITING, APPROVED), APPROVED),  # decided twice
         ((*WAITING, EVERY["voted"]), EVERY["voted"]),  # two votes of one person
+        ((*WAITING, APPROVED), EVERY["edited"]),  # edited after it was approved
+        ((*WAITING, APPROVED), EVERY["escalated"]),
+        ((*WAITING, EVERY["edited"]), APPROVED),  # approved after it was edited
         (READY, APPROVED),  # approved before anybody could see it
         (WAITING, RUNNING),  # run without a decision
         ((*WAITING, APPROVED, RUNNING), RUNNING),  # run twice under one epoch
@@ -142,6 +165,38 @@ def test_what_must_never_happen_raises(steps: tuple[Step, ...], illegal: Step) -
         apply(after(*steps), illegal, 1)
 
 
+def test_an_edited_call_is_judged_anew_with_a_persons_arguments() -> None:
+    session = after(*WAITING, EVERY["voted"], EVERY["edited"])
+    [state] = session.calls
+    assert (state.phase, state.call.arguments, state.edited_by) == ("asked", {"to": "bob"}, "U2")
+    assert state.requesters == ("U1", "U2")  # whoever edits asks
+    assert session.actions["A1"].look == "edited"
+    anew = PROPOSED.model_copy(update={"action_id": "A2", "arguments": {"to": "bob"}, "edited_by": "U2"})
+    session = fold(session, [Recorded(seq=9, epoch=1, step=anew)])
+    assert session.actions["A2"].voters == ()  # votes start anew
+    assert len(session.asked_at) == 1  # the model asked once
+
+
+def test_a_word_can_be_taken_back_until_it_is_settled() -> None:
+    no = Voted(action_id="A1", by="U3", decision="rejected")
+    action = after(*WAITING, EVERY["voted"], no).actions["A1"]
+    assert (action.voters, action.rejecters) == ((), ("U3",))
+    assert action.lags  # though as many words stand as before
+
+
+def test_rows_of_one_message_are_forgotten_together() -> None:
+    reply = REPLIED.model_copy(update={"content": (*REPLIED.content, {**REPLIED.content[0], "id": "toolu_2"})})
+    other = PROPOSED.model_copy(update={"action_id": "A2", "call_id": "toolu_2", "message": "card:A1"})
+    no = ActionDecided(action_id="A1", decision="rejected", by="U2", decided_at=NOW)
+    session = after(ASKED, STARTED, reply, PROPOSED, other, *CARD)
+    assert {action.ts for action in session.actions.values()} == {"2.0"}
+    shown = CardShown(action_id="A1", look="rejected")
+    session = fold(session, [Recorded(seq=0, epoch=1, step=step) for step in (no, shown)])
+    assert list(session.actions) == ["A1", "A2"]  # its row is still to be seen
+    others = (no.model_copy(update={"action_id": "A2"}), shown.model_copy(update={"action_id": "A2"}))
+    assert fold(session, [Recorded(seq=0, epoch=1, step=step) for step in others]).actions == {}
+
+
 def test_a_start_of_an_older_epoch_may_be_made_again() -> None:
     session = apply(after(ASKED, STARTED), STARTED, 2)
     assert session.model_epoch == 2
@@ -150,4 +205,4 @@ def test_a_start_of_an_older_epoch_may_be_made_again() -> None:
 
 def test_old_code_does_not_read_a_step_that_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="does not match any of the expected tags"):
-        STEP.validate_json('{"kind": "granted", "by": "U1"}')
+        STEP.validate_json('{"kind": "promoted", "by": "U1"}')
