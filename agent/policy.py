@@ -1,12 +1,12 @@
 """What policy says of a call. Pure: rules are data, and a call, who asked and where decide which of them speaks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.condition import Condition, UnclearConditionError
 from agent.tool import Effect, Tool
-from agent.types import Approvers, Asker, Verdict
+from agent.types import Approvers, Asker, Escalation, Verdict
 
 DAY_SECONDS = 24 * 3600
 ANY_MEMBER = Approvers(channel_members=True)
@@ -21,7 +21,11 @@ class Rule:
     answer: Literal["allow", "ask", "refuse"] = "ask"
     approvers: Approvers = ANY_MEMBER
     quorum: int = 1
+    rejections: int = 1
     expires_seconds: int = DAY_SECONDS
+    remind_seconds: int | None = None
+    escalation: Escalation | None = None
+    post_to: str = ""
     name: str = ""  # "rule 2 of signoff.yaml, line 14"
     line: int = 0  # in the file, from 1
 
@@ -98,14 +102,27 @@ def _default(tool: Tool) -> Verdict:
 
 
 def _asking(rule: Rule, words: str, requesters: tuple[str, ...]) -> Verdict:
-    """The rule's question, or a refusal where those whom it names are too few once the people who asked are left out."""
-    approvers = rule.approvers
-    named = set(approvers.users) - (set(requesters) if approvers.requester is False else set())
-    if approvers.requester:
-        named |= set(requesters)
-    if len(named) < rule.quorum and not approvers.groups and not approvers.channel_members:
+    """The rule's question, or a refusal where those whom it names are too few once the people who asked are left out.
+
+    Where fewer are left than must reject, all of them are enough: nobody should be able to say yes only.
+    """
+    verdict = Verdict(
+        answer="ask",
+        rule=words,
+        approvers=rule.approvers,
+        quorum=rule.quorum,
+        rejections=rule.rejections,
+        expires_seconds=rule.expires_seconds,
+        remind_seconds=rule.remind_seconds,
+        escalation=rule.escalation,
+        post_to=rule.post_to,
+    )
+    left = how_many(_deciders(verdict, verdict.expires_seconds - 1), requesters)
+    if left is None:
+        return verdict
+    if left < rule.quorum:
         return Verdict(answer="refuse", rule=f"{words}; fewer than {rule.quorum} of those who may approve it are left")
-    return Verdict(answer="ask", rule=words, approvers=approvers, quorum=rule.quorum, expires_seconds=rule.expires_seconds)
+    return verdict.model_copy(update={"rejections": min(rule.rejections, left)})
 
 
 def _strictest(verdicts: tuple[Verdict, ...]) -> Verdict:
@@ -122,32 +139,62 @@ def _strictest(verdicts: tuple[Verdict, ...]) -> Verdict:
 
 
 def suffices(approved: Verdict, now: Verdict) -> bool:
-    """Whether what was approved still satisfies policy as it is now: only a stricter outcome asks anew."""
+    """Whether what was approved still satisfies policy as it is now: only a stricter outcome asks anew.
+
+    Stricter is what some approval that counted would not have passed: more approvals, fewer rejections (one may have been
+    cast), an earlier end, or somebody who could decide at some moment and could not at that moment now, be it because an
+    escalation comes later or brings in fewer people. Reminders and where the card stands change nothing.
+    """
     if now.answer == "refuse":
         return False
     if now.answer == "allow":
         return True
     if approved.answer != "ask":
         return False  # nobody was asked
-    in_time = approved.expires_seconds <= now.expires_seconds
-    return in_time and approved.quorum >= now.quorum and not _wider(approved.approvers, now.approvers)
+    if approved.quorum < now.quorum or approved.rejections > now.rejections or approved.expires_seconds > now.expires_seconds:
+        return False
+    escalations = [verdict.escalation.after_seconds for verdict in (approved, now) if verdict.escalation]
+    moments = [0, *(seconds for seconds in escalations if seconds < approved.expires_seconds)]
+    return not any(wider(_deciders(approved, moment), _deciders(now, moment)) for moment in moments)
 
 
-def _wider(then: Approvers, now: Approvers) -> bool:
-    """Whether somebody who could decide then may not decide now."""
-    if now.requester is False and then.requester is not False:
-        return True
-    if then.requester and not now.requester:
-        return True
-    lost = set(then.users) - set(now.users) or set(then.groups) - set(now.groups)
-    return bool(lost) or (then.channel_members and not now.channel_members)
+# ------------------------------------------------------------------------------------------------ who may decide
 
 
 def widened(approvers: Approvers, to: Approvers) -> Approvers:
-    """Who may decide after an escalation: those named before, and `to`. Requesters whom the rule keeps out stay out."""
+    """Who may decide after an escalation: both sets. What a rule says of those who asked stands; `to` says it only where
+    the rule says nothing."""
     return Approvers(
         users=tuple(dict.fromkeys((*approvers.users, *to.users))),
         groups=tuple(dict.fromkeys((*approvers.groups, *to.groups))),
         channel_members=approvers.channel_members or to.channel_members,
-        requester=approvers.requester if approvers.requester is not None else to.requester,
+        requester=to.requester if approvers.requester is None else approvers.requester,
     )
+
+
+def wider(approvers: Approvers, than: Approvers) -> bool:
+    """Whether somebody may be among the approvers and not among those of `than`, whoever is in a group or asks."""
+    if than.requester is False and approvers.requester is not False:
+        return True
+    if approvers.requester and not than.requester:
+        return True
+    beyond = set(approvers.users) - set(than.users) or set(approvers.groups) - set(than.groups)
+    return bool(beyond) or (approvers.channel_members and not than.channel_members)
+
+
+def how_many(approvers: Approvers, requesters: Collection[str]) -> int | None:
+    """How many people these are where `requesters` asked. None: that depends on who is in a group or in the conversation."""
+    if approvers.groups or approvers.channel_members:
+        return None
+    named = set(approvers.users)
+    if approvers.requester is not None:
+        named = named | set(requesters) if approvers.requester else named - set(requesters)
+    return len(named)
+
+
+def _deciders(verdict: Verdict, seconds: int) -> Approvers:
+    """Who may decide when the action has waited so long."""
+    escalation = verdict.escalation
+    if escalation is None or seconds < escalation.after_seconds:
+        return verdict.approvers
+    return widened(verdict.approvers, escalation.to)
