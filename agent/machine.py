@@ -364,7 +364,7 @@ def _posted(session: Session, step: Posted) -> Session:
             ]
             session = _keep(session, *changed)
         case "remind":
-            session = _keep(session, *(replace(row, reminders=int(number)) for row in rows))
+            session = _keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
             session = _keep(session, _told_people(session.actions[action_id], subject, step, number))
         case _:
@@ -389,4 +389,4 @@ def _told_people(action: ActionState, subject: str, step: Posted, number: str) -
         case "escalated":
             return replace(action, escalation_told=True)
         case _:
-            return replace(action, outcome_reminders=int(number))
+            return replace(action, outcome_reminders=max(action.outcome_reminders, int(number)))

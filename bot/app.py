@@ -110,7 +110,7 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
         raise Refusal(f"Agent {name}: {error.args[0]}.") from None
     tools = registry([tool for pack in chosen for tool in packs[pack]])
     pinned = Pinned(model=settings.model, system=system, tools=tuple(tool.schema() for tool in tools.values()))
-    rules = Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge)
+    rules = Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge, settings.cards_per_hour)
     return Agent(pinned, rules)
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from agent.received import Click, ContinueClick, Message, OutcomeClick, Received, StopPressed
+from agent.received import Click, ContinueClick, Message, OutcomeClick, Received, StopPressed, Withdraw
 from agent.types import Place, Said
 from bot.messages import LONGEST_MESSAGE_CHARACTERS
 
@@ -111,29 +111,32 @@ def _stopped(body: Body, event: Body, team: str) -> Inbound | None:
     return Inbound(f"event:{team}:{body['event_id']}", stop, place)
 
 
-def read_click(body: Body) -> Inbound | None:
-    """A `block_actions` body whose button decides something. Buttons that only show something are not for the inbox."""
+def read_clicks(body: Body) -> tuple[Inbound, ...]:
+    """A `block_actions` body whose button decides something. Buttons that only show something are not for the inbox.
+
+    One button may decide several actions: each is a click of its own, on the actions that the message showed with it.
+    """
     action = body["actions"][0]
     user = str(body["user"]["id"])
     name, value, ts = str(at(action, "action_id")), str(at(action, "value")), str(at(action, "action_ts") or "")
     key = f"click:{user}:{name}:{value}:{ts}"
-    if name == "approve":
-        return Inbound(key, Click(action_id=value, user=user, decision="approved"), clicked_ts=ts)
-    if name in OUTCOMES:
-        click = OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name})
-        return Inbound(key, click, clicked_ts=ts)
-    if name == "continue" and value.isdigit():
-        thread_ts = str(at(body, "message", "thread_ts") or at(body, "message", "ts"))
-        place = Place(team=str(body["team"]["id"]), channel=str(body["channel"]["id"]), thread_ts=thread_ts)
-        return Inbound(key, ContinueClick(turn=int(value), user=user), place)
-    return None
+    match name:
+        case "approve" | "approve_all":
+            clicks = [Click(action_id=id, user=user, decision="approved") for id in value.split(",")]
+            return tuple(Inbound(f"click:{user}:{name}:{click.action_id}:{ts}", click, clicked_ts=ts) for click in clicks)
+        case "withdraw":
+            withdraw = Withdraw(user=user, action_ids=tuple(value.split(",")))
+            return (Inbound(key, withdraw, _thread_of(body), clicked_ts=ts),)
+        case "continue" if value.isdigit():
+            return (Inbound(key, ContinueClick(turn=int(value), user=user), _thread_of(body)),)
+        case _ if name in OUTCOMES:
+            click = OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name})
+            return (Inbound(key, click, clicked_ts=ts),)
+        case _:
+            return ()
 
 
-def read_rejection(body: Body) -> Inbound | None:
-    """The submitted Reject modal."""
-    if at(body, "view", "callback_id") != "reject":
-        return None
-    reason = at(body, "view", "state", "values", "reason", "reason", "value") or ""
-    action_id, user = str(body["view"]["private_metadata"]), str(body["user"]["id"])
-    click = Click(action_id=action_id, user=user, decision="rejected", reason=str(reason))
-    return Inbound(f"reject:{user}:{body['view']['id']}", click)
+def _thread_of(body: Body) -> Place:
+    """The thread that a message with a button stands in."""
+    thread_ts = str(at(body, "message", "thread_ts") or at(body, "message", "ts"))
+    return Place(team=str(body["team"]["id"]), channel=str(body["channel"]["id"]), thread_ts=thread_ts)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
@@ -11,17 +12,19 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
-from agent.moves import Answer, Card, Content, Notice, Question
+from agent.grants import grantable
+from agent.moves import Answer, Cards, Content, Notice, Question
 from agent.ports import SurfaceStatus
 from agent.tool import Tools
 from agent.types import Approvers, Place, Verdict
-from bot.cards import card_blocks, card_text, headline, question_blocks, who_may_decide
-from bot.messages import answer_blocks, answer_text, notice_text
-from bot.plain import cut, escaped
+from bot.arguments import Mask, unmasked
+from bot.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
+from bot.messages import answer_blocks, answer_text, notice_blocks, notice_text
 
 log = logging.getLogger(__name__)
 
 METADATA_TYPE = "signoff_post"
+LOOK_BACK_SECONDS = 24 * 3600  # for a copy of a card in a channel: it was to be posted right before the crash
 ANSWER_SECONDS = 10.0  # for one Web API call
 # Errors in a 200 answer after which the call may or may not have been done (docs: every method lists them).
 UNCLEAR_ERRORS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
@@ -53,8 +56,9 @@ async def _begin(*_: Any) -> None:
 class SlackSurface:
     """The surface port on Slack's Web API."""
 
-    def __init__(self, client: AsyncWebClient, tools: Tools) -> None:
+    def __init__(self, client: AsyncWebClient, tools: Tools, mask: Mask = unmasked) -> None:
         self._client = client
+        self._mask = mask
         self._tools = tools
         self._status_methods = [self._session_status, self._thread_status]
         self._behind: set[asyncio.Task[None]] = set()
@@ -67,41 +71,51 @@ class SlackSurface:
         answer = await self._call(
             "chat.postMessage",
             channel=place.channel,
-            thread_ts=place.thread_ts,
+            **({"thread_ts": place.thread_ts} if place.thread_ts else {}),
             metadata=metadata,
             unfurl_links=False,
             unfurl_media=False,
-            **self._rendered(content),
+            **self._rendered(content, place),
         )
         return str(answer["ts"])
 
     async def find(self, place: Place, key: str) -> str | None:
         """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
-        place_in_slack = {"channel": place.channel, "ts": place.thread_ts, "include_all_metadata": True, "limit": 200}
-        async for page in self._pages("conversations.replies", place_in_slack):
+        where = {"channel": place.channel, "include_all_metadata": True, "limit": 200}
+        if place.thread_ts:
+            pages = self._pages("conversations.replies", {**where, "ts": place.thread_ts})
+        else:
+            pages = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
+        async for page in pages:
             for message in page["messages"]:
                 metadata: Any = message.get("metadata") or {}
                 if metadata.get("event_type") == METADATA_TYPE and metadata["event_payload"].get("key") == key:
                     return str(message["ts"])
         return None
 
-    async def show(self, place: Place, card: Card, ts: str) -> None:
+    async def show(self, place: Place, cards: Cards, ts: str) -> None:
         """See `Surface.show`."""
-        await self._call("chat.update", channel=place.channel, ts=ts, **self._rendered(card))
+        await self._call("chat.update", channel=place.channel, ts=ts, **self._rendered(cards, place))
 
-    def _rendered(self, content: Content) -> dict[str, Any]:
+    def _rendered(self, content: Content, place: Place) -> dict[str, Any]:
+        """Blocks, and the same as text."""
+        mask = self.mask_in(place)
         match content:
-            case Card():
-                tool = self._tools.get(content.tool)
-                return {"text": card_text(content, tool), "blocks": card_blocks(content, tool)}
+            case Cards():
+                blocks = card_blocks(content, self._tools, mask=mask, may_grant=grantable)
+                return {"text": card_text(content, self._tools, mask), "blocks": blocks}
             case Question(card=card):
                 tool = self._tools.get(card.tool)
-                text = escaped(cut(f"Outcome unknown: {headline(card, tool)}", 1_000))
-                return {"text": text, "blocks": question_blocks(card, tool)}
+                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
             case Answer():
                 return {"text": answer_text(content), "blocks": answer_blocks(content)}
             case Notice():
-                return {"text": notice_text(content, self._tools)}
+                notice = notice_blocks(content, self._tools, mask)
+                return {"text": notice_text(content, self._tools, mask), **({"blocks": notice} if notice else {})}
+
+    def mask_in(self, place: Place) -> Mask:
+        """Personal data is masked wherever more people read than the one who talks to the bot."""
+        return unmasked if place.channel.startswith("D") else self._mask
 
     # ------------------------------------------------------------------------------------------ people
 
@@ -127,6 +141,14 @@ class SlackSurface:
         except RefusedError as error:
             raise UnclearError(f"{method} cannot be asked: {error}") from error
         return False
+
+    async def is_admin(self, user: str) -> bool:
+        """See `Surface.is_admin`."""
+        try:
+            found = (await self._call("users.info", user=user))["user"]
+        except RefusedError as error:
+            raise UnclearError(f"users.info cannot be asked: {error}") from error
+        return bool(found.get("is_admin") or found.get("is_owner"))
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
         """See `Surface.whisper`. Somebody outside the channel cannot be told inside it: they get a direct message."""
@@ -218,7 +240,9 @@ class SlackSurface:
 
 
 # These take no JSON body (docs: each method lists the content types it takes).
-QUERY_METHODS = frozenset({"conversations.replies", "conversations.members", "usergroups.users.list"})
+QUERY_METHODS = frozenset(
+    {"conversations.history", "conversations.members", "conversations.replies", "usergroups.users.list", "users.info"}
+)
 
 
 def _problem(error: SlackApiError) -> Exception:

@@ -11,11 +11,12 @@ from pydantic import SecretStr
 
 from agent.tool import Tool
 from bot.app import running
+from bot.arguments import unmasked
 from bot.config import Config
 from bot.home import Servers
 from bot.manifest import read_manifest
-from bot.sandbox.model import ScriptedModel
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.model import Request, ScriptedModel
+from bot.sandbox.slack.nouns import Message, SubmitAnswer, View
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.settings import Settings
 from tools.catalog import seed_shop
@@ -33,6 +34,7 @@ class World:
     stack: AsyncExitStack
     config: Config = field(default_factory=Config)
     packs: dict[str, Sequence[Tool]] = field(default_factory=dict[str, Sequence[Tool]])
+    mask: Callable[[str], str] = unmasked
     port: int = 0  # of the bot that was started last
 
     def settings(self, *, http: bool = False) -> Settings:
@@ -58,6 +60,7 @@ class World:
                 self.config,
                 Servers(self.database_url, self.redis_url),
                 further_packs=self.packs,
+                mask=self.mask,
             )
         )
         self.port = bot.port
@@ -65,6 +68,11 @@ class World:
             self.slack.deliver_over_http(f"http://127.0.0.1:{bot.port}/slack/events")
         self.stack.push_async_callback(stack.aclose)  # closing twice does nothing
         return stack.aclose
+
+    def last_request(self) -> Request:
+        """What the model was asked last."""
+        arrived = self.model.requests[-1]
+        return Request(arrived, arrived.headers)
 
     async def rows(self, query: Any, *values: Any) -> list[tuple[Any, ...]]:
         """What stands in Postgres."""
@@ -107,16 +115,23 @@ class Talk:
         """Cards that wait for a decision."""
         return [message for message in self.posts() if "[Reject]" in message.seen_text]
 
-    async def clicks(self, user: str, card: Message, action_id: str = "approve") -> None:
-        """A button of a message."""
-        await self.slack.click(user, self.channel, card.ts, action_id)
+    async def clicks(self, user: str, card: Message, action_id: str = "approve", *, row: int | None = None) -> None:
+        """A button of a message, of its `row`th row where it has several."""
+        value = None if row is None else rows(card)[row - 1]
+        await self.slack.click(user, card.channel, card.ts, action_id, value=value)
 
-    async def rejects(self, user: str, card: Message, reason: str = "") -> None:
+    async def rejects(self, user: str, card: Message, reason: str = "", *, row: int | None = None) -> None:
         """Reject, with a reason in the modal."""
-        await self.clicks(user, card, "reject")
+        await self.clicks(user, card, "reject", row=row)
         view = await self.slack.until(lambda: self.slack.view(user))
         answer = await self.slack.submit(user, view.id, {"reason": reason} if reason else {})
         assert answer.closed
+
+    async def edits(self, user: str, card: Message, *, row: int | None = None, **changes: Any) -> SubmitAnswer:
+        """Edit, with these values in the modal's fields, by their labels."""
+        await self.clicks(user, card, "edit", row=row)
+        view = await self.slack.until(lambda: self.slack.view(user))
+        return await self.slack.submit(user, view.id, {field(view, label): value for label, value in changes.items()})
 
     async def is_told(self, user: str, *words: str) -> Message:
         """What only this person sees."""
@@ -127,6 +142,19 @@ class Talk:
     async def rests(self, status: str = "active") -> None:
         """Until Slack shows the session in this status."""
         await self.slack.until(lambda: self.slack.status(self.channel, self.ts) == status)
+
+
+def rows(card: Message) -> list[str]:
+    """The actions that a message asks for, in the order of its rows."""
+    blocks = [block["block_id"] for block in card.blocks if block["type"] == "actions"]
+    return [block_id.partition(":")[2] for block_id in blocks if block_id.startswith("decide:")]
+
+
+def field(view: View, label: str) -> str:
+    """The block_id of a modal's input with this label."""
+    found = [block["block_id"] for block in view.blocks if block["type"] == "input" and block["label"]["text"] == label]
+    assert len(found) == 1, f"{label} is not one of {[block.get('label') for block in view.blocks]}"
+    return found[0]
 
 
 async def mention(world: World, user: str, text: str, channel: str = "orders") -> Talk:

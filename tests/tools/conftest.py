@@ -7,7 +7,8 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel
 
-from agent.tool import Result, ToolContext, Tools, registry, run, validate
+from agent.tool import Result, ToolContext, Tools, preview, registry, run, validate
+from agent.types import Preview
 from tools.catalog import catalog, seed_shop
 from tools.catalog.database import Pool
 
@@ -28,6 +29,12 @@ class Shop:
         """What a call with valid arguments comes to."""
         context = ToolContext(session_id="session-1", requester="U1", idempotency_key=key)
         return await run(self.tools[name], arguments, context)
+
+    async def preview(self, name: str, **arguments: Any) -> Preview:
+        """What a person who decides on the call is shown."""
+        validated = validate(self.tools, name, arguments)
+        assert not isinstance(validated, Result)
+        return await preview(self.tools[name], validated, ToolContext(session_id="session-1", requester="U1", idempotency_key=""))
 
     async def sql(self, statement: Any, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query; none for a statement that gives none."""

@@ -164,3 +164,28 @@ async def test_no_database_is_a_sentence(unused_tcp_port: int) -> None:
     sentence = "The shop's database cannot be reached. Nothing was read or changed; try again in a minute."
     assert [(answer.error, answer.detail) for answer in answers] == [("unexpected", sentence)] * 3
     assert not any(answer.unclear for answer in answers)
+
+
+async def test_a_preview_says_what_an_order_would_come_to_and_changes_nothing(shop: Shop) -> None:
+    before = await shop.stock("WGT-001")
+    foreseen = await shop.preview("create_order", **WIDGETS)
+    assert foreseen.headline == "Order 3 × Widget Pro for Ada Byron"
+    assert [(change.what, change.before, change.after) for change in foreseen.changes] == [
+        ("Stock of WGT-001", str(before), str(before - 3)),
+        ("Total", "", "3 × 49.00 = 147.00 USD"),
+    ]
+    assert (await shop.stock("WGT-001"), await shop.orders()) == (before, 200)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"sku": "WGT-999"}, "no product has the SKU 'WGT-999', so this would fail."),
+        ({"customer": "nobody@example.com"}, "no customer is registered with 'nobody@example.com', so this would fail."),
+        ({"quantity": 1000}, "are in stock, so this would fail."),
+    ],
+)
+async def test_a_preview_says_that_an_order_would_fail(shop: Shop, wrong: dict[str, Any], told: str) -> None:
+    foreseen = await shop.preview("create_order", **{**WIDGETS, **wrong})
+    assert (foreseen.headline, foreseen.changes) == ("", ())
+    assert foreseen.trouble.endswith(told)

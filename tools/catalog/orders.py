@@ -8,6 +8,7 @@ from psycopg.rows import class_row
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from agent.tool import Effect, Tool, ToolContext, ToolError
+from agent.types import Change, Preview
 from tools.catalog.arguments import Arguments
 from tools.catalog.database import Connection, Pool, in_transaction
 
@@ -114,6 +115,10 @@ ORDER_BY_KEY = ORDER + "WHERE idempotency_key = %s"
 # that is left, and the order that an earlier attempt of the same call has placed.
 LOCK_PRODUCT = "SELECT name, stock FROM shop.product WHERE sku = %s FOR NO KEY UPDATE"
 TAKE_FROM_STOCK = "UPDATE shop.product SET stock = stock - %s WHERE sku = %s"
+FORESEEN = """
+SELECT product.name, stock, price_usd, (SELECT name FROM shop.customer WHERE email = %(customer)s)
+FROM shop.product WHERE sku = %(sku)s
+"""
 CUSTOMER = "SELECT id FROM shop.customer WHERE email = %s"
 PLACE = """
 INSERT INTO shop.orders (customer_id, sku, quantity, unit_price_usd, note, idempotency_key)
@@ -150,6 +155,9 @@ def create_order(pool: Pool) -> Tool:
     async def place(arguments: CreateOrder, context: ToolContext) -> OrderFound:
         return await in_transaction(pool, lambda connection: _place(connection, arguments, context.idempotency_key))
 
+    async def preview(arguments: CreateOrder, context: ToolContext) -> Preview:
+        return await in_transaction(pool, lambda connection: _preview(connection, arguments))
+
     return Tool(
         name="create_order",
         description=CREATE_DESCRIPTION,
@@ -161,6 +169,26 @@ def create_order(pool: Pool) -> Tool:
         consequence="Places a binding order at today's price and takes the pieces out of stock.",
         undo="Cannot be undone here; the shop can cancel an order until it is packed.",
         headline=lambda arguments: f"Order {arguments.quantity} × {arguments.sku} for {arguments.customer}",
+        preview=preview,
+    )
+
+
+async def _preview(connection: Connection, arguments: CreateOrder) -> Preview:
+    """What the order would come to at this moment; reads only."""
+    found = await (await connection.execute(FORESEEN, arguments.model_dump(include={"customer", "sku"}))).fetchone()
+    if found is None:
+        raise ToolError("not_found", f"no product has the SKU {arguments.sku!r}, so this would fail.")
+    product, stock, price_usd, customer = found
+    if customer is None:
+        raise ToolError("not_found", f"no customer is registered with {arguments.customer!r}, so this would fail.")
+    if stock < arguments.quantity:
+        raise ToolError("invalid_input", f"only {stock} are in stock, so this would fail.")
+    return Preview(
+        headline=f"Order {arguments.quantity} × {product} for {customer}",
+        changes=(
+            Change(what=f"Stock of {arguments.sku}", before=str(stock), after=str(stock - arguments.quantity)),
+            Change(what="Total", after=f"{arguments.quantity} × {price_usd} = {arguments.quantity * price_usd} USD"),
+        ),
     )
 
 
