@@ -52,7 +52,7 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
         read, claimed = _sources_block(sources, room), _said_block(said, room)
         if len(rows) == 1:
             return _single(rows[0], room, [*read, *claimed], may_grant)
-        blocks = [header(_count(rows)), *read]
+        blocks = [header(_count(cards)), *read]
         for number, row in enumerate(rows, 1):
             blocks += _row(row, number, room, may_grant)
         return [*blocks, *claimed, *_approve_all(rows)]
@@ -62,9 +62,11 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
 
 def card_text(cards: Cards, tools: Tools, mask: Mask = unmasked) -> str:
     """The same in one line, for notifications and screen readers."""
-    rows = [row_of(card, tools.get(card.tool), mask) for card in cards.rows]
-    states = [f"{'Approval needed' if row.open else row.card.look.capitalize()}: {row.texts.headline}" for row in rows]
-    text = states[0] if len(rows) == 1 else f"{_count(rows)}. " + "; ".join(states)
+    states = [
+        f"{'Approval needed' if card.look == 'pending' else card.look.capitalize()}: {headline(card, tools.get(card.tool), mask)}"
+        for card in cards.rows
+    ]
+    text = states[0] if len(states) == 1 else f"{_count(cards)}. " + "; ".join(states)
     return escaped(cut(text, TEXT_CHARACTERS))
 
 
@@ -87,10 +89,10 @@ def _what_and_end(row: Row, room: Room, may_grant: MayGrant) -> tuple[list[Block
     return what, open_blocks(row, room, whole=whole, may_grant=may_grant) if row.open else closed_blocks(row, room)
 
 
-def _count(rows: Sequence[Row]) -> str:
-    undecided = sum(row.open for row in rows)
-    of = f"{undecided} of {len(rows)}" if undecided < len(rows) else str(undecided)
-    return f"{of} actions to decide" if undecided else f"{len(rows)} actions, all of them decided"
+def _count(cards: Cards) -> str:
+    undecided = sum(card.look == "pending" for card in cards.rows)
+    of = f"{undecided} of {len(cards.rows)}" if undecided < len(cards.rows) else str(undecided)
+    return f"{of} actions to decide" if undecided else f"{len(cards.rows)} actions, all of them decided"
 
 
 def _sources(cards: Cards, mask: Mask) -> list[str]:
