@@ -1,51 +1,153 @@
 """The card, as a person in a hurry reads it: everything is there, nothing is live, and nothing can be forged."""
 
 import json
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from agent.moves import Card
-from agent.types import Approvers, Verdict
-from bot.cards import arguments_view, card_blocks
-from bot.plain import visible
-from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
-
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-VERDICT = Verdict(answer="ask", rule="default")
-
-
-def card(arguments: dict[str, Any], **fields: Any) -> Card:
-    """A card of a tool that is not there any more: the plainest one."""
-    return Card("A1", "pay", arguments, "d" * 64, ("U1",), NOW, VERDICT, **fields)
+from agent.moves import Card, Cards
+from agent.types import Approvers, Change, Escalation, Preview, Verdict
+from bot.arguments import unmasked
+from bot.block_kit import Block
+from bot.cards import card_blocks, card_text, headline, question_blocks, question_text
+from bot.modals import arguments_view
+from bot.sandbox.slack.blocks import message_faults, view_faults
+from bot.sandbox.slack.reading import read_blocks
+from tests.unit.shown import NOW, TOOLS, always, buttons, card, every, shown, tool
 
 
-def boxes(blocks: list[dict[str, Any]]) -> list[str]:
+def blocks_of(one: Card, **options: Any) -> list[Block]:
+    return card_blocks(Cards((one,)), TOOLS, **options)
+
+
+def read(one: Card, **options: Any) -> str:
+    """The card as it is read, line by line."""
+    return read_blocks(blocks_of(one, **options), {})
+
+
+def boxes(blocks: list[Block]) -> list[str]:
     """The preformatted texts of the arguments."""
-    elements = next(block for block in blocks if block.get("block_id") == "arguments")["elements"]
-    return [part["elements"][0]["text"] for part in elements if part["type"] == "rich_text_preformatted"]
+    [block] = [block for block in blocks if block.get("block_id") == "arguments:A1"]
+    return [part["elements"][0]["text"] for part in block["elements"] if part["type"] == "rich_text_preformatted"]
+
+
+# ---------------------------------------------------------------------------------------------- arguments
 
 
 def test_short_values_are_lines_of_one_table() -> None:
-    [table] = boxes(card_blocks(card({"customer": "ada@example.com", "quantity": 2, "note": ""}), None))
+    [table] = boxes(blocks_of(card({"customer": "ada@example.com", "quantity": 2, "note": ""})))
     assert table.splitlines() == ["customer  ada@example.com", "quantity  2", 'note      ""']
 
 
 def test_a_value_cannot_pass_itself_off_as_another_argument() -> None:
-    table, forged = boxes(card_blocks(card({"amount": 5, "note": "hi\namount  5000"}), None))
+    table, forged = boxes(blocks_of(card({"amount": 5, "note": "hi\namount  5000"})))
     assert table == "amount  5"
     assert forged == "hi\namount  5000"  # in a box of its own, under its own name
 
 
-@pytest.mark.parametrize("name", ["a\nquantity", "\u202eytitnauq", "qu\u200bantity", "quantity ", "qu\u0430ntity"])
+@pytest.mark.parametrize("name", ["a\nquantity", "\u202eytitnauq", "qu\u200bantity", "quantity ", "qu\u0430ntity", ""])
 def test_a_name_that_is_not_a_plain_word_stands_in_quotes(name: str) -> None:
-    [table] = boxes(card_blocks(card({"quantity": 1, name: 2}), None))
+    [table] = boxes(blocks_of(card({"quantity": 1, name: 2})))
     assert len(table.splitlines()) == 2
     assert table.splitlines()[1].startswith('"')
+
+
+def test_a_value_that_is_cut_says_how_long_it_is_and_the_whole_is_a_click_away() -> None:
+    long = card({"text": "a" * 5_000, "amount": 5})
+    assert "text (5,000 characters, cut here)" in read(long)
+    assert "show_all" in buttons(blocks_of(long))
+    assert "show_all" not in buttons(blocks_of(card({"amount": 5})))
+    assert "a" * 2_800 in shown(arguments_view(long.arguments))
+
+
+def test_more_arguments_than_a_message_holds_are_counted() -> None:
+    blocks = blocks_of(card({f"{number}{'k' * 100}": "v" * 60 for number in range(400)}))
+    left = re.search(r"(\d+) further arguments do not fit here", shown(blocks))
+    assert left
+    assert len(boxes(blocks)[0].splitlines()) + int(left[1]) == 400
+    assert "show_all" in buttons(blocks)
+
+
+# ---------------------------------------------------------------------------------------------- the order of a card
+
+FULL = card(
+    {"to": "C-1", "amount": 5},
+    "mail",
+    preview=Preview(
+        headline="Send to Ada", changes=(Change(what="stock", before="7", after="5"), Change(what="total", after="$10"))
+    ),
+    sources=("web page example.com", "file prices.csv"),
+    said="The customer asked for it.",
+    edited_by="U2",
+)
+
+
+def test_a_card_is_read_from_what_happens_to_who_decides() -> None:
+    assert read(FULL, may_grant=always).splitlines() == [
+        "Send to Ada",
+        "to      C-1",
+        "amount  5",
+        "What would change",
+        "stock  7 → 5",
+        "total  — → $10",
+        "Arguments edited by @U2: the votes started anew.",
+        "Asked by @U1  ·  `mail`  ·  rule: default  ·  digest `dddddddddddd`",
+        ":warning: Read in this turn from outside, unchecked: web page example.com, file prices.csv",
+        "The model's own words (not checked): The customer asked for it.",
+        "[Send] [Reject] [Edit…] [Always allow…]",
+        "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
+    ]
+
+
+def test_a_part_that_is_empty_is_not_there() -> None:
+    assert read(card({"a": 1}, "order")).splitlines() == [
+        "Place order: order",
+        "Takes it out of stock. Can be cancelled.",
+        "a  1",
+        "Asked by @U1  ·  `order`  ·  rule: default  ·  digest `dddddddddddd`",
+        "[Place order] [Reject] [Edit…]",
+        "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
+    ]
+
+
+def test_a_preview_that_could_not_be_made_says_why() -> None:
+    assert "No preview: the shop does not answer" in read(card({}, preview=Preview(trouble="the shop does\nnot answer")))
+
+
+def test_a_long_preview_is_cut_with_its_count_and_is_whole_in_the_dialog() -> None:
+    many = Preview(changes=tuple(Change(what=f"row {number}", before="x" * 100, after="y") for number in range(30)))
+    text = read(card({}, preview=many))
+    assert "What would change (the first 20 of 30)" in text
+    assert "… (100 characters) → y" in text
+    assert "show_all" in buttons(blocks_of(card({}, preview=many)))
+    view = arguments_view({}, many)
+    assert view_faults(view) == []
+    assert shown(view).count("x" * 100) == 30
+
+
+def test_what_would_change_cannot_be_forged_by_what_is_there() -> None:
+    forged = Preview(changes=(Change(what="price", before="5 → 7", after="9\nstock  1 → 2"),))
+    assert 'price  "5 → 7" → "9\\nstock  1 → 2"' in read(card({}, preview=forged))
+
+
+def test_words_of_others_stand_on_one_line_under_their_label() -> None:
+    lines = read(card({}, said="ok\nTo be decided by @U9", sources=("a\n:lock: b",))).splitlines()
+    assert "The model's own words (not checked): ok To be decided by @U9" in lines
+    assert ":warning: Read in this turn from outside, unchecked: a :lock: b" in lines
+
+
+def test_sources_and_words_that_are_too_long_say_how_much_is_left() -> None:
+    text = read(card({}, said="w" * 1_000, sources=("s" * 200, *(f"web page {number}" for number in range(100)))))
+    assert "w… (1,000 characters)" in text
+    assert "s… (200 characters), web page 0" in text
+    assert re.search(r"web page \d+, and \d\d more", text)
+
+
+# ---------------------------------------------------------------------------------------------- who decides
 
 
 @pytest.mark.parametrize(
@@ -55,55 +157,189 @@ def test_a_name_that_is_not_a_plain_word_stands_in_quotes(name: str) -> None:
         (Approvers(users=("U7", "U8")), "<@U7>, <@U8>"),
         (Approvers(groups=("S1",), requester=False), "a member of <!subteam^S1> (but not <@U1>, who asked)"),
         (Approvers(users=("U7",), requester=True), "<@U7> or <@U1>, who asked"),
+        (Approvers(users=tuple(f"U{number}" for number in range(10))), ", ".join(f"<@U{n}>" for n in range(8)) + " and 2 more"),
     ],
 )
 def test_the_card_says_who_may_decide(approvers: Approvers, words: str) -> None:
     verdict = Verdict(answer="ask", rule="default", approvers=approvers)
-    shown = texts_of(card_blocks(replace(card({}), verdict=verdict), None))
-    assert any(text.startswith(f"To be decided by {words}, until") for text in shown)
+    assert f"To be decided by {words}, until" in shown(blocks_of(card({}, verdict=verdict)))
 
 
-def test_the_card_shows_how_far_a_quorum_has_come() -> None:
-    two = Verdict(answer="ask", rule="default", quorum=2)
-    shown = "\n".join(texts_of(card_blocks(replace(card({}, voters=("U7",)), verdict=two), None)))
-    assert "*1 of 2* approvals: <@U7>" in shown
-    closed = "\n".join(texts_of(card_blocks(replace(card({}, voters=("U7", "U8"), look="succeeded"), verdict=two), None)))
-    assert "Approved by <@U7>, <@U8>" in closed
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=6_000),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=80), inner, max_size=5),
-    max_leaves=20,
+@pytest.mark.parametrize(
+    ("quorum", "rejections", "line"),
+    [
+        (2, 1, "*1 of 2* approvals: <@U7>. One rejection settles it."),
+        (2, 2, "*1 of 2* approvals: <@U7>, *1 of 2* rejections: <@U8>."),
+        (1, 2, "*1 of 1* approvals: <@U7>, *1 of 2* rejections: <@U8>."),
+    ],
 )
-arguments = st.dictionaries(st.text(min_size=1, max_size=200), values, max_size=60)
-looks = st.sampled_from(["pending", "approved", "succeeded", "failed", "unknown", "rejected", "expired", "withdrawn", "refused"])
-results = st.none() | values.map(lambda value: json.dumps({"ok": True, "result": value}))
+def test_the_card_shows_how_far_a_quorum_has_come(quorum: int, rejections: int, line: str) -> None:
+    verdict = Verdict(answer="ask", rule="default", quorum=quorum, rejections=rejections)
+    voted = card({}, voters=("U7",), rejecters=("U8",), verdict=verdict)
+    assert f"{line}\nTo be decided by" in shown(blocks_of(voted))
 
 
-@settings(max_examples=150, deadline=None)
-@given(given_arguments=arguments, look=looks, reason=st.text(max_size=1_000), result=results)
-def test_slack_takes_every_card_and_shows_every_name(
-    given_arguments: dict[str, Any], look: Any, reason: str, result: str | None
-) -> None:
-    blocks = card_blocks(card(given_arguments, look=look, reason=reason, result=result or "", decided_by="U2"), None)
+def test_one_vote_is_no_progress() -> None:
+    assert "approvals" not in shown(blocks_of(card({})))
+
+
+def test_an_escalated_card_says_to_whom() -> None:
+    escalation = Escalation(after_seconds=60, to=Approvers(users=("U9",)))
+    verdict = Verdict(answer="ask", rule="default", approvers=Approvers(users=("U7", "U9")), escalation=escalation)
+    assert "escalated" not in shown(blocks_of(card({}, verdict=verdict)))
+    assert "Nobody decided in time: escalated to <@U9>." in shown(blocks_of(card({}, verdict=verdict, escalated=True)))
+
+
+def test_a_card_that_could_not_be_posted_everywhere_says_what_to_mend() -> None:
+    verdict = Verdict(answer="ask", rule="default", post_to="C9")
+    text = shown(blocks_of(card({}, verdict=verdict, not_posted="not_in_channel")))
+    assert "It could not be posted in <#C9> (not_in_channel): invite me there." in text
+
+
+def test_what_cannot_be_undone_asks_once_more() -> None:
+    found = buttons(blocks_of(card({}, "delete")))
+    assert list(found) == ["approve", "reject", "edit"]
+    assert found["approve"]["style"] == "danger"
+    assert found["approve"]["confirm"]["text"]["text"] == "Delete: delete"
+    harmless = buttons(blocks_of(card({}, "order"), may_grant=always))
+    assert harmless["approve"]["style"] == "primary"
+    assert "confirm" not in harmless["approve"]
+    assert {one["value"] for one in harmless.values()} == {"A1"}
+    assert "grant" in harmless
+
+
+# ---------------------------------------------------------------------------------------------- endings
+
+
+@pytest.mark.parametrize(
+    ("look", "fields", "words"),
+    [
+        ("approved", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC. Running now."),
+        ("succeeded", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC. Done."),
+        ("failed", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC, but it failed."),
+        ("unknown", {}, "Its outcome is unknown"),
+        ("refused", {}, "Not run by @U7, @U8, 2026-11-22 00:00 UTC. The approval no longer holds."),
+        ("rejected", {"rejecters": ("U5", "U2")}, "Rejected by @U5, @U2, 2026-11-22 00:00 UTC. Nothing was run."),
+        ("rejected", {}, "Rejected by @U2, 2026-11-22 00:00 UTC. Nothing was run."),
+        ("expired", {"decided_by": ""}, "Expired, 2026-11-22 00:00 UTC. Nobody decided in time; nothing was run."),
+        ("withdrawn", {}, "Withdrawn by @U2, 2026-11-22 00:00 UTC. Nothing was run."),
+        ("edited", {}, "Edited by @U2: the new card is below. Nothing was run."),
+    ],
+)
+def test_a_closed_card_says_who_and_what_came_of_it(look: Any, fields: dict[str, Any], words: str) -> None:
+    given: dict[str, Any] = {"look": look, "voters": ("U7", "U8"), "decided_by": "U2", "decided_at": NOW, **fields}
+    closed = card({"a": "b" * 5_000}, **given)
+    assert words in read(closed)
+    assert buttons(blocks_of(closed)) == {}
+
+
+def test_a_closed_card_shows_the_reason_or_what_the_result_adds() -> None:
+    assert read(card({}, look="rejected", reason="too dear")).endswith("too dear")
+    result = json.dumps({"ok": True, "result": {"quantity": 2, "order": "ORD-1", "note": ""}})
+    assert read(card({"quantity": 2}, look="succeeded", result=result)).endswith("Done.\norder  ORD-1")
+    problem = json.dumps({"ok": False, "error": "timeout", "detail": "The shop did not answer."})
+    assert read(card({}, look="failed", result=problem)).endswith("The shop did not answer.")
+    long = json.dumps({"ok": True, "result": "r" * 3_000})
+    assert "3,000 characters, cut here" in read(card({}, look="succeeded", result=long))
+
+
+# ---------------------------------------------------------------------------------------------- headline and text
+
+
+class Strict(BaseModel):
+    needed: int
+
+
+def needed(arguments: Strict) -> str:
+    return str(arguments.needed)
+
+
+def test_a_card_whose_tool_has_changed_meanwhile_can_still_be_shown() -> None:
+    changed = replace(tool("mail", verb="Send", headline=needed), arguments=Strict)
+    assert headline(card({"to": "Ada"}, "mail"), changed) == "Send: mail"
+    assert headline(card({"needed": 3}, "mail"), changed) == "3"
+
+
+def test_the_text_for_notifications_says_what_is_needed() -> None:
+    assert card_text(Cards((card({"to": "<!here>"}, "mail"),)), TOOLS) == "Approval needed: Send to &lt;!here&gt;"
+    assert card_text(Cards((card({}, "mail", look="expired"),)), TOOLS) == "Expired: Send to None"
+
+
+def test_the_question_says_who_may_answer_it_and_shows_everything() -> None:
+    asked = card({"to": "Ada", "text": "t" * 5_000}, "mail")
+    blocks = question_blocks(asked, TOOLS["mail"])
     assert message_faults(blocks) == []
-    assert not blocks_too_long(blocks)
-    shown = "\n".join(texts_of(blocks))
-    for name in given_arguments:
-        quoted = visible(json.dumps(name, ensure_ascii=False))[1:-1]
-        assert quoted[:50] in shown
-    assert view_faults(arguments_view(given_arguments)) == []
+    assert list(buttons(blocks)) == ["happened", "run_again", "leave", "show_all"]
+    assert "To be answered by any member of this conversation." in shown(blocks)
+    assert question_text(asked, TOOLS["mail"]) == "Outcome unknown: Send to Ada"
 
 
-def texts_of(blocks: Any) -> list[str]:
-    """Every text in the blocks, as a reader of the JSON sees it."""
-    match blocks:
-        case list():
-            return [text for block in cast(list[Any], blocks) for text in texts_of(block)]
-        case dict():
-            return [text for value in cast(dict[str, Any], blocks).values() for text in texts_of(value)]
-        case str():
-            return [blocks]
-        case _:
-            return []
+# ---------------------------------------------------------------------------------------------- masks
+
+SECRET = "4111-1111"
+CARELESS = card(
+    {"to": f"x{SECRET}", "list": [{SECRET: SECRET}], "number": 41111111, SECRET: f"{'a' * 1_195}{SECRET}"},
+    "mail",
+    preview=Preview(
+        headline=f"Charge {SECRET}", changes=(Change(what=SECRET, before=SECRET, after="a" * 55 + SECRET),), trouble=SECRET
+    ),
+    sources=(f"file {SECRET}",),
+    said="w" * 296 + SECRET,
+    reason=SECRET,
+)
+
+
+def mask(text: str) -> str:
+    return text.replace(SECRET, "[card]").replace(SECRET.replace("-", ""), "[card]")
+
+
+def leaks(blocks: Any) -> list[str]:
+    """Texts that hold the beginning of what was to be masked: more than that is hardly left where a cut came first."""
+    return [one for one in re.findall(r"4111?-?1?\S*", shown(blocks)) if one]
+
+
+@pytest.mark.parametrize("look", ["pending", "succeeded", "failed", "rejected"])
+def test_a_mask_hides_it_everywhere_also_where_the_text_is_cut(look: Any) -> None:
+    results = {"succeeded": {"ok": True, "result": {"card": SECRET, SECRET: 41111111}}, "failed": {"ok": False, "detail": SECRET}}
+    one = replace(CARELESS, look=look, result=json.dumps(results[look]) if look in results else "")
+    assert leaks(blocks_of(one)) != []
+    assert leaks(blocks_of(one, mask=mask)) == []
+    assert leaks(question_blocks(one, TOOLS["mail"], mask)) == []
+    assert SECRET not in card_text(Cards((one,)), TOOLS, mask) + question_text(one, TOOLS["mail"], mask)
+    assert leaks(arguments_view(one.arguments, one.preview, one.said)) != []  # whole, for those who may decide
+    assert "digest `dddddddddddd`" in shown(blocks_of(one, mask=mask))
+
+
+def test_a_card_that_hides_something_says_so_and_offers_the_whole() -> None:
+    secret, plain = card({"to": SECRET}, "order"), card({"to": "Ada"}, "order")
+    assert "Personal data is hidden here. Show all has it whole, for those who may decide." in read(secret, mask=mask)
+    assert "show_all" in buttons(blocks_of(secret, mask=mask))
+    assert "hidden" not in read(plain, mask=mask)
+    assert "show_all" not in buttons(blocks_of(plain, mask=mask))
+    assert "hidden" not in read(secret, mask=unmasked)
+    closed = read(replace(secret, look="expired"), mask=mask)
+    assert "Personal data is hidden here." in closed
+    assert "Show all" not in closed
+
+
+def test_the_name_of_an_argument_that_the_tool_declares_is_never_masked() -> None:
+    strict = {"mail": replace(tool("mail"), arguments=Strict)}
+    blocks = card_blocks(Cards((card({"needed": 1, "other": 2}, "mail"),)), strict, mask=lambda text: "*" * len(text))
+    assert boxes(blocks) == ['needed   *\n"*****"  *']
+
+
+def test_a_mask_is_asked_about_whole_values() -> None:
+    asked: list[str] = []
+
+    def remembering(text: str) -> str:
+        asked.append(text)
+        return text
+
+    blocks_of(card({"text": "t" * 9_000}, said="s" * 9_000, sources=("o" * 9_000,)), mask=remembering)
+    assert {"t" * 9_000, "s" * 9_000, "o" * 9_000} <= set(asked)
+
+
+def test_until_is_a_time_in_the_readers_own_zone() -> None:
+    later = replace(card({}), expires_at=NOW + timedelta(hours=4))
+    [until] = [one["text"] for one in every(blocks_of(later), "mrkdwn") if "To be decided" in one["text"]]
+    assert "<!date^1795320000^{date_short_pretty} at {time}|2026-11-22 04:00 UTC>" in until
