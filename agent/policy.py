@@ -141,3 +141,14 @@ def _wider(then: Approvers, now: Approvers) -> bool:
         return True
     lost = set(then.users) - set(now.users) or set(then.groups) - set(now.groups)
     return bool(lost) or (then.channel_members and not now.channel_members)
+
+
+def widened(approvers: Approvers, to: Approvers) -> Approvers:
+    """Who may decide after an escalation: both sets. What a rule says of those who asked stands; `to` says it only where
+    the rule says nothing."""
+    return Approvers(
+        users=tuple(dict.fromkeys((*approvers.users, *to.users))),
+        groups=tuple(dict.fromkeys((*approvers.groups, *to.groups))),
+        channel_members=approvers.channel_members or to.channel_members,
+        requester=to.requester if approvers.requester is None else approvers.requester,
+    )
