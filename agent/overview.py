@@ -75,7 +75,7 @@ WITH mine AS (
 SELECT mine.team, mine.channel, mine.thread_ts, spent.used, spent.added
 FROM mine CROSS JOIN LATERAL (
     SELECT coalesce(sum((usage ->> 'input_tokens')::bigint + (usage ->> 'cache_creation_input_tokens')::bigint
-                      + ((usage ->> 'cache_read_input_tokens')::bigint + 9) / 10 + (usage ->> 'output_tokens')::bigint), 0) AS used,
+               + ((usage ->> 'cache_read_input_tokens')::bigint + 9) / 10 + (usage ->> 'output_tokens')::bigint), 0) AS used,
            coalesce(sum((said ->> 'budget_tokens')::bigint), 0) AS added
     FROM (SELECT {_readable("step.body")} AS said FROM step
           WHERE step.session_id = mine.id AND (starts_with(step.body::text, '{{"kind":"model_replied"')
