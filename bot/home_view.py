@@ -5,6 +5,7 @@ Words of tools and arguments stand as rich text or plain text, which Slack never
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -94,9 +95,6 @@ def trouble_view() -> Block:
 
 def home_headline(proposed: ProposedAction, tools: Tools) -> str:
     """The action and its scope in one line: by names, where the tool's preview found them out."""
-    if proposed.preview is not None and proposed.preview.headline:
-        return " ".join(visible(proposed.preview.headline).split())
-    tool = tools.get(proposed.tool)
     shown = Card(
         action_id=proposed.action_id,
         tool=proposed.tool,
@@ -106,10 +104,10 @@ def home_headline(proposed: ProposedAction, tools: Tools) -> str:
         expires_at=proposed.expires_at,
         verdict=proposed.verdict,
     )
-    try:
-        return headline(shown, tool)
-    except ValidationError:  # the tool takes other arguments by now
-        return headline(shown, None)
+    words = " ".join(visible(proposed.preview.headline).split()) if proposed.preview else ""
+    with suppress(ValidationError):  # the tool takes other arguments by now
+        words = words or headline(shown, tools.get(proposed.tool))
+    return words or headline(shown, None)
 
 
 def in_words(pattern: Pattern) -> str:
