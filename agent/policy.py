@@ -117,7 +117,7 @@ def _asking(rule: Rule, words: str, requesters: tuple[str, ...]) -> Verdict:
         escalation=rule.escalation,
         post_to=rule.post_to,
     )
-    left = how_many(_deciders(verdict, verdict.expires_seconds - 1), requesters)
+    left = how_many(deciders(verdict, verdict.expires_seconds - 1), requesters)
     if left is None:
         return verdict
     if left < rule.quorum:
@@ -155,7 +155,7 @@ def suffices(approved: Verdict, now: Verdict) -> bool:
         return False
     escalations = [verdict.escalation.after_seconds for verdict in (approved, now) if verdict.escalation]
     moments = [0, *(seconds for seconds in escalations if seconds < approved.expires_seconds)]
-    return not any(wider(_deciders(approved, moment), _deciders(now, moment)) for moment in moments)
+    return not any(wider(deciders(approved, moment), deciders(now, moment)) for moment in moments)
 
 
 # ------------------------------------------------------------------------------------------------ who may decide
@@ -192,7 +192,7 @@ def how_many(approvers: Approvers, requesters: Collection[str]) -> int | None:
     return len(named)
 
 
-def _deciders(verdict: Verdict, seconds: int) -> Approvers:
+def deciders(verdict: Verdict, seconds: int) -> Approvers:
     """Who may decide when the action has waited so long."""
     escalation = verdict.escalation
     if escalation is None or seconds < escalation.after_seconds:

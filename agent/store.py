@@ -14,6 +14,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 from pydantic import TypeAdapter, ValidationError
 
+from agent import policy
 from agent.characters import whole
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
@@ -33,7 +34,7 @@ from agent.statements import (
     VIEWED,
 )
 from agent.steps import STEP, ActionDecided, Edited, Granted, OutcomeTold, ProposedAction, Recorded, Step, ToolStarted
-from agent.types import PINNED, Decision, Outcome, Pinned, Place
+from agent.types import PINNED, Approvers, Decision, Outcome, Pinned, Place
 
 Pool = AsyncConnectionPool[Any]
 _Noun = TypeVar("_Noun")
@@ -65,6 +66,11 @@ class ActionSeen:
     status: str
     decided_by: str
     decided_at: datetime | None
+
+    def approvers(self, now: datetime) -> Approvers:
+        """Who may decide it by now: after its escalation, the further people too."""
+        waited = now - self.proposed.proposed_at
+        return policy.deciders(self.proposed.verdict, int(waited.total_seconds()))
 
 
 def settled_sentence(seen: ActionSeen) -> str:

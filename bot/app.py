@@ -24,6 +24,7 @@ from agent.budget import RedisBudget
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.model import AnthropicModel
+from agent.overview import Overview
 from agent.policy import Policy
 from agent.queue import Queue
 from agent.rules import Rules
@@ -32,11 +33,14 @@ from agent.store import Pool, Store
 from agent.tool import Tool, registry
 from agent.types import Pinned
 from agent.worker import Worker
+from bot.arguments import Mask, unmasked
 from bot.config import Agent as AgentSettings
 from bot.config import Config
 from bot.database import open_pool
+from bot.dialogs import Dialogs
 from bot.edge import Edge
 from bot.home import Servers
+from bot.home_tab import HomeTab
 from bot.packs import tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
@@ -67,10 +71,11 @@ async def running(
     intake: bool = True,
     work: bool = True,
     further_packs: Mapping[str, Sequence[Tool]] | None = None,
+    mask: Mask = unmasked,
 ) -> AsyncGenerator[Bot]:
     """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    The settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to
+    `mask` hides personal data where a whole channel reads. The settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to
     mend first.
     """
     async with AsyncExitStack() as stack:
@@ -80,15 +85,19 @@ async def running(
         tools = registry([tool for pack in packs.values() for tool in pack])
         hold_to(config.policy, tools)
         agents = {name: _agent(name, agent, packs, config.policy) for name, agent in config.agents.items()}
-        client, bot_user_id = await _slack(stack, settings)
-        store, surface = Store(pool), SlackSurface(client, tools)
+        client, slack_url, bot_user_id = await _slack(stack, settings)
+        store, surface = Store(pool), SlackSurface(client, tools, mask)
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
             effects = Effects(surface, _model(stack, settings), budget, store, tools)
             runner = Runner(store, Queue(pool), effects, lambda place: agents[config.agent_for(place.channel)[0]])
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
-        app = Edge(client, _secret(settings.slack_signing_secret), store, surface, tools, bot_user_id).app
+        home = HomeTab(
+            Overview(pool), surface, client, tools, slack_url, lambda channel: config.agent_for(channel)[1].budget.session_tokens
+        )
+        secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools)
+        app = Edge(client, secret, store, surface, dialogs, home, bot_user_id).app
         health = _Health(pool, budget)
         port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
@@ -133,13 +142,13 @@ async def _open_budget(stack: AsyncExitStack, servers: Servers) -> RedisBudget:
 # ---------------------------------------------------------------------------------------------- Slack
 
 
-async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebClient, str]:
-    """A client, and who we are."""
+async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebClient, str, str]:
+    """A client, the workspace's address, and who we are."""
     client = open_client(_secret(settings.slack_bot_token), settings.slack_api_url)
     assert client.session is not None
     stack.push_async_callback(client.session.close)
     answer = await _asked(cast(Any, client).auth_test(), settings, "SLACK_BOT_TOKEN", "copy it from the page OAuth & Permissions")
-    return client, str(answer["user_id"])
+    return client, str(answer["url"]), str(answer["user_id"])
 
 
 async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> AsyncSocketModeHandler:

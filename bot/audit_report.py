@@ -2,15 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent import audit
-from agent.audit import Broken, Connection, Head
-from bot.database import open_pool
-from bot.home import Home
+from agent.audit import Broken, Head
+from bot.database import connected
 from bot.refusal import Refusal
 from bot.settings import Settings
 
@@ -44,7 +41,7 @@ def read_heads(path: Path) -> dict[str, Head]:
 
 async def _verify(settings: Settings, earlier: dict[str, Head]) -> bool:
     whole = True
-    async with _connected(settings) as connection:
+    async with connected(settings) as connection:
         async for finding in audit.verify(connection, earlier):
             match finding:
                 case Head(team=team, count=count, hash=hash_):
@@ -56,15 +53,6 @@ async def _verify(settings: Settings, earlier: dict[str, Head]) -> bool:
 
 
 async def _export(settings: Settings, since: datetime) -> None:
-    async with _connected(settings) as connection:
+    async with connected(settings) as connection:
         async for line in audit.export(connection, since):
             print(line)
-
-
-@asynccontextmanager
-async def _connected(settings: Settings) -> AsyncGenerator[Connection]:
-    home = Home(settings.signoff_home).servers(settings.database_url, settings.redis_url or "redis://unused")
-    async with AsyncExitStack() as stack:
-        servers = stack.enter_context(home)
-        pool = await open_pool(stack, servers, embedded=settings.database_url is None)
-        yield await stack.enter_async_context(pool.connection())

@@ -154,6 +154,15 @@ def export(
 
 @cli.command()
 @refusing
+def report(since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, in UTC.")]) -> None:
+    """How people decide: cards, rejections and time to decision by tool and rule, of what was asked for since then."""
+    from bot.report import print_report
+
+    print_report(read_settings(), since)
+
+
+@cli.command()
+@refusing
 def demo(
     port: Annotated[int, typer.Option(help="Of the sandbox page; 0 picks a free one.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,

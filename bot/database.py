@@ -1,7 +1,9 @@
 """The database as a person has to know of it: brought to this version, or a sentence that says what to mend."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -9,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from agent.store import Pool
-from bot.home import Servers
+from bot.home import Home, Servers
 from bot.refusal import Refusal
+from bot.settings import Settings
 
 POOL_CONNECTIONS = 10
 CONNECT_SECONDS = 5.0
@@ -43,6 +46,16 @@ async def open_pool(stack: AsyncExitStack, servers: Servers, *, embedded: bool) 
     except (DBAPIError, psycopg.Error, PoolTimeout) as error:
         raise unusable(error) from None
     return pool
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
+    """One connection, for a command that only reads. Raises Refusal."""
+    home = Home(settings.signoff_home).servers(settings.database_url, settings.redis_url or "redis://unused")
+    async with AsyncExitStack() as stack:
+        servers = stack.enter_context(home)
+        pool = await open_pool(stack, servers, embedded=settings.database_url is None)
+        yield await stack.enter_async_context(pool.connection())
 
 
 def unusable(error: Exception) -> Refusal:

@@ -7,7 +7,7 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from agent import grants, policy
+from agent import grants
 from agent.card_moves import card
 from agent.errors import DelayedError, FencedError, UnclearError
 from agent.moves import Card
@@ -94,10 +94,8 @@ class Dialogs:
         proposed = seen.proposed
         if not whole or user in proposed.requesters:
             return ""
-        waited = (datetime.now(UTC) - proposed.proposed_at).total_seconds()
-        approvers = policy.deciders(proposed.verdict, int(waited))
         try:
-            may = await self._surface.may_decide(seen.place, user, approvers, proposed.requesters)
+            may = await self._surface.may_decide(seen.place, user, seen.approvers(datetime.now(UTC)), proposed.requesters)
         except (UnclearError, DelayedError, FencedError):
             return UNSURE
         return "" if may else "This is only for those who may decide it and those who asked for it; nothing was opened."

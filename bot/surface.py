@@ -142,6 +142,14 @@ class SlackSurface:
             raise UnclearError(f"{method} cannot be asked: {error}") from error
         return False
 
+    async def listed(self, method: str, of: dict[str, str]) -> frozenset[str]:
+        """Everybody on a list of people. Raises UnclearError or DelayedError when Slack does not give it."""
+        try:
+            pages = self._pages(method, {**of, "limit": 1000})
+            return frozenset([str(user) async for page in pages for user in page.get("members") or page.get("users") or ()])
+        except RefusedError as error:
+            raise UnclearError(f"{method} cannot be asked: {error}") from error
+
     async def is_admin(self, user: str) -> bool:
         """See `Surface.is_admin`."""
         try:

@@ -1,0 +1,165 @@
+"""What one person sees of a workspace: actions, grants, tokens used. One statement each, all of them with a limit.
+
+Nothing here decides anything: whoever clicks is judged again when the click is settled.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg.rows import tuple_row
+
+from agent.steps import Granted, ProposedAction
+from agent.store import ActionSeen, Pool
+from agent.types import Place
+
+MOST_GRANTS = 100
+
+SEEN: LiteralString = """
+action.body::text, session.team, session.channel, session.thread_ts, action.status, action.decided_by, action.decided_at
+"""
+
+
+def _readable(column: LiteralString) -> LiteralString:
+    """Postgres takes no field out of JSON that holds a NUL, so that is replaced (migration 0004 does the same)."""
+    return rf"""
+    CASE WHEN strpos({column}::text, '\u0000') = 0 THEN {column}
+        ELSE regexp_replace({column}::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::json END
+    """
+
+
+# What is over its time and not yet closed cannot be decided any more. An unknown outcome has no deadline.
+PENDING: LiteralString = f"""
+SELECT {SEEN}, ARRAY(SELECT "user" FROM vote WHERE vote.action_id = action.id ORDER BY voted_at)
+FROM action JOIN session ON session.id = action.session_id
+WHERE action.status IN ('pending', 'unknown') AND (action.status = 'unknown' OR action.expires_at > now())
+  AND session.team = %(team)s
+ORDER BY action.expires_at, action.id LIMIT %(limit)s
+"""
+
+# Newest first along `action_decided`. Only a body in whose text the person occurs is read as JSON, to see in which role.
+RECENT: LiteralString = f"""
+SELECT {SEEN} FROM action JOIN session ON session.id = action.session_id
+WHERE action.decided_at > now() - interval '30 days' AND action.status NOT IN ('pending', 'unknown')
+  AND session.team = %(team)s
+  AND (action.decided_by = %(user)s
+    OR CASE WHEN strpos(action.body::text, %(quoted)s) > 0
+            THEN ({_readable("action.body")} -> 'requesters')::jsonb ? %(user)s ELSE false END
+    OR EXISTS (SELECT FROM vote WHERE vote.action_id = action.id AND vote."user" = %(user)s))
+ORDER BY action.decided_at DESC, action.id LIMIT %(limit)s
+"""
+
+GRANTS: LiteralString = """
+SELECT "grant".body::text, session.team, session.channel, session.thread_ts, uses, most_uses, expires_at
+FROM "grant" JOIN session ON session.id = "grant".session_id
+WHERE "grant".team = %(team)s AND granted_by = %(user)s
+  AND revoked_at IS NULL AND expires_at > now() AND uses < most_uses
+ORDER BY expires_at, "grant".id LIMIT %(limit)s
+"""
+
+REVOKE: LiteralString = """
+UPDATE "grant" SET revoked_at = now(), revoked_by = %(user)s
+WHERE id = %(grant_id)s AND granted_by = %(user)s AND revoked_at IS NULL RETURNING id
+"""
+
+# Steps are told apart by how their text begins, which is not parsed; `"user":"U1"` cannot stand inside a JSON string.
+# A reply counts as `Usage.charged_tokens` does.
+SPENT: LiteralString = f"""
+WITH mine AS (
+    SELECT session.id, session.team, session.channel, session.thread_ts, max(step.made_at) AS asked_at
+    FROM step JOIN session ON session.id = step.session_id
+    WHERE starts_with(step.body::text, '{{"kind":"asked"') AND step.made_at > now() - interval '30 days'
+      AND strpos(step.body::text, %(said_by)s) > 0 AND session.team = %(team)s
+    GROUP BY session.id ORDER BY asked_at DESC, session.id LIMIT %(limit)s)
+SELECT mine.team, mine.channel, mine.thread_ts, spent.used, spent.added
+FROM mine CROSS JOIN LATERAL (
+    SELECT coalesce(sum((usage ->> 'input_tokens')::bigint + (usage ->> 'cache_creation_input_tokens')::bigint
+               + ((usage ->> 'cache_read_input_tokens')::bigint + 9) / 10 + (usage ->> 'output_tokens')::bigint), 0) AS used,
+           coalesce(sum((said ->> 'budget_tokens')::bigint), 0) AS added
+    FROM (SELECT {_readable("step.body")} AS said FROM step
+          WHERE step.session_id = mine.id AND (starts_with(step.body::text, '{{"kind":"model_replied"')
+             OR starts_with(step.body::text, '{{"kind":"asked"'))) AS read
+    CROSS JOIN LATERAL (SELECT said -> 'usage' AS usage) AS told) AS spent
+ORDER BY mine.asked_at DESC, mine.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An action that waits for people, or whose outcome is unknown; `voters`: who gave their word on it so far."""
+
+    seen: ActionSeen
+    voters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSeen:
+    """A standing permission, and what is left of it."""
+
+    granted: Granted
+    place: Place
+    uses: int
+    most_uses: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a conversation has used of its budget. `added_tokens` were allowed in it beyond what is configured."""
+
+    place: Place
+    used_tokens: int
+    added_tokens: int = 0
+
+
+class Overview:
+    """The reads behind a person's Home tab, and the one write that it offers."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def pending(self, team: str, limit: int) -> list[Waiting]:
+        """Undecided actions and unknown outcomes of a workspace, the next to expire first."""
+        rows = await self._rows(PENDING, team=team, limit=limit)
+        return [Waiting(_seen(*row[:7]), tuple(row[7])) for row in rows]
+
+    async def recent(self, team: str, user: str, limit: int) -> list[ActionSeen]:
+        """What became, in the last 30 days, of actions that the person asked for, voted on or decided; newest first."""
+        rows = await self._rows(RECENT, team=team, user=user, quoted=json.dumps(user), limit=limit)
+        return [_seen(*row) for row in rows]
+
+    async def grants(self, team: str, user: str, limit: int = MOST_GRANTS) -> list[GrantSeen]:
+        """Standing permissions that the person gave and that still hold, the next to end first."""
+        rows = await self._rows(GRANTS, team=team, user=user, limit=limit)
+        return [GrantSeen(Granted.model_validate_json(row[0]), _place(*row[1:4]), *row[4:]) for row in rows]
+
+    async def revoke(self, grant_id: str, user: str) -> bool:
+        """End a standing permission. False: it is not this person's, or was revoked before."""
+        return bool(await self._rows(REVOKE, grant_id=grant_id, user=user))
+
+    async def spent(self, team: str, user: str, limit: int) -> list[Spent]:
+        """What conversations that the person asked something in during the last 30 days have used; newest first."""
+        rows = await self._rows(SPENT, team=team, said_by=f'"user":{json.dumps(user)}', limit=limit)
+        return [Spent(_place(*row[:3]), int(row[3]), int(row[4])) for row in rows]
+
+    async def _rows(self, statement: LiteralString, **values: Any) -> list[tuple[Any, ...]]:
+        async with self._pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute(statement, values)
+            return await cursor.fetchall()
+
+
+def _place(team: str, channel: str, thread_ts: str) -> Place:
+    return Place(team=team, channel=channel, thread_ts=thread_ts)
+
+
+def _seen(
+    body: str, team: str, channel: str, thread_ts: str, status: str, decided_by: str, decided_at: datetime | None
+) -> ActionSeen:
+    return ActionSeen(
+        proposed=ProposedAction.model_validate_json(body),
+        place=_place(team, channel, thread_ts),
+        status=status,
+        decided_by=decided_by,
+        decided_at=decided_at,
+    )

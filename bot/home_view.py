@@ -1,0 +1,259 @@
+"""How the Home tab looks. Pure: what was gathered becomes a view.
+
+Words of tools and arguments stand as rich text or plain text, which Slack never parses: nothing in them is live.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from agent.moves import Card
+from agent.overview import GrantSeen, Spent, Waiting
+from agent.steps import ProposedAction
+from agent.store import ActionSeen
+from agent.tool import Tools
+from agent.types import Allowed, Pattern, Place
+from bot.cards import headline, moment
+from bot.messages import capabilities
+from bot.plain import cut, visible
+
+Block = dict[str, Any]
+Section = Literal["decide", "asked", "recent", "grants", "budget"]
+Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
+_Item = TypeVar("_Item")
+
+PAGE = 10
+HEADLINE_CHARACTERS = 150
+VALUE_CHARACTERS = 60
+PATTERN_CHARACTERS = 1_500
+DATE = "{date_short_pretty} at {time}"
+
+# What came of an action, by its status.
+ENDINGS = {
+    "approved": "Approved, running now",
+    "running": "Approved, running now",
+    "succeeded": "Done",
+    "failed": "Approved, but it failed",
+    "rejected": "Rejected, nothing was run",
+    "expired": "Expired, nobody decided in time and nothing was run",
+    "withdrawn": "Withdrawn, nothing was run",
+    "undeliverable": "Its card could not be posted, nothing was run",
+    "edited": "Edited, and proposed anew",
+    "refused": "Not run, or not run again",
+}
+TROUBLE = "What waits for you could not be read just now. Nothing is lost: please open this tab again in a minute."
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one person may see."""
+
+    decide: Sequence[Waiting] = ()  # may decide, and has not given their word yet
+    asked: Sequence[Waiting] = ()
+    recent: Sequence[ActionSeen] = ()
+    grants: Sequence[GrantSeen] = ()
+    budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
+    unclear: int = 0  # Slack did not say whether this person may decide them
+    read_all: bool = True  # the workspace has no open actions beyond those that were looked through
+
+
+def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) -> Block:
+    """The tab. `slack_url`: the workspace's own, that links to threads begin with."""
+
+    def waiting(each: Waiting) -> Block:
+        return _item(_title(each, tools), *_waiting(each), *_link(each.seen.place, slack_url))
+
+    def ended(seen: ActionSeen) -> Block:
+        return _item(home_headline(seen.proposed, tools), *_ended(seen), *_link(seen.place, slack_url))
+
+    def spent(each: tuple[Spent, int]) -> Block:
+        used, most = each[0].used_tokens, each[1]
+        return _line(_text(f"{used:,} of {most:,} tokens  ·  "), *_where(each[0].place), *_link(each[0].place, slack_url))
+
+    blocks = [
+        *_section("decide", "Waiting for your decision", gathered.decide, waiting, "Nothing waits for you.", pages),
+        *_unsure(gathered),
+        *_section("asked", "You asked for", gathered.asked, waiting, "Nothing that you asked for is waiting.", pages),
+        *_section("recent", "Recent outcomes", gathered.recent, ended, "Nothing was decided in the last 30 days.", pages),
+        *_section("grants", "Your standing permissions", gathered.grants, _grant, "You have given none.", pages),
+        *_section("budget", "Budget used", gathered.budget, spent, "No conversation of yours in the last 30 days.", pages),
+        _header("What I can do"),
+        {"type": "section", "text": {"type": "mrkdwn", "text": cut(capabilities(tools), 3_000)}},
+    ]
+    return {"type": "home", "private_metadata": json.dumps(dict(pages)), "blocks": blocks}
+
+
+def trouble_view() -> Block:
+    """Instead of a tab that would be wrong."""
+    return {"type": "home", "blocks": [{"type": "section", "text": {"type": "plain_text", "text": TROUBLE}}]}
+
+
+def home_headline(proposed: ProposedAction, tools: Tools) -> str:
+    """The action and its scope in one line: by names, where the tool's preview found them out."""
+    shown = Card(
+        action_id=proposed.action_id,
+        tool=proposed.tool,
+        arguments=proposed.arguments,
+        digest=proposed.digest,
+        requesters=proposed.requesters,
+        expires_at=proposed.expires_at,
+        verdict=proposed.verdict,
+    )
+    words = " ".join(visible(proposed.preview.headline).split()) if proposed.preview else ""
+    with suppress(ValidationError):  # the tool takes other arguments by now
+        words = words or headline(shown, tools.get(proposed.tool))
+    return words or headline(shown, None)
+
+
+def in_words(pattern: Pattern) -> str:
+    """What a grant allows each argument to be."""
+    return ", ".join(_allowed(each) for each in pattern) or "no arguments"
+
+
+def _allowed(allowed: Allowed) -> str:
+    name = visible(allowed.argument)
+    value = cut(visible(json.dumps(allowed.value, ensure_ascii=False)), VALUE_CHARACTERS)
+    match allowed.to_be:
+        case "exactly":
+            return f"{name} exactly {value}"
+        case "at_most":
+            return f"{name} at most {value}"
+        case "anything":
+            return f"any {name}"
+
+
+# ---------------------------------------------------------------------------------------------- sections
+
+
+def _section(
+    name: Section, title: str, items: Sequence[_Item], block: Callable[[_Item], Block], none: str, pages: Pages
+) -> list[Block]:
+    """A heading, one page of the items, and the way to the others."""
+    last = max(1, -(-len(items) // PAGE))
+    page = min(max(pages.get(name, 1), 1), last)
+    shown = items[(page - 1) * PAGE : page * PAGE]
+    blocks = [_header(title), *(block(each) for each in shown)]
+    if not items:
+        return [*blocks, _line(_text(none))]
+    if last == 1:
+        return blocks
+    first = (page - 1) * PAGE + 1
+    turns = [_turn(name, "Previous", page - 1)] if page > 1 else []
+    turns += [_turn(name, "Next", page + 1)] if page < last else []
+    where = _line(_text(f"{first} to {first + len(shown) - 1} of {len(items)}"))
+    return [*blocks, where, {"type": "actions", "block_id": f"pages:{name}", "elements": turns}]
+
+
+def _turn(name: Section, label: str, page: int) -> Block:
+    """Two buttons of one block may not have one action_id."""
+    words = {"type": "plain_text", "text": label}
+    return {"type": "button", "action_id": f"home_page_{label.lower()}", "text": words, "value": f"{name}:{page}"}
+
+
+def _unsure(gathered: Gathered) -> list[Block]:
+    """What is missing above, and why."""
+    lines: list[str] = []
+    if gathered.unclear:
+        what = "1 action" if gathered.unclear == 1 else f"{gathered.unclear} actions"
+        lines.append(f"{what} could not be checked right now: Slack did not say who may decide. Please open this tab again.")
+    if not gathered.read_all:
+        lines.append("Not all that waits in this workspace was looked through, only what expires next. Threads show the rest.")
+    return [_line(_text(line)) for line in lines]
+
+
+def _title(waiting: Waiting, tools: Tools) -> str:
+    unknown = "Outcome unknown: " if waiting.seen.status == "unknown" else ""
+    return unknown + home_headline(waiting.seen.proposed, tools)
+
+
+def _waiting(waiting: Waiting) -> list[Block]:
+    """Who asked, where, until when, and how far it is."""
+    proposed, place = waiting.seen.proposed, waiting.seen.place
+    until = [_text("  ·  until "), _date(proposed.expires_at)] if waiting.seen.status == "pending" else []
+    quorum = proposed.verdict.quorum
+    progress = [_text(f"  ·  {quorum} approvals needed")] if quorum > 1 and waiting.seen.status == "pending" else []
+    voted = [_text("  ·  heard so far: "), *_people(waiting.voters)] if progress and waiting.voters else []
+    return [_text("Asked by "), *_people(proposed.requesters), *_where(place), *until, *progress, *voted]
+
+
+def _ended(seen: ActionSeen) -> list[Block]:
+    """What came of it, by whom, and who had asked where."""
+    by = [_text("  ·  decided by "), _user(seen.decided_by)] if seen.decided_by else []
+    at = [_text("  ·  "), _date(seen.decided_at)] if seen.decided_at else []
+    asked = [_text("  ·  asked by "), *_people(seen.proposed.requesters), *_where(seen.place)]
+    return [_text(ENDINGS.get(seen.status, seen.status)), *by, *at, *asked]
+
+
+def _grant(grant: GrantSeen) -> Block:
+    """A section, so that the button stands beside the words that it is about."""
+    granted = grant.granted
+    words = f"{granted.tool}: {in_words(granted.pattern)}"
+    left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {moment(grant.expires_at)}"
+    channel = "a direct message" if grant.place.channel.startswith("D") else f"<#{grant.place.channel}>"
+    text = {"type": "plain_text", "text": cut(visible(words), PATTERN_CHARACTERS), "emoji": False}
+    revoke: Block = {
+        "type": "button",
+        "action_id": "revoke",
+        "style": "danger",
+        "text": {"type": "plain_text", "text": "Revoke"},
+        "value": granted.grant_id,
+        "confirm": {
+            "title": {"type": "plain_text", "text": "Revoke this permission?"},
+            "text": {"type": "plain_text", "text": "From now on each such call in that thread is asked for again."},
+            "confirm": {"type": "plain_text", "text": "Revoke"},
+            "deny": {"type": "plain_text", "text": "Keep it"},
+        },
+    }
+    fields = [{"type": "mrkdwn", "text": left}, {"type": "mrkdwn", "text": f"In one thread of {channel}"}]
+    return {"type": "section", "text": text, "fields": fields, "accessory": revoke}
+
+
+# ---------------------------------------------------------------------------------------------- pieces
+
+
+def _item(title: str, *details: Block) -> Block:
+    return _line(_text(cut(visible(title), HEADLINE_CHARACTERS), bold=True), _text("\n"), *details)
+
+
+def _line(*elements: Block) -> Block:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(elements)}]}
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": False}}
+
+
+def _text(text: str, *, bold: bool = False) -> Block:
+    return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
+
+
+def _user(user: str) -> Block:
+    return {"type": "user", "user_id": user}
+
+
+def _people(users: Sequence[str]) -> list[Block]:
+    named: list[Block] = []
+    for user in users:
+        named += [_text(", "), _user(user)] if named else [_user(user)]
+    return named
+
+
+def _where(place: Place) -> list[Block]:
+    if place.channel.startswith("D"):
+        return [_text(" in a direct message")]
+    return [_text(" in "), {"type": "channel", "channel_id": place.channel}]
+
+
+def _link(place: Place, slack_url: str) -> list[Block]:
+    url = f"{slack_url}archives/{place.channel}/p{place.thread_ts.replace('.', '')}"
+    return [_text("  ·  "), {"type": "link", "url": url, "text": "Open the thread"}]
+
+
+def _date(at: datetime) -> Block:
+    fallback = f"{at:%Y-%m-%d %H:%M} UTC"
+    return {"type": "date", "timestamp": int(at.timestamp()), "format": DATE, "fallback": fallback}

@@ -1,0 +1,68 @@
+"""`signoff report`: how people decide, as a table on standard output."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from agent.figures import Figures, Report, report
+from bot.database import connected
+from bot.plain import visible
+from bot.settings import Settings
+
+HEADINGS = ("tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "median", "90th", "rule")
+LEFT = frozenset({"tool", "rule"})  # the other columns are figures
+
+
+def print_report(settings: Settings, since: datetime) -> None:
+    """Of the cards since then (UTC). Raises Refusal."""
+    for line in lines(asyncio.run(_read(settings, since.replace(tzinfo=UTC)))):
+        print(line)
+
+
+def lines(read: Report) -> list[str]:
+    """The table, its total, and a warning for each tool and rule whose cards are approved unread."""
+    rows = [HEADINGS, *(_cells(each) for each in read.rows), ("total", *_cells(read.total)[1:])]
+    return [*_aligned(rows), *(_warning(each) for each in read.rows if each.rubber_stamped)]
+
+
+async def _read(settings: Settings, since: datetime) -> Report:
+    async with connected(settings) as connection:
+        return await report(connection, since)
+
+
+def _cells(of: Figures) -> tuple[str, ...]:
+    rate = "-" if of.rejection_rate is None else f"{of.rejection_rate:.0%}"
+    counts = (of.cards, of.approved, of.rejected, rate, of.expired, of.withdrawn, of.edited)
+    times = (_spell(of.median_seconds), _spell(of.ninetieth_seconds))
+    return (visible(of.tool), *map(str, counts), *times, visible(of.rule))
+
+
+def _spell(seconds: float | None) -> str:
+    """In the two largest units; below ten seconds with a decimal."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} {int(seconds % size // part)}{smaller}"
+    return f"{int(seconds)}s"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    cells = [
+        [
+            cell.ljust(width) if name in LEFT else cell.rjust(width)
+            for name, cell, width in zip(HEADINGS, row, widths, strict=True)
+        ]
+        for row in rows
+    ]
+    return ["  ".join(line).rstrip() for line in cells]
+
+
+def _warning(of: Figures) -> str:
+    return (
+        f"rubber-stamped? {visible(of.tool)}, {visible(of.rule)}: half of {of.decided} decisions came within "
+        f"{_spell(of.median_seconds)}. Ask fewer people for less, or see whether these cards are read."
+    )

@@ -1,0 +1,180 @@
+"""The Home tab as people use it: what waits, what came of it, and what they have allowed."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.config import load_config
+from bot.sandbox.model import Lines, call
+from bot.sandbox.slack.nouns import View
+from tests.dialog.conftest import Talk, World, dm, mention
+
+ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
+HEADLINE = "Order 2 × WGT-001 for ada@example.com"
+
+
+async def home(world: World, user: str) -> View:
+    """The person opens the tab."""
+    before = world.slack.home(user)
+    await world.slack.open_home(user)
+    return await world.slack.until(lambda: newer(world.slack.home(user), before))
+
+
+def newer(view: View | None, before: View | None) -> View | None:
+    """The tab, once it was published again."""
+    return view if view is not None and (before is None or view.hash != before.hash) else None
+
+
+async def reads(world: World, user: str, *words: str) -> View:
+    """The tab that this person looks at, once it holds all these words."""
+    return await world.slack.until(lambda: holding(world.slack.home(user), *words))
+
+
+def holding(view: View | None, *words: str) -> View | None:
+    """The view if all these words stand in it."""
+    return view if view is not None and all(word in view.seen_text for word in words) else None
+
+
+async def ordered(world: World, user: str = "ann") -> Talk:
+    """Somebody asks for an order, and its card is there."""
+    world.model.script = Lines(ORDER, "All is settled.")
+    talk = await mention(world, user, "order two")
+    await talk.card()
+    return talk
+
+
+def parts(view: View) -> tuple[str, str, str]:
+    """What waits for this person's decision, what they asked for, and the rest."""
+    decide, _, rest = view.seen_text.partition("You asked for")
+    asked, _, rest = rest.partition("Recent outcomes")
+    return decide, asked, rest
+
+
+async def test_what_waits_is_there_for_whoever_may_decide_and_whoever_asked(shop: World) -> None:
+    await ordered(shop)
+    decide, asked, rest = parts(await home(shop, "ann"))
+    assert HEADLINE in decide  # a member of the conversation, too
+    assert HEADLINE in asked
+    assert "Asked by @Ann Archer in #orders" in asked
+    assert "of 50,000 tokens" in rest
+    decide, asked, rest = parts(await home(shop, "ben"))
+    assert HEADLINE in decide
+    assert HEADLINE not in asked + rest
+
+
+async def test_whoever_may_not_decide_and_did_not_ask_sees_nothing_of_it(bot: World) -> None:
+    bot.model.script = Lines(ORDER, "All is settled.")
+    talk = await dm(bot, "ann", "order two")
+    await talk.card()
+    view = await home(bot, "ben")
+    assert "ada@example.com" not in view.seen_text
+    assert "Asked by @Ann Archer in a direct message" in (await home(bot, "ann")).seen_text
+
+
+async def test_a_decided_action_moves_to_the_outcomes(bot: World) -> None:
+    talk = await ordered(bot)
+    await talk.clicks("ben", await talk.card())
+    await talk.sees("Done.")
+    for user in ("ann", "ben"):
+        decide, asked, rest = parts(await home(bot, user))
+        assert HEADLINE not in decide + asked
+        assert f"{HEADLINE}\nDone  ·  decided by @Ben Baker" in rest
+    assert HEADLINE not in (await home(bot, "cleo")).seen_text
+
+
+async def test_a_link_leads_to_the_thread(bot: World) -> None:
+    talk = await ordered(bot)
+    view = await home(bot, "ben")
+    assert f"{bot.slack.page_url}archives/{talk.channel}/p{talk.ts.replace('.', '')}" in json.dumps(view.blocks)
+
+
+async def test_a_rule_keeps_those_who_asked_out_of_the_tab_as_well(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "signoff.yaml"
+    path.write_text("policy:\n  - {tool: create_order, approvers: {channel_members: true, requester: false}}\n")
+    world.config = load_config(path)
+    await world.start_bot()
+    await ordered(world)
+    decide, asked, _ = parts(await home(world, "ann"))
+    assert HEADLINE not in decide
+    assert HEADLINE in asked
+    assert HEADLINE in parts(await home(world, "ben"))[0]
+
+
+async def test_pages_are_turned_each_for_itself(bot: World) -> None:
+    talk = await ordered(bot)
+    # 24 more of the same, written beside the bot: it is the tab that is looked at.
+    await multiply(bot, 24)
+    view = await home(bot, "ann")
+    assert view.seen_text.count("1 to 10 of 25") == 2
+    await bot.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
+    view = await reads(bot, "ann", "11 to 20 of 25", "1 to 10 of 25")
+    await bot.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:asked")
+    view = await bot.slack.until(lambda: twice(bot.slack.home("ann"), "11 to 20 of 25"))
+    await bot.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
+    view = await reads(bot, "ann", "21 to 25 of 25", "11 to 20 of 25")
+    await bot.slack.click_in_view("ann", view.id, "home_page_previous", block_id="pages:asked")
+    await reads(bot, "ann", "21 to 25 of 25", "1 to 10 of 25")
+    assert bot.slack.failures("ann") == []
+    assert len(talk.open_cards()) == 1
+
+
+def twice(view: View | None, words: str) -> View | None:
+    """The view if these words stand in it twice."""
+    return view if view is not None and view.seen_text.count(words) == 2 else None
+
+
+async def multiply(world: World, count: int) -> None:
+    """So many further actions like the one that waits."""
+    async with world.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO action (id, session_id, digest, body, expires_at)"
+            " SELECT id || n, session_id, digest, body, expires_at FROM action, generate_series(1, %s) AS n",
+            [count],
+        )
+
+
+async def test_a_permission_is_listed_for_its_giver_and_can_be_revoked(shop: World) -> None:
+    await ordered(shop)
+    await grant(shop, "ben")
+    assert "quantity at most 5" not in (await home(shop, "ann")).seen_text
+    view = await home(shop, "ben")
+    assert "create_order: quantity at most 5, any customer" in view.seen_text
+    assert "2 of 3 uses left" in view.seen_text
+    await asyncio.wait_for(await shop.slack.click_in_view("ben", view.id, "revoke"), 10)
+    await reads(shop, "ben", "You have given none.")
+    ben = shop.slack.people["ben"]
+    assert await shop.rows('SELECT revoked_by FROM "grant"') == [(ben,)]
+    assert await shop.rows("SELECT actor, rule FROM audit WHERE kind = 'revoke'") == [(ben, "grant G1")]
+
+
+async def grant(world: World, by: str) -> None:
+    """A standing permission, as if it had been given with an earlier approval."""
+    [(action_id, session_id, verdict)] = await world.rows("SELECT id, session_id, body -> 'verdict' FROM action")
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    pattern = [{"argument": "quantity", "to_be": "at_most", "value": 5}, {"argument": "customer", "to_be": "anything"}]
+    person = world.slack.people[by]
+    body = {
+        **{"kind": "granted", "grant_id": "G1", "action_id": action_id, "tool": "create_order", "pattern": pattern},
+        **{"verdict": verdict, "by": person, "expires_at": ends.isoformat(), "most_uses": 3},
+    }
+    async with world.pool.connection() as connection:
+        await connection.execute(
+            'INSERT INTO "grant" (id, session_id, team, tool, granted_by, body, most_uses, uses, expires_at)'
+            " VALUES ('G1', %s, %s, 'create_order', %s, %s, 3, 1, %s)",
+            [session_id, world.slack.team_id, person, json.dumps(body), ends],
+        )
+
+
+async def test_a_group_that_slack_does_not_tell_is_said_to_be_unclear(world: World, tmp_path: Path) -> None:
+    group = world.slack.add_usergroup(["ben"])
+    path = tmp_path / "signoff.yaml"
+    path.write_text(f"policy:\n  - {{tool: create_order, approvers: {{groups: [{group}]}}}}\n")
+    world.config = load_config(path)
+    await world.start_bot()
+    await ordered(world)
+    world.slack.faults.error("usergroups.users.list", "missing_scope")
+    view = await home(world, "ben")
+    assert "1 action could not be checked right now" in view.seen_text
+    assert HEADLINE not in view.seen_text
+    assert HEADLINE in parts(await home(world, "ben"))[0]

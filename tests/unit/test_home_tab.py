@@ -1,0 +1,363 @@
+"""The Home tab, as a person in a hurry reads it: what waits comes first, everything fits, and nothing in it is live."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from agent.errors import DelayedError, UnclearError
+from agent.overview import GrantSeen, Spent, Waiting
+from agent.steps import Granted, ProposedAction
+from agent.store import ActionSeen
+from agent.tool import Tool, ToolContext, registry
+from agent.types import Allowed, Approvers, Escalation, Place, Preview, Verdict
+from bot.home_tab import MOST_LISTS, Lists, deciders, may_decide
+from bot.home_view import ENDINGS, PAGE, Gathered, home_view, in_words
+from bot.sandbox.slack.blocks import view_faults
+from bot.sandbox.slack.reading import read_blocks
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PLACE = Place(team="T1", channel="C1", thread_ts="1700000000.000100")
+SLACK = "https://team.slack.com/"
+NAMES = {"U1": "Ann", "U2": "Ben", "C1": "orders"}
+
+
+class Payment(BaseModel):
+    """What `pay` takes."""
+
+    to: str
+
+
+async def pay(arguments: Payment, context: ToolContext) -> dict[str, Any]:
+    """Nothing is paid."""
+    return {}
+
+
+TOOLS = registry(
+    [Tool(name="pay", description="Pays.", arguments=Payment, handler=pay, verb="Pay", headline=lambda given: f"Pay {given.to}")]
+)
+
+
+def proposed(to: Any = "Ada", **fields: Any) -> ProposedAction:
+    """A payment that waits."""
+    values: dict[str, Any] = {"verdict": Verdict(answer="ask", rule="default"), "requesters": ("U1",), "expires_at": NOW}
+    identity = {"action_id": f"A-{to}", "call_id": "call", "digest": "d" * 64}
+    return ProposedAction.model_validate(identity | {"tool": "pay", "arguments": {"to": to}} | values | fields)
+
+
+def seen(status: str = "pending", place: Place = PLACE, decided_by: str = "", **fields: Any) -> ActionSeen:
+    """The same, as it stands."""
+    return ActionSeen(proposed(**fields), place, status, decided_by, NOW if decided_by else None)
+
+
+def waiting(voters: tuple[str, ...] = (), **fields: Any) -> Waiting:
+    """The same, with those who voted."""
+    return Waiting(seen(**fields), voters)
+
+
+def granted(*pattern: Allowed, uses: int = 1) -> GrantSeen:
+    """A standing permission for two further payments."""
+    verdict = Verdict(answer="ask", rule="default")
+    body = Granted(
+        grant_id="G1", action_id="A1", tool="pay", pattern=pattern, verdict=verdict, by="U2", expires_at=NOW, most_uses=3
+    )
+    return GrantSeen(body, PLACE, uses, 3, NOW)
+
+
+def read(gathered: Gathered, **pages: int) -> str:
+    """Everything that a person can read of the tab, which Slack takes."""
+    view = home_view(gathered, pages, TOOLS, SLACK)
+    assert view_faults(view) == []
+    return read_blocks(view["blocks"], NAMES)
+
+
+# ---------------------------------------------------------------------------------------------- what is on it
+
+
+def test_what_waits_for_me_comes_first_then_what_i_asked_for() -> None:
+    text = read(Gathered(decide=[waiting(to="Cleo")], asked=[waiting(to="Ada")], recent=[seen("failed", to="Dan")]))
+    order = ["Waiting for your decision", "Pay Cleo", "You asked for", "Pay Ada", "Recent outcomes", "Pay Dan"]
+    order += ["Your standing permissions", "Budget used", "What I can do"]
+    assert sorted(order, key=text.index) == order
+
+
+def test_an_empty_tab_says_so_in_each_part() -> None:
+    text = read(Gathered())
+    for words in ("Nothing waits for you.", "Nothing that you asked for is waiting.", "You have given none."):
+        assert words in text
+    assert "Pay" in text  # what the agent can do
+
+
+def test_what_waits_says_who_asked_where_and_until_when() -> None:
+    text = read(Gathered(decide=[waiting()]))
+    assert "Pay Ada\nAsked by @Ann in #orders  ·  until 2026-11-22 12:00 UTC  ·  Open the thread" in text
+
+
+def test_a_quorum_says_who_was_heard() -> None:
+    two = Verdict(answer="ask", rule="default", quorum=2)
+    assert "2 approvals needed  ·  heard so far: @Ben" in read(Gathered(decide=[waiting(("U2",), verdict=two)]))
+
+
+def test_an_unknown_outcome_is_a_question_without_a_deadline() -> None:
+    text = read(Gathered(decide=[waiting(status="unknown")]))
+    assert "Outcome unknown: Pay Ada" in text
+    assert "until" not in text
+
+
+def test_a_link_leads_to_the_thread() -> None:
+    view = home_view(Gathered(decide=[waiting()]), {}, TOOLS, SLACK)
+    urls = [part["url"] for block in view["blocks"] for part in parts(block) if part["type"] == "link"]
+    assert urls == ["https://team.slack.com/archives/C1/p1700000000000100"]
+
+
+def parts(block: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pieces of a rich text."""
+    return [part for line in block["elements"] for part in line["elements"]] if block["type"] == "rich_text" else []
+
+
+def test_a_direct_message_is_called_one() -> None:
+    direct = Place(team="T1", channel="D1", thread_ts="1.0")
+    assert "in a direct message" in read(Gathered(asked=[waiting(place=direct)]))
+
+
+@pytest.mark.parametrize("status", ENDINGS)
+def test_every_outcome_is_told_in_words_with_who_decided(status: str) -> None:
+    text = read(Gathered(recent=[seen(status, decided_by="U2")]))
+    assert f"Pay Ada\n{ENDINGS[status]}  ·  decided by @Ben  ·  2026-11-22 12:00 UTC  ·  asked by @Ann in #orders" in text
+
+
+def test_a_permission_is_told_in_words_and_can_be_revoked() -> None:
+    view = home_view(Gathered(grants=[granted(Allowed(argument="to", to_be="exactly", value="Ada"))]), {}, TOOLS, SLACK)
+    [block] = [block for block in view["blocks"] if "accessory" in block]
+    assert block["text"]["text"] == 'pay: to exactly "Ada"'
+    assert block["fields"][0]["text"].startswith("2 of 3 uses left, until <!date^")
+    assert (block["accessory"]["action_id"], block["accessory"]["value"]) == ("revoke", "G1")
+    assert "confirm" in block["accessory"]
+
+
+def test_a_pattern_in_words() -> None:
+    pattern = (
+        Allowed(argument="to", to_be="exactly", value="Ada"),
+        Allowed(argument="amount", to_be="at_most", value=5),
+        Allowed(argument="note", to_be="anything", value="secret"),
+    )
+    assert in_words(pattern) == 'to exactly "Ada", amount at most 5, any note'
+    assert in_words(()) == "no arguments"
+
+
+def test_tokens_stand_beside_what_the_conversation_may_use() -> None:
+    assert "12,345 of 50,000 tokens  ·   in #orders" in read(Gathered(budget=[(Spent(PLACE, 12_345), 50_000)]))
+
+
+def test_the_headline_is_the_previews_where_it_has_one() -> None:
+    assert "Pay Ada Lovelace" in read(Gathered(decide=[waiting(preview=Preview(headline="Pay Ada Lovelace"))]))
+
+
+def test_a_tool_that_takes_other_arguments_by_now_has_its_plain_name() -> None:
+    assert "Run: pay" in read(Gathered(decide=[waiting(arguments={"amount": 5})]))
+
+
+@pytest.mark.parametrize(("unclear", "words"), [(1, "1 action could not"), (12, "12 actions could not")])
+def test_what_could_not_be_checked_is_counted_and_not_shown(unclear: int, words: str) -> None:
+    assert f"{words} be checked right now" in read(Gathered(unclear=unclear))
+    assert "could not be checked" not in read(Gathered())
+
+
+def test_a_list_that_was_cut_short_says_so() -> None:
+    assert "Not all that waits in this workspace was looked through" in read(Gathered(read_all=False))
+
+
+# ---------------------------------------------------------------------------------------------- pages
+
+MANY = Gathered(
+    decide=[waiting(to=f"person {number}") for number in range(1, 501)],
+    asked=[waiting(to=f"other {number}") for number in range(1, 501)],
+    recent=[seen("succeeded", to=f"past {number}", decided_by="U2") for number in range(1, 51)],
+    grants=[granted(*(Allowed(argument=f"a{number}" * 20, to_be="anything") for number in range(60)))] * 100,
+    budget=[(Spent(PLACE, 1), 50_000)] * 20,
+    unclear=3,
+    read_all=False,
+)
+
+
+def turns(pages: dict[str, int]) -> list[str]:
+    """Where the buttons lead."""
+    blocks = home_view(MANY, pages, TOOLS, SLACK)["blocks"]
+    return [button["value"] for block in blocks if block["type"] == "actions" for button in block["elements"]]
+
+
+def test_five_hundred_fit_a_page_at_a_time() -> None:
+    text = read(MANY, decide=2)
+    assert "11 to 20 of 500" in text
+    shown = [line for line in text.splitlines() if line.startswith("Pay person")]
+    assert shown == [f"Pay person {number}" for number in range(11, 21)]
+    assert "Pay other 1\n" in text  # the other parts stay where they were
+    assert {"decide:1", "decide:3", "asked:2", "recent:2", "grants:2", "budget:2"} == set(turns({"decide": 2}))
+
+
+@pytest.mark.parametrize(
+    ("page", "shown", "leads_to"),
+    [
+        (1, "1 to 10 of 500", ["decide:2"]),
+        (50, "491 to 500 of 500", ["decide:49"]),
+        (99, "491 to 500 of 500", ["decide:49"]),  # what was there is gone meanwhile
+        (0, "1 to 10 of 500", ["decide:2"]),
+        (-1, "1 to 10 of 500", ["decide:2"]),
+    ],
+)
+def test_the_first_and_the_last_page_lead_one_way(page: int, shown: str, leads_to: list[str]) -> None:
+    assert shown in read(MANY, decide=page)
+    assert [value for value in turns({"decide": page}) if value.startswith("decide")] == leads_to
+
+
+def test_one_page_has_no_buttons_and_eleven_have_two_pages() -> None:
+    ten = [waiting(to=f"p{number}") for number in range(PAGE)]
+    assert "Next" not in read(Gathered(decide=ten))
+    assert "1 to 10 of 11" in read(Gathered(decide=[*ten, waiting()]))
+
+
+# ---------------------------------------------------------------------------------------------- hostile words
+
+hostile = st.text(max_size=5_000) | st.sampled_from(
+    ["<!channel> <@U1>", "<https://evil.example|Approve>", "https://evil.example", "\u202eevil", "`*_~", "\0", "", "\n" * 50]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(words=hostile, name=hostile)
+def test_whatever_arguments_hold_slack_takes_the_tab(words: str, name: str) -> None:
+    allowed = Allowed(argument=name, to_be="exactly", value={name: words})
+    rows = [waiting(to=words), waiting(preview=Preview(headline=words)), waiting(tool=name or "x", status="unknown")]
+    gathered = Gathered(rows, rows, [each.seen for each in rows], [granted(allowed)], [])
+    assert view_faults(home_view(gathered, {}, TOOLS, SLACK)) == []
+
+
+@pytest.mark.parametrize("words", ["<!channel> <@U9>", "<https://evil.example|Open>", "https://evil.example", "*bold* `code`"])
+def test_nothing_in_words_from_outside_is_live(words: str) -> None:
+    pattern = Allowed(argument=words, to_be="exactly", value=words)
+    gathered = Gathered([waiting(to=words)], [waiting(preview=Preview(headline=words))], [], [granted(pattern)], [])
+    view = home_view(gathered, {}, TOOLS, SLACK)
+    live = [text for text in mrkdwn(view["blocks"]) if words in text or "evil" in text or "U9" in text]
+    assert live == []
+    linked = [part for block in view["blocks"] for part in parts(block) if part["type"] not in ("text", "date")]
+    assert not [part for part in linked if "evil" in str(part) or "U9" in str(part)]
+    assert read_blocks(view["blocks"], NAMES).count(words) >= 3  # and all of it can be read
+
+
+def mrkdwn(value: Any) -> list[str]:
+    """Every text that Slack parses."""
+    if isinstance(value, list):
+        return [text for each in value for text in mrkdwn(each)]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(value, dict):
+        return []
+    if value.get("type") == "mrkdwn":  # pyright: ignore[reportUnknownMemberType]
+        return [str(value["text"])]  # pyright: ignore[reportUnknownArgumentType]
+    return mrkdwn(list(value.values()))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def test_hidden_characters_are_spelled_out() -> None:
+    assert "Pay ⟨U+202E⟩adA" in read(Gathered(decide=[waiting(to="\u202eadA")]))
+    pattern = Allowed(argument="to\u200b", to_be="exactly", value="\u202e")
+    assert "to⟨U+200B⟩ exactly" in read(Gathered(grants=[granted(pattern)]))
+
+
+# ---------------------------------------------------------------------------------------------- who may decide
+
+
+class Slack:
+    """Lists of people, each question counted; what is not there cannot be asked."""
+
+    def __init__(self, **lists: set[str]) -> None:
+        self.lists = lists
+        self.asked: Counter[str] = Counter()
+        self.error: Exception = UnclearError("no answer")
+
+    async def listed(self, method: str, of: dict[str, str]) -> frozenset[str]:
+        """The people on it."""
+        [name] = of.values()
+        self.asked[name] += 1
+        if name not in self.lists:
+            raise self.error
+        return frozenset(self.lists[name])
+
+
+async def may(slack: Slack, approvers: Approvers, user: str = "U2") -> bool | None:
+    """Whether this person may decide what U1 asked for in C1."""
+    verdict = Verdict(answer="ask", rule="default", approvers=approvers)
+    return await may_decide(Lists(slack.listed), waiting(verdict=verdict), user, NOW)
+
+
+@pytest.mark.parametrize(
+    ("approvers", "user", "answer"),
+    [
+        (Approvers(channel_members=True), "U2", True),
+        (Approvers(channel_members=True), "U3", False),
+        (Approvers(groups=("S1", "S2")), "U4", True),
+        (Approvers(groups=("S1", "S2")), "U2", False),
+        (Approvers(users=("U9",)), "U9", True),
+        (Approvers(users=("U9",)), "U2", False),
+        (Approvers(channel_members=True, requester=False), "U1", False),
+        (Approvers(users=("U9",), requester=True), "U1", True),
+        (Approvers(channel_members=True), "U1", True),
+        (Approvers(), "U2", False),
+    ],
+)
+async def test_who_may_decide_is_judged_as_a_click_is(approvers: Approvers, user: str, answer: bool) -> None:
+    assert await may(Slack(C1={"U1", "U2"}, S1={"U3"}, S2={"U4"}), approvers, user) is answer
+
+
+@pytest.mark.parametrize(
+    ("approvers", "answer"),
+    [
+        (Approvers(channel_members=True), None),
+        (Approvers(channel_members=True, groups=("S1",)), True),  # one yes is enough
+        (Approvers(channel_members=True, groups=("S2",)), None),  # and the list that is missing may hold another
+        (Approvers(users=("U2",), channel_members=True), True),
+    ],
+)
+async def test_a_list_that_slack_does_not_give_is_never_a_yes(approvers: Approvers, answer: bool | None) -> None:
+    assert await may(Slack(S1={"U2"}, S2={"U3"}), approvers) is answer
+
+
+async def test_slack_is_asked_once_for_each_list() -> None:
+    slack = Slack(C1={"U2"}, S1={"U2"})
+    lists = Lists(slack.listed)
+    for _ in range(3):
+        assert await lists.members("C1") == {"U2"}
+        assert await lists.group("S1") == {"U2"}
+        assert await lists.group("S9") is None
+    assert slack.asked == {"C1": 1, "S1": 1, "S9": 1}
+
+
+async def test_slack_is_not_asked_for_more_lists_than_it_can_bear() -> None:
+    slack = Slack(**{f"C{number}": {"U2"} for number in range(MOST_LISTS + 10)})
+    lists = Lists(slack.listed)
+    found = [await lists.members(f"C{number}") for number in range(MOST_LISTS + 10)]
+    assert found == [*[{"U2"}] * MOST_LISTS, *[None] * 10]
+    assert await lists.members("C0") == {"U2"}
+    assert sum(slack.asked.values()) == MOST_LISTS
+
+
+async def test_when_slack_asks_to_wait_it_is_left_alone() -> None:
+    slack = Slack(C2={"U2"})
+    slack.error = DelayedError(30)
+    lists = Lists(slack.listed)
+    assert await lists.members("C1") is None
+    assert await lists.members("C2") is None
+    assert slack.asked == {"C1": 1}
+
+
+def test_after_its_escalation_further_people_may_decide() -> None:
+    to = Approvers(users=("U9",))
+    verdict = Verdict(answer="ask", rule="default", approvers=Approvers(users=("U2",), requester=False), expires_seconds=3600)
+    escalating = verdict.model_copy(update={"escalation": Escalation(after_seconds=600, to=to)})
+    action = proposed(verdict=escalating, expires_at=NOW + timedelta(seconds=3600))  # it was proposed now
+    assert deciders(action, NOW + timedelta(seconds=599)) == verdict.approvers
+    widened = Approvers(users=("U2", "U9"), requester=False)  # those who asked stay out
+    assert deciders(action, NOW + timedelta(seconds=600)) == widened
+    assert deciders(replace(seen(), proposed=proposed(verdict=verdict)).proposed, NOW) == verdict.approvers
