@@ -135,7 +135,7 @@ def _strictest(verdicts: tuple[Verdict, ...]) -> Verdict:
         if candidates:
             break
     rules = " and ".join(dict.fromkeys(verdict.rule for verdict in verdicts))
-    return Verdict(answer="refuse", rule=f"{rules}: these name different approvers for the people who asked together")
+    return Verdict(answer="refuse", rule=f"{rules}: no approval could satisfy all of these for the people who asked together")
 
 
 def suffices(approved: Verdict, now: Verdict) -> bool:

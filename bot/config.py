@@ -11,20 +11,13 @@ from pydantic import Field, InstanceOf, ValidationError
 from agent.policy import Policy
 from agent.policy import Rule as PolicyRule
 from bot.refusal import Refusal
-from bot.sections import Agent, Approvers, Budget, Rule, Section
+from bot.sections import Agent, Approvers, Budget, Escalate, Rule, Section
 
 __all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "load_config"]
 
 DEFAULT_PATH = Path("signoff.yaml")
 # Part of the file's format, but not of this version. They limit or gate what runs, so they are refused, never ignored.
-NOT_YET = {
-    "mcp",
-    "policy.remind",
-    "policy.escalate",
-    "policy.post_to",
-    "budget.user_tokens_per_day",
-    "budget.workspace_tokens_per_day",
-}
+NOT_YET = {"mcp", "budget.user_tokens_per_day", "budget.workspace_tokens_per_day"}
 
 S = TypeVar("S", bound=Section)
 
@@ -199,6 +192,22 @@ def _name(place: tuple[str, ...]) -> str:
 
 def _known(place: tuple[str, ...]) -> str:
     """The settings that exist beside the unknown one at `place`."""
-    sections = {3: Rule, 4: Approvers} if place[0] == "policy" else {1: Config, 3: Agent, 4: Budget}
-    *others, last = sections[len(place)].model_fields
+    *others, last = _around(place).model_fields
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def _around(place: tuple[str, ...]) -> type[Section]:
+    """The section that the setting at `place` stands in."""
+    match place[:-1]:
+        case ():
+            return Config
+        case ("agents", _):
+            return Agent
+        case ("agents", _, _):
+            return Budget
+        case ("policy", _):
+            return Rule
+        case ("policy", _, "escalate"):
+            return Escalate
+        case _:
+            return Approvers

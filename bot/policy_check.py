@@ -5,11 +5,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from agent.policy import Policy, Rule, Tried
+from agent.policy import Policy, Rule, Tried, widened, wider
 from agent.tool import Result, Tool, Tools, validate
-from agent.types import Asker, Verdict
+from agent.types import Approvers, Asker, Verdict
 from bot.config import Problem
 from bot.refusal import Refusal
+from bot.sections import duration
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ def _idle(policy: Policy, tools: Tools) -> Iterator[Problem]:
             for name in sorted(rule.when.arguments() - set(tool.arguments.model_fields)):
                 there = ", ".join(tool.arguments.model_fields) or "none"
                 yield Problem(rule.line, f"args.{name} is no argument of {rule.tool}: there are {there}")
+        if rule.escalation and not wider(widened(rule.approvers, rule.escalation.to), rule.approvers):
+            yield Problem(rule.line, "`escalate.to` adds nobody who may not decide from the start: name others, or remove it")
         for earlier in policy.rules[:index]:
             if earlier.tool == rule.tool and (earlier.when is None or earlier.when == rule.when):
                 why = "speaks for every call of it" if earlier.when is None else "has the same condition"
@@ -111,11 +114,24 @@ def _in_words(verdict: Verdict) -> str:
         case "refuse":
             return "refuse: it does not run, and nobody is asked"
         case "ask":
-            return f"ask: {_who(verdict)}; {verdict.quorum} must approve, within {_duration(verdict.expires_seconds)}"
+            return f"ask: {'; '.join(_question(verdict))}"
 
 
-def _who(verdict: Verdict) -> str:
-    approvers = verdict.approvers
+def _question(verdict: Verdict) -> Iterator[str]:
+    """Who is asked, and how it ends; of the rest only what the rule says."""
+    yield _who(verdict.approvers)
+    yield f"{verdict.quorum} must approve, within {duration(verdict.expires_seconds)}"
+    if verdict.rejections > 1:
+        yield f"{verdict.rejections} rejections settle it"
+    if verdict.remind_seconds is not None:
+        yield f"a reminder after {duration(verdict.remind_seconds)}, and each further wait is twice as long"
+    if verdict.escalation is not None:
+        yield f"after {duration(verdict.escalation.after_seconds)} also {_who(verdict.escalation.to)}"
+    if verdict.post_to:
+        yield f"the card stands in {verdict.post_to} too"
+
+
+def _who(approvers: Approvers) -> str:
     sets = [
         *approvers.users,
         *(f"members of the user group {group}" for group in approvers.groups),
@@ -123,11 +139,3 @@ def _who(verdict: Verdict) -> str:
         *(["whoever asked"] if approvers.requester else []),
     ]
     return " or ".join(sets) + (", but not whoever asked" if approvers.requester is False else "")
-
-
-def _duration(seconds: int) -> str:
-    """As people write it: in the largest unit that comes out even, and one day as 24h."""
-    for unit, letter in ((24 * 3600, "d"), (3600, "h"), (60, "m")):
-        if seconds % unit == 0 and (letter != "d" or seconds > unit):
-            return f"{seconds // unit}{letter}"
-    return f"{seconds}s"

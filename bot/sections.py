@@ -18,6 +18,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _given(value: Any) -> Any:
+    """A key with nothing after it would read as None, and a limit must not vanish like that."""
+    if value is None:
+        raise ValueError("is empty: give it a value, or remove it")
+    return value
+
+
 class Budget(Section):
     session_tokens: int = Field(default=50_000, gt=0, strict=True)
     """Input plus output of all model calls of a session, cache reads at a tenth, as they are priced."""
@@ -32,6 +39,8 @@ class Agent(Section):
     max_iterations: int = Field(default=10, gt=0, strict=True)
     """Model calls in one turn."""
     budget: Budget = Budget()
+    cards_per_hour: Annotated[int | None, BeforeValidator(_given)] = Field(default=None, gt=0, strict=True)
+    """How many approval cards one conversation may ask for in an hour; None: no limit."""
 
 
 # ---------------------------------------------------------------------------------------------- policy
@@ -55,6 +64,14 @@ def _seconds(text: Any) -> int:
     return seconds
 
 
+def duration(seconds: int) -> str:
+    """As people write it: in the largest unit that comes out even, and one day as 24h."""
+    for letter in ("d", "h", "m"):
+        if seconds % SECONDS[letter] == 0 and (letter != "d" or seconds > SECONDS[letter]):
+            return f"{seconds // SECONDS[letter]}{letter}"
+    return f"{seconds}s"
+
+
 def _condition(text: Any) -> Condition:
     if not isinstance(text, str):
         raise ValueError('should be a CEL expression in quotes, such as "args.quantity > 10"')
@@ -73,12 +90,31 @@ class Approvers(Section):
     requester: bool | None = Field(default=None, strict=True)
     """True: those who asked may decide too; False: they may not; None: if they are in one of the sets."""
 
-    @property
-    def most(self) -> int | None:
-        """How many people these are at most, where one person asked. None: nobody can say."""
-        if self.groups or self.channel_members:
-            return None
-        return len(set(self.users)) + (self.requester is True)
+    def noun(self) -> types.Approvers:
+        """As the heart takes them."""
+        return types.Approvers.model_validate(self.model_dump())
+
+
+def _somebody(approvers: Approvers) -> Approvers:
+    if _most(approvers.noun()) == 0:
+        raise ValueError("names nobody who could approve: add users, groups or `channel_members: true`")
+    return approvers
+
+
+def _most(approvers: types.Approvers) -> int | None:
+    """How many people these are at most, where one person asked. None: nobody can say."""
+    return policy.how_many(approvers, ("somebody else",))
+
+
+class Escalate(Section):
+    """Who may decide too when a card has waited so long."""
+
+    after: Annotated[int, BeforeValidator(_seconds)]
+    to: Annotated[Approvers, AfterValidator(_somebody)]
+
+    def noun(self) -> types.Escalation:
+        """As the heart takes it."""
+        return types.Escalation(after_seconds=self.after, to=self.to.noun())
 
 
 class Rule(Section):
@@ -87,11 +123,18 @@ class Rule(Section):
     tool: str = Field(min_length=1)
     when: Annotated[InstanceOf[Condition] | None, BeforeValidator(_condition)] = None
     verdict: Literal["ask", "allow", "refuse"] = "ask"
-    approvers: Approvers = Approvers(channel_members=True)
-    quorum: int = Field(default=1, ge=1, strict=True)
+    approvers: Annotated[Approvers, AfterValidator(_somebody)] = Approvers(channel_members=True)
     expires: Annotated[int, BeforeValidator(_seconds)] = policy.DAY_SECONDS
+    remind: Annotated[int | None, BeforeValidator(_seconds)] = None
+    """Until the first reminder; each further wait is twice the one before."""
+    escalate: Annotated[Escalate | None, BeforeValidator(_given)] = None
+    quorum: int = Field(default=1, ge=1, strict=True)
+    rejections: int = Field(default=1, ge=1, strict=True)
+    """How many of them settle it."""
+    post_to: Annotated[str, _slack_id("CG", "channel")] = ""
+    """Where the card stands besides the thread."""
 
-    @field_validator("approvers", "quorum", "expires")
+    @field_validator("approvers", "expires", "remind", "escalate", "quorum", "rejections", "post_to")
     @classmethod
     def _somebody_is_asked(cls, value: Any, info: ValidationInfo) -> Any:
         verdict = info.data.get("verdict", "ask")
@@ -99,20 +142,46 @@ class Rule(Section):
             raise ValueError(f"is for rules that ask, and `verdict: {verdict}` asks nobody: remove one of the two")
         return value
 
-    @field_validator("approvers")
+    @field_validator("remind")
     @classmethod
-    def _there_is_somebody(cls, approvers: Approvers) -> Approvers:
-        if approvers.most == 0:
-            raise ValueError("names nobody who could approve: add users, groups or `channel_members: true`")
-        return approvers
+    def _a_reminder_comes_in_time(cls, remind: int, info: ValidationInfo) -> int:
+        expires = info.data.get("expires")
+        if expires is not None and remind >= expires:
+            raise ValueError(f"should be shorter than `expires`, which is {duration(expires)}, or nobody is ever reminded")
+        return remind
 
-    @field_validator("quorum")
+    @field_validator("escalate")
     @classmethod
-    def _there_are_enough(cls, quorum: int, info: ValidationInfo) -> int:
+    def _an_escalation_comes_in_time(cls, escalate: Escalate, info: ValidationInfo) -> Escalate:
+        expires = info.data.get("expires")
+        if expires is not None and escalate.after >= expires:
+            raise ValueError(f"never happens: `after` should be shorter than `expires`, which is {duration(expires)}")
+        return escalate
+
+    @field_validator("escalate")
+    @classmethod
+    def _an_escalation_only_adds(cls, escalate: Escalate, info: ValidationInfo) -> Escalate:
         approvers = info.data.get("approvers")
-        if approvers is not None and approvers.most is not None and quorum > approvers.most:
-            raise ValueError(f"is {quorum}, but `approvers` are {approvers.most} at most: name more of them, or ask fewer")
-        return quorum
+        if approvers is None:
+            return escalate
+        if escalate.to.requester and approvers.requester is False:
+            raise ValueError("lets those who asked decide, but `approvers` keep them out: remove one `requester` of the two")
+        if escalate.to.requester is False and approvers.requester is not False:
+            raise ValueError("cannot keep out those who asked, it only adds people: write `requester: false` into `approvers`")
+        return escalate
+
+    @field_validator("quorum", "rejections")
+    @classmethod
+    def _there_are_enough(cls, number: int, info: ValidationInfo) -> int:
+        approvers, escalate = info.data.get("approvers"), info.data.get("escalate")
+        if approvers is None or "escalate" not in info.data:
+            return number
+        those = policy.widened(approvers.noun(), escalate.to.noun()) if escalate else approvers.noun()
+        most = _most(those)
+        if most is not None and number > most:
+            who = "`approvers` and those of `escalate` are" if escalate else "`approvers` are"
+            raise ValueError(f"is {number}, but {who} {most} at most: name more of them, or ask fewer")
+        return number
 
     def rule(self, name: str, line: int) -> policy.Rule:
         """As the heart takes it. `name` says where it stands, in words fit for a card; `line` counts from 1."""
@@ -120,9 +189,13 @@ class Rule(Section):
             tool=self.tool,
             when=self.when,
             answer=self.verdict,
-            approvers=types.Approvers.model_validate(self.approvers.model_dump()),
+            approvers=self.approvers.noun(),
             quorum=self.quorum,
+            rejections=self.rejections,
             expires_seconds=self.expires,
+            remind_seconds=self.remind,
+            escalation=self.escalate.noun() if self.escalate else None,
+            post_to=self.post_to,
             name=name,
             line=line,
         )

@@ -1,12 +1,14 @@
 """signoff.yaml: what is read, and the sentence with the line for what cannot be meant."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from bot.config import Agent, Budget, Config, load_config
+from bot.config import Agent, Budget, Config, examine_config, load_config
 from bot.refusal import Refusal
+from bot.sections import Escalate, Rule
 
 GOOD = """
 agents:
@@ -14,7 +16,7 @@ agents:
     model: claude-haiku-5
     tools: [catalog]
     budget: {session_tokens: 9000}
-  finance: {prompt: finance@2, max_iterations: 3}
+  finance: {prompt: finance@2, max_iterations: 3, cards_per_hour: 20}
 channels: {C0123: finance}
 """
 
@@ -28,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_agents_and_channels_are_read(here: Path) -> None:
     Path("signoff.yaml").write_text(GOOD)
     config = load_config()
-    assert config.agent_for("C0123") == ("finance", Agent(prompt="finance@2", max_iterations=3))
+    assert config.agent_for("C0123") == ("finance", Agent(prompt="finance@2", max_iterations=3, cards_per_hour=20))
     assert config.agent_for("C9999") == (
         "assistant",
         Agent(model="claude-haiku-5", tools=("catalog",), budget=Budget(session_tokens=9000)),
@@ -41,6 +43,18 @@ def test_without_a_file_or_with_an_empty_one_the_defaults_hold(here: Path) -> No
     assert load_config() == Config()
     name, agent = load_config().agent_for("C1")
     assert (name, agent.max_iterations, agent.budget.session_tokens) == ("assistant", 10, 50_000)
+    assert agent.cards_per_hour is None  # a limit that is not configured does not exist
+
+
+def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [shown] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    Path("signoff.yaml").write_text(shown)
+    config, problems = examine_config()
+    assert list(problems) == []
+    assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse"]
+    names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
+    assert {name for name in names if f"{name}:" not in shown} == set()
 
 
 def test_what_was_read_does_not_change() -> None:
@@ -72,6 +86,9 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents:\n  a:\n    max_iterations: many", "signoff.yaml, line 3: `agents.a.max_iterations` should be a valid int"),
         ("agents:\n  a:\n    max_iterations: 0", "signoff.yaml, line 3: `agents.a.max_iterations` should be greater than 0."),
         ("agents:\n  a: {budget: {session_tokens: yes}}", "signoff.yaml, line 2: `agents.a.budget.session_tokens` should"),
+        ("agents:\n  a:\n    cards_per_hour: 0", "signoff.yaml, line 3: `agents.a.cards_per_hour` should be greater than 0."),
+        ("agents:\n  a:\n    cards_per_hour: 1.0", "signoff.yaml, line 3: `agents.a.cards_per_hour` should be a valid int"),
+        ("agents:\n  a:\n    cards_per_hour:", "signoff.yaml, line 3: `agents.a.cards_per_hour` is empty: give it a value"),
         ("agents:\n  a:\n    tools:\n      - ok\n      - {no: no}", "signoff.yaml, line 5: `agents.a.tools.1` should be "),
         ("agents:\n  a: {}\nchannels:\n  C1: b", "signoff.yaml, line 4: `channels.C1` names the agent `b`, but `agents` has "),
         ("channels:\n  general: assistant", "signoff.yaml, line 2: `channels.general` "),
@@ -89,9 +106,6 @@ def test_what_cannot_be_meant_is_refused_with_its_line(here: Path, text: str, se
 @pytest.mark.parametrize(
     ("text", "setting"),
     [
-        ("policy: [{tool: create_order, remind: 1h}]", "policy.remind"),
-        ("policy: [{tool: create_order, escalate: {after: 4h, to: {users: [U9]}}}]", "policy.escalate"),
-        ("policy: [{tool: create_order, post_to: C0999}]", "policy.post_to"),
         ("mcp: {github: {annotations: ignore}}", "mcp"),
         ("agents: {a: {budget: {user_tokens_per_day: 5}}}", "agents.a.budget.user_tokens_per_day"),
     ],

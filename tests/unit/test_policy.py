@@ -185,7 +185,7 @@ def test_people_for_whom_there_are_different_approvers_cannot_ask_together() -> 
     own = Rule(tool="order", when=Condition("requester == 'UANN'"), approvers=FINANCE, name="rule 1")
     verdict = judged(own, asker=Asker(users=("UANN", "UBEN"), channel="C1"))
     assert verdict.answer == "refuse"
-    assert "these name different approvers for the people who asked together" in verdict.rule
+    assert "no approval could satisfy all of these for the people who asked together" in verdict.rule
     assert judged(own).approvers == FINANCE
 
 

@@ -1,4 +1,4 @@
-"""The policy section of signoff.yaml: what is read, what is refused, and what `signoff policy check` says of it."""
+"""What `signoff policy check` says of a policy: rules that do nothing, and which rule speaks for a call."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from agent.condition import Condition
 from agent.policy import Policy, Rule
 from agent.tool import Effect, Result, Tool, registry
-from agent.types import Approvers
+from agent.types import Approvers, Escalation
 from bot.config import load_config
 from bot.packs import tool_packs
 from bot.policy_check import hold_to, lint
@@ -54,142 +54,6 @@ async def policy_check(here: Path, *arguments: str) -> tuple[int | None, list[st
     async with signoff("policy", "check", *arguments, folder=here, environment={}) as process:
         out, err = (part.decode() for part in await process.communicate())
     return process.returncode, out.splitlines(), err
-
-
-# ---------------------------------------------------------------------------------------------- what is read
-
-
-def test_rules_are_read_with_their_lines(here: Path) -> None:
-    Path("signoff.yaml").write_text(GOOD)
-    assert load_config().policy == Policy(
-        (
-            Rule(
-                tool="create_order",
-                when=Condition("args.quantity > 10"),
-                approvers=Approvers(users=("U1", "W2"), groups=("S1",), channel_members=True, requester=False),
-                quorum=2,
-                expires_seconds=30 * 60,
-                name="rule 1 of signoff.yaml, line 2",
-                line=2,
-            ),
-            Rule(
-                tool="create_order",
-                when=Condition("args.quantity <= 2"),
-                answer="allow",
-                name="rule 2 of signoff.yaml, line 7",
-                line=7,
-            ),
-            Rule(tool="search_product_catalog", answer="refuse", name="rule 3 of signoff.yaml, line 10", line=10),
-            Rule(tool="create_order", name="rule 4 of signoff.yaml, line 12", line=12),
-        )
-    )
-
-
-def test_a_rule_names_itself_on_one_line(here: Path) -> None:
-    write("- tool: pay", "  when: |", "    args.amount > 10", "    && channel == 'C1'")
-    [rule] = load_config().policy.rules
-    assert str(rule) == "rule 1 of signoff.yaml, line 2: pay when args.amount > 10 && channel == 'C1'"
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("4s", 4), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)])
-def test_durations(here: Path, text: str, seconds: int) -> None:
-    write(f"- {{tool: pay, expires: {text}}}")
-    assert load_config().policy.rules[0].expires_seconds == seconds
-
-
-@pytest.mark.parametrize(
-    ("rule", "sentence"),
-    [
-        ("{verdict: refuse}", "`tool` of rule 1 of `policy` is missing: add it"),
-        ("pay", "rule 1 of `policy` should be a mapping"),
-        (
-            "{tool: pay, quorom: 2}",
-            "`quorom` of rule 1 of `policy` is not a setting: the ones there are tool, when, verdict, app",
-        ),
-        (
-            "{tool: pay, approvers: {user: [U1]}}",
-            "`approvers.user` of rule 1 of `policy` is not a setting: the ones there are us",
-        ),
-        ("{tool: pay, verdict: deny}", "`verdict` of rule 1 of `policy` should be 'ask', 'allow' or 'refuse'"),
-        ("{tool: pay, when: true}", "`when` of rule 1 of `policy` should be a CEL expression in quotes"),
-        ("{tool: pay, when: }", "`when` of rule 1 of `policy` should be a CEL expression in quotes"),
-        (
-            "{tool: pay, when: arg.x > 1}",
-            "`when` of rule 1 of `policy` cannot be a condition over args, requester and channel: column",
-        ),
-        ("{tool: pay, when: 'args.x > 1 ||'}", "`when` of rule 1 of `policy` cannot be a condition"),
-        ("{tool: pay, quorum: 0}", "`quorum` of rule 1 of `policy` should be greater than or equal to 1"),
-        ("{tool: pay, quorum: '2'}", "`quorum` of rule 1 of `policy` should be a valid integer"),
-        ("{tool: pay, expires: 30}", "`expires` of rule 1 of `policy` should be a duration such as 4s, 30m, 24h or 7d"),
-        ("{tool: pay, expires: 0s}", "`expires` of rule 1 of `policy` should be a duration"),
-        ("{tool: pay, expires: 1h30m}", "`expires` of rule 1 of `policy` should be a duration"),
-        ("{tool: pay, expires: 366d}", "`expires` of rule 1 of `policy` should be a duration"),
-        ("{tool: pay, approvers: }", "`approvers` of rule 1 of `policy` should be a mapping"),
-        ("{tool: pay, approvers: {}}", "`approvers` of rule 1 of `policy` names nobody who could approve"),
-        ("{tool: pay, approvers: {requester: false}}", "`approvers` of rule 1 of `policy` names nobody who could approve"),
-        ("{tool: pay, approvers: {users: [], channel_members: false}}", "`approvers` of rule 1 of `policy` names nobody"),
-        (
-            "{tool: pay, approvers: {users: [ada]}}",
-            "`approvers.users.0` of rule 1 of `policy` should be the id of a Slack user, such",
-        ),
-        (
-            "{tool: pay, approvers: {groups: [U1]}}",
-            "`approvers.groups.0` of rule 1 of `policy` should be the id of a Slack user gr",
-        ),
-        (
-            "{tool: pay, approvers: {channel_members: 1}}",
-            "`approvers.channel_members` of rule 1 of `policy` should be a valid bool",
-        ),
-        (
-            "{tool: pay, approvers: {users: [U1, U1]}, quorum: 2}",
-            "`quorum` of rule 1 of `policy` is 2, but `approvers` are 1 at most",
-        ),
-        (
-            "{tool: pay, approvers: {users: [U1], requester: true}, quorum: 3}",
-            "`quorum` of rule 1 of `policy` is 3, but `approvers` ",
-        ),
-        ("{tool: pay, verdict: allow, approvers: {users: [U1]}}", "`approvers` of rule 1 of `policy` is for rules that ask, and"),
-        (
-            "{tool: pay, verdict: refuse, quorum: 2}",
-            "`quorum` of rule 1 of `policy` is for rules that ask, and `verdict: refuse`",
-        ),
-        (
-            "{tool: pay, verdict: allow, expires: 4s}",
-            "`expires` of rule 1 of `policy` is for rules that ask, and `verdict: allow`",
-        ),
-        ("{tool: pay, tool: pay}", "`policy.tool` is there twice: remove one of the two"),
-        ("{tool: pay, remind: 1h}", "`policy.remind` is not supported by this version yet: remove it"),
-    ],
-)
-def test_a_rule_that_cannot_be_meant_is_refused_with_its_line(here: Path, rule: str, sentence: str) -> None:
-    Path("signoff.yaml").write_text(f"policy:\n\n  - {rule}\n")
-    with pytest.raises(Refusal) as refused:
-        load_config()
-    assert str(refused.value).startswith(f"signoff.yaml, line 3: {sentence}")
-    assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize("text", ["policy:", "policy: refuse", "policy: {tool: pay}"])
-def test_policy_is_a_list(here: Path, text: str) -> None:
-    Path("signoff.yaml").write_text(text)
-    with pytest.raises(Refusal, match=r"^signoff.yaml, line 1: `policy` should be a list of rules"):
-        load_config()
-
-
-def test_the_line_is_that_of_the_key(here: Path) -> None:
-    write("- tool: pay", "- tool: pay", "  verdict: ask", "  approvers:", "    users:", "      - U1", "      - ada")
-    with pytest.raises(Refusal, match=r"^signoff.yaml, line 8: `approvers.users.1` of rule 2 "):
-        load_config()
-
-
-def test_enough_approvers_are_enough(here: Path) -> None:
-    write(
-        "- {tool: a, approvers: {users: [U1, U2], requester: false}, quorum: 2}",
-        "- {tool: b, approvers: {users: [U1], requester: true}, quorum: 2}",
-        "- {tool: c, approvers: {users: [U1], groups: [S1]}, quorum: 5}",
-        "- {tool: d, quorum: 3}",
-    )
-    assert [rule.quorum for rule in load_config().policy.rules] == [2, 2, 5, 3]
 
 
 # ---------------------------------------------------------------------------------------------- what is found in it
@@ -253,6 +117,30 @@ def test_a_rule_that_is_never_reached_is_found(earlier: str | None, later: str |
     assert found(rules[0], between, rules[1]) == expected
 
 
+@pytest.mark.parametrize(
+    ("approvers", "to", "adds"),
+    [
+        (Approvers(users=("U1", "U2")), Approvers(users=("U2",)), False),
+        (Approvers(users=("U1",)), Approvers(users=("U1", "U9")), True),
+        (Approvers(groups=("S1",), channel_members=True), Approvers(groups=("S1",)), False),
+        (Approvers(channel_members=True), Approvers(users=("U9",)), True),  # who need not be in the conversation
+        (Approvers(users=("U1",)), Approvers(channel_members=True), True),
+        (Approvers(users=("U1",), requester=True), Approvers(requester=True), False),
+        (Approvers(users=("U1",)), Approvers(requester=True), True),
+        (Approvers(users=("U1",), requester=False), Approvers(users=("U1",)), False),
+    ],
+)
+def test_an_escalation_that_adds_nobody_is_found(approvers: Approvers, to: Approvers, adds: bool) -> None:
+    rule = Rule(tool="create_order", approvers=approvers, escalation=Escalation(after_seconds=60, to=to), line=3)
+    wrong = "`escalate.to` adds nobody who may not decide from the start: name others, or remove it"
+    assert found(rule) == ([] if adds else [(3, wrong)])
+
+
+def test_those_who_asked_may_be_let_in_for_what_cannot_be_undone() -> None:
+    final = Tool(name="pay", description="", arguments=Nothing, handler=never, effect=Effect.IRREVERSIBLE)
+    assert found(Rule(tool="pay", approvers=Approvers(requester=True)), tools=registry([final])) == []
+
+
 @pytest.mark.parametrize("effect", [Effect.WRITE, Effect.IRREVERSIBLE])
 def test_a_write_whose_lost_outcome_nobody_could_tell_is_not_allowed(effect: Effect) -> None:
     lost = Tool(name="pay", description="", arguments=Nothing, handler=never, effect=effect)
@@ -300,6 +188,28 @@ async def test_all_that_is_wrong_is_said_with_its_line(here: Path) -> None:
     assert "never reached: the one of line 3 speaks for every call of it" in lines[3]
 
 
+async def test_mistakes_in_the_later_keys_are_found_like_those_in_the_others(here: Path) -> None:
+    write(
+        "- tool: create_order",
+        "  remind: 1h",
+        "  escalate:",
+        "    afer: 4h",
+        "    after: 4h",
+        "    to: {users: [U9]}",
+        "- tool: create_order",
+        "  post_to: C0999",
+        "- tool: create_oder",
+        "  escalate: {after: 4h, to: {channel_members: true}}",
+    )
+    status, lines, err = await policy_check(here)
+    assert (status, err) == (1, "")
+    assert [line.split(": ")[0] for line in lines] == [f"signoff.yaml, line {number}" for number in (5, 8, 10, 10)]
+    assert "`escalate.afer` of rule 1 of `policy` is not a setting: the ones there are after and to" in lines[0]
+    assert "never reached: the one of line 2 speaks for every call of it" in lines[1]
+    assert "`escalate.to` adds nobody who may not decide from the start" in lines[2]
+    assert "there is no tool create_oder" in lines[3]
+
+
 async def test_a_file_that_cannot_be_read_is_refused(here: Path) -> None:
     content("policy: [")
     status, lines, err = await policy_check(here)
@@ -333,6 +243,24 @@ async def test_a_call_is_explained(here: Path) -> None:
             "verdict: ask: members of the conversation; 1 must approve, within 24h",
             "note: a session would not come to ask: create_order was not run. customer: Field required; sku: Field required",
         ],
+    )
+
+
+async def test_all_that_a_rule_says_of_its_question_is_explained(here: Path) -> None:
+    write(
+        "- tool: create_order",
+        "  approvers: {users: [U1, U2]}",
+        "  rejections: 2",
+        "  remind: 90m",
+        "  escalate: {after: 4h, to: {users: [U9], requester: true}}",
+        "  post_to: C0999",
+    )
+    status, lines, _ = await policy_check(here, "--tool", "create_order", "--args", '{"quantity": 2}', "--requester", "U1")
+    assert (status, lines[2]) == (
+        0,
+        "verdict: ask: U1 or U2; 1 must approve, within 24h; 2 rejections settle it; "
+        "a reminder after 90m, and each further wait is twice as long; after 4h also U9 or whoever asked; "
+        "the card stands in C0999 too",
     )
 
 
