@@ -1,23 +1,93 @@
-"""Standing permissions. Pure."""
+"""Standing permissions: which calls a pattern lets through, what may be offered, and for which tools at all.
 
+Whatever is unclear does not match: a call that no grant covers is shown to people, as it would have been without any.
+"""
+
+import math
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from pydantic import JsonValue
 
-from agent.tool import Tool
-from agent.types import Pattern, Verdict
+from agent.tool import Effect, Tool
+from agent.types import Allowed, Pattern, Verdict, Wish
+
+MOST_USES = 100
+LONGEST_SECONDS = 7 * 24 * 3600
 
 
 def grantable(tool: Tool, verdict: Verdict) -> bool:
-    """PLACEHOLDER of another branch."""
-    return False
+    """Whether a standing permission may be offered for a call of this tool, under this verdict.
+
+    Never for what cannot be undone, and never where policy asks for more than one yes: one person's standing yes would be less.
+    A run under a grant has no card to ask people about, so what became of a lost one must be known without them.
+    """
+    survives_a_crash = tool.repeatable or tool.reconcile is not None
+    return tool.effect is not Effect.IRREVERSIBLE and verdict.answer == "ask" and verdict.quorum == 1 and survives_a_crash
+
+
+def choices(arguments: Mapping[str, JsonValue]) -> Mapping[str, tuple[Allowed, ...]]:
+    """What an approver of a call with these arguments may allow each of them to be, the narrowest first."""
+    return {name: _choices(name, value) for name, value in arguments.items()}
+
+
+def _choices(name: str, value: JsonValue) -> tuple[Allowed, ...]:
+    exactly = Allowed(argument=name, to_be="exactly", value=value)
+    at_most = [Allowed(argument=name, to_be="at_most", value=value)] if _amount(value) else []
+    return (exactly, *at_most, Allowed(argument=name, to_be="anything"))
 
 
 def matches(pattern: Pattern, arguments: Mapping[str, JsonValue]) -> bool:
-    """PLACEHOLDER of another branch."""
-    return False
+    """Whether a call with these arguments is one that the pattern lets through.
+
+    Each argument must be named in the pattern and fulfil it, and each name of the pattern must be there, once.
+    """
+    named = {allowed.argument: allowed for allowed in pattern}
+    if len(named) < len(pattern) or named.keys() != arguments.keys():
+        return False
+    return all(_fulfils(allowed, arguments[name]) for name, allowed in named.items())
+
+
+def _fulfils(allowed: Allowed, value: JsonValue) -> bool:
+    match allowed.to_be:
+        case "exactly":
+            return _same(allowed.value, value)
+        case "at_most":
+            return _amount(allowed.value) and _amount(value) and value <= allowed.value
+        case "anything":
+            return True
+
+
+def _amount(value: JsonValue) -> TypeGuard[int | float]:
+    """Whether this is a number of something: not negative, not infinite, and not true or false."""
+    match value:
+        case bool():
+            return False
+        case int():
+            return value >= 0
+        case float():
+            return math.isfinite(value) and value >= 0
+        case _:
+            return False
+
+
+def _same(one: JsonValue, other: JsonValue) -> bool:
+    """The same JSON value, of the same types all the way down: True is not 1, and 1 is not 1.0."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+        case list(), list():
+            return len(one) == len(other) and all(map(_same, one, other))
+        case _:
+            return type(one) is type(other) and one == other
 
 
 def too_wide(pattern: Pattern) -> bool:
-    """PLACEHOLDER of another branch."""
-    return True
+    """Whether it would let through any call of the tool, whatever its arguments."""
+    return bool(pattern) and all(allowed.to_be == "anything" for allowed in pattern)
+
+
+def sound(wish: Wish, arguments: Mapping[str, JsonValue]) -> bool:
+    """Whether a wish may be granted together with the approval of a call with these arguments."""
+    bounded = 0 < wish.lasts_seconds <= LONGEST_SECONDS and 0 < wish.most_uses <= MOST_USES
+    return bounded and matches(wish.pattern, arguments) and not too_wide(wish.pattern)

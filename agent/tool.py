@@ -116,6 +116,7 @@ def _input_schema(arguments: type[BaseModel]) -> dict[str, Any]:
 
 
 Tools = Mapping[str, Tool]
+Problem = tuple[tuple[int | str, ...], str]  # where in the arguments, () for all of them, and what is wrong there
 
 
 def registry(tools: Sequence[Tool]) -> Tools:
@@ -132,15 +133,27 @@ def validate(tools: Tools, name: str, arguments: Mapping[str, Any]) -> BaseModel
     if tool is None:
         known = ", ".join(sorted(tools)) or "none"
         return failed("not_found", f"There is no tool named {name!r}. The tools are: {known}.")
+    checked = _checked(tool, arguments)
+    if isinstance(checked, BaseModel):
+        return checked
+    return failed("invalid_input", f"{name} was not run. " + "; ".join(f"{_path(where)}: {what}" for where, what in checked))
+
+
+def problems(tool: Tool, arguments: Mapping[str, Any]) -> Sequence[Problem]:
+    """What is wrong with the arguments, each with its place in them; nothing where the tool takes them."""
+    checked = _checked(tool, arguments)
+    return () if isinstance(checked, BaseModel) else checked
+
+
+def _checked(tool: Tool, arguments: Mapping[str, Any]) -> BaseModel | Sequence[Problem]:
     try:
         valid = tool.arguments.model_validate(dict(arguments))
         json.dumps(valid.model_dump(mode="json"), allow_nan=False)  # what has no place in JSON cannot be shown or hashed
         return valid
     except ValidationError as error:
-        problems = "; ".join(f"{_path(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
-        return failed("invalid_input", f"{name} was not run. {problems}")
+        return [(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
     except ValueError:
-        return failed("invalid_input", f"{name} was not run. Infinite numbers and NaN are not values that it can take.")
+        return [((), "Infinite numbers and NaN are not values that it can take.")]
 
 
 def _path(location: tuple[int | str, ...]) -> str:

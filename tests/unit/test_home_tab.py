@@ -16,7 +16,7 @@ from agent.steps import Granted, ProposedAction
 from agent.store import ActionSeen
 from agent.tool import Tool, ToolContext, registry
 from agent.types import Allowed, Approvers, Escalation, Place, Preview, Verdict
-from bot.home_tab import MOST_LISTS, Lists, deciders, may_decide
+from bot.home_tab import MOST_LISTS, Lists, may_decide
 from bot.home_view import ENDINGS, PAGE, Gathered, home_view, in_words
 from bot.sandbox.slack.blocks import view_faults
 from bot.sandbox.slack.reading import read_blocks
@@ -356,8 +356,8 @@ def test_after_its_escalation_further_people_may_decide() -> None:
     to = Approvers(users=("U9",))
     verdict = Verdict(answer="ask", rule="default", approvers=Approvers(users=("U2",), requester=False), expires_seconds=3600)
     escalating = verdict.model_copy(update={"escalation": Escalation(after_seconds=600, to=to)})
-    action = proposed(verdict=escalating, expires_at=NOW + timedelta(seconds=3600))  # it was proposed now
-    assert deciders(action, NOW + timedelta(seconds=599)) == verdict.approvers
+    action = replace(seen(), proposed=proposed(verdict=escalating, expires_at=NOW + timedelta(seconds=3600)))  # it was proposed now
+    assert action.approvers(NOW + timedelta(seconds=599)) == verdict.approvers
     widened = Approvers(users=("U2", "U9"), requester=False)  # those who asked stay out
-    assert deciders(action, NOW + timedelta(seconds=600)) == widened
-    assert deciders(replace(seen(), proposed=proposed(verdict=verdict)).proposed, NOW) == verdict.approvers
+    assert action.approvers(NOW + timedelta(seconds=600)) == widened
+    assert replace(seen(), proposed=proposed(verdict=verdict)).approvers(NOW) == verdict.approvers

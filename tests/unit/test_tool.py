@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.tool import Result, Tool, ToolContext, ToolError, registry, run, validate
+from agent.tool import Result, Tool, ToolContext, ToolError, problems, registry, run, validate
 
 CONTEXT = ToolContext("T1:C1:1.0", "U1", "key")
 
@@ -47,6 +47,12 @@ def test_wrong_arguments_are_named_and_nothing_runs(arguments: dict[str, Any], w
     result = validate(registry([tool(nothing)]), "pay", arguments)
     assert isinstance(result, Result)
     assert (result.error, words in str(result.detail)) == ("invalid_input", True)
+
+
+def test_what_is_wrong_is_told_with_its_place() -> None:
+    assert problems(tool(nothing), {"amount": 1}) == ()
+    assert problems(tool(nothing), {}) == [(("amount",), "Field required")]
+    assert problems(tool(nothing), {"amount": "nan"}) == [((), "Infinite numbers and NaN are not values that it can take.")]
 
 
 def test_a_name_that_does_not_exist_is_answered_with_those_that_do() -> None:
