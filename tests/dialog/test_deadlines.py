@@ -65,9 +65,7 @@ async def test_reminders_and_expiry_outlive_a_restart(world: World, tmp_path: Pa
 
 async def test_after_an_escalation_further_people_may_decide(world: World, tmp_path: Path) -> None:
     cleo, ben = world.slack.people["cleo"], world.slack.people["ben"]
-    talk, card = await asked(
-        world, tmp_path, approvers=f"{{users: [{cleo}]}}", escalate=f"{{after: 3s, to: {{users: [{ben}]}}}}"
-    )
+    talk, card = await asked(world, tmp_path, approvers=f"{{users: [{cleo}]}}", escalate=f"{{after: 3s, to: {{users: [{ben}]}}}}")
     await talk.clicks("ben", card)
     await talk.is_told("ben", "Your click did not count")
     await talk.sees("Nobody decided in time", "Ben Baker")  # he is told, and

@@ -122,7 +122,9 @@ async def test_whoever_edits_is_a_requester_of_what_they_edited(world: World, tm
 
 
 async def test_somebody_who_may_not_decide_does_not_see_the_form(world: World, tmp_path: Path) -> None:
-    talk, card = await asked(world, tmp_path, f"  - {{tool: create_order, approvers: {{users: [{world.slack.people['cleo']}]}}}}\n")
+    talk, card = await asked(
+        world, tmp_path, f"  - {{tool: create_order, approvers: {{users: [{world.slack.people['cleo']}]}}}}\n"
+    )
     await talk.clicks("ben", card, "edit")
     await talk.is_told("ben", "only for those who may decide it")
     assert talk.slack.view("ben") is None

@@ -356,7 +356,9 @@ def test_after_its_escalation_further_people_may_decide() -> None:
     to = Approvers(users=("U9",))
     verdict = Verdict(answer="ask", rule="default", approvers=Approvers(users=("U2",), requester=False), expires_seconds=3600)
     escalating = verdict.model_copy(update={"escalation": Escalation(after_seconds=600, to=to)})
-    action = replace(seen(), proposed=proposed(verdict=escalating, expires_at=NOW + timedelta(seconds=3600)))  # it was proposed now
+    action = replace(
+        seen(), proposed=proposed(verdict=escalating, expires_at=NOW + timedelta(seconds=3600))
+    )  # it was proposed now
     assert action.approvers(NOW + timedelta(seconds=599)) == verdict.approvers
     widened = Approvers(users=("U2", "U9"), requester=False)  # those who asked stay out
     assert action.approvers(NOW + timedelta(seconds=600)) == widened
