@@ -207,16 +207,15 @@ class Effects:
         return Ended((Posted(key=move.key, ts=ts),))
 
     async def _show(self, move: ShowCard, session: Session) -> Ended:
-        shown = tuple(
-            CardShown(action_id=id, look=row.look, changes=session.actions[id].changes)
-            for row in move.cards.rows
-            if (id := row.action_id) in session.actions
-        )
+        lagging = [row for row in move.cards.rows if session.actions[row.action_id].lags]
+        shown = [
+            CardShown(action_id=row.action_id, look=row.look, changes=session.actions[row.action_id].changes) for row in lagging
+        ]
         for channel, ts in move.places:
             place = session.place.model_copy(update={"channel": channel})
             with suppress(RefusedError):  # the message is gone: there is nothing left to be shown
                 await self.surface.show(place, move.cards, ts)
-        return Ended(shown)
+        return Ended(tuple(shown))
 
     async def _judge_click(self, move: Settle, session: Session) -> Ended:
         """Whether the person may decide, asked at the click. When Slack cannot be asked nothing is counted."""

@@ -75,8 +75,8 @@ async def running(
 ) -> AsyncGenerator[Bot]:
     """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    `mask` hides personal data where a whole channel reads. The settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to
-    mend first.
+    `mask` hides personal data where a whole channel reads. The settings hold what `check_slack` and, to work, `check_model` ask
+    for. Raises Refusal for whatever else a person has to mend first.
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)

@@ -130,7 +130,8 @@ class Dialogs:
         if callback_id not in ("reject", "edit", "grant"):
             return None
         action_id, user = str(body["view"]["private_metadata"]), str(body["user"]["id"])
-        key, state = f"{callback_id}:{user}:{body['view']['id']}", at(body, "view", "state", "values") or {}
+        key = f"{callback_id}:{user}:{body['view']['id']}"
+        state: dict[str, Any] = at(body, "view", "state", "values") or {}
         if callback_id == "reject":
             reason = str(at(state, "reason", "reason", "value") or "")
             return Inbound(key, Click(action_id=action_id, user=user, decision="rejected", reason=reason))

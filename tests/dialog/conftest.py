@@ -131,7 +131,7 @@ class Talk:
         """Edit, with these values in the modal's fields, by their labels."""
         await self.clicks(user, card, "edit", row=row)
         view = await self.slack.until(lambda: self.slack.view(user))
-        return await self.slack.submit(user, view.id, {field(view, label): value for label, value in changes.items()})
+        return await self.slack.submit(user, view.id, {input_of(view, label): value for label, value in changes.items()})
 
     async def is_told(self, user: str, *words: str) -> Message:
         """What only this person sees."""
@@ -150,7 +150,7 @@ def rows(card: Message) -> list[str]:
     return [block_id.partition(":")[2] for block_id in blocks if block_id.startswith("decide:")]
 
 
-def field(view: View, label: str) -> str:
+def input_of(view: View, label: str) -> str:
     """The block_id of a modal's input with this label."""
     found = [block["block_id"] for block in view.blocks if block["type"] == "input" and block["label"]["text"] == label]
     assert len(found) == 1, f"{label} is not one of {[block.get('label') for block in view.blocks]}"

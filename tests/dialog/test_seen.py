@@ -1,7 +1,7 @@
 """What the approver sees: what would change, where the text came from that led to it, the model's own words, masked data."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -41,11 +41,11 @@ def masked(text: str) -> str:
 
 
 @pytest.fixture
-async def masking(world: World) -> AsyncIterator[World]:
+async def masking(world: World) -> World:
     """A bot that masks personal data."""
     world.mask = masked
     await world.start_bot()
-    yield world
+    return world
 
 
 async def test_a_card_says_what_would_change_and_then_the_models_own_words(bot: World) -> None:

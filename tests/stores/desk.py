@@ -61,10 +61,10 @@ class Desk:
             INSERT INTO inbox (key, session_id, body) VALUES (gen_random_uuid()::text, 'a click', '{}') RETURNING id
         """)
         counted = await self.heart.store.settle(lease or self.lease, self.seq, inbox_id, click)
-        self.seq += counted is not None
+        self.seq += len(counted)
         [(taken,)] = await self.heart.sql("SELECT taken_at IS NOT NULL FROM inbox WHERE id = %s", inbox_id)
         assert taken  # whatever came of it, it is not looked at again
-        return counted if isinstance(counted, ActionDecided) else None
+        return next((step for step in counted if isinstance(step, ActionDecided)), None)
 
     async def closes(self, action_id: str, decision: Decision) -> ActionDecided | None:
         """The holder ends an action without a yes."""

@@ -75,7 +75,7 @@ async def test_of_thirty_votes_at_once_one_wins(desk: Desk) -> None:
     ]
     settled = await asyncio.gather(*(desk.heart.store.settle(desk.lease, 1, number, one) for number, one in enumerate(clicks)))
 
-    [winner] = [decided for decided in settled if decided is not None]
+    [winner] = [step for steps in settled for step in steps]
     assert isinstance(winner, ActionDecided)
     assert await desk.heart.sql("SELECT status, decided_by FROM action") == [(winner.decision, winner.by)]
     assert await desk.heart.sql('SELECT decision, "user" FROM vote') == [(winner.decision, winner.by)]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.effects import Effects
-from agent.moves import Answer, Card, Content
+from agent.moves import Answer, Cards, Content
 from agent.ports import Reply, Request, SurfaceStatus
 from agent.queue import Queue
 from agent.rules import Rules
@@ -41,8 +41,12 @@ class World:
         """Nothing is posted without our hearing of it."""
         return None
 
-    async def show(self, place: Place, card: Card, ts: str) -> None:
+    async def show(self, place: Place, cards: Cards, ts: str) -> None:
         """No cards here."""
+
+    async def is_admin(self, user: str) -> bool:
+        """Nobody is."""
+        return False
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
         """No secrets here."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
@@ -43,7 +43,7 @@ from agent.steps import (
 )
 from agent.tool import Effect, Tool, registry
 from agent.transcript import messages
-from agent.types import Allowed, Approvers, Block, Decision, Escalation, Place, Preview, Said, Usage, Wish
+from agent.types import Allowed, Approvers, Block, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Usage, Wish
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import ModelCard, Models
 from bot.sandbox.model.pairing import check_pairing
@@ -91,8 +91,10 @@ REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
 POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSED)), Policy())
 
 
-DISTURBANCES = ("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock")
-DISTURBANCES += ("crash", "crash")
+DISTURBANCES = (
+    *("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock"),
+    *("crash", "crash"),
+)
 
 
 class Simulation:
@@ -114,6 +116,7 @@ class Simulation:
         self.approvals: set[str] = set()
         self.policy = POLICIES[0]
         self.votes: dict[str, dict[str, str]] = {}
+        self.showing: dict[str, list[CardShown]] = {}
         self.grants: dict[str, Granted] = {}
         self.uses: dict[str, int] = {}
 
@@ -165,6 +168,11 @@ class Simulation:
                     assert self.ran[call.id] == 1 or call.id in self.again, "a write ran twice"
                 grant_id = move.grant_id
                 self.apply(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
+            case ShowCard(cards=shown):
+                lagging = [action for row in shown.rows if (action := self.session.actions[row.action_id]).lags]
+                self.showing[move.key] = [
+                    CardShown(action_id=action.proposed.action_id, look=action.look, changes=action.changes) for action in lagging
+                ]
             case Post(key=key, inbox_ids=ids):
                 self.apply(PostStarted(key=key))
                 self.taken(ids)
@@ -215,7 +223,8 @@ class Simulation:
             case TurnAway(inbox_id=row):
                 self.taken((row,))
             case RunTool(call=call):
-                outcome = self.random.choice(["succeeded", "failed", "unknown"])
+                outcomes: tuple[Outcome, ...] = ("succeeded", "failed", "unknown")
+                outcome = self.random.choice(outcomes)
                 if TOOLS[call.tool].repeatable and outcome == "unknown":
                     outcome = "failed"
                 self.apply(ToolReturned(call_id=call.id, outcome=outcome, text='{"ok":true,"result":1}'))
@@ -224,11 +233,9 @@ class Simulation:
             case Post(key=key):
                 error = self.random.choice(["", "", "", "restricted_action"])
                 self.apply(Posted(key=key, ts="" if error else "9.0", error=error))
-            case ShowCard(cards=shown):
-                for card in shown.rows:  # an older state of things than the one that stands by now, perhaps
-                    if card.action_id in self.session.actions:
-                        changes = self.session.actions[card.action_id].changes
-                        self.apply(CardShown(action_id=card.action_id, look=card.look, changes=changes))
+            case ShowCard():
+                for shown in self.showing.pop(move.key):  # what was rendered, whatever has happened since
+                    self.apply(shown)
             case Settle(inbox_id=row, click=click):
                 self.taken((row,))
                 self.settle(click)
@@ -265,7 +272,7 @@ class Simulation:
             self.apply(Voted(action_id=click.action_id, by=click.user, decision=click.decision))
             return
         self.decide(click.action_id, click.decision, click.user)
-        if click.wish and needed == 1 and grantable(TOOLS[action.proposed.tool], verdict):
+        if click.wish and click.decision == "approved" and needed == 1 and grantable(TOOLS[action.proposed.tool], verdict):
             granted = Granted(
                 grant_id=f"G{len(self.grants)}",
                 action_id=click.action_id,
@@ -319,23 +326,26 @@ class Simulation:
         user = self.random.choice(["U1", "U2", "U3"])
         match self.random.choice(DISTURBANCES):
             case "message":
-                form = self.random.choice(["text", "text", "bare", "too_long"])
+                forms: tuple[Literal["text", "bare", "too_long"], ...] = ("text", "text", "bare", "too_long")
+                form = self.random.choice(forms)
                 text = "hello" if form == "text" else ""
                 self.receive(Message(said=Said(user=user, text=text, ts=f"{self.rows}.0"), form=form))
             case "click":
-                decision = self.random.choice(["approved", "approved", "rejected"])
+                decisions: tuple[Literal["approved", "rejected"], ...] = ("approved", "approved", "rejected")
+                decision = self.random.choice(decisions)
                 wish = Wish(pattern=(), lasts_seconds=3600, most_uses=2) if self.random.random() < 0.5 else None
                 action_id = self.random.choice(action_ids)
                 self.receive(Click(action_id=action_id, user=user, decision=decision, wish=wish))
             case "edit":
-                arguments = {"n": self.random.randint(0, 3)}
+                arguments: dict[str, Any] = {"n": self.random.randint(0, 3)}
                 self.receive(Edit(action_id=self.random.choice(action_ids), user=user, arguments=arguments))
             case "withdraw":
                 self.receive(Withdraw(user=user, action_ids=tuple(action_ids)))
             case "policy":
                 self.policy = self.random.choice(POLICIES)
             case "outcome":
-                answer = self.random.choice(["happened", "run_again", "leave"])
+                answers: tuple[OutcomeAnswer, ...] = ("happened", "run_again", "leave")
+                answer = self.random.choice(answers)
                 self.receive(OutcomeClick(action_id=self.random.choice(action_ids), user=user, answer=answer))
             case "continue":
                 self.receive(ContinueClick(turn=self.random.randint(0, 3), user=user))
