@@ -158,6 +158,10 @@ def test_the_headline_is_the_previews_where_it_has_one() -> None:
     assert "Pay Ada Lovelace" in read(Gathered(decide=[waiting(preview=Preview(headline="Pay Ada Lovelace"))]))
 
 
+def test_a_preview_without_words_leaves_the_tools_own_headline() -> None:
+    assert "Pay Ada" in read(Gathered(decide=[waiting(preview=Preview(headline=" \n"))]))
+
+
 def test_a_tool_that_takes_other_arguments_by_now_has_its_plain_name() -> None:
     assert "Run: pay" in read(Gathered(decide=[waiting(arguments={"amount": 5})]))
 
@@ -262,6 +266,7 @@ def mrkdwn(value: Any) -> list[str]:
 
 def test_hidden_characters_are_spelled_out() -> None:
     assert "Pay ⟨U+202E⟩adA" in read(Gathered(decide=[waiting(to="\u202eadA")]))
+    assert "Run: pay⟨U+202E⟩" in read(Gathered(decide=[waiting(tool="pay\u202e")]))
     pattern = Allowed(argument="to\u200b", to_be="exactly", value="\u202e")
     assert "to⟨U+200B⟩ exactly" in read(Gathered(grants=[granted(pattern)]))
 
