@@ -151,7 +151,7 @@ def test_a_pattern_in_words() -> None:
 
 
 def test_tokens_stand_beside_what_the_conversation_may_use() -> None:
-    assert "12,345 of 50,000 tokens  ·   in #orders" in read(Gathered(budget=[(Spent(PLACE, 12_345), 50_000)]))
+    assert "12,345 of 50,000 tokens in #orders" in read(Gathered(budget=[(Spent(PLACE, 12_345), 50_000)]))
 
 
 def test_the_headline_is_the_previews_where_it_has_one() -> None:
