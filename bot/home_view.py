@@ -73,7 +73,7 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
 
     def spent(each: tuple[Spent, int]) -> Block:
         used, most = each[0].used_tokens, each[1]
-        return _line(_text(f"{used:,} of {most:,} tokens  ·  "), *_where(each[0].place), *_link(each[0].place, slack_url))
+        return _line(_text(f"{used:,} of {most:,} tokens"), *_where(each[0].place), *_link(each[0].place, slack_url))
 
     blocks = [
         *_section("decide", "Waiting for your decision", gathered.decide, waiting, "Nothing waits for you.", pages),

@@ -220,7 +220,7 @@ async def test_a_conversation_has_used_what_its_replies_are_charged(desk: Desk, 
 async def test_a_person_sees_conversations_that_they_asked_something_in(desk: Desk, overview: Overview) -> None:
     second, third = await other(desk, 2), await other(desk, 3)
     await write(desk, asked("U1"))
-    await write(second, asked("U2", text='"user":"U1"'), reply("U1", output_tokens=5))
+    await write(second, asked("U2", text='"user":"U1"'), asked("U2", text="U1"), reply("U1", output_tokens=5))
     await write(third, asked("U2", "U1"), reply(output_tokens=7))
     assert await overview.spent("T1", "U1", 10) == [Spent(third.place, 7), Spent(desk.place, 0)]
     assert await overview.spent("T1", "U1", 1) == [Spent(third.place, 7)]

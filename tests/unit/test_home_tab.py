@@ -151,11 +151,15 @@ def test_a_pattern_in_words() -> None:
 
 
 def test_tokens_stand_beside_what_the_conversation_may_use() -> None:
-    assert "12,345 of 50,000 tokens  ·   in #orders" in read(Gathered(budget=[(Spent(PLACE, 12_345), 50_000)]))
+    assert "12,345 of 50,000 tokens in #orders" in read(Gathered(budget=[(Spent(PLACE, 12_345), 50_000)]))
 
 
 def test_the_headline_is_the_previews_where_it_has_one() -> None:
     assert "Pay Ada Lovelace" in read(Gathered(decide=[waiting(preview=Preview(headline="Pay Ada Lovelace"))]))
+
+
+def test_a_preview_without_words_leaves_the_tools_own_headline() -> None:
+    assert "Pay Ada" in read(Gathered(decide=[waiting(preview=Preview(headline=" \n"))]))
 
 
 def test_a_tool_that_takes_other_arguments_by_now_has_its_plain_name() -> None:
@@ -262,6 +266,7 @@ def mrkdwn(value: Any) -> list[str]:
 
 def test_hidden_characters_are_spelled_out() -> None:
     assert "Pay ⟨U+202E⟩adA" in read(Gathered(decide=[waiting(to="\u202eadA")]))
+    assert "Run: pay⟨U+202E⟩" in read(Gathered(decide=[waiting(tool="pay\u202e")]))
     pattern = Allowed(argument="to\u200b", to_be="exactly", value="\u202e")
     assert "to⟨U+200B⟩ exactly" in read(Gathered(grants=[granted(pattern)]))
 
