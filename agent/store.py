@@ -131,16 +131,6 @@ class Store:
         """Put on record that a person has an action's whole arguments opened: before they are shown."""
         await self._row(VIEWED, {"action_id": action_id, "user": user})
 
-    async def open_actions(self, team: str, limit: int) -> list[ActionSeen]:
-        """Undecided actions of a workspace, the next to expire first."""
-        rows = await self._rows(
-            "SELECT action.body::text, team, channel, thread_ts, status, decided_by, decided_at "
-            "FROM action JOIN session ON session.id = action.session_id "
-            "WHERE status = 'pending' AND team = %s ORDER BY expires_at LIMIT %s",
-            (team, limit),
-        )
-        return [_seen(row) for row in rows]
-
     # ------------------------------------------------------------------------------------------ the holder
 
     async def load(self, lease: Lease) -> list[Recorded]:

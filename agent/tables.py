@@ -65,6 +65,9 @@ class StepRow(SQLModel, table=True):
     """One step of a session's log. `body` is json, not jsonb: transcript blocks stay byte for byte."""
 
     __tablename__: ClassVar[Any] = "step"
+    __table_args__ = (
+        Index("step_asked", text("made_at DESC"), postgresql_where=text("""starts_with(body::text, '{"kind":"asked"')""")),
+    )
 
     session_id: str = Field(sa_column=Column(Text, primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
@@ -79,6 +82,7 @@ class ActionRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "action"
     __table_args__ = (
         Index("action_open", "session_id", postgresql_where=text("status = 'pending'")),
+        Index("action_due", "expires_at", postgresql_where=text("status IN ('pending', 'unknown')")),
         Index("action_decided", text("decided_at DESC"), postgresql_where=text("decided_at IS NOT NULL")),
     )
 

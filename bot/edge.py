@@ -57,7 +57,7 @@ class Edge:
         listeners.action("grant")(dialogs.allow)
         listeners.action("show_all")(dialogs.show_all)
         listeners.event("app_home_opened")(home.opened)
-        listeners.action("home_page")(home.turned)
+        listeners.action(re.compile("home_page_(previous|next)"))(home.turned)
         listeners.action("revoke")(home.revoked)
         listeners.action(re.compile(".*"))(_acknowledge)  # buttons of older versions: acked, and nothing happens
 

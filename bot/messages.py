@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from agent.moves import Answer, Card, Notice
-from agent.store import ActionSeen
 from agent.tool import Effect, Tools
 from bot.arguments import Mask, unmasked
 from bot.block_kit import VALUE_CHARACTERS, Block, button, line, rich_text
@@ -12,7 +11,6 @@ from bot.plain import cut, escaped, unmassed
 from bot.row import headline
 
 TEXT_CHARACTERS = 3_000  # of the plain text beside blocks: notifications and screen readers need no more
-HOME_ACTIONS = 40
 HEADLINE_CHARACTERS = 150
 MOST_HEADLINES = 5  # in one sentence
 MOST_MENTIONED = 40  # in a notice: who is not named is not notified
@@ -132,24 +130,6 @@ def capabilities(tools: Tools) -> str:
         lines.append(f"•  {escaped(tool.consequence or tool.verb)}{asks}")
     lines.append("Nothing that changes something is run before a person here has seen exactly what it is and approved it.")
     return "\n".join(lines)
-
-
-def home_view(user: str, actions: list[ActionSeen], tools: Tools) -> Block:
-    """What the person asked for and what still waits for a decision, then what the agent can do."""
-    blocks: list[Block] = [_header("Waiting for a decision")]
-    asked_for = [seen for seen in actions if user in seen.proposed.requesters][:HOME_ACTIONS]
-    for seen in asked_for:
-        tool = tools.get(seen.proposed.tool)
-        verb = tool.verb if tool else seen.proposed.tool
-        until = f"<!date^{int(seen.proposed.expires_at.timestamp())}^{{date_short_pretty}} at {{time}}|later>"
-        blocks.append(_section(f"*{escaped(verb)}* in <#{seen.place.channel}>, until {until}"))
-    if not asked_for:
-        blocks.append(_section("Nothing that you asked for is waiting."))
-    return {"type": "home", "blocks": [*blocks, {"type": "divider"}, _section(capabilities(tools))]}
-
-
-def _header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": text}}
 
 
 def _section(mrkdwn: str) -> Block:

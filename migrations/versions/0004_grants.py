@@ -13,6 +13,8 @@ depends_on = None
 TABLES = """
 ALTER TABLE action ADD COLUMN rejections bigint NOT NULL DEFAULT 1;
 CREATE INDEX action_decided ON action (decided_at DESC) WHERE decided_at IS NOT NULL;
+CREATE INDEX action_due ON action (expires_at) WHERE status IN ('pending', 'unknown');
+CREATE INDEX step_asked ON step (made_at DESC) WHERE starts_with(body::text, '{"kind":"asked"');
 
 CREATE TABLE "grant" (
     id text PRIMARY KEY,

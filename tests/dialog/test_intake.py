@@ -144,17 +144,6 @@ async def test_stop_withdraws_what_waits_and_the_thread_can_be_used_again(bot: W
     await talk.sees("ORD-1042", "delivered")
 
 
-async def test_the_home_tab_lists_what_waits(bot: World) -> None:
-    talk = await mention(bot, "ann", "please order 2 Widget Pro for ada@example.com")
-    await talk.card()
-    await bot.slack.open_home("ann")
-    view = await bot.slack.until(lambda: bot.slack.home("ann"))
-    assert "Place order" in view.seen_text
-    await bot.slack.open_home("ben")
-    other = await bot.slack.until(lambda: bot.slack.home("ben"))
-    assert "Nothing that you asked for is waiting." in other.seen_text
-
-
 async def test_a_request_without_slacks_signature_is_refused(world: World) -> None:
     await world.start_bot(http=True)
     url = f"http://127.0.0.1:{world.port}/slack/events"
