@@ -343,8 +343,9 @@ def _post_started(session: Session, step: PostStarted) -> Session:
         raise IllegalStepError(f"{step.key} is posted already")
     session = replace(session, posts={**session.posts, step.key: None})
     subject, _, action_id = step.key.partition(":")
-    if subject == "copy":
-        return _keep(session, *(replace(row, copying=True) for row in session.shown_in(f"card:{action_id}")))
+    if subject in ("card", "copy"):
+        under_way = {"posting" if subject == "card" else "copying": True}
+        return _keep(session, *(replace(row, **under_way) for row in session.shown_in(f"card:{action_id}")))
     return session
 
 
@@ -355,14 +356,10 @@ def _posted(session: Session, step: Posted) -> Session:
     subject, action_id, number = (*step.key.split(":"), "", "")[:3]
     rows = session.shown_in(f"card:{action_id}")
     match subject:
-        case "card" if not step.error:
+        case "card":
             session = _card_posted(session, rows, step.ts)
         case "copy":
-            changed = [
-                replace(row, copy_ts=step.ts, copy_error=step.error, copying=False, changes=row.changes + bool(step.error))
-                for row in rows
-            ]
-            session = _keep(session, *changed)
+            session = _keep(session, *(_copied(row, step) for row in rows))
         case "remind":
             session = _keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
@@ -375,11 +372,18 @@ def _posted(session: Session, step: Posted) -> Session:
 
 
 def _card_posted(session: Session, rows: tuple[ActionState, ...], ts: str) -> Session:
-    session = _keep(session, *(replace(row, ts=ts) for row in rows))
+    session = _keep(session, *(replace(row, ts=ts, posting=False) for row in rows))
     for row in rows:
-        if row.decided is None:
+        if ts and row.decided is None:
             session = _with_call(session, _advance(session, row.proposed.call_id, "posted"))
     return session
+
+
+def _copied(row: ActionState, step: Posted) -> ActionState:
+    """What happened to the action since its copy was rendered does not stand there: then it is shown once more."""
+    if step.error:
+        return replace(row, copy_error=step.error, copying=False, changes=row.changes + 1)
+    return replace(row, copy_ts=step.ts, copying=False, shown="pending", shown_changes=-1 if row.changes else 0)
 
 
 def _told_people(action: ActionState, subject: str, step: Posted, number: str) -> ActionState:
