@@ -304,11 +304,13 @@ def _decided(session: Session, step: ActionDecided) -> Session:
     if phase == "approved" and state.phase != "pending":
         raise IllegalStepError(f"action {step.action_id} is approved before anybody could see it")
     voters = (*(user for user in action.voters if user != step.by), step.by) if phase == "approved" else action.voters
+    rejecters = action.rejecters
     if step.decision == "rejected":
+        rejecters = (*(user for user in rejecters if user != step.by), step.by)
         no = fingerprint(action.proposed.tool, action.proposed.arguments)
         session = replace(session, rejected=session.rejected | {no})
     state = replace(state, phase=phase, preview=None)  # should it be asked anew, things will have changed
-    return _keep(_with_call(session, state), replace(action, decided=step, voters=voters))
+    return _keep(_with_call(session, state), replace(action, decided=step, voters=voters, rejecters=rejecters))
 
 
 def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
