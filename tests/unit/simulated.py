@@ -87,6 +87,7 @@ POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSE
 
 DISTURBANCES = (
     *("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock"),
+    "revoke",
     *("crash", "crash"),
 )
 
@@ -113,6 +114,7 @@ class Simulation:
         self.showing: dict[str, list[CardShown]] = {}
         self.grants: dict[str, Granted] = {}
         self.uses: dict[str, int] = {}
+        self.revoked: set[str] = set()
 
     def apply(self, step: Step) -> None:
         """The step happened."""
@@ -180,7 +182,7 @@ class Simulation:
         assert arguments.get("n", 0) == granted.pattern[0].value, "a grant let another call run"
         asked_before = self.session.grants[grant_id].seq > self.session.reply_seq
         assert not asked_before, "a grant released a sibling that was asked for before"
-        if self.now >= granted.expires_at or self.uses[grant_id] >= granted.most_uses:
+        if grant_id in self.revoked or self.now >= granted.expires_at or self.uses[grant_id] >= granted.most_uses:
             return False
         self.uses[grant_id] += 1
         return True
@@ -335,6 +337,8 @@ class Simulation:
                 self.receive(Edit(action_id=self.random.choice(action_ids), user=user, arguments=arguments))
             case "withdraw":
                 self.receive(Withdraw(user=user, action_ids=tuple(action_ids)))
+            case "revoke":
+                self.revoked |= set(self.grants)
             case "policy":
                 self.policy = self.random.choice(POLICIES)
             case "outcome":
