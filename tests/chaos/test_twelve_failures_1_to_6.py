@@ -2,35 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, LiteralString
 
-from bot.sandbox.model import Call, Conversations, Lines, Request, call, calls
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.model import Call, Conversations, Lines, call, calls
+from tests.chaos.asks import asked, last_request, stale_click, transfer
 from tests.chaos.conftest import NewStage
 from tests.chaos.stage import Stage, until
-from tests.dialog.conftest import Talk, mention, rows
-
-
-def transfer(to: str, amount: int, **more: Any) -> Call:
-    return call("transfer", to=to, amount=amount, **more)
+from tests.dialog.conftest import rows
 
 
 def charge(customer: str, amount_cents: int) -> Call:
     return call("charge_card", customer=customer, amount_cents=amount_cents)
-
-
-async def asked(stage: Stage, name: str) -> tuple[Talk, Message]:
-    """Ann asks for something, and a card stands in the thread."""
-    talk = await mention(stage, "ann", name)
-    return talk, await talk.card()
-
-
-async def stale_click(talk: Talk, user: str, card: Message, *, row: int = 1) -> None:
-    """Approve, on a client that still shows an earlier version of the message."""
-    block_id = f"decide:{rows(card)[row - 1]}"
-    await talk.slack.click(user, talk.channel, card.ts, "approve", block_id=block_id, stale=True)
 
 
 async def test_1_a_double_click_two_replicas_or_a_retry_executes_twice(new_stage: NewStage) -> None:
@@ -69,16 +53,10 @@ async def test_2_a_crash_between_the_effect_and_its_record(new_stage: NewStage) 
         await talk.sees("Its outcome is unknown")
         await talk.sees("I cannot tell.")
         await stage.at_rest(15)
-        assert "unknown" in results(stage)[0].detail
+        assert "unknown" in last_request(stage).turn_results[0].detail
         await talk.clicks("ben", question, "happened")
         await talk.sees("Good to know.")
         assert stage.ledger.lines == ["ada 5"]
-
-
-def results(stage: Stage) -> Sequence[Any]:
-    """What the model read of its last turn's calls."""
-    arrived = stage.model.requests[-1]
-    return Request(arrived, arrived.headers).turn_results
 
 
 async def test_3_a_click_resolves_another_request(new_stage: NewStage) -> None:
@@ -136,7 +114,7 @@ async def test_4_a_rejected_or_never_approved_call_runs(new_stage: NewStage) -> 
         await laxer.sees("1 of 2")
         await shut_the_last_gate(stage)
         await stricter.clicks("ann", card)
-        await until(lambda: approved(stage))
+        await until(lambda: somebody_waits_there(stage))
         for bot in bots:
             bot.kill()
         await open_the_last_gate(stage)
@@ -171,17 +149,19 @@ async def shut_the_last_gate(stage: Stage) -> None:
     )
 
 
+WAITS_THERE: LiteralString = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+
+
+async def somebody_waits_there(stage: Stage) -> bool:
+    return bool(await stage.rows(f"SELECT {WAITS_THERE}"))
+
+
 async def open_the_last_gate(stage: Stage) -> None:
     """Those who wait there are dead: what they wanted is undone, and their leases are over."""
-    waits: LiteralString = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
-    assert await stage.rows(f"SELECT pg_terminate_backend(pid) {waits}") == [(True,)]
+    assert await stage.rows(f"SELECT pg_terminate_backend(pid) {WAITS_THERE}") == [(True,)]
     await stage.database.execute("DROP TRIGGER last_gate ON action")
     await stage.database.execute("UPDATE session SET lease_until = now() WHERE lease_until IS NOT NULL")
-
-
-async def approved(stage: Stage) -> bool:
-    """Whether an action is approved and has not begun."""
-    return bool(await stage.rows("SELECT FROM action WHERE status = 'approved'"))
+    assert await stage.rows("SELECT status FROM action WHERE body->>'tool' = 'charge_card'") == [("approved",)]
 
 
 async def test_5_what_was_shown_is_not_what_runs(new_stage: NewStage) -> None:
