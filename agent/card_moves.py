@@ -63,7 +63,7 @@ def _message_moves(session: Session, message: str, rows: Sequence[ActionState], 
     first = rows[0]
     moves: list[Move] = []
     name, post_to = message.partition(":")[2], first.proposed.verdict.post_to
-    if any(row.lags for row in rows):
+    if any(row.lags for row in rows) and not first.copying:  # else the copy would be taken for shown, and was not there yet
         places = ((session.place.channel, first.ts), (post_to, first.copy_ts))
         moves.append(ShowCard(cards(session, message), tuple(place for place in places if place[1]), f"show:{message}"))
     open_rows = [row for row in rows if row.decided is None]

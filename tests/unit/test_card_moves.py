@@ -31,5 +31,6 @@ def test_a_card_whose_action_was_withdrawn_while_it_was_being_posted_is_looked_f
 
 def test_a_copy_that_was_rendered_before_its_action_was_withdrawn_is_closed_like_the_card() -> None:
     steps = [COPIED if step is PROPOSED else step for step in WAITING]
+    assert next_card_moves(after(*steps, COPY[0], WITHDRAWN)) == ["copy:A1"]  # first it has to be known where it stands
     assert next_card_moves(after(*steps, COPY[0], WITHDRAWN, SHOWN, COPY[1])) == ["show:card:A1"]
     assert next_card_moves(after(*steps, *COPY, WITHDRAWN, SHOWN)) == []
