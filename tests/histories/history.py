@@ -110,7 +110,8 @@ class History:
         except IllegalStepError as error:
             return [f"a log that nobody can read any more: {error}"]
         except TimeoutError:
-            return [f"it does not come to rest: {what}" for what in restless]
+            rows = await self._sql("SELECT id, epoch, wakes, lease_until, wake_at, now() FROM session")
+            return [f"it does not come to rest: {what}" for what in (*restless, *rows)]
         return []
 
     async def _restless(self) -> list[str]:
@@ -127,7 +128,9 @@ class History:
             list(OPEN),
         )
         return [what for (what,) in held] or [
-            f"{session.id} is {session.status}" for session in await self._sessions() if session.status == "ready"
+            f"{session.id} is ready: {session.calls}, {session.closing}, {session.posts}"
+            for session in await self._sessions()
+            if session.status == "ready"
         ]
 
     async def _sessions(self) -> list[Session]:
@@ -166,7 +169,9 @@ class History:
             for action_id, _, _, expires_at, body in pending:
                 wake_at: datetime | None = wakes[session.id]
                 if wake_at is None or wake_at > expires_at + CLOCK:
-                    wrong.append(f"{session.id} sleeps through the end of {action_id}")
+                    wrong.append(
+                        f"{session.id} sleeps until {wake_at} through the end of {action_id} at {expires_at}; it knows {list(session.actions)}"
+                    )
                 if not any(row.action_id == action_id and row.arguments == body["arguments"] for row, _ in on_screen):
                     wrong.append(f"{action_id} stands nowhere")
         statuses = {row[0]: row[2] for row in rows}
