@@ -95,12 +95,19 @@ def decided(session: Session, step: ActionDecided) -> Session:
 
 
 def card_posted(session: Session, rows: tuple[ActionState, ...], ts: str) -> Session:
-    """A message with these rows is in Slack: from now on people may decide."""
-    session = keep(session, *(replace(row, ts=ts) for row in rows))
+    """A message with these rows is in Slack: from now on people may decide. Without a `ts` Slack refused it."""
+    session = keep(session, *(replace(row, ts=ts, posting=False) for row in rows))
     for row in rows:
-        if row.decided is None:
+        if ts and row.decided is None:
             session = with_call(session, advance(session, row.proposed.call_id, "posted"))
     return session
+
+
+def copied(row: ActionState, step: Posted) -> ActionState:
+    """What happened to the action since its copy was rendered does not stand there: then it is shown once more."""
+    if step.error:
+        return replace(row, copy_error=step.error, copying=False, changes=row.changes + 1)
+    return replace(row, copy_ts=step.ts, copying=False, shown="pending", shown_changes=-1 if row.changes else 0)
 
 
 def told_people(action: ActionState, subject: str, step: Posted, number: str) -> ActionState:

@@ -223,8 +223,9 @@ def _post_started(session: Session, step: PostStarted) -> Session:
         raise IllegalStepError(f"{step.key} is posted already")
     session = replace(session, posts={**session.posts, step.key: None})
     subject, _, action_id = step.key.partition(":")
-    if subject == "copy":
-        return keep(session, *(replace(row, copying=True) for row in session.shown_in(f"card:{action_id}")))
+    if subject in ("card", "copy"):
+        under_way = {"posting" if subject == "card" else "copying": True}
+        return keep(session, *(replace(row, **under_way) for row in session.shown_in(f"card:{action_id}")))
     return session
 
 
@@ -235,14 +236,10 @@ def _posted(session: Session, step: Posted) -> Session:
     subject, action_id, number = (*step.key.split(":"), "", "")[:3]
     rows = session.shown_in(f"card:{action_id}")
     match subject:
-        case "card" if not step.error:
+        case "card":
             session = actions.card_posted(session, rows, step.ts)
         case "copy":
-            changed = [
-                replace(row, copy_ts=step.ts, copy_error=step.error, copying=False, changes=row.changes + bool(step.error))
-                for row in rows
-            ]
-            session = keep(session, *changed)
+            session = keep(session, *(actions.copied(row, step) for row in rows))
         case "remind":
             session = keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
