@@ -19,9 +19,10 @@ LEASE_SECONDS = 10
 RENEW_SECONDS = 2.5
 CHANNEL = "signoff_wake"
 
-# A workspace at a time (a loose index scan over `session_due`), each workspace's oldest first, in rounds: a workspace with a
-# thousand due sessions delays another one's single session by no more than one round. What is due is looked up by its id, row
-# by row: as a join, Postgres reads the whole table as soon as its statistics lag behind.
+# A workspace at a time (a loose index scan over `session_due`), in rounds: a workspace with a thousand due sessions delays
+# another one's single session by no more than one round. Within a workspace those that people wait for come first, then those
+# that only the clock woke, the oldest of each first: a click does not stand behind a thousand reminders. What is due is looked
+# up by its id, row by row: as a join, Postgres reads the whole table as soon as its statistics lag behind.
 CLAIM: LiteralString = """
 WITH RECURSIVE teams AS (
     (SELECT team FROM session WHERE wake_at IS NOT NULL ORDER BY team LIMIT 1)
@@ -29,14 +30,18 @@ WITH RECURSIVE teams AS (
     SELECT (SELECT team FROM session WHERE wake_at IS NOT NULL AND team > teams.team ORDER BY team LIMIT 1)
     FROM teams WHERE teams.team IS NOT NULL),
 due AS (
-    SELECT found.id, found.wake_at, row_number() OVER (PARTITION BY teams.team ORDER BY found.wake_at) AS round
+    SELECT found.*, row_number() OVER (PARTITION BY teams.team ORDER BY found.woken_at, found.wake_at) AS round
     FROM teams CROSS JOIN LATERAL (
-        SELECT id, wake_at FROM session
-        WHERE team = teams.team AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
-        ORDER BY wake_at LIMIT %(slots)s) AS found
+        (SELECT id, woken_at, wake_at FROM session
+        WHERE team = teams.team AND woken_at IS NOT NULL AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY woken_at LIMIT %(slots)s)
+        UNION ALL
+        (SELECT id, woken_at, wake_at FROM session
+        WHERE team = teams.team AND woken_at IS NULL AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY wake_at LIMIT %(slots)s)) AS found
     WHERE teams.team IS NOT NULL),
 picked AS MATERIALIZED (
-    SELECT free.id FROM (SELECT id FROM due ORDER BY round, wake_at) AS ordered CROSS JOIN LATERAL (
+    SELECT free.id FROM (SELECT id FROM due ORDER BY round, woken_at, wake_at) AS ordered CROSS JOIN LATERAL (
         SELECT id FROM session
         WHERE id = ordered.id AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
         LIMIT 1 FOR UPDATE SKIP LOCKED) AS free
@@ -47,7 +52,8 @@ RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, now()
 """
 
 RELEASE: LiteralString = """
-UPDATE session SET lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END
+UPDATE session SET lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END,
+    woken_at = CASE WHEN wakes <> %(wakes)s THEN now() END
 WHERE id = %(session_id)s AND epoch = %(epoch)s RETURNING wake_at IS NOT NULL AND wake_at <= now()
 """
 

@@ -164,9 +164,10 @@ WITH received AS (
       AND (%(action_id)s::text IS NULL OR EXISTS (SELECT FROM action WHERE id = %(action_id)s AND status = %(open_status)s))
     ON CONFLICT (key) DO NOTHING RETURNING session_id),
 woken AS (
-    INSERT INTO session (id, team, channel, thread_ts, wake_at, wakes)
-    SELECT session_id, %(team)s, %(channel)s, %(thread_ts)s, now(), 1 FROM received
-    ON CONFLICT (id) DO UPDATE SET wakes = session.wakes + 1, wake_at = LEAST(session.wake_at, now())
+    INSERT INTO session (id, team, channel, thread_ts, wake_at, woken_at, wakes)
+    SELECT session_id, %(team)s, %(channel)s, %(thread_ts)s, now(), now(), 1 FROM received
+    ON CONFLICT (id) DO UPDATE SET wakes = session.wakes + 1, wake_at = LEAST(session.wake_at, now()),
+        woken_at = LEAST(session.woken_at, now())
     RETURNING id)
 SELECT count(*), max(pg_notify('signoff_wake', id)::text) FROM woken
 """

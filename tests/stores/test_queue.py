@@ -121,6 +121,36 @@ async def test_within_a_workspace_who_waits_longest_comes_first(heart: Heart) ->
     assert {lease.place.thread_ts for lease in leases} == {"1.0", "2.0", "3.0"}
 
 
+@pytest.mark.parametrize("slots", [1, 64])
+async def test_what_people_wait_for_comes_before_what_only_the_clock_woke(heart: Heart, slots: int) -> None:
+    lease = await heart.hold(place(900))
+    await heart.queue.release(lease, 1, lease.now() + timedelta(hours=1))  # a card that waits for its click
+    await due(heart, 500, minutes_ago=10)
+    await heart.sql("UPDATE session SET wake_at = now() - interval '5 minutes' WHERE epoch > 0")  # its own reminder is late too
+    assert session_id(place(900)) not in {claimed.session_id for claimed in await heart.queue.claim(100)}
+
+    await heart.wake(place(900))
+    leases = await heart.queue.claim(slots)
+    assert len(leases) == slots
+    assert session_id(place(900)) in {claimed.session_id for claimed in leases}
+
+
+async def test_a_session_that_was_lost_while_people_wait_is_still_waited_for(heart: Heart) -> None:
+    lease = await heart.hold(place(900))
+    await due(heart, 500, minutes_ago=10)
+    await heart.expire(lease)
+    [again] = await heart.queue.claim(1)
+    assert (again.session_id, again.epoch) == (lease.session_id, 2)
+
+    await heart.wake(place(900))  # too late for this holder to see
+    assert await heart.queue.release(again, again.wakes, None)
+    [again] = await heart.queue.claim(1)
+    assert (again.session_id, again.epoch) == (lease.session_id, 3)
+
+    await heart.queue.release(again, again.wakes, again.now())  # from now on it is the clock's
+    assert [claimed.session_id for claimed in await heart.queue.claim(1)] != [lease.session_id]
+
+
 # ---------------------------------------------------------------------------------------------- what a claim costs
 
 
