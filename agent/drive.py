@@ -347,4 +347,4 @@ class Drive:
         if pause is None and self.session.status == "ready":
             pause = TROUBLE_SECONDS  # nothing is under way, yet something is to be done: found anew under the next epoch
         due = None if pause is None else self.lease.now() + timedelta(seconds=pause)
-        return await self.queue.release(self.lease, self.wakes, due)
+        return await self.queue.release(self.lease, self.wakes, due, unfinished=self.session.status == "ready")
