@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent import policy
+from agent.calls import fingerprint
 from agent.card_moves import cards
 from agent.digest import action_digest, action_id, idempotency_key
 from agent.grants import grantable, matches
-from agent.machine import fingerprint
 from agent.moves import Close, MakePreview, Move, Post, Reconcile, Record, RunTool
 from agent.rules import DECISION_LIFETIME, SAME_CALL_LIMIT, Rules
 from agent.session import ActionState, CallState, Session

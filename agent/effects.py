@@ -255,7 +255,7 @@ class Effects:
         definition = self.tools.get(proposed.tool)
         if definition is None or not grants.grantable(definition, proposed.verdict):
             return None
-        if grants.too_wide(wish.pattern) or not grants.matches(wish.pattern, proposed.arguments):
+        if not grants.sound(wish, proposed.arguments):
             return None
         return Granted(
             grant_id=f"G{sha256(proposed.action_id)[:24]}",

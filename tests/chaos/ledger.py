@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.chaos.bot_process import CHARGED
+from tests.chaos.ledger_tools import CHARGED
 from tests.chaos.server import Server
 
 

@@ -21,8 +21,8 @@ from bot.manifest import read_manifest
 from bot.sandbox.model import Call, Reply, Request, ScriptedModel, call, say
 from bot.sandbox.slack.sandbox import SlackSandbox
 from tests.chaos import bot_process
-from tests.chaos.bot_process import LEDGER_ADDRESS
 from tests.chaos.ledger import Ledger
+from tests.chaos.ledger_tools import LEDGER_ADDRESS
 from tests.chaos.proxies import Proxies
 
 START_SECONDS = 30.0
@@ -150,6 +150,14 @@ class Stage:
             LEDGER_ADDRESS: f"127.0.0.1:{self.ledger.port}",
         }
 
+    def policy(self, *rules: str) -> None:
+        """The rules for bots that start from now on, each a YAML mapping. People are written as @ann, channels as #support."""
+        text = "\n".join(["policy:", *(f"  - {rule}" for rule in rules)])
+        for mark, names in (("@", self.slack.people), ("#", self.slack.channels)):
+            for name, id in names.items():
+                text = text.replace(f"{mark}{name}", id)
+        (self.folder / "signoff.yaml").write_text(text)
+
     async def start(self, environment: Mapping[str, str] | None = None) -> BotProcess:
         """Start a bot that ends with the stage; returns when it takes in events."""
         self._started += 1
@@ -158,6 +166,12 @@ class Stage:
         self._stack.callback(bot.end)
         await bot.ready()
         return bot
+
+    async def start_two(self) -> tuple[BotProcess, BotProcess]:
+        """Two bots, side by side; what Slack delivers goes to them in turn."""
+        two = await asyncio.gather(self.start(), self.start())
+        await self.slack.until(lambda: self.slack.connections == 2)
+        return two
 
     async def rows(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
         """What stands in Postgres."""
@@ -203,3 +217,4 @@ async def staged(
         database = await stack.enter_async_context(await psycopg.AsyncConnection[Any].connect(url, autocommit=True))
         bots = await stack.enter_async_context(AsyncExitStack())
         yield Stage(slack, model, ledger, database, url, redis_url, folder, bots)
+        assert model.refusals == []  # every request to the model was valid

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
@@ -80,11 +80,20 @@ class World:
             return await (await connection.execute(query, values)).fetchall()
 
 
+class Workspace(Protocol):
+    """Where people talk."""
+
+    @property
+    def slack(self) -> SlackSandbox:
+        """The workspace itself."""
+        ...
+
+
 @dataclass(frozen=True)
 class Talk:
     """One thread, as a dialog: who says what, and what is seen."""
 
-    world: World
+    world: Workspace
     channel: str
     ts: str
 
@@ -139,6 +148,15 @@ class Talk:
             lambda: next((m for m in self.slack.ephemerals(user) if all(word in m.seen_text for word in words)), None)
         )
 
+    async def is_told_directly(self, user: str, *words: str) -> Message:
+        """What somebody who is not in the channel is told in a direct message."""
+        place = self.slack.dm_channel(user)
+        return await self.slack.until(
+            lambda: next(
+                (m for m in self.slack.workspace.messages[place].values() if all(word in m.seen_text for word in words)), None
+            )
+        )
+
     async def rests(self, status: str = "active") -> None:
         """Until Slack shows the session in this status."""
         await self.slack.until(lambda: self.slack.status(self.channel, self.ts) == status)
@@ -157,13 +175,13 @@ def input_of(view: View, label: str) -> str:
     return found[0]
 
 
-async def mention(world: World, user: str, text: str, channel: str = "orders") -> Talk:
+async def mention(world: Workspace, user: str, text: str, channel: str = "orders") -> Talk:
     """Somebody mentions the bot in a channel."""
     place = world.slack.channels[channel]
     return Talk(world, place, await world.slack.mention(user, place, text))
 
 
-async def dm(world: World, user: str, text: str) -> Talk:
+async def dm(world: Workspace, user: str, text: str) -> Talk:
     """Somebody writes the bot a direct message."""
     ts = await world.slack.dm(user, text)
     return Talk(world, world.slack.dm_channel(user), ts)

@@ -11,7 +11,7 @@ from bot.sandbox.slack.nouns import View
 from tests.dialog.conftest import Talk, World, dm, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
-HEADLINE = "Order 2 × WGT-001 for ada@example.com"
+HEADLINE = "Order 2 × Widget Pro for Ada Byron"
 
 
 async def home(world: World, user: str) -> View:

@@ -100,7 +100,7 @@ async def test_masked_data_is_not_shown_to_who_may_not_decide(masking: World) ->
     card = await talk.card()
     await masking.slack.remove("ben", "orders")
     await talk.clicks("ben", card, "show_all")
-    await talk.is_told("ben", "only for those who may decide")
+    await talk.is_told_directly("ben", "only for those who may decide")
     assert masking.slack.view("ben") is None
     assert await masking.rows("SELECT FROM audit WHERE kind = 'view'") == []
 

@@ -163,7 +163,7 @@ def test_a_preview_without_words_leaves_the_tools_own_headline() -> None:
 
 
 def test_a_tool_that_takes_other_arguments_by_now_has_its_plain_name() -> None:
-    assert "Run: pay" in read(Gathered(decide=[waiting(arguments={"amount": 5})]))
+    assert "Pay: pay" in read(Gathered(decide=[waiting(arguments={"amount": 5})]))
 
 
 @pytest.mark.parametrize(("unclear", "words"), [(1, "1 action could not"), (12, "12 actions could not")])

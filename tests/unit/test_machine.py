@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from agent.calls import CALL
 from agent.errors import IllegalStepError
-from agent.machine import ALLOWED, CALL, apply, fold
+from agent.machine import ALLOWED, apply, fold
 from agent.session import FINAL, Session, Status
 from agent.steps import (
     STEP,

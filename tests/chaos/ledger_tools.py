@@ -1,0 +1,104 @@
+"""Tools whose effect is a line in a ledger that stands behind no database of ours."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from agent import fence
+from agent.tool import Effect, Result, Tool, ToolContext
+
+LEDGER_ADDRESS = "CHAOS_LEDGER_ADDRESS"  # host:port, in the environment
+CHARGED = b"charged\n"
+CHARGE_LIMIT_SECONDS = 3.0
+
+
+async def write(line: str) -> None:
+    """One line to the ledger, and its word that it is written."""
+    host, port = os.environ[LEDGER_ADDRESS].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        fence.begin()  # as for every effect: once the connection is there, right before the bytes leave
+        writer.write(f"{line}\n".encode())
+        if await reader.readline() != CHARGED:
+            raise ConnectionError("the ledger hung up before it answered")
+    finally:
+        writer.close()
+
+
+class ChargeCard(BaseModel, frozen=True, extra="forbid"):
+    """What is charged to whom."""
+
+    customer: str = Field(description="The customer's e-mail address.")
+    amount_cents: int = Field(gt=0, description="In cents.")
+
+
+async def charge_card(arguments: ChargeCard, context: ToolContext) -> Mapping[str, int]:
+    """A charge: nothing tells what became of a lost one."""
+    await write(f"{arguments.customer} {arguments.amount_cents}")
+    return {"charged_cents": arguments.amount_cents}
+
+
+class Transfer(BaseModel, frozen=True, extra="allow"):
+    """Further arguments may stand beside these, as in calls of tools from elsewhere."""
+
+    to: Annotated[str, AfterValidator(lambda name: name.strip().lower())]  # a validator that rewrites
+    amount: int
+
+
+async def transfer(arguments: Transfer, context: ToolContext) -> Mapping[str, int]:
+    """A transfer."""
+    await write(f"{arguments.to} {arguments.amount}")
+    return {"transferred": arguments.amount}
+
+
+async def cannot_tell(arguments: BaseModel, context: ToolContext) -> Result | None:
+    """The ledger cannot be asked. With this a tool may be allowed by policy, and by grants."""
+    return None
+
+
+class Donation(BaseModel, frozen=True):
+    """Its validator makes more of the amount each time it looks at it."""
+
+    amount: Annotated[int, AfterValidator(lambda amount: amount * 1000)]
+
+
+async def donate(arguments: Donation, context: ToolContext) -> Mapping[str, int]:
+    """A donation."""
+    await write(f"donation {arguments.amount}")
+    return {"donated": arguments.amount}
+
+
+LEDGER_TOOLS = (
+    Tool(
+        name="charge_card",
+        description="Charges a customer's card. Call it once; calling it again charges again.",
+        arguments=ChargeCard,
+        handler=charge_card,
+        effect=Effect.WRITE,
+        time_limit_seconds=CHARGE_LIMIT_SECONDS,
+        verb="Charge card",
+        consequence="The customer's card is charged.",
+        undo="A refund takes days.",
+    ),
+    Tool(
+        name="transfer",
+        description="Transfers money. Call it once; calling it again transfers again.",
+        arguments=Transfer,
+        handler=transfer,
+        time_limit_seconds=CHARGE_LIMIT_SECONDS,
+        reconcile=cannot_tell,
+        verb="Transfer",
+        headline=lambda arguments: f"Transfer {arguments.amount} to {arguments.to}",
+    ),
+    Tool(
+        name="donate",
+        description="Donates money. Call it once; calling it again donates again.",
+        arguments=Donation,
+        handler=donate,
+        time_limit_seconds=CHARGE_LIMIT_SECONDS,
+        verb="Donate",
+    ),
+)
