@@ -201,7 +201,8 @@ def _approved(session: Session, state: CallState, rules: Rules, now: datetime) -
         stricter = verdict if verdict.answer == "ask" else proposed.verdict
         return _anew(session, state, action, tool, validated, stricter, now)
     call = state.call.model_copy(update={"arguments": proposed.arguments})
-    return RunTool(call, idempotency_key(session.id, session.reply_seq, call.id), state.action_id, shown, f"tool:{call.id}")
+    key = state.idempotency_key or idempotency_key(session.id, session.reply_seq, call.id)
+    return RunTool(call, key, state.action_id, shown, f"tool:{call.id}")
 
 
 def _anew(
