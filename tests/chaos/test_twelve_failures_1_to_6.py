@@ -29,8 +29,10 @@ async def test_1_a_double_click_two_replicas_or_a_retry_executes_twice(new_stage
         await talk.sees("Charged.")
         await stale_click(talk, "cleo", card)
         await talk.is_told("cleo", "already settled (succeeded)")
+        await stage.at_rest(15)
         assert stage.ledger.lines == ["ada 5"]
         assert len(talk.posts()) == 2  # the card and the answer
+        assert len(last_request(stage).user_texts) == 1
         assert [kind for (kind,) in await stage.rows("SELECT kind FROM audit WHERE kind = 'claim'")] == ["claim"]
 
 
