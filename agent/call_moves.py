@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent import policy
+from agent.calls import fingerprint
 from agent.card_moves import cards
 from agent.digest import action_digest, action_id, idempotency_key
 from agent.grants import grantable, matches
-from agent.machine import fingerprint
 from agent.moves import Close, MakePreview, Move, Post, Reconcile, Record, RunTool
 from agent.rules import DECISION_LIFETIME, SAME_CALL_LIMIT, Rules
 from agent.session import ActionState, CallState, Session
@@ -197,7 +197,8 @@ def _approved(session: Session, state: CallState, rules: Rules, now: datetime) -
         stricter = verdict if verdict.answer == "ask" else proposed.verdict
         return _anew(session, state, action, tool, validated, stricter, now)
     call = state.call.model_copy(update={"arguments": proposed.arguments})
-    return RunTool(call, idempotency_key(session.id, session.reply_seq, call.id), state.action_id, shown, f"tool:{call.id}")
+    key = state.idempotency_key or idempotency_key(session.id, session.reply_seq, call.id)
+    return RunTool(call, key, state.action_id, shown, f"tool:{call.id}")
 
 
 def _found(session: Session, state: CallState, rules: Rules) -> Move:

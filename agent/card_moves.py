@@ -63,10 +63,12 @@ def _message_moves(session: Session, message: str, rows: Sequence[ActionState], 
     first = rows[0]
     moves: list[Move] = []
     name, post_to = message.partition(":")[2], first.proposed.verdict.post_to
-    if any(row.lags for row in rows):
+    if any(row.lags for row in rows) and not first.copying:  # else the copy would be taken for shown, and was not there yet
         places = ((session.place.channel, first.ts), (post_to, first.copy_ts))
         moves.append(ShowCard(cards(session, message), tuple(place for place in places if place[1]), f"show:{message}"))
     open_rows = [row for row in rows if row.decided is None]
+    if first.posting and not open_rows:  # settled while it was being posted: it may stand there, and look open
+        moves.append(Post(message, cards(session, message), found=True))
     if post_to and not (first.copy_ts or first.copy_error) and (first.copying or (first.ts and open_rows)):
         copy = f"copy:{name}"
         moves.append(Post(copy, cards(session, message), found=copy in session.posts, channel=post_to))

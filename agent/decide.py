@@ -11,7 +11,7 @@ from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Post, Recor
 from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
-from agent.steps import Halted
+from agent.steps import Halted, ProposedAction
 
 
 def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime) -> tuple[Move, ...]:
@@ -55,10 +55,18 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
 
 
 def _together(moves: list[Move]) -> list[Move]:
-    """A card waits for the previews of its siblings, so that calls of one turn come as one message."""
+    """Calls of one turn come before people as one message, in their order: none before all previews are there."""
     if not any(isinstance(move, MakePreview) for move in moves):
         return moves
-    return [move for move in moves if not (isinstance(move, Post) and isinstance(move.content, Cards))]
+    return [move for move in moves if not _brings_before_people(move)]
+
+
+def _brings_before_people(move: Move) -> bool:
+    match move:
+        case Record(steps=(ProposedAction(),)) | Post(content=Cards()):
+            return True
+        case _:
+            return False
 
 
 def _closing_moves(session: Session) -> list[Move]:

@@ -135,10 +135,10 @@ class Effects:
     # ------------------------------------------------------------------------------------------ tools
 
     def time_limit_seconds(self, session: Session, action_id: str) -> float:
-        """How long a run of this action can be under way."""
+        """How long after its start was committed a run of this action can be under way."""
         action = session.actions.get(action_id)
         definition = self.tools.get(action.proposed.tool) if action else None
-        return definition.time_limit_seconds if definition else 0.0
+        return fence.BEGIN_WITHIN_SECONDS + (definition.time_limit_seconds if definition else 0.0)
 
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
@@ -256,7 +256,7 @@ class Effects:
         definition = self.tools.get(proposed.tool)
         if definition is None or not grants.grantable(definition, proposed.verdict):
             return None
-        if grants.too_wide(wish.pattern) or not grants.matches(wish.pattern, proposed.arguments):
+        if not grants.sound(wish, proposed.arguments):
             return None
         return Granted(
             grant_id=f"G{sha256(proposed.action_id)[:24]}",

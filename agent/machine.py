@@ -1,17 +1,17 @@
-"""The session's state machine: everything that decides which step may follow, and what a step changes, lives in this file.
+"""The session's state machine: which step may follow, and what it changes. No I/O.
 
-`apply` folds one step into a session. An illegal step raises `IllegalStepError` and changes nothing. No I/O.
+`apply` folds one step into a session. An illegal step raises `IllegalStepError` and changes nothing. The life of one call is in
+`agent.calls`, what becomes of actions in `agent.actions`.
 """
 
-import json
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Any
 
-from agent import answers
+from agent import actions, answers
+from agent.actions import keep, open_action, undecided_action
+from agent.calls import advance, fingerprint, tool_calls, with_call
 from agent.errors import IllegalStepError
 from agent.frozen import replace
-from agent.session import FINAL, ActionState, CallState, Closing, GrantState, Phase, Session, Status
+from agent.session import FINAL, CallState, Closing, GrantState, Session, Status
 from agent.steps import (
     ActionDecided,
     Asked,
@@ -64,25 +64,6 @@ ALLOWED: dict[Status, frozenset[str]] = {
     "waiting": frozenset({"voted", "edited", "escalated", "action_decided", "post_started", "posted", "card_shown", "stopped"}),
 }
 
-# The life of one call: (phase, step) -> next phase. `None` stands for "as the step says" (see `_decided`).
-CALL: dict[tuple[Phase, str], Phase | None] = {
-    ("asked", "tool_started"): "running",  # policy lets it run
-    ("asked", "tool_returned"): "returned",  # refused without a run: unknown tool, wrong arguments, policy
-    ("asked", "previewed"): "asked",
-    ("asked", "proposed_action"): "proposed",
-    ("proposed", "posted"): "pending",
-    ("proposed", "action_decided"): None,  # the card could not be posted, or the run was stopped first
-    ("pending", "action_decided"): None,
-    ("pending", "edited"): "asked",  # judged anew, with a person's arguments
-    ("approved", "tool_started"): "running",
-    ("approved", "tool_returned"): "returned",  # refused at the last check
-    ("approved", "previewed"): "approved",
-    ("approved", "proposed_action"): "proposed",  # the approval lapsed or no longer suffices: ask anew
-    ("approved", "action_decided"): "declined",  # stopped before it began
-    ("running", "tool_started"): "running",  # found after a crash and repeatable
-    ("running", "tool_returned"): "returned",
-}
-
 
 def fold(session: Session, recorded: Iterable[Recorded]) -> Session:
     """All steps, in order."""
@@ -108,22 +89,22 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case ModelReplied():
             return _model_replied(session, step)
         case Previewed():
-            return _with_call(session, replace(_advance(session, step.call_id, step.kind), preview=step.preview))
+            return with_call(session, replace(advance(session, step.call_id, step.kind), preview=step.preview))
         case ProposedAction():
-            return _proposed(session, step)
+            return actions.proposed(session, step)
         case Voted():
-            return _voted(session, step)
+            return actions.voted(session, step)
         case Edited():
-            return _edited(session, step)
+            return actions.edited(session, step)
         case Escalated():
-            action = _undecided(session, step.action_id)
-            return _keep(session, replace(action, escalated=True, changes=action.changes + 1))
+            action = undecided_action(session, step.action_id)
+            return keep(session, replace(action, escalated=True, changes=action.changes + 1))
         case Granted():
             return replace(session, grants={**session.grants, step.grant_id: GrantState(step, session.seq)})
         case GrantEnded():
             return replace(session, grants={id: grant for id, grant in session.grants.items() if id != step.grant_id})
         case ActionDecided():
-            return _decided(session, step)
+            return actions.decided(session, step)
         case ToolStarted():
             return _tool_started(session, step, epoch)
         case ToolReturned():
@@ -133,8 +114,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Posted():
             return _posted(session, step)
         case CardShown():
-            action = replace(_action(session, step.action_id), shown=step.look, shown_changes=step.changes)
-            return _keep(session, action)
+            action = replace(open_action(session, step.action_id), shown=step.look, shown_changes=step.changes)
+            return keep(session, action)
         case Halted():
             if session.closing or any(state.phase == "running" for state in session.calls):
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
@@ -165,19 +146,20 @@ def _open(session: Session, requesters: tuple[str, ...]) -> Session:
 
 
 def _outcome_told(session: Session, step: OutcomeTold) -> Session:
-    action = _action(session, step.action_id)
+    action = open_action(session, step.action_id)
     if action.outcome != "unknown":
         raise IllegalStepError(f"nobody was asked about action {step.action_id}")
     opened = _open(session, (step.by,))
     if step.answer != "run_again":
         outcome: Outcome = "succeeded" if step.answer == "happened" else "refused"
-        return _keep(opened, replace(action, outcome=outcome))
+        return keep(opened, replace(action, outcome=outcome))
     call = Call(id=action.proposed.call_id, tool=action.proposed.tool, arguments=action.proposed.arguments)
-    again = CallState(call=call, phase="approved", action_id=step.action_id)
+    key = action.idempotency_key  # that of the run before: a tool that knows it does nothing twice
+    again = CallState(call=call, phase="approved", action_id=step.action_id, idempotency_key=key)
     assert action.decided is not None
     decided = action.decided.model_copy(update={"decided_at": step.told_at})  # this word is as good as an approval, from now on
     undone = replace(action, decided=decided, outcome=None, result="", asked_ts="", outcome_reminders=0)
-    return _keep(replace(opened, calls=(again,)), undone)
+    return keep(replace(opened, calls=(again,)), undone)
 
 
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
@@ -210,109 +192,8 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
     return replace(session, calls=calls)
 
 
-def tool_calls(step: ModelReplied) -> tuple[Call, ...]:
-    """The tool_use blocks of a reply, in order."""
-    return tuple(
-        Call.model_validate({"id": block["id"], "tool": block["name"], "arguments": block["input"]})
-        for block in step.content
-        if block.get("type") == "tool_use"
-    )
-
-
-def fingerprint(tool: str, arguments: dict[str, Any]) -> str:
-    """The same for the same tool with the same arguments."""
-    return json.dumps([tool, arguments], sort_keys=True)
-
-
-def _advance(session: Session, call_id: str, step: str) -> CallState:
-    """The call's state with its next phase, as the CALL table has it."""
-    state = next((state for state in session.calls if state.call.id == call_id), None)
-    if state is None or (state.phase, step) not in CALL:
-        raise IllegalStepError(f"{step} cannot follow for call {call_id} ({state.phase if state else 'not known'})")
-    return replace(state, phase=CALL[state.phase, step] or state.phase)
-
-
-def _with_call(session: Session, state: CallState) -> Session:
-    calls = tuple(state if other.call.id == state.call.id else other for other in session.calls)
-    return replace(session, calls=calls)
-
-
-def _action(session: Session, action_id: str) -> ActionState:
-    if action_id not in session.actions:
-        raise IllegalStepError(f"session {session.id} has no open action {action_id}")
-    return session.actions[action_id]
-
-
-def _undecided(session: Session, action_id: str) -> ActionState:
-    action = _action(session, action_id)
-    if action.decided is not None:
-        raise IllegalStepError(f"action {action_id} is decided already")
-    return action
-
-
-def _keep(session: Session, *changed: ActionState) -> Session:
-    """Store the state of actions. Those of one message are forgotten together, once nothing about any of them is left to do."""
-    actions = {**session.actions, **{action.proposed.action_id: action for action in changed}}
-    for message in {action.message for action in changed}:
-        rows = [id for id, action in actions.items() if action.message == message]
-        if all(actions[id].finished for id in rows):
-            for id in rows:
-                del actions[id]
-    return replace(session, actions=actions)
-
-
-def _proposed(session: Session, step: ProposedAction) -> Session:
-    before = next((state for state in session.calls if state.call.id == step.call_id), None)
-    state = replace(_advance(session, step.call_id, step.kind), action_id=step.action_id)
-    if before is not None and before.action_id in session.actions:  # asked anew: the old card is closed
-        session = _keep(session, replace(session.actions[before.action_id], outcome="refused"))
-    elif not step.edited_by:
-        hour_ago = step.proposed_at - timedelta(hours=1)
-        session = replace(session, asked_at=(*(at for at in session.asked_at if at > hour_ago), step.proposed_at))
-    return _keep(_with_call(session, state), ActionState(step))
-
-
-def _voted(session: Session, step: Voted) -> Session:
-    action = _undecided(session, step.action_id)
-    approved = step.decision == "approved"
-    if step.by in (action.voters if approved else action.rejecters):
-        raise IllegalStepError(f"action {step.action_id} takes no second vote of {step.by}")
-    others = tuple(user for user in action.voters if user != step.by)
-    rejecters = tuple(user for user in action.rejecters if user != step.by)
-    voters, rejecters = ((*others, step.by), rejecters) if approved else (others, (*rejecters, step.by))
-    return _keep(session, replace(action, voters=voters, rejecters=rejecters, changes=action.changes + 1))
-
-
-def _edited(session: Session, step: Edited) -> Session:
-    action = _undecided(session, step.action_id)
-    proposed = action.proposed
-    state = _advance(session, proposed.call_id, step.kind)
-    again = CallState(
-        call=state.call.model_copy(update={"arguments": step.arguments}),
-        edited_by=step.by,
-        requesters=tuple(dict.fromkeys((*proposed.requesters, step.by))),
-        verdict=proposed.verdict,
-    )
-    decided = ActionDecided(action_id=step.action_id, decision="edited", by=step.by, decided_at=step.edited_at)
-    return _keep(_with_call(session, again), replace(action, decided=decided))
-
-
-def _decided(session: Session, step: ActionDecided) -> Session:
-    action = _action(session, step.action_id)
-    state = _advance(session, action.proposed.call_id, step.kind)
-    phase: Phase = "approved" if step.decision == "approved" else "declined"
-    if phase == "approved" and state.phase != "pending":
-        raise IllegalStepError(f"action {step.action_id} is approved before anybody could see it")
-    voters = (*(user for user in action.voters if user != step.by), step.by) if phase == "approved" else action.voters
-    if step.decision == "rejected":
-        no = fingerprint(action.proposed.tool, action.proposed.arguments)
-        session = replace(session, rejected=session.rejected | {no})
-    state = replace(state, phase=phase, preview=None)  # should it be asked anew, things will have changed
-    return _keep(_with_call(session, state), replace(action, decided=step, voters=voters))
-
-
 def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
-    state = _advance(session, step.call_id, step.kind)
+    state = advance(session, step.call_id, step.kind)
     before = next(other for other in session.calls if other.call.id == step.call_id)
     if before.phase == "running" and before.started_epoch >= epoch:
         raise IllegalStepError(f"call {step.call_id} is running already")
@@ -324,18 +205,21 @@ def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
     grants = session.grants
     if before.phase != "running" and step.grant_id in grants:
         grants = {**grants, step.grant_id: replace(grants[step.grant_id], uses=grants[step.grant_id].uses + 1)}
-    return _with_call(replace(session, runs=runs, grants=grants), state)
+    if step.action_id is not None:
+        action = open_action(session, step.action_id)
+        session = keep(session, replace(action, idempotency_key=step.idempotency_key))
+    return with_call(replace(session, runs=runs, grants=grants), state)
 
 
 def _tool_returned(session: Session, step: ToolReturned) -> Session:
-    state = replace(_advance(session, step.call_id, step.kind), outcome=step.outcome)
-    session = _with_call(session, state)
+    state = replace(advance(session, step.call_id, step.kind), outcome=step.outcome)
+    session = with_call(session, state)
     if step.source and step.source not in session.sources:
         session = replace(session, sources=(*session.sources, step.source))
     if state.action_id is None:
         return session
-    action = _action(session, state.action_id)
-    return _keep(session, replace(action, outcome=step.outcome, result=step.text))
+    action = open_action(session, state.action_id)
+    return keep(session, replace(action, outcome=step.outcome, result=step.text))
 
 
 def _post_started(session: Session, step: PostStarted) -> Session:
@@ -343,8 +227,9 @@ def _post_started(session: Session, step: PostStarted) -> Session:
         raise IllegalStepError(f"{step.key} is posted already")
     session = replace(session, posts={**session.posts, step.key: None})
     subject, _, action_id = step.key.partition(":")
-    if subject == "copy":
-        return _keep(session, *(replace(row, copying=True) for row in session.shown_in(f"card:{action_id}")))
+    if subject in ("card", "copy"):
+        under_way = {"posting" if subject == "card" else "copying": True}
+        return keep(session, *(replace(row, **under_way) for row in session.shown_in(f"card:{action_id}")))
     return session
 
 
@@ -355,38 +240,16 @@ def _posted(session: Session, step: Posted) -> Session:
     subject, action_id, number = (*step.key.split(":"), "", "")[:3]
     rows = session.shown_in(f"card:{action_id}")
     match subject:
-        case "card" if not step.error:
-            session = _card_posted(session, rows, step.ts)
+        case "card":
+            session = actions.card_posted(session, rows, step.ts)
         case "copy":
-            changed = [
-                replace(row, copy_ts=step.ts, copy_error=step.error, copying=False, changes=row.changes + bool(step.error))
-                for row in rows
-            ]
-            session = _keep(session, *changed)
+            session = keep(session, *(actions.copied(row, step) for row in rows))
         case "remind":
-            session = _keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
+            session = keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
-            session = _keep(session, _told_people(session.actions[action_id], subject, step, number))
+            session = keep(session, actions.told_people(session.actions[action_id], subject, step, number))
         case _:
             pass  # nothing follows from it but what is below
     if session.closing and step.key == f"answer:{session.turn}:{len(session.closing.parts) - 1}":
         session = replace(session, open=False, closing=None, calls=())
     return session
-
-
-def _card_posted(session: Session, rows: tuple[ActionState, ...], ts: str) -> Session:
-    session = _keep(session, *(replace(row, ts=ts) for row in rows))
-    for row in rows:
-        if row.decided is None:
-            session = _with_call(session, _advance(session, row.proposed.call_id, "posted"))
-    return session
-
-
-def _told_people(action: ActionState, subject: str, step: Posted, number: str) -> ActionState:
-    match subject:
-        case "question":
-            return replace(action, asked_ts=step.ts or "-")
-        case "escalated":
-            return replace(action, escalation_told=True)
-        case _:
-            return replace(action, outcome_reminders=max(action.outcome_reminders, int(number)))

@@ -36,10 +36,12 @@ class ActionState:
 
     proposed: ProposedAction
     ts: str = ""
+    posting: bool = False  # its post has begun, and nobody knows yet whether it stands there
     copy_ts: str = ""  # of the same card in the channel that policy names
     copy_error: str = ""  # why it is not there
     copying: bool = False
     decided: ActionDecided | None = None
+    idempotency_key: str = ""  # of its run
     outcome: Outcome | None = None
     result: str = ""
     voters: tuple[str, ...] = ()  # who approved so far, the one who settled it included
@@ -83,7 +85,7 @@ class ActionState:
     @property
     def finished(self) -> bool:
         """Nothing about it is left to be shown or asked."""
-        closed = self.decided is not None and not self.copying and (self.shown == self.look or not self._posted)
+        closed = self.decided is not None and not (self.posting or self.copying) and (self.shown == self.look or not self._posted)
         return closed and self.look not in ("approved", "unknown")
 
     @property

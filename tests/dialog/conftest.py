@@ -148,6 +148,15 @@ class Talk:
             lambda: next((m for m in self.slack.ephemerals(user) if all(word in m.seen_text for word in words)), None)
         )
 
+    async def is_told_directly(self, user: str, *words: str) -> Message:
+        """What somebody who is not in the channel is told in a direct message."""
+        place = self.slack.dm_channel(user)
+        return await self.slack.until(
+            lambda: next(
+                (m for m in self.slack.workspace.messages[place].values() if all(word in m.seen_text for word in words)), None
+            )
+        )
+
     async def rests(self, status: str = "active") -> None:
         """Until Slack shows the session in this status."""
         await self.slack.until(lambda: self.slack.status(self.channel, self.ts) == status)

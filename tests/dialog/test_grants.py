@@ -117,6 +117,6 @@ async def test_whose_click_does_not_count_gives_no_grant(bot: World) -> None:
     card = await talk.card()
     await bot.slack.remove("ben", "orders")
     await talk.clicks("ben", card, "grant")
-    await bot.slack.until(lambda: bot.slack.ephemerals("ben") or bot.slack.view("ben"))
+    await talk.is_told_directly("ben", "only for those who may decide")
     assert bot.slack.view("ben") is None
     assert await bot.rows('SELECT FROM "grant"') == []

@@ -14,7 +14,7 @@ async def test_a_mention_becomes_a_card_and_a_click_an_order(shop: World) -> Non
     before = await orders(shop)
     talk = await mention(shop, "ann", "please order 2 Widget Pro for ada@example.com")
     card = await talk.card()
-    assert "Order 2 × WGT-001 for ada@example.com" in card.seen_text
+    assert "Order 2 × Widget Pro for Ada Byron" in card.seen_text
     assert "Asked by @ann" in card.seen_text.replace("Ann", "ann")
     await talk.rests("suspended")
     assert await orders(shop) == before  # nothing has run yet
@@ -33,7 +33,7 @@ async def test_reject_with_a_reason_then_a_second_proposal(shop: World) -> None:
     await talk.rejects("ben", await talk.card(), "only 2")
     await talk.sees("Rejected by", "only 2", "Nothing was run.")
     second = await talk.card()
-    assert "Order 2 × WGT-001" in second.seen_text
+    assert "Order 2 × Widget Pro" in second.seen_text
     await talk.clicks("ben", second)
     await talk.sees("Done.", "ORD-1201")
     assert await orders(shop) == before + 1
@@ -51,10 +51,9 @@ async def test_several_calls_in_one_turn_are_decided_one_by_one(bot: World) -> N
     read = call("get_order_status", "toolu_read", order_id="ORD-1042")
     bot.model.script = Lines(calls(one, two, read), "All is settled.")
     talk = await mention(bot, "ann", "two orders please")
-    second = await talk.card(2)
-    assert "Order 2 ×" in second.seen_text
-    await talk.clicks("ann", second)
-    await talk.sees("Order 2 ×", "Done.", "ORD-1201")  # it runs at once; its sibling keeps waiting
+    card = await talk.card()
+    await talk.clicks("ann", card, row=2)
+    await talk.sees("Done.", "ORD-1201", "[Reject]")  # it runs at once; its sibling keeps waiting
     assert len(bot.model.requests) == 1
     await talk.rejects("ann", await talk.card())
     await talk.sees("All is settled.")

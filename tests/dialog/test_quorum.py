@@ -34,7 +34,7 @@ async def test_two_of_three_approve_and_the_card_shows_how_far_it_is(world: Worl
     await talk.sees("1 of 2", "Ann Archer", "[Place order]")
     assert await orders(world) == 0
     await talk.clicks("ann", card)  # one vote a person
-    await talk.is_told("ann", "Your approval counts already")
+    await talk.is_told("ann", "Your word counts already")
     assert await orders(world) == 0
     await talk.clicks("ben", card)
     await talk.sees("Approved by", "Ann Archer", "Ben Baker", "Done.")

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agent.received import Click, OutcomeClick
-from agent.steps import ActionDecided, ModelReplied, ProposedAction, ToolReturned, ToolStarted
+from pydantic import JsonValue
+
+from agent.received import Click, Edit, OutcomeClick
+from agent.steps import ActionDecided, Edited, Granted, ModelReplied, ProposedAction, ToolReturned, ToolStarted
 from agent.store import Lease
-from agent.types import Block, Decision, OutcomeAnswer, Pinned, Place, Usage, Verdict
+from agent.types import Allowed, Block, Decision, OutcomeAnswer, Pinned, Place, Usage, Verdict
 from tests.stores.heart import Heart
 
 DIGEST = "what-was-shown"
@@ -14,14 +16,14 @@ HOUR = timedelta(hours=1)
 PINNED = Pinned(model="claude-sonnet-5-5", system="You help.", tools=())
 
 
-def proposal(action_id: str, *, lasts: timedelta = HOUR, quorum: int = 1) -> ProposedAction:
+def proposal(action_id: str, *, lasts: timedelta = HOUR, quorum: int = 1, rejections: int = 1) -> ProposedAction:
     """An action that waits for people."""
     return ProposedAction(
         action_id=action_id,
         call_id=f"call-{action_id}",
         tool="create_order",
         arguments={"quantity": 3},
-        verdict=Verdict(answer="ask", rule="test", quorum=quorum),
+        verdict=Verdict(answer="ask", rule="test", quorum=quorum, rejections=rejections),
         digest=DIGEST,
         requesters=("U1",),
         expires_at=datetime.now(UTC) + lasts,
@@ -31,6 +33,25 @@ def proposal(action_id: str, *, lasts: timedelta = HOUR, quorum: int = 1) -> Pro
 def start(action_id: str) -> ToolStarted:
     """The start of an action's call."""
     return ToolStarted(call_id=f"call-{action_id}", idempotency_key=f"key-{action_id}", action_id=action_id)
+
+
+def granted(action_id: str, *, lasts: timedelta = HOUR, most_uses: int = 2) -> Granted:
+    """A standing permission that goes with the approval of an action."""
+    return Granted(
+        grant_id=f"G-{action_id}",
+        action_id=action_id,
+        tool="create_order",
+        pattern=(Allowed(argument="quantity", to_be="at_most", value=3),),
+        verdict=Verdict(answer="ask", rule="test"),
+        by="U2",
+        expires_at=datetime.now(UTC) + lasts,
+        most_uses=most_uses,
+    )
+
+
+def start_under(grant_id: str, call_id: str = "call-later") -> ToolStarted:
+    """The start of a call under a grant."""
+    return ToolStarted(call_id=call_id, idempotency_key=f"key-{call_id}", grant_id=grant_id, digest=DIGEST)
 
 
 def reply(*blocks: Block) -> ModelReplied:
@@ -47,9 +68,10 @@ class Desk:
     place: Place
     seq: int = 0
 
-    async def propose(self, action_id: str, *, lasts: timedelta = HOUR, quorum: int = 1) -> None:
+    async def propose(self, action_id: str, *, lasts: timedelta = HOUR, quorum: int = 1, rejections: int = 1) -> None:
         """Write an action down."""
-        await self.heart.store.append(self.lease, self.seq, [proposal(action_id, lasts=lasts, quorum=quorum)])
+        proposed = proposal(action_id, lasts=lasts, quorum=quorum, rejections=rejections)
+        await self.heart.store.append(self.lease, self.seq, [proposed])
         self.seq += 1
 
     async def votes(
@@ -65,6 +87,26 @@ class Desk:
         [(taken,)] = await self.heart.sql("SELECT taken_at IS NOT NULL FROM inbox WHERE id = %s", inbox_id)
         assert taken  # whatever came of it, it is not looked at again
         return next((step for step in counted if isinstance(step, ActionDecided)), None)
+
+    async def grants(self, action_id: str, user: str = "U2", *, lasts: timedelta = HOUR, most_uses: int = 2) -> list[str]:
+        """A person approves and allows more such calls; the kinds of the steps that this came to."""
+        click = Click(action_id=action_id, user=user, decision="approved")
+        wished = granted(action_id, lasts=lasts, most_uses=most_uses)
+        steps = await self.heart.store.settle(self.lease, self.seq, 0, click, wished)
+        self.seq += len(steps)
+        return [step.kind for step in steps]
+
+    async def runs_under(self, grant_id: str, call_id: str = "call-later") -> bool:
+        """The holder starts a call under a grant."""
+        started = await self.heart.store.start_granted(self.lease, self.seq, start_under(grant_id, call_id))
+        self.seq += started
+        return started
+
+    async def edits(self, action_id: str, **arguments: JsonValue) -> Edited | None:
+        """A person changes an action's arguments."""
+        edited = await self.heart.store.edit(self.lease, self.seq, 0, Edit(action_id=action_id, user="U2", arguments=arguments))
+        self.seq += edited is not None
+        return edited
 
     async def closes(self, action_id: str, decision: Decision) -> ActionDecided | None:
         """The holder ends an action without a yes."""

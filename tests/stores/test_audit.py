@@ -16,11 +16,23 @@ import pytest
 import migrations
 from agent import audit
 from agent.audit import Head
+from agent.overview import Overview
 from agent.queue import Queue
-from agent.received import Click, Message, OutcomeClick
-from agent.steps import Asked, CardShown, ModelReplied, ModelStarted, PostStarted, ProposedAction, ToolReturned, ToolStarted
+from agent.received import Click, Edit, Message, OutcomeClick
+from agent.steps import (
+    Asked,
+    CardShown,
+    Escalated,
+    Granted,
+    ModelReplied,
+    ModelStarted,
+    PostStarted,
+    ProposedAction,
+    ToolReturned,
+    ToolStarted,
+)
 from agent.store import Lease, Store
-from agent.types import Block, Place, Said, Usage, Verdict
+from agent.types import Allowed, Block, Place, Said, Usage, Verdict
 from tests.stores.audit_log import LONG_AGO, Log, opened
 
 
@@ -108,7 +120,7 @@ async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
     ask, view, vote, decision, claim, outcome, outcome_told = (entry["body"] for entry in entries)
     assert ask["requesters"] == ["U1", "U2"]
     assert (ask["quorum"], ask["approvers"]) == (2, {"users": [], "groups": [], "channel_members": True})
-    assert (view, vote) == ({}, {"step": 2, "epoch": 1})
+    assert (view, vote) == ({}, {"step": 2, "epoch": 1, "decision": "approved"})
     assert decision == {
         **{"step": 3, "epoch": 1, "decision": "approved"},
         "reason_sha256": hashlib.sha256(REASON.encode()).hexdigest(),
@@ -119,6 +131,57 @@ async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
     assert outcome_told == {"step": 6, "epoch": 1, "answer": "happened"}
     words = set(re.findall(r"[a-z0-9@.]+", json.dumps(entries).lower()))
     assert not {"ada", "ada@example.com"} & words  # neither arguments, nor reasons, nor results
+    assert await log.broken() == []
+
+
+async def test_edits_escalations_and_grants_are_in_it(log: Log) -> None:
+    session = await hold(log)
+    one = Verdict(answer="ask", rule="rule 7")
+    edit = Edit(action_id="A1", user="U4", arguments={"to": "bob@example.com"})
+    await session.append(proposal(), Escalated(action_id="A1", escalated_at=datetime.now(UTC)))
+    assert await session.store.edit(session.lease, session.seq, 0, edit)
+    session.seq += 1
+    await session.append(proposal("A2").model_copy(update={"verdict": one, "edited_by": "U4", "call_id": "call-A1"}))
+    granted = Granted(
+        grant_id="G1",
+        action_id="A2",
+        tool="pay",
+        pattern=(Allowed(argument="to", to_be="exactly", value="bob@example.com"),),
+        verdict=one,
+        by="U5",
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+        most_uses=3,
+    )
+    click = Click(action_id="A2", user="U5", decision="approved")
+    assert len(await session.store.settle(session.lease, session.seq, 0, click, granted)) == 2
+    session.seq += 2
+    start = ToolStarted(call_id="call-later", idempotency_key="key-2", grant_id="G1", digest="what-would-have-been-shown")
+    assert await session.store.start_granted(session.lease, session.seq, start)
+    session.seq += 1
+    await session.append(ToolReturned(call_id="call-later", outcome="succeeded", text="{}"))
+    assert await Overview(log.pool).revoke("G1", "U5")
+
+    entries = await log.entries()
+    assert [(entry["kind"], entry["actor"], entry["action_id"], entry["call_id"]) for entry in entries] == [
+        ("ask", "U1", "A1", "call-A1"),
+        ("escalation", "", "A1", "call-A1"),
+        ("edit", "U4", "A1", "call-A1"),
+        ("ask", "U1", "A2", "call-A1"),
+        ("decision", "U5", "A2", "call-A1"),
+        ("grant", "U5", "A2", "call-A1"),
+        ("claim", "U5", "", "call-later"),  # under the grant: in the name of whoever gave it
+        ("outcome", "", "", "call-later"),
+        ("revoke", "U5", "", ""),
+    ]
+    assert {entry["tool"] for entry in entries} == {"pay"}
+    by_kind = {entry["kind"]: entry for entry in entries}
+    assert by_kind["ask"]["body"]["edited_by"] == "U4"
+    assert by_kind["edit"]["body"]["arguments_sha256"]
+    assert by_kind["grant"]["body"]["grant"] == by_kind["claim"]["body"]["grant"] == by_kind["revoke"]["body"]["grant"] == "G1"
+    assert by_kind["grant"]["body"]["most_uses"] == 3
+    assert (by_kind["claim"]["rule"], by_kind["claim"]["digest"]) == ("grant G1", "what-would-have-been-shown")
+    assert by_kind["revoke"]["body"]["uses"] == 1
+    assert "example.com" not in json.dumps(entries)  # neither edited arguments nor patterns
     assert await log.broken() == []
 
 
@@ -175,12 +238,25 @@ async def test_any_argument_can_be_asked_for(log: Log, argument: str) -> None:
     assert recorded.step.arguments["note"] == argument
 
 
+async def of_old(log: Log, session: Holder, *steps: Any) -> None:
+    """Steps as the version before the audit log wrote them."""
+    for step in steps:
+        session.seq += 1
+        body = step.model_dump_json(exclude_defaults=True) if isinstance(step, ProposedAction) else step.model_dump_json()
+        body = json.dumps({"kind": step.kind, **json.loads(body)})
+        values = (session.lease.session_id, session.seq, session.lease.epoch, body)
+        await log.sql("INSERT INTO step (session_id, seq, epoch, body) VALUES (%s, %s, %s, %s)", *values)
+        if isinstance(step, ProposedAction):
+            row = (step.action_id, session.lease.session_id, step.digest, body, step.expires_at)
+            await log.sql("INSERT INTO action (id, session_id, digest, body, expires_at) VALUES (%s, %s, %s, %s, %s)", *row)
+
+
 async def test_what_was_asked_before_there_was_a_log_is_brought_in(empty_database_url: str) -> None:
     migrations.upgrade(empty_database_url, "0002")
     async with opened(empty_database_url) as log:
         waiting, finished = await hold(log, 1), await hold(log, 2)
-        await waiting.append(proposal("A1"))
-        await finished.append(proposal("A2"), ToolReturned(call_id="call-A2", outcome="refused", text="{}"))
+        await of_old(log, waiting, proposal("A1"))
+        await of_old(log, finished, proposal("A2"), ToolReturned(call_id="call-A2", outcome="refused", text="{}"))
         migrations.upgrade(empty_database_url)
         assert await waiting.store.close(waiting.lease, waiting.seq, "A1", "withdrawn", "U5", "")
 

@@ -68,6 +68,25 @@ async def test_one_rejection_is_enough_however_many_must_agree(desk: Desk) -> No
     assert decided.decision == "rejected"
 
 
+async def test_two_must_reject_where_policy_wants_two(desk: Desk) -> None:
+    await desk.propose("open", quorum=2, rejections=2)
+    assert await desk.votes("open", "U2", "rejected") is None
+    assert await desk.votes("open", "U2", "rejected") is None  # one person is not two
+    assert await desk.votes("open", "U3", "approved") is None
+    assert await desk.votes("open", "U3", "rejected") is not None  # who takes their yes back
+    assert await desk.status("open") == "rejected"
+
+
+async def test_a_no_can_be_taken_back_while_more_are_needed(desk: Desk) -> None:
+    await desk.propose("open", quorum=2, rejections=2)
+    assert await desk.votes("open", "U2", "rejected") is None
+    assert await desk.votes("open", "U2", "approved") is None
+    decided = await desk.votes("open", "U3", "approved")
+    assert decided is not None
+    assert decided.decision == "approved"
+    assert await desk.kinds() == ["proposed_action", "voted", "voted", "action_decided"]
+
+
 async def test_of_thirty_votes_at_once_one_wins(desk: Desk) -> None:
     await desk.propose("open")
     clicks = [
@@ -191,3 +210,81 @@ async def test_a_persons_word_on_an_outcome_counts_at_once_and_once(desk: Desk, 
     assert not await desk.hears("lost", "run_again", limit_seconds=0)
     assert await desk.status("lost") == status
     assert not await desk.starts("lost")
+
+
+# ---------------------------------------------------------------------------------------------- edits and grants
+
+
+async def test_an_edit_ends_the_action_and_no_click_on_it_counts_any_more(desk: Desk) -> None:
+    await desk.propose("open", quorum=2)
+    await desk.votes("open", "U3")
+    edited = await desk.edits("open", quantity=5)
+    assert edited is not None
+    assert (edited.by, edited.arguments) == ("U2", {"quantity": 5})
+    assert await desk.status("open") == "edited"
+    assert await desk.votes("open", "U4") is None
+    assert not await desk.starts("open")
+    assert await desk.edits("open", quantity=6) is None
+    assert await desk.kinds() == ["proposed_action", "voted", "edited"]
+
+
+@pytest.mark.parametrize("note", ["a NUL \0", "half a character \ud83e", "\\u0000", "Zoë 🦊"])
+async def test_any_text_can_be_edited_in(desk: Desk, note: str) -> None:
+    await desk.propose("open")
+    edited = await desk.edits("open", note=note)
+    assert edited is not None
+    assert edited.arguments["note"] == note.replace("\ud83e", "\ufffd")
+    [*_, last] = await desk.heart.store.load(desk.lease)
+    assert last.step == edited
+
+
+@pytest.mark.parametrize("status", ["late", "rejected", "approved"])
+async def test_what_is_over_is_not_edited(desk: Desk, status: str) -> None:
+    await desk.propose("open", lasts=-HOUR if status == "late" else HOUR)
+    if status != "late":
+        await desk.votes("open", "U2", status)
+    before = await desk.status("open")
+    assert await desk.edits("open", quantity=5) is None
+    assert await desk.status("open") == before
+
+
+async def test_a_grant_comes_with_the_approval_that_settles_the_action(desk: Desk) -> None:
+    await desk.propose("open")
+    assert await desk.grants("open") == ["action_decided", "granted"]
+    assert await desk.heart.sql('SELECT granted_by, tool, most_uses, uses FROM "grant"') == [("U2", "create_order", 2, 0)]
+
+
+@pytest.mark.parametrize("ended", ["needs two", "late", "decided"])
+async def test_a_click_that_does_not_settle_the_action_gives_no_grant(desk: Desk, ended: str) -> None:
+    await desk.propose("open", quorum=2 if ended == "needs two" else 1, lasts=-HOUR if ended == "late" else HOUR)
+    if ended == "decided":
+        await desk.votes("open", "U3", "rejected")
+    assert "granted" not in await desk.grants("open")
+    assert await desk.heart.sql('SELECT FROM "grant"') == []
+    if ended == "needs two":  # nor does the second of two approvals: policy wants two for each call
+        assert await desk.grants("open", "U3") == ["action_decided"]
+
+
+async def test_each_use_of_a_grant_is_counted_and_none_is_too_many(desk: Desk) -> None:
+    await desk.propose("open")
+    await desk.grants("open", most_uses=2)
+    assert [await desk.runs_under("G-open", f"call-{number}") for number in range(3)] == [True, True, False]
+    assert await desk.heart.sql('SELECT uses FROM "grant"') == [(2,)]
+    assert (await desk.kinds()).count("tool_started") == 2
+
+
+async def test_a_grant_that_was_revoked_or_is_over_lets_nothing_run(desk: Desk) -> None:
+    for name in ("revoked", "over"):
+        await desk.propose(name)
+        await desk.grants(name, lasts=-HOUR if name == "over" else HOUR)
+    await desk.heart.sql("""UPDATE "grant" SET revoked_at = now(), revoked_by = 'U2' WHERE id = 'G-revoked'""")
+    assert not await desk.runs_under("G-revoked")
+    assert not await desk.runs_under("G-over")
+    assert "tool_started" not in await desk.kinds()
+
+
+async def test_a_grant_of_another_session_lets_nothing_run(desk: Desk) -> None:
+    await desk.propose("open")
+    await desk.grants("open")
+    await desk.heart.sql("""UPDATE "grant" SET session_id = 'T1:C1:77.0'""")
+    assert not await desk.runs_under("G-open")

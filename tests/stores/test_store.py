@@ -13,12 +13,12 @@ from pydantic_core import PydanticSerializationError
 
 from agent.errors import FencedError, UnreadableError
 from agent.queue import CLAIM
-from agent.received import Click, Message, OutcomeClick
+from agent.received import Click, Edit, Message, OutcomeClick
 from agent.steps import ModelReplied, Stopped
 from agent.store import Lease, Store, session_id
 from agent.types import Block, OutcomeAnswer, Said
 from bot.inbound import read_event
-from tests.stores.desk import DIGEST, HOUR, PINNED, Desk, proposal, reply, start
+from tests.stores.desk import DIGEST, HOUR, PINNED, Desk, granted, proposal, reply, start, start_under
 from tests.stores.heart import Heart, message, place
 
 
@@ -32,6 +32,8 @@ async def busy(desk: Desk) -> Desk:
     await desk.votes("approved", "U2")
     await desk.loses("unknown")
     await desk.age("unknown", "started_at", 60)
+    await desk.propose("standing")
+    await desk.grants("standing")
     return desk
 
 
@@ -58,11 +60,14 @@ WRITES: Mapping[str, Write] = {
     "discard": lambda desk, lease: desk.heart.store.discard(lease, 1),
     "settle, approved": lambda desk, lease: desk.heart.store.settle(lease, desk.seq, 1, click("approved")),
     "settle, rejected": lambda desk, lease: desk.heart.store.settle(lease, desk.seq, 1, click("rejected")),
+    "settle, granted": lambda desk, lease: desk.heart.store.settle(lease, desk.seq, 1, click("approved"), granted("open")),
+    "edit": lambda desk, lease: desk.heart.store.edit(lease, desk.seq, 1, Edit(action_id="open", user="U2", arguments={})),
     "tell, happened": lambda desk, lease: desk.heart.store.tell(lease, desk.seq, 1, said("happened"), 10),
     "tell, run_again": lambda desk, lease: desk.heart.store.tell(lease, desk.seq, 1, said("run_again"), 10),
     "close, expired": lambda desk, lease: desk.heart.store.close(lease, desk.seq, "late", "expired", "", ""),
     "close, withdrawn": lambda desk, lease: desk.heart.store.close(lease, desk.seq, "approved", "withdrawn", "U1", ""),
     "start_action": lambda desk, lease: desk.heart.store.start_action(lease, desk.seq, start("approved"), DIGEST),
+    "start_granted": lambda desk, lease: desk.heart.store.start_granted(lease, desk.seq, start_under("G-standing")),
     "pin": lambda desk, lease: desk.heart.store.pin(lease, PINNED),
 }
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
@@ -92,7 +97,7 @@ async def test_an_older_holder_writes_nothing(busy: Desk, write: Write) -> None:
 async def test_a_write_that_meets_a_claim_waits_for_it_and_then_writes_nothing(busy: Desk, write: Write) -> None:
     await busy.heart.expire(busy.lease)
     async with await busy.heart.connect() as rival:
-        claimed = await (await rival.execute(CLAIM, {"slots": 1, "lease_seconds": 10})).fetchall()
+        claimed = await (await rival.execute(CLAIM, {"slots": 1, "clock_slots": 1, "lease_seconds": 10})).fetchall()
         assert len(claimed) == 1  # and not yet committed
         writing = asyncio.ensure_future(write(busy, busy.lease))
         await busy.heart.held_up(writing)

@@ -1,0 +1,381 @@
+"""A session in a world that is left to chance: crashes, clicks, edits, grants, messages, Stop, policy changes, lost results."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+from typing import Any, Literal, cast
+
+from hypothesis import note
+from pydantic import BaseModel
+
+from agent.decide import next_moves
+from agent.grants import grantable
+from agent.machine import apply
+from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, RunTool, Settle, ShowCard, TurnAway
+from agent.policy import Policy, Rule
+from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
+from agent.rules import Rules
+from agent.session import ActionState, Session
+from agent.steps import (
+    ActionDecided,
+    CardShown,
+    Edited,
+    Granted,
+    GrantEnded,
+    Halted,
+    ModelReplied,
+    ModelStarted,
+    OutcomeTold,
+    Posted,
+    PostStarted,
+    Previewed,
+    Step,
+    ToolReturned,
+    ToolStarted,
+    Voted,
+)
+from agent.tool import Effect, Tool, registry
+from agent.transcript import messages
+from agent.types import Allowed, Approvers, Block, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Usage, Wish
+from bot.sandbox.model.message_rules import check_messages
+from bot.sandbox.model.models import ModelCard, Models
+from bot.sandbox.model.pairing import check_pairing
+
+MODEL = cast(ModelCard, Models().get("claude-sonnet-5-5"))
+
+
+Made = CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
+
+
+class Nothing(BaseModel):
+    """No arguments."""
+
+    n: int = 0
+
+
+async def never(arguments: Nothing, context: Any) -> dict[str, Any]:
+    """Handlers are not run here."""
+    raise AssertionError
+
+
+def tool(name: str, effect: Effect) -> Tool:
+    """A tool of this effect."""
+    return Tool(name=name, description=name, arguments=Nothing, handler=never, effect=effect)
+
+
+async def previewed(arguments: Nothing, context: Any) -> Preview:
+    """Nor are previews."""
+    raise AssertionError
+
+
+TOOLS = registry(
+    [
+        tool("look", Effect.READ),
+        tool("pay", Effect.WRITE),
+        replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
+        tool("wipe", Effect.IRREVERSIBLE),
+    ]
+)
+LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
+TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LATER, name="two")
+COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
+STRICT = Rule(tool="pay", quorum=3, name="three")
+REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
+POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSED)), Policy())
+
+
+DISTURBANCES = (
+    *("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock"),
+    "revoke",
+    *("crash", "crash"),
+)
+
+
+class Simulation:
+    """A session, its inbox, and a world whose every answer is left to chance."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.session = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
+        self.steps: list[Step] = []
+        self.inbox: list[Inboxed] = []
+        self.now = datetime(2026, 11, 22, tzinfo=UTC)
+        self.under_way: dict[str, Made] = {}
+        self.requests = 0
+        self.last_request: list[dict[str, Any]] = []
+        self.calls = 0
+        self.rows = 0
+        self.ran: dict[str, int] = {}
+        self.again: set[str] = set()
+        self.approvals: set[str] = set()
+        self.policy = POLICIES[0]
+        self.votes: dict[str, dict[str, str]] = {}
+        self.showing: dict[str, list[CardShown]] = {}
+        self.grants: dict[str, Granted] = {}
+        self.uses: dict[str, int] = {}
+        self.revoked: set[str] = set()
+
+    def apply(self, step: Step) -> None:
+        """The step happened."""
+        self.session = apply(self.session, step, self.session.epoch)
+        self.steps.append(step)
+
+    def receive(self, received: Any) -> None:
+        """Something new is in the inbox."""
+        self.rows += 1
+        self.inbox.append(Inboxed(id=self.rows, received=received))
+
+    def taken(self, ids: tuple[int, ...]) -> None:
+        """Inbox rows are answered."""
+        self.inbox = [row for row in self.inbox if row.id not in ids]
+
+    def moves(self) -> list[Made]:
+        """Record what has no effect; what is left to be made and not under way."""
+        for _ in range(100):
+            rules = Rules(TOOLS, max_iterations=4, judge=self.policy.judge, cards_per_hour=12)
+            moves = next_moves(self.session, self.inbox, rules, self.now)
+            if not (moves and isinstance(moves[0], Record)):
+                return [move for move in moves if not isinstance(move, Record) and move.key not in self.under_way]
+            for step in moves[0].steps:
+                self.apply(step)
+            self.taken(moves[0].inbox_ids)
+        raise AssertionError("steps are recorded without end")
+
+    def begin(self, move: Made) -> None:
+        """Commit the start."""
+        match move:
+            case CallModel(iteration=iteration):
+                request = messages(self.steps)
+                self.check(request)
+                self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5))
+            case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
+                if grant_id not in self.session.grants:  # it failed a sibling just now: what comes next is worked out anew
+                    return
+                if not self.passes(grant_id, call.arguments):
+                    self.apply(GrantEnded(grant_id=grant_id))
+                    return
+                self.apply(ToolStarted(call_id=call.id, idempotency_key=key, grant_id=grant_id, digest=digest))
+            case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=digest):
+                repeated = digest is None and TOOLS[call.tool].repeatable
+                if TOOLS[call.tool].effect is not Effect.READ and not repeated:
+                    assert action_id in self.approvals, "a write ran without an approval of its own"
+                    assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
+                    self.approvals.discard(action_id)
+                    self.ran[call.id] = self.ran.get(call.id, 0) + 1
+                    assert self.ran[call.id] == 1 or call.id in self.again, "a write ran twice"
+                grant_id = move.grant_id
+                self.apply(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
+            case ShowCard(cards=shown):
+                lagging = [action for row in shown.rows if (action := self.session.actions[row.action_id]).lags]
+                self.showing[move.key] = [
+                    CardShown(action_id=action.proposed.action_id, look=action.look, changes=action.changes) for action in lagging
+                ]
+            case Post(key=key, inbox_ids=ids):
+                self.apply(PostStarted(key=key))
+                self.taken(ids)
+            case _:
+                pass
+        self.under_way[move.key] = move
+
+    def passes(self, grant_id: str, arguments: dict[str, Any]) -> bool:
+        """As the gate of grants does, and that the grant is one for this call."""
+        granted = self.grants[grant_id]
+        assert arguments.get("n", 0) == granted.pattern[0].value, "a grant let another call run"
+        asked_before = self.session.grants[grant_id].seq > self.session.reply_seq
+        assert not asked_before, "a grant released a sibling that was asked for before"
+        if grant_id in self.revoked or self.now >= granted.expires_at or self.uses[grant_id] >= granted.most_uses:
+            return False
+        self.uses[grant_id] += 1
+        return True
+
+    def check(self, request: list[dict[str, Any]]) -> None:
+        """What the strict server would, and that history only grows."""
+        check_messages(request, MODEL)
+        check_pairing(request, has_tools=True)
+        for earlier, later in pairwise(request):  # the API would take any order; ours is that of the calls
+            asked = [block["id"] for block in earlier["content"] if block["type"] == "tool_use"]
+            answered = [block["tool_use_id"] for block in later["content"] if block["type"] == "tool_result"]
+            assert asked == answered
+        grown = [block for message in self.last_request for block in message["content"]]
+        whole = [block for message in request for block in message["content"]]
+        assert whole[: len(grown)] == grown, "history was rewritten"
+        self.last_request = request
+        self.requests += 1
+
+    def end(self, move: Made) -> None:
+        """The effect has ended, somehow."""
+        del self.under_way[move.key]
+        match move:
+            case CallModel():
+                if self.session.model_epoch is not None:
+                    self.apply(self.reply())
+            case MakePreview(call_id=call_id):
+                if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
+                    self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))
+            case Permit(inbox_id=row):
+                if self.random.random() < 0.5:
+                    self.inbox = [one.model_copy(update={"permitted": one.permitted or one.id == row}) for one in self.inbox]
+                else:
+                    self.taken((row,))
+            case TurnAway(inbox_id=row):
+                self.taken((row,))
+            case RunTool(call=call):
+                outcomes: tuple[Outcome, ...] = ("succeeded", "failed", "unknown")
+                outcome = self.random.choice(outcomes)
+                if TOOLS[call.tool].repeatable and outcome == "unknown":
+                    outcome = "failed"
+                self.apply(ToolReturned(call_id=call.id, outcome=outcome, text='{"ok":true,"result":1}'))
+            case Reconcile(call=call):
+                self.apply(ToolReturned(call_id=call.id, outcome="unknown", text='{"ok":false}'))
+            case Post(key=key):
+                error = self.random.choice(["", "", "", "restricted_action"])
+                self.apply(Posted(key=key, ts="" if error else "9.0", error=error))
+            case ShowCard():
+                for shown in self.showing.pop(move.key):  # what was rendered, whatever has happened since
+                    self.apply(shown)
+            case Settle(inbox_id=row, click=click):
+                self.taken((row,))
+                self.settle(click)
+            case Close(action_id=action_id, decision=decision, by=by):
+                self.decide(action_id, decision, by)
+
+    def settle(self, click: Click | Edit | OutcomeClick) -> None:
+        """As the conditional statements do."""
+        action = self.session.actions.get(click.action_id)
+        if action is None:
+            return
+        if isinstance(click, OutcomeClick):
+            if action.outcome == "unknown" and self.session.status == "idle":
+                if click.answer == "run_again":
+                    self.again.add(action.proposed.call_id)  # though it may be asked about once more first
+                    self.approvals.add(click.action_id)
+                self.apply(OutcomeTold(action_id=click.action_id, by=click.user, answer=click.answer, told_at=self.now))
+        elif action.decided is None and self.now < action.proposed.expires_at and action.ts:
+            if isinstance(click, Edit):
+                edited = Edited(action_id=click.action_id, by=click.user, arguments=click.arguments, edited_at=self.now)
+                self.apply(edited)
+            else:
+                self.vote(action, click)
+
+    def vote(self, action: ActionState, click: Click) -> None:
+        """One word a person; enough of them settle it, and give the grant that was asked for with it."""
+        votes = self.votes.setdefault(click.action_id, {})
+        if votes.get(click.user) == click.decision:
+            return
+        votes[click.user] = click.decision
+        verdict = action.proposed.verdict
+        needed = verdict.quorum if click.decision == "approved" else verdict.rejections
+        if list(votes.values()).count(click.decision) < needed:
+            self.apply(Voted(action_id=click.action_id, by=click.user, decision=click.decision))
+            return
+        self.decide(click.action_id, click.decision, click.user)
+        if click.wish and click.decision == "approved" and needed == 1 and grantable(TOOLS[action.proposed.tool], verdict):
+            granted = Granted(
+                grant_id=f"G{len(self.grants)}",
+                action_id=click.action_id,
+                tool=action.proposed.tool,
+                pattern=(Allowed(argument="n", to_be="exactly", value=action.proposed.arguments["n"]),),
+                verdict=verdict,
+                by=click.user,
+                expires_at=self.now + timedelta(seconds=click.wish.lasts_seconds),
+                most_uses=click.wish.most_uses,
+            )
+            self.grants[granted.grant_id], self.uses[granted.grant_id] = granted, 0
+            self.apply(granted)
+
+    def decide(self, action_id: str, decision: Decision, by: str) -> None:
+        """The action is settled, unless it was before."""
+        action = self.session.actions.get(action_id)
+        if action is None:
+            return
+        running = any(state.action_id == action_id and state.phase == "running" for state in self.session.calls)
+        taken_back = decision == "withdrawn" and action.look == "approved" and not running
+        if action.decided and not taken_back:
+            return
+        if decision == "approved":
+            self.approvals.add(action_id)
+        else:
+            self.approvals.discard(action_id)
+        self.apply(ActionDecided(action_id=action_id, decision=decision, by=by, decided_at=self.now))
+
+    def reply(self) -> Step:
+        """The model says something, calls something, or cannot be had."""
+        usage = Usage(input_tokens=5, output_tokens=5)
+        kinds = ["calls", "say", "nothing", "cut", "refusal", "failed", "odd"]
+        [kind] = self.random.choices(kinds, [12, 2, 1, 1, 1, 1, 1])
+        if kind == "failed":
+            return Halted(error="ModelFailedError", sentence="The model cannot be reached.")
+        names = self.random.choices(["look", "pay", "send", "wipe", "no_such_tool"], [1, 3, 3, 2, 1], k=self.random.randint(1, 4))
+        wanted = names if kind in ("calls", "cut", "refusal") else []
+        content: list[Block] = [{"type": "text", "text": "Well."}] if kind in ("say", "cut", "odd") else []
+        for name in wanted:
+            self.calls += 1
+            content.append(
+                {"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": {"n": self.random.randint(0, 1)}}
+            )
+        reasons = {"calls": "tool_use", "cut": "max_tokens", "refusal": "refusal", "odd": "some_new_reason"}
+        return ModelReplied(content=tuple(content), stop_reason=reasons.get(kind, "end_turn"), usage=usage)
+
+    def disturb(self) -> None:
+        """Something from outside: a person, the clock, or the end of the process."""
+        waiting = [action.proposed.action_id for action in self.session.undecided()]
+        action_ids = waiting if waiting and self.random.random() < 0.8 else sorted(self.session.actions) or ["Agone"]
+        user = self.random.choice(["U1", "U2", "U3"])
+        match self.random.choice(DISTURBANCES):
+            case "message":
+                forms: tuple[Literal["text", "bare", "too_long"], ...] = ("text", "text", "bare", "too_long")
+                form = self.random.choice(forms)
+                text = "hello" if form == "text" else ""
+                self.receive(Message(said=Said(user=user, text=text, ts=f"{self.rows}.0"), form=form))
+            case "click":
+                decisions: tuple[Literal["approved", "rejected"], ...] = ("approved", "approved", "rejected")
+                decision = self.random.choice(decisions)
+                wish = Wish(pattern=(), lasts_seconds=3600, most_uses=2) if self.random.random() < 0.5 else None
+                action_id = self.random.choice(action_ids)
+                self.receive(Click(action_id=action_id, user=user, decision=decision, wish=wish))
+            case "edit":
+                arguments: dict[str, Any] = {"n": self.random.randint(0, 3)}
+                self.receive(Edit(action_id=self.random.choice(action_ids), user=user, arguments=arguments))
+            case "withdraw":
+                self.receive(Withdraw(user=user, action_ids=tuple(action_ids)))
+            case "revoke":
+                self.revoked |= set(self.grants)
+            case "policy":
+                self.policy = self.random.choice(POLICIES)
+            case "outcome":
+                answers: tuple[OutcomeAnswer, ...] = ("happened", "run_again", "leave")
+                answer = self.random.choice(answers)
+                self.receive(OutcomeClick(action_id=self.random.choice(action_ids), user=user, answer=answer))
+            case "continue":
+                self.receive(ContinueClick(turn=self.random.randint(0, 3), user=user))
+            case "stop":
+                self.receive(StopPressed(user=user))
+            case "clock":
+                self.now += timedelta(minutes=self.random.choice([1, 20, 24 * 60]))
+            case _:  # another process takes over: what was under way is lost, what was written stands
+                note("crash")
+                self.under_way = {}
+                self.session = replace(self.session, epoch=self.session.epoch + 1)
+
+    def play(self) -> None:
+        """One thing happens."""
+        possible = self.moves()
+        what = self.random.choice(["begin", "begin", "end", "end", "end", "disturb"])
+        if what == "disturb":
+            self.disturb()
+        elif what == "end" and self.under_way:
+            self.end(self.under_way[self.random.choice(sorted(self.under_way))])
+        elif possible:
+            for move in possible:  # as the runner does: everything that can begin, begins
+                self.begin(move)
+
+    def settle_down(self) -> None:
+        """Nothing more comes from outside: make every move until none is left."""
+        for _ in range(500):
+            for move in self.moves():
+                self.begin(move)
+            if not self.under_way:
+                return
+            self.end(self.under_way[sorted(self.under_way)[0]])
+        raise AssertionError("the session does not come to rest")
