@@ -354,4 +354,4 @@ class Drive:
             # Nothing is under way, yet something is to be done: found anew under the next epoch, whatever else is due later.
             pause = TROUBLE_SECONDS if pause is None else min(pause, TROUBLE_SECONDS)
         due = None if pause is None else self.lease.now() + timedelta(seconds=pause)
-        return await self.queue.release(self.lease, self.wakes, due)
+        return await self.queue.release(self.lease, self.wakes, due, unfinished=self.session.status == "ready")

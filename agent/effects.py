@@ -165,13 +165,14 @@ class Effects:
         return Ended((Previewed(call_id=move.call_id, preview=preview),))
 
     async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
-        """A write was started by a process that is gone. It is never repeated."""
+        """A call was started by a process that is gone. It is not repeated, whatever its tool says of that."""
         definition = self.tools.get(move.call.tool)
         context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
         if definition is None or isinstance(arguments, Result):
             return self._unknown(move.call.id, move.call.tool)
-        return await self._unclear(move.call.id, definition, arguments, context)
+        found = await tool.reconcile(definition, arguments, context) if definition.reconcile is not None else None
+        return self._unknown(move.call.id, definition.name) if found is None else self._returned(move.call.id, found)
 
     async def _unclear(self, call_id: str, definition: tool.Tool, arguments: Any, context: ToolContext) -> Ended:
         """It may have happened: repeat it where its key makes that safe, ask the tool where it can tell, else nobody knows."""
@@ -255,7 +256,7 @@ class Effects:
         definition = self.tools.get(proposed.tool)
         if definition is None or not grants.grantable(definition, proposed.verdict):
             return None
-        if grants.too_wide(wish.pattern) or not grants.matches(wish.pattern, proposed.arguments):
+        if not grants.sound(wish, proposed.arguments):
             return None
         return Granted(
             grant_id=f"G{sha256(proposed.action_id)[:24]}",

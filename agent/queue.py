@@ -19,9 +19,11 @@ LEASE_SECONDS = 10
 RENEW_SECONDS = 2.5
 CHANNEL = "signoff_wake"
 
-# A workspace at a time (a loose index scan over `session_due`), each workspace's oldest first, in rounds: a workspace with a
-# thousand due sessions delays another one's single session by no more than one round. What is due is looked up by its id, row
-# by row: as a join, Postgres reads the whole table as soon as its statistics lag behind.
+# A workspace at a time (a loose index scan over `session_due`), in rounds: a workspace with a thousand due sessions delays
+# another one's single session by no more than one round. Within a workspace those that people wait for come first, then those
+# that only the clock woke, the oldest of each first and of the latter no more than `clock_slots`: a click does not stand behind a
+# thousand reminders. What is due is looked up by its id, row by row: as a join, Postgres reads the whole table as soon as its
+# statistics lag behind.
 CLAIM: LiteralString = """
 WITH RECURSIVE teams AS (
     (SELECT team FROM session WHERE wake_at IS NOT NULL ORDER BY team LIMIT 1)
@@ -29,25 +31,34 @@ WITH RECURSIVE teams AS (
     SELECT (SELECT team FROM session WHERE wake_at IS NOT NULL AND team > teams.team ORDER BY team LIMIT 1)
     FROM teams WHERE teams.team IS NOT NULL),
 due AS (
-    SELECT found.id, found.wake_at, row_number() OVER (PARTITION BY teams.team ORDER BY found.wake_at) AS round
+    SELECT found.*, row_number() OVER (PARTITION BY teams.team ORDER BY found.woken_at, found.wake_at) AS round
     FROM teams CROSS JOIN LATERAL (
-        SELECT id, wake_at FROM session
-        WHERE team = teams.team AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
-        ORDER BY wake_at LIMIT %(slots)s) AS found
+        (SELECT id, woken_at, wake_at FROM session
+        WHERE team = teams.team AND woken_at IS NOT NULL AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY woken_at LIMIT %(slots)s)
+        UNION ALL
+        (SELECT id, woken_at, wake_at FROM session
+        WHERE team = teams.team AND woken_at IS NULL AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY wake_at LIMIT %(clock_slots)s)) AS found
     WHERE teams.team IS NOT NULL),
+counted AS (
+    SELECT due.*, count(*) FILTER (WHERE woken_at IS NULL) OVER (ORDER BY round, woken_at, wake_at, id) AS by_clock FROM due),
 picked AS MATERIALIZED (
-    SELECT free.id FROM (SELECT id FROM due ORDER BY round, wake_at) AS ordered CROSS JOIN LATERAL (
+    SELECT free.id FROM (
+        SELECT id FROM counted WHERE woken_at IS NOT NULL OR by_clock <= %(clock_slots)s ORDER BY round, woken_at, wake_at
+    ) AS ordered CROSS JOIN LATERAL (
         SELECT id FROM session
         WHERE id = ordered.id AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
         LIMIT 1 FOR UPDATE SKIP LOCKED) AS free
     LIMIT %(slots)s)
 UPDATE session SET epoch = epoch + 1, lease_until = now() + make_interval(secs => %(lease_seconds)s)
 WHERE id = ANY (ARRAY(SELECT id FROM picked))
-RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, now()
+RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, woken_at IS NULL, now()
 """
 
 RELEASE: LiteralString = """
-UPDATE session SET lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END
+UPDATE session SET lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END,
+    woken_at = CASE WHEN wakes <> %(wakes)s THEN now() WHEN %(unfinished)s THEN woken_at END
 WHERE id = %(session_id)s AND epoch = %(epoch)s RETURNING wake_at IS NOT NULL AND wake_at <= now()
 """
 
@@ -66,17 +77,22 @@ class Queue:
         self._pool = pool
         self.lease_seconds = lease_seconds
 
-    async def claim(self, slots: int) -> list[Lease]:
-        """Up to `slots` due sessions, each under a new epoch."""
+    async def claim(self, slots: int, clock_slots: int | None = None) -> list[Lease]:
+        """Up to `slots` due sessions, each under a new epoch; of those that only the clock woke up to `clock_slots`."""
         asked = time.monotonic()  # before the statement: a process frozen in between must not think its lease is young
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(CLAIM, {"slots": slots, "lease_seconds": self.lease_seconds})
+            values = {"slots": slots, "clock_slots": slots if clock_slots is None else clock_slots}
+            cursor = await connection.execute(CLAIM, {**values, "lease_seconds": self.lease_seconds})
             rows = await cursor.fetchall()
         return [_lease(row, asked) for row in rows]
 
-    async def release(self, lease: Lease, wakes: int, due_at: datetime | None) -> bool:
-        """Let go, due again at `due_at`, or at once if the session was woken since `wakes` was read. True: it is due now."""
+    async def release(self, lease: Lease, wakes: int, due_at: datetime | None, *, unfinished: bool = False) -> bool:
+        """Let go, due again at `due_at`, or at once if the session was woken since `wakes` was read. True: it is due now.
+
+        `unfinished`: whoever woke it waits on.
+        """
         values = {"session_id": lease.session_id, "epoch": lease.epoch, "wakes": wakes, "due_at": due_at}
+        values["unfinished"] = unfinished
         async with self._pool.connection() as connection:
             row = await (await connection.execute(RELEASE, values)).fetchone()
         return row is not None and bool(row[0])
@@ -94,9 +110,9 @@ class Queue:
 
 
 def _lease(row: tuple[Any, ...], asked_monotonic_seconds: float) -> Lease:
-    session_id, team, channel, thread_ts, epoch, pin_id, wakes, now = row
+    session_id, team, channel, thread_ts, epoch, pin_id, wakes, by_clock, now = row
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
-    return Lease(session_id, place, epoch, pin_id, wakes, now, asked_monotonic_seconds)
+    return Lease(session_id, place, epoch, pin_id, wakes, by_clock, now, asked_monotonic_seconds)
 
 
 class Renewal:

@@ -49,6 +49,7 @@ class Lease:
     epoch: int
     pin_id: str | None
     wakes: int  # how often the session had been woken
+    by_clock: bool  # nobody waits for it: a reminder is due, say
     claimed_at: datetime  # by the database's clock
     claimed_monotonic_seconds: float  # the same moment on this machine's own clock
 

@@ -22,8 +22,8 @@ class SessionRow(SQLModel, table=True):
 
     __tablename__: ClassVar[Any] = "session"
     __table_args__ = (
-        # What a claim reads: due sessions, a workspace at a time (fair between workspaces).
-        Index("session_due", "team", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
+        # What a claim reads: due sessions, a workspace at a time (fair between workspaces), those that people wait for first.
+        Index("session_due", "team", "woken_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))  # team:channel:thread_ts
@@ -34,6 +34,7 @@ class SessionRow(SQLModel, table=True):
     epoch: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))  # raised by each claim
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
     wake_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))  # when it is due
+    woken_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))  # by people, until a release
     wakes: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))  # raised by each waking
     created_at: datetime = Field(sa_column=_now())
 

@@ -16,6 +16,7 @@ from agent.store import Lease
 log = logging.getLogger(__name__)
 
 SLOTS = 64  # sessions driven at once by one process
+CLOCK_SLOTS = 16  # of these, such as only the clock woke: a thousand reminders at once leave the others room
 POLL_SECONDS = 1.0  # beside the notifications: due times, expired leases, lost notifications
 STOP_SECONDS = 7.0  # for what is under way at the end; less than the lease
 
@@ -28,6 +29,7 @@ class Worker:
     queue: Queue
     runner: Runner
     slots: int = SLOTS
+    clock_slots: int = CLOCK_SLOTS
     poll_seconds: float = POLL_SECONDS
     renew_seconds: float = RENEW_SECONDS
     stop_seconds: float = STOP_SECONDS
@@ -98,16 +100,23 @@ class Worker:
     async def _claim(self) -> None:
         while not self._stopping.is_set():
             self._due.clear()
-            free = self.slots - len(self._drives)
+            free, clock_free = self._free()
             try:
-                leases = await self.queue.claim(free) if free else []
+                leases = await self.queue.claim(free, clock_free) if free else []
             except psycopg.Error as error:
                 log.warning("nothing can be claimed: %s", error)
                 leases = []
             for lease in leases:
                 self._drive(lease)
-            if len(leases) < max(free, 1):
+            by_clock = sum(lease.by_clock for lease in leases)
+            if len(leases) < max(free, 1) and by_clock < max(clock_free, 1):
                 await self._rest()
+
+    def _free(self) -> tuple[int, int]:
+        """How many more sessions could be driven, and how many of these may be the clock's."""
+        free = self.slots - len(self._drives)
+        by_clock = sum(lease.by_clock for lease, _, _ in self._drives.values())
+        return free, min(free, self.clock_slots - by_clock)
 
     async def _rest(self) -> None:
         """Until something may be due."""
@@ -139,7 +148,8 @@ class Worker:
             held = self._drives.get(lease.session_id)
             if held is not None and held[0] is lease:
                 del self._drives[lease.session_id]
-        if due_now or woken.is_set() or len(self._drives) >= self.slots - 1:  # woken: too late for this drive to see it
+        # Woken: too late for this drive to see it. One free: there may be more that it kept out.
+        if due_now or woken.is_set() or self._free()[lease.by_clock] <= 1:
             self._due.set()
 
     def _lost(self, lease: Lease) -> None:

@@ -25,7 +25,7 @@ from bot.surface import SlackSurface
 log = logging.getLogger(__name__)
 
 Errors = Mapping[str, str]  # by block_id, as Slack shows them beside the fields
-GONE = "The tool of this card is not there any more, so it cannot be edited; please reject it."
+GONE = "The tool of this card has changed or is not there any more, so there is no such dialog; please approve or reject it."
 LATE = "The dialog could not be opened in time; please click once more."
 UNSURE = "Slack does not say right now whether you may decide this; please try again in a moment."
 

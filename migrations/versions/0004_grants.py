@@ -1,5 +1,7 @@
 """Grants: standing permissions, each use counted; several rejections; and what of them goes into the audit log.
 
+Since there are reminders, sessions that people wait for are told from those that the clock woke, and claimed before them.
+
 Revision ID: 0004
 """
 
@@ -15,6 +17,10 @@ ALTER TABLE action ADD COLUMN rejections bigint NOT NULL DEFAULT 1;
 CREATE INDEX action_decided ON action (decided_at DESC) WHERE decided_at IS NOT NULL;
 CREATE INDEX action_due ON action (expires_at) WHERE status IN ('pending', 'unknown');
 CREATE INDEX step_asked ON step (made_at DESC) WHERE starts_with(body::text, '{"kind":"asked"');
+
+ALTER TABLE session ADD COLUMN woken_at timestamptz;
+DROP INDEX session_due;
+CREATE INDEX session_due ON session (team, woken_at, wake_at) WHERE wake_at IS NOT NULL;
 
 CREATE TABLE "grant" (
     id text PRIMARY KEY,

@@ -1,9 +1,14 @@
-"""`python -m tests.bench`: measures and prints the table. It asserts nothing: figures are for people to read."""
+"""`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
+
+`python -m tests.bench turns` or `suspended` measures one part alone.
+"""
 
 import asyncio
 import shutil
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,6 +21,7 @@ from tests.bench import subject
 from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.subject import Subject
+from tests.bench.suspended import suspended
 
 ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 9
 AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 96, 3
@@ -31,10 +37,18 @@ A turn is a mention, a search, a card, an approval, an order and an answer. Medi
 The first turn also writes the session's row; the model and prompt it is pinned to are one row for all sessions."""
 
 
-async def measure(servers: Servers, folder: Path, console: Console) -> None:
-    """Every figure."""
+async def measure(parts: Sequence[str], servers: Servers, folder: Path, console: Console) -> None:
+    """Each part in turn."""
+    for part in parts:
+        async with ScriptedModel(fast) as model:
+            await PARTS[part](model, servers, folder, console)
+            if model.refusals:
+                raise RuntimeError(f"the model refused a request: {model.refusals[0].message}")
+
+
+async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: Console) -> None:
+    """How long people wait, and what is written."""
     async with AsyncExitStack() as stack:
-        model = await stack.enter_async_context(ScriptedModel(fast))
 
         async def start(program: subject.Program, transport: subject.Transport) -> Subject:
             return await stack.enter_async_context(subject.running(program, transport, model, servers, folder))
@@ -53,8 +67,9 @@ async def measure(servers: Servers, folder: Path, console: Console) -> None:
         console.print(EXPLAINED.format(samples=SAMPLES), style="dim")
         console.print(footprint_table(bot.written, floor.written))
         console.print(TURNS_EXPLAINED, style="dim")
-        if model.refusals:
-            raise RuntimeError(f"the model refused a request: {model.refusals[0].message}")
+
+
+PARTS = {"turns": turns, "suspended": suspended}
 
 
 def figures_table(figures: list[Figure]) -> Table:
@@ -91,12 +106,15 @@ def footprint_table(bot: dict[int, Written], floor: dict[int, Written]) -> Table
 def main() -> None:
     """On stores of its own in a temporary folder, which are gone afterwards."""
     console, started = Console(), time.monotonic()
+    parts = sys.argv[1:] or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}.")
     folder = Path(tempfile.mkdtemp(prefix="signoff-bench-"))
     folder.chmod(0o711)  # for root, whose Postgres runs as another user
     (folder / "signoff.yaml").write_text(subject.CONFIG)
     try:
         with Home(folder / "home").servers() as servers:
-            asyncio.run(measure(servers, folder, console))
+            asyncio.run(measure(parts, servers, folder, console))
     finally:
         shutil.rmtree(folder)
     console.print(f"took {time.monotonic() - started:.0f} s", style="dim")

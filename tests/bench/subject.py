@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ class Subject:
     """A running program with the conversations that are held with it."""
 
     name: str
+    slack: SlackSandbox
     conversations: Conversations
     database_url: str
     process: psutil.Process
@@ -51,15 +52,33 @@ class Subject:
         return times.user + times.system
 
 
+Prepare = Callable[[SlackSandbox, str], Awaitable[None]]
+
+
+async def _nothing(slack: SlackSandbox, database_url: str) -> None:
+    """An empty database will do."""
+
+
 @asynccontextmanager
 async def running(
-    program: Program, transport: Transport, model: ScriptedModel, servers: Servers, folder: Path
+    program: Program,
+    transport: Transport,
+    model: ScriptedModel,
+    servers: Servers,
+    folder: Path,
+    *,
+    among: str = "",
+    prepare: Prepare = _nothing,
 ) -> AsyncGenerator[Subject]:
-    """The program for as long as the block runs. Raises RuntimeError with its last words when it does not start."""
-    name = f"{program}_{transport}".replace(" ", "_")
+    """The program for as long as the block runs. Raises RuntimeError with its last words when it does not start.
+
+    `prepare` fills its database before it starts, with what `among` names.
+    """
+    name = f"{program}_{transport}{among}".replace(" ", "_")
     with database(servers, name) as database_url:
         await seed(database_url)
         async with SlackSandbox(read_manifest()) as slack:
+            await prepare(slack, database_url)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", *PROGRAMS[program]),
                 env={
@@ -76,7 +95,7 @@ async def running(
                 if transport == "http":
                     slack.deliver_over_http(f"http://127.0.0.1:{port}/slack/events")
                 async with Conversations(slack) as conversations:
-                    yield Subject(name, conversations, database_url, psutil.Process(process.pid))
+                    yield Subject(name, slack, conversations, database_url, psutil.Process(process.pid))
             finally:
                 if process.returncode is None:
                     process.terminate()

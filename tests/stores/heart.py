@@ -109,7 +109,7 @@ def rival(heart: Heart) -> Generator[list[Any]]:
     def claim() -> None:
         with psycopg.connect(heart.database_url, autocommit=True) as connection:
             while not over.wait(LOOK_SECONDS):
-                claimed.extend(connection.execute(CLAIM, {"slots": 9, "lease_seconds": 10}).fetchall())
+                claimed.extend(connection.execute(CLAIM, {"slots": 9, "clock_slots": 9, "lease_seconds": 10}).fetchall())
 
     thread = threading.Thread(target=claim)
     thread.start()

@@ -80,7 +80,7 @@ async def test_claimers_at_once_never_hold_the_same_session(
 async def test_a_claim_passes_by_what_another_is_about_to_take(heart: Heart) -> None:
     await due(heart, 5)
     async with await heart.connect() as rival:
-        taken = await (await rival.execute(CLAIM, {"slots": 2, "lease_seconds": 10})).fetchall()
+        taken = await (await rival.execute(CLAIM, {"slots": 2, "clock_slots": 2, "lease_seconds": 10})).fetchall()
         leases = await heart.queue.claim(10)  # would not come back if it waited for the rival's end
         assert Counter([session for session, *_ in taken] + [lease.session_id for lease in leases]).most_common(1)[0][1] == 1
         assert len(leases) == 3
@@ -121,6 +121,50 @@ async def test_within_a_workspace_who_waits_longest_comes_first(heart: Heart) ->
     assert {lease.place.thread_ts for lease in leases} == {"1.0", "2.0", "3.0"}
 
 
+@pytest.mark.parametrize("slots", [1, 64])
+async def test_what_people_wait_for_comes_before_what_only_the_clock_woke(heart: Heart, slots: int) -> None:
+    lease = await heart.hold(place(900))
+    await heart.queue.release(lease, 1, lease.now() + timedelta(hours=1))  # a card that waits for its click
+    await due(heart, 500, minutes_ago=10)
+    await heart.sql("UPDATE session SET wake_at = now() - interval '5 minutes' WHERE epoch > 0")  # its own reminder is late too
+    assert session_id(place(900)) not in {claimed.session_id for claimed in await heart.queue.claim(100)}
+
+    await heart.wake(place(900))
+    leases = await heart.queue.claim(slots)
+    assert len(leases) == slots
+    assert session_id(place(900)) in {claimed.session_id for claimed in leases}
+
+
+async def test_what_the_clock_woke_leaves_room_for_people(heart: Heart) -> None:
+    await due(heart, 50, "T1", minutes_ago=10)
+    await due(heart, 50, "T2", minutes_ago=10)
+    await heart.wake(place(900))
+    leases = await heart.queue.claim(64, 16)
+    assert Counter(lease.by_clock for lease in leases) == {True: 16, False: 1}
+    assert Counter(lease.place.team for lease in leases if lease.by_clock) == {"T1": 8, "T2": 8}
+    assert await heart.queue.claim(64, 0) == []
+
+
+async def test_a_session_that_was_lost_while_people_wait_is_still_waited_for(heart: Heart) -> None:
+    lease = await heart.hold(place(900))
+    await due(heart, 500, minutes_ago=10)
+    await heart.expire(lease)
+    [again] = await heart.queue.claim(1)
+    assert (again.session_id, again.epoch) == (lease.session_id, 2)
+
+    await heart.wake(place(900))  # too late for this holder to see
+    assert await heart.queue.release(again, again.wakes, None)
+    [again] = await heart.queue.claim(1)
+    assert (again.session_id, again.epoch) == (lease.session_id, 3)
+
+    await heart.queue.release(again, again.wakes, again.now(), unfinished=True)  # whatever kept it will be over by then
+    [again] = await heart.queue.claim(1)
+    assert (again.session_id, again.by_clock) == (lease.session_id, False)
+
+    await heart.queue.release(again, again.wakes, again.now())  # from now on it is the clock's
+    assert [claimed.session_id for claimed in await heart.queue.claim(1)] != [lease.session_id]
+
+
 # ---------------------------------------------------------------------------------------------- what a claim costs
 
 
@@ -152,7 +196,7 @@ async def test_waiting_sessions_cost_a_claim_nothing(heart: Heart, statistics: s
     async with await heart.connect() as connection:
         await connection.set_autocommit(True)
         await connection.execute("SELECT set_config('plan_cache_mode', %s, false)", (planned_for,))
-        values = {"slots": 64, "lease_seconds": 10}
+        values = {"slots": 64, "clock_slots": 64, "lease_seconds": 10}
         explained = await connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, values, prepare=True)
         [[[explanation]]] = await explained.fetchall()
     read = list(scans(explanation["Plan"]))

@@ -97,7 +97,7 @@ async def test_an_older_holder_writes_nothing(busy: Desk, write: Write) -> None:
 async def test_a_write_that_meets_a_claim_waits_for_it_and_then_writes_nothing(busy: Desk, write: Write) -> None:
     await busy.heart.expire(busy.lease)
     async with await busy.heart.connect() as rival:
-        claimed = await (await rival.execute(CLAIM, {"slots": 1, "lease_seconds": 10})).fetchall()
+        claimed = await (await rival.execute(CLAIM, {"slots": 1, "clock_slots": 1, "lease_seconds": 10})).fetchall()
         assert len(claimed) == 1  # and not yet committed
         writing = asyncio.ensure_future(write(busy, busy.lease))
         await busy.heart.held_up(writing)

@@ -67,6 +67,33 @@ async def test_what_was_due_before_the_worker_came_is_found(heart: Heart) -> Non
         await answered(world, place())
 
 
+async def test_what_the_clock_woke_is_all_done_a_few_at_once_and_people_are_heard_meanwhile(heart: Heart) -> None:
+    at_once: list[int] = []
+    busy: set[str] = set()
+    go_on = asyncio.Event()
+
+    async def think(request: Request) -> None:
+        text = str(request.messages)
+        if "the clock" in text:
+            busy.add(text)
+            at_once.append(len(busy))
+            await go_on.wait()
+            busy.discard(text)
+
+    world = World(think)
+    for number in range(2, 30):
+        await heart.wake(place(number), message(f"for the clock, {number}"))
+    await heart.sql("UPDATE session SET woken_at = NULL")
+    async with worker(heart, world, clock_slots=3):
+        await heart.wake(place())
+        await answered(world, place())  # while the clock's three do not end
+        assert max(at_once) == 3
+        go_on.set()
+        for number in range(2, 30):
+            await answered(world, place(number))
+    assert max(at_once) == 3
+
+
 async def test_without_notifications_the_poll_finds_what_is_due(heart: Heart) -> None:
     """As behind a pooler in transaction mode, and as with every due time."""
     world = World()
@@ -128,12 +155,12 @@ class Hesitating(Queue):
     def __post_init__(self) -> None:
         super().__init__(self.heart.pool)
 
-    async def release(self, lease: Lease, wakes: int, due_at: datetime | None) -> bool:
+    async def release(self, lease: Lease, wakes: int, due_at: datetime | None, *, unfinished: bool = False) -> bool:
         """Release, with what the test does around it, once."""
         before, self.before = self.before, None
         if before:
             await before()
-        due = await super().release(lease, wakes, due_at)
+        due = await super().release(lease, wakes, due_at, unfinished=unfinished)
         after, self.after = self.after, None
         if after:
             await after()
@@ -226,9 +253,9 @@ async def test_a_worker_that_ends_hands_its_sessions_over_at_once(heart: Heart) 
     looks: list[int] = []
 
     class Watched(Queue):
-        async def claim(self, slots: int) -> list[Lease]:
+        async def claim(self, slots: int, clock_slots: int | None = None) -> list[Lease]:
             """Claim, and leave word of it."""
-            leases = await super().claim(slots)
+            leases = await super().claim(slots, clock_slots)
             looks.append(len(leases))
             return leases
 
@@ -269,9 +296,9 @@ async def test_what_is_being_claimed_while_the_worker_ends_is_handed_back(heart:
     claimed, go_on = asyncio.Event(), asyncio.Event()
 
     class SlowLine(Queue):
-        async def claim(self, slots: int) -> list[Lease]:
+        async def claim(self, slots: int, clock_slots: int | None = None) -> list[Lease]:
             """The answer takes its time, although the database has done its part."""
-            leases = await super().claim(slots)
+            leases = await super().claim(slots, clock_slots)
             if leases:
                 claimed.set()
                 await go_on.wait()
