@@ -169,9 +169,9 @@ class History:
             for action_id, _, _, expires_at, body in pending:
                 wake_at: datetime | None = wakes[session.id]
                 if wake_at is None or wake_at > expires_at + CLOCK:
-                    wrong.append(
-                        f"{session.id} sleeps until {wake_at} through the end of {action_id} at {expires_at}; it knows {list(session.actions)}"
-                    )
+                    known = list(session.actions)
+                    end = f"the end of {action_id} at {expires_at}"
+                    wrong.append(f"{session.id} sleeps until {wake_at}, through {end}, and knows {known}")
                 if not any(row.action_id == action_id and row.arguments == body["arguments"] for row, _ in on_screen):
                     wrong.append(f"{action_id} stands nowhere")
         statuses = {row[0]: row[2] for row in rows}
