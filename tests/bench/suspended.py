@@ -30,7 +30,7 @@ ROUNDS, SAMPLES = 5, 15
 IDLE_SECONDS = 3.0  # until a process that nobody talks to counts as idle
 
 REMINDERS = 1_000  # due at once, all in the bot's own workspace
-PREPARING_SECONDS = 20.0  # until they are: the bot starts meanwhile, and cards are made that will be clicked
+PREPARING_SECONDS = 30.0  # until they are: the bot starts meanwhile, and cards are made that will be clicked
 CLICKS, BETWEEN_CLICKS_SECONDS = 25, 0.15
 
 # The approved call's start is on record: from here on it is the tool's time. Postgres and the bench have one clock.
@@ -56,7 +56,9 @@ class Waits:
     megabytes: float = 0
     connections: int = 0
 
-    def p50(self, rounds: Sequence[Sequence[float]]) -> float:
+    @staticmethod
+    def p50(rounds: Sequence[Sequence[float]]) -> float:
+        """The median of the rounds' own."""
         return statistics.median(percentile(samples, 50) for samples in rounds)
 
 
@@ -77,9 +79,8 @@ async def suspended(model: ScriptedModel, servers: Servers, folder: Path, consol
                 found = [Waits(), Waits()]
         for one, waits in zip((few, many), found, strict=True):
             await _idle(one, waits)
-    reminded = await _reminders(model, servers, folder)
     console.print(_table(*found))
-    console.print(_reminders_table(found[0], *reminded))
+    console.print(_reminders_table(found[0], *await _reminders(model, servers, folder)))
     explained = EXPLAINED.format(seconds=seconds, teams=TEAMS, rounds=ROUNDS, samples=SAMPLES)
     console.print(explained, style="dim")
 
