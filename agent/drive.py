@@ -7,7 +7,7 @@ Resume is not a path of its own: a click, a message, a due time and a crash all 
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -63,6 +63,7 @@ class Drive:
         self.wakes = self.lease.wakes
         self.under_way: dict[str, asyncio.Task[Ended]] = {}
         self.not_before: dict[str, float] = {}  # move key -> monotonic seconds
+        self.held_back: list[float] = []  # when moves that had to wait at the last look may be made
         self.troubles: dict[str, int] = {}  # move key -> tries whose answer was lost
         self.unwritten: list[Step] = []
         self.taken: list[int] = []
@@ -115,7 +116,7 @@ class Drive:
             if moves and isinstance(moves[0], Record):
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
-            begin = [move for move in moves if self._may_begin(move)]
+            begin = self._may_begin(moves)
             gated = [move for move in begin if isinstance(move, Close) or (isinstance(move, RunTool) and move.digest)]
             if gated:
                 await self._pass(gated[0])
@@ -129,9 +130,12 @@ class Drive:
             self._spawn(move)
         self._show_status()
 
-    def _may_begin(self, move: Move) -> bool:
-        assert not isinstance(move, Record)
-        return move.key not in self.under_way and self.not_before.get(move.key, 0) <= time.monotonic()
+    def _may_begin(self, moves: Sequence[Move]) -> list[Move]:
+        """Those that are not under way and need not wait."""
+        now = time.monotonic()
+        free = [move for move in moves if not isinstance(move, Record) and move.key not in self.under_way]
+        self.held_back = [at for move in free if (at := self.not_before.get(move.key, 0)) > now]
+        return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
     def _give_up_what_is_over(self) -> None:
         """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
@@ -245,6 +249,8 @@ class Drive:
 
     async def _settle(self, move: Settle) -> None:
         """The click's author may decide: count it."""
+        if isinstance(move.click, OutcomeClick) and self.session.status != "idle":
+            return  # a turn was opened meanwhile: the click stays in the inbox until it is over
         await self._commit()
         click, seq = move.click, self.session.seq
         action = self.session.actions.get(click.action_id)
@@ -332,7 +338,7 @@ class Drive:
 
     def _pause_seconds(self) -> float | None:
         """Until the next move that had to wait may be made, or the next due time. None: nothing is due."""
-        waits = [at - time.monotonic() for at in self.not_before.values() if at > time.monotonic()]
+        waits = [at - time.monotonic() for at in self.held_back]
         if (due := due_at(self.session)) is not None:
             waits.append((due - self.lease.now()).total_seconds())
         return max(0.0, min(waits)) if waits else None
@@ -344,7 +350,8 @@ class Drive:
             await self.queue.hand_back([self.lease])
             return True
         pause = self._pause_seconds()
-        if pause is None and self.session.status == "ready":
-            pause = TROUBLE_SECONDS  # nothing is under way, yet something is to be done: found anew under the next epoch
+        if self.session.status == "ready" and not self.held_back:
+            # Nothing is under way, yet something is to be done: found anew under the next epoch, whatever else is due later.
+            pause = TROUBLE_SECONDS if pause is None else min(pause, TROUBLE_SECONDS)
         due = None if pause is None else self.lease.now() + timedelta(seconds=pause)
         return await self.queue.release(self.lease, self.wakes, due, unfinished=self.session.status == "ready")

@@ -6,6 +6,7 @@ The traps that this answers to are numbered in the reference on the model API. T
 import json
 import logging
 import random
+import re
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -14,7 +15,7 @@ from typing import Any, cast
 import anthropic
 import httpx2
 from anthropic.lib.streaming import AsyncMessageStream
-from anthropic.types import Message, MessageParam, ToolParam
+from anthropic.types import Message, MessageParam, ThinkingConfigAdaptiveParam, ToolParam
 from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
@@ -30,6 +31,9 @@ SILENCE_SECONDS = 60.0  # between two events of a stream
 RETRIED_STATUS = frozenset({408, 409, 429, 529})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0
+# Models that think unasked put their words between calls into thinking, which is left out unless asked for (trap 12).
+THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
+SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 # Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
 KEPT = cast(Any, ParsedMessage)[cast(Any, AsyncMessageStream).__parameters__]
 
@@ -137,6 +141,7 @@ class AnthropicModel:
             tools=cast("list[ToolParam]", list(pinned.tools)),
             messages=cast("list[MessageParam]", list(request.messages)),
             max_tokens=request.max_tokens,
+            thinking=SHOWN_THINKING if THINKS.match(pinned.model) else anthropic.omit,
         ) as stream:
             message = await stream.get_final_message()
         if message.stop_reason is None:

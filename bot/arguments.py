@@ -143,13 +143,15 @@ def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: Roo
     shown = changes[: room.changes]
     left = f" (the first {len(shown)} of {len(changes):,})" if len(shown) < len(changes) else ""
     width = min(max((len(what) for what, _, _ in shown), default=0), NAME_CHARACTERS)
-    lines = [
-        f"{clipped(what, most):<{width}}  {clipped(before or '—', most)} → {clipped(after or '—', most)}"
-        for what, before, after in shown
-    ]
+    lines = [f"{clipped(what, most):<{width}}  {_change(before, after, most)}" for what, before, after in shown]
     table = [preformatted("\n".join(lines))] if lines else []
     whole = not left and all(len(cell) <= most for change in changes for cell in change)
     return rich_text([line((label, True), (left, False)), *table], block_id), whole
+
+
+def _change(before: str, after: str, most: int) -> str:
+    """From what to what; where there is nothing before, what there is then."""
+    return f"{clipped(before, most)} → {clipped(after or '—', most)}" if before else clipped(after or "—", most)
 
 
 def news(result: Any, arguments: Mapping[str, Any], mask: Mask) -> str:

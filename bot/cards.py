@@ -4,6 +4,8 @@ One message with a row for each action. What others wrote stands in plain text o
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from agent.moves import Card, Cards
 from agent.tool import Effect, Tool, Tools
@@ -24,7 +26,18 @@ from bot.block_kit import (
 )
 from bot.people import moment, people, who_may_decide
 from bot.plain import cut, escaped
-from bot.row import MayGrant, Row, closed_blocks, effect_in_words, headline, open_blocks, row_of, what_blocks
+from bot.row import (
+    MayGrant,
+    Row,
+    asked_in_words,
+    closed_blocks,
+    effect_in_words,
+    headline,
+    open_blocks,
+    row_of,
+    until_in_words,
+    what_blocks,
+)
 
 __all__ = ["card_blocks", "card_text", "headline", "moment", "people", "question_blocks", "question_text", "who_may_decide"]
 
@@ -33,6 +46,7 @@ HEADLINE_CHARACTERS = 150
 SOURCE_CHARACTERS = 80
 SOURCES_CHARACTERS = 300
 SAID_CHARACTERS = 300
+SAME_TIME = timedelta(minutes=1)  # proposals of one turn end a few moments apart
 
 
 def never(tool: Tool, verdict: Verdict) -> bool:
@@ -49,13 +63,14 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
     sources, said = _sources(cards, mask), _said(cards, mask)
 
     def render(room: Room) -> list[Block]:
-        read, claimed = _sources_block(sources, room), _said_block(said, room)
+        read, claimed = _sources_block(sources, room), _said_block(said, room, edited=any(card.edited_by for card in cards.rows))
         if len(rows) == 1:
             return _single(rows[0], room, [*read, *claimed], may_grant)
-        blocks = [header(_count(cards)), *read]
+        once = _once(rows, room)
+        blocks = [header(_count(cards)), *once.top(), *read]
         for number, row in enumerate(rows, 1):
-            blocks += _row(row, number, room, may_grant)
-        return [*blocks, *claimed, *_approve_all(rows)]
+            blocks += _row(row, number, room, once, may_grant)
+        return [*blocks, *claimed, *_approve_all(rows), *once.bottom()]
 
     return fitted(render)
 
@@ -72,21 +87,50 @@ def card_text(cards: Cards, tools: Tools, mask: Mask = unmasked) -> str:
 
 def _single(row: Row, room: Room, beside: Sequence[Block], may_grant: MayGrant) -> list[Block]:
     told = effect_in_words(row.tool, room)
-    what, end = _what_and_end(row, room, may_grant)
+    what, whole = what_blocks(row, room)
+    end = open_blocks(row, room, whole=whole, may_grant=may_grant) if row.open else closed_blocks(row, room)
     return [header(row.texts.headline), *([section(told)] if told else []), *what, *beside, *end]
 
 
-def _row(row: Row, number: int, room: Room, may_grant: MayGrant) -> list[Block]:
-    """One of several actions."""
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """What is the same for every row, and so stands in the message once; empty where it is not."""
+
+    effect: str  # of the open rows
+    asked: str
+    until: str  # of the open rows
+
+    def top(self) -> list[Block]:
+        effect = [section(f"Each of them: {self.effect}")] if self.effect else []
+        return [*effect, *([context(self.asked)] if self.asked else [])]
+
+    def bottom(self) -> list[Block]:
+        return [context(self.until)] if self.until else []
+
+
+def _once(rows: Sequence[Row], room: Room) -> _Once:
+    effect = _same([effect_in_words(row.tool, room) for row in rows if row.open])
+    asked = _same([asked_in_words(row.card, room) for row in rows])
+    undecided = [row.card for row in rows if row.open]
+    ends = sorted(card.expires_at for card in undecided)
+    if not undecided or ends[-1] - ends[0] > SAME_TIME:
+        return _Once(effect, asked, "")
+    return _Once(effect, asked, _same([until_in_words(card, ends[0], room) for card in undecided]))
+
+
+def _same(said: Sequence[str]) -> str:
+    """What several rows say, if it is the same."""
+    return said[0] if len(said) > 1 and len(set(said)) == 1 else ""
+
+
+def _row(row: Row, number: int, room: Room, once: _Once, may_grant: MayGrant) -> list[Block]:
+    """One of several actions; of one that is decided only what was to run, and how it ended."""
     title = line((f"{number}. {cut(row.texts.headline, min(HEADLINE_CHARACTERS, room.prose))}", True))
-    told = effect_in_words(row.tool, room)
-    what, end = _what_and_end(row, room, may_grant)
+    told = effect_in_words(row.tool, room) if row.open and not once.effect else ""
+    what, whole = what_blocks(row, room, asked=not once.asked, changes=row.open)
+    decide = open_blocks(row, room, whole=whole, may_grant=may_grant, until=not once.until) if row.open else []
+    end = decide or closed_blocks(row, room)
     return [{"type": "divider"}, rich_text([title, *([line((told, False))] if told else [])]), *what, *end]
-
-
-def _what_and_end(row: Row, room: Room, may_grant: MayGrant) -> tuple[list[Block], list[Block]]:
-    what, whole = what_blocks(row, room)
-    return what, open_blocks(row, room, whole=whole, may_grant=may_grant) if row.open else closed_blocks(row, room)
 
 
 def _count(cards: Cards) -> str:
@@ -116,10 +160,11 @@ def _sources_block(names: Sequence[str], room: Room) -> list[Block]:
     return [context(":warning: Read in this turn from outside, unchecked:", listed)] if names else []
 
 
-def _said_block(said: str, room: Room) -> list[Block]:
-    """The model's reason, last and labelled: it is a claim, not a fact."""
+def _said_block(said: str, room: Room, *, edited: bool) -> list[Block]:
+    """The model's reason, last and labelled: it is a claim, not a fact, and not about what a person made of the call."""
+    label = "The model's own words, before the edit (not checked):" if edited else "The model's own words (not checked):"
     short = clipped(said, min(SAID_CHARACTERS, room.prose))
-    return [context("The model's own words (not checked):", plain(short))] if said else []
+    return [context(label, plain(short))] if said else []
 
 
 def _approve_all(rows: Sequence[Row]) -> list[Block]:

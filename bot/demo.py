@@ -7,12 +7,14 @@ import sys
 import threading
 import webbrowser
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
+from bot.config import DEFAULT_PATH
 from bot.database import CONNECT_SECONDS, unusable, upgrade
 from bot.home import Home, Servers
 from bot.manifest import read_manifest
@@ -24,6 +26,8 @@ from bot.settings import Settings
 from tools.catalog import seed_shop
 
 SCRIPTED = "A scripted shop assistant is answering; set ANTHROPIC_API_KEY to talk to the real model."
+POLICY = Path(__file__).with_name("demo.yaml")
+ITS_POLICY = "Orders of more than 10 pieces need two approvals here; a signoff.yaml of yours decides that instead."
 REAL = "The real model is answering, with your ANTHROPIC_API_KEY."
 LOCK = 7_214_633_029  # any number that nothing else in the database locks
 
@@ -43,11 +47,13 @@ async def demonstrate(settings: Settings, port: int, *, open_browser: bool) -> N
             model = await stack.enter_async_context(ScriptedModel()) if settings.anthropic_api_key is None else None
             notes = {"model": SCRIPTED if model else REAL}
             slack = await _open_workspace(stack, port, notes)
-            bot = await _start_bot(_environment(slack, model, servers))
+            policy = None if settings.signoff_config or DEFAULT_PATH.exists() else POLICY
+            bot = await _start_bot(_environment(slack, model, servers, policy))
             stack.push_async_callback(_end, bot)
             console.print("\n  The sandbox workspace:")
             print(slack.page_url, flush=True)
-            console.print(*(f"  {line}" for line in (notes["model"], *servers.notes, "Ctrl-C ends it.")), "", sep="\n")
+            told = (notes["model"], *([ITS_POLICY] if policy else []), *servers.notes, "Ctrl-C ends it.")
+            console.print(*(f"  {line}" for line in told), "", sep="\n")
             if open_browser and _screen():
                 await asyncio.to_thread(webbrowser.open, slack.page_url)
             if await bot.wait():
@@ -105,11 +111,12 @@ async def _open_workspace(stack: AsyncExitStack, port: int, notes: dict[str, str
         raise Refusal(f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): give --port another one.") from None
 
 
-def _environment(slack: SlackSandbox, model: ScriptedModel | None, servers: Servers) -> dict[str, str]:
+def _environment(slack: SlackSandbox, model: ScriptedModel | None, servers: Servers, policy: Path | None) -> dict[str, str]:
     scripted = {"ANTHROPIC_API_KEY": model.api_key, "ANTHROPIC_BASE_URL": model.base_url} if model else {}
     return {
         **os.environ,
         **scripted,
+        **({"SIGNOFF_CONFIG": str(policy)} if policy else {}),
         "SLACK_API_URL": slack.api_url,
         "SLACK_BOT_TOKEN": slack.bot_token,
         "SLACK_APP_TOKEN": slack.app_token,

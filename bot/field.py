@@ -31,7 +31,7 @@ from bot.spelling import (
 
 Block = dict[str, Any]
 
-LONG_TEXT = 200  # a text that may be as long as this gets several lines
+LONG_TEXT = 200  # a text that may be as long as this gets several lines, if it has no pattern to keep to
 MOST_OPTIONS = 100
 OPTION_CHARACTERS = 75
 OPTION_VALUE_CHARACTERS = 150
@@ -134,7 +134,8 @@ class Text(Input):
 
     def element(self, shown: str) -> Block:
         most = self.shape.count("maxLength")
-        multiline = "\n" in shown or len(shown) > LINE_CHARACTERS or (most or 0) >= LONG_TEXT
+        prose = (most or 0) >= LONG_TEXT and "pattern" not in self.shape.keywords
+        multiline = "\n" in shown or len(shown) > LINE_CHARACTERS or prose
         bounded = most is not None and max(units(shown), 1) <= most <= INPUT_CHARACTERS
         return typed_input(self.action_id, shown, multiline=multiline, most=most if bounded else None)
 

@@ -206,7 +206,9 @@ def field_errors(schema: Schema, values: Mapping[str, JsonValue], problems: Sequ
 
 
 def _told(what: str) -> str:
-    """Pydantic's sentence without the class of exception before it."""
+    """Pydantic's sentence without the class of exception before it, and without what only programmers read."""
+    if what.startswith("String should match pattern "):
+        return f"This is not in the form that is needed: {what.removeprefix('String should match pattern ')}"
     return what.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 

@@ -5,12 +5,9 @@ Words of tools and arguments stand as rich text or plain text, which Slack never
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
-
-from pydantic import ValidationError
 
 from agent.moves import Card
 from agent.overview import GrantSeen, Spent, Waiting
@@ -46,6 +43,7 @@ ENDINGS = {
     "edited": "Edited, and proposed anew",
     "refused": "Not run, or not run again",
 }
+ABOVE = "What you asked for stands above: you may decide it yourself."
 TROUBLE = "What waits for you could not be read just now. Nothing is lost: please open this tab again in a minute."
 
 
@@ -71,16 +69,28 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
     def ended(seen: ActionSeen) -> Block:
         return _item(home_headline(seen.proposed, tools), *_ended(seen), *_link(seen.place, slack_url))
 
+    def granted(each: GrantSeen) -> Block:
+        return _grant(each, tools)
+
     def spent(each: tuple[Spent, int]) -> Block:
         used, most = each[0].used_tokens, each[1]
         return _line(_text(f"{used:,} of {most:,} tokens"), *_where(each[0].place), *_link(each[0].place, slack_url))
 
+    above = {each.seen.proposed.action_id for each in gathered.decide}
+    others = [each for each in gathered.asked if each.seen.proposed.action_id not in above]
     blocks = [
         *_section("decide", "Waiting for your decision", gathered.decide, waiting, "Nothing waits for you.", pages),
         *_unsure(gathered),
-        *_section("asked", "You asked for", gathered.asked, waiting, "Nothing that you asked for is waiting.", pages),
+        *_section(
+            "asked",
+            "You asked for",
+            others,
+            waiting,
+            ABOVE if gathered.asked else "Nothing that you asked for is waiting.",
+            pages,
+        ),
         *_section("recent", "Recent outcomes", gathered.recent, ended, "Nothing was decided in the last 30 days.", pages),
-        *_section("grants", "Your standing permissions", gathered.grants, _grant, "You have given none.", pages),
+        *_section("grants", "Your standing permissions", gathered.grants, granted, "You have given none.", pages),
         *_section("budget", "Budget used", gathered.budget, spent, "No conversation of yours in the last 30 days.", pages),
         _header("What I can do"),
         {"type": "section", "text": {"type": "mrkdwn", "text": cut(capabilities(tools), 3_000)}},
@@ -94,7 +104,7 @@ def trouble_view() -> Block:
 
 
 def home_headline(proposed: ProposedAction, tools: Tools) -> str:
-    """The action and its scope in one line: by names, where the tool's preview found them out."""
+    """The action and its scope in one line, as on its card."""
     shown = Card(
         action_id=proposed.action_id,
         tool=proposed.tool,
@@ -103,11 +113,9 @@ def home_headline(proposed: ProposedAction, tools: Tools) -> str:
         requesters=proposed.requesters,
         expires_at=proposed.expires_at,
         verdict=proposed.verdict,
+        preview=proposed.preview,
     )
-    words = " ".join(visible(proposed.preview.headline).split()) if proposed.preview else ""
-    with suppress(ValidationError):  # the tool takes other arguments by now
-        words = words or headline(shown, tools.get(proposed.tool))
-    return words or headline(shown, None)
+    return headline(shown, tools.get(proposed.tool))
 
 
 def in_words(pattern: Pattern) -> str:
@@ -189,10 +197,11 @@ def _ended(seen: ActionSeen) -> list[Block]:
     return [_text(ENDINGS.get(seen.status, seen.status)), *by, *at, *asked]
 
 
-def _grant(grant: GrantSeen) -> Block:
+def _grant(grant: GrantSeen, tools: Tools) -> Block:
     """A section, so that the button stands beside the words that it is about."""
     granted = grant.granted
-    words = f"{granted.tool}: {in_words(granted.pattern)}"
+    tool = tools.get(granted.tool)
+    words = f"{f'{tool.verb} ({granted.tool})' if tool else granted.tool}: {in_words(granted.pattern)}"
     left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {moment(grant.expires_at)}"
     channel = "a direct message" if grant.place.channel.startswith("D") else f"<#{grant.place.channel}>"
     text = {"type": "plain_text", "text": cut(visible(words), PATTERN_CHARACTERS), "emoji": False}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -109,39 +110,48 @@ def effect_in_words(tool: Tool | None, room: Room) -> str:
     return cut(told, room.prose)
 
 
-def what_blocks(row: Row, room: Room) -> tuple[list[Block], bool]:
-    """Every argument, what would change, who asked by which rule. True: nothing is cut or hidden."""
+def what_blocks(row: Row, room: Room, *, asked: bool = True, changes: bool = True) -> tuple[list[Block], bool]:
+    """Every argument, what would change, who asked by which rule. True: nothing is cut or hidden.
+
+    `asked`, `changes`: whether it says who asked, and what would change.
+    """
     name = row.card.action_id
     arguments, whole = arguments_block(row.texts.arguments, room, f"arguments:{name}")
     blocks = [arguments]
-    if row.texts.changes:
+    if row.texts.changes and changes:
         label = "What would change" if row.open else "What was to change"
-        changes, all_of_them = changes_block(row.texts.changes, label, room, f"changes:{name}")
-        blocks.append(changes)
+        table, all_of_them = changes_block(row.texts.changes, label, room, f"changes:{name}")
+        blocks.append(table)
         whole = whole and all_of_them
     if row.texts.trouble:
         said = cut(f"No preview: {row.texts.trouble}", 300)
         blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": said, "emoji": False}]})
-    blocks.append(context(_about(row, room)))
+    blocks.append(context(_about(row, room, asked=asked)))
     return blocks, whole and not row.hidden
 
 
-def _about(row: Row, room: Room) -> str:
+def asked_in_words(card: Card, room: Room) -> str:
+    """Who asked for which tool, and the rule by which people are asked."""
+    rule = escaped(cut(card.verdict.rule, min(RULE_CHARACTERS, room.prose)))
+    named = rule if rule.startswith("rule ") else f"rule: {rule}"
+    return f"Asked by {people(card.requesters, room.people)}  ·  `{escaped(card.tool)}`  ·  {named}"
+
+
+def _about(row: Row, room: Room, *, asked: bool) -> str:
     card = row.card
     edited = f"Arguments edited by {people([card.edited_by])}: the votes started anew.\n" if card.edited_by else ""
     hidden = "\n:lock: Personal data is hidden here." if row.hidden else ""
     if hidden and row.open:
         hidden += " Show all has it whole, for those who may decide."
-    rule = escaped(cut(card.verdict.rule, min(RULE_CHARACTERS, room.prose)))
-    asked = f"Asked by {people(card.requesters, room.people)}"
-    return f"{edited}{asked}  ·  `{escaped(card.tool)}`  ·  rule: {rule}  ·  digest `{card.digest[:12]}`{hidden}"
+    who = f"{asked_in_words(card, room)}  ·  " if asked else ""
+    return f"{edited}{who}digest `{card.digest[:12]}`{hidden}"
 
 
 # ---------------------------------------------------------------------------------------------- open, or ended
 
 
-def open_blocks(row: Row, room: Room, *, whole: bool, may_grant: MayGrant) -> list[Block]:
-    """The buttons, and how things stand."""
+def open_blocks(row: Row, room: Room, *, whole: bool, may_grant: MayGrant, until: bool = True) -> list[Block]:
+    """The buttons, and how things stand. `until`: whether it says who may decide, and until when."""
     card, tool = row.card, row.tool
     verb = tool.verb if tool is not None else "Run"
     approve = button("approve", verb, card.action_id, style="primary")
@@ -154,9 +164,15 @@ def open_blocks(row: Row, room: Room, *, whole: bool, may_grant: MayGrant) -> li
     if not whole:
         buttons.append(button("show_all", "Show all", card.action_id))
     actions: Block = {"type": "actions", "block_id": f"decide:{card.action_id}", "elements": buttons}
+    by_whom = until_in_words(card, card.expires_at, room) if until else ""
+    told = [*filter(None, [_progress(card, room), _escalated(card, room), by_whom, _not_posted(card)])]
+    return [actions, context("\n".join(told))] if told else [actions]
+
+
+def until_in_words(card: Card, at: datetime, room: Room) -> str:
+    """Who may decide, and until when."""
     who = who_may_decide(card.verdict, card.requesters, room.people)
-    until = f"To be decided by {who}, until {moment(card.expires_at)}; then it expires and nothing is run."
-    return [actions, context("\n".join(filter(None, [_progress(card, room), _escalated(card, room), until, _not_posted(card)])))]
+    return f"To be decided by {who}, until {moment(at)}; then it expires and nothing is run."
 
 
 def _progress(card: Card, room: Room) -> str:

@@ -5,16 +5,21 @@ What Playwright opened in one event loop cannot be used in another, so all of th
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 from pytest_asyncio import fixture
 
+from bot.home import Home
 from bot.sandbox import SlackSandbox
 from tests.browser.approving_bot import ApprovingBot
+from tests.browser.demo import Demo, DemoScreen
 from tests.browser.screen import SandboxScreen, window
 from tests.sandbox.slack_bots import MANIFEST, in_socket_mode
+from tests.signoff import signoff
 
 NOTES = {"model": "The scripted shop assistant is answering"}
 
@@ -64,3 +69,36 @@ async def bot(sandbox: SlackSandbox) -> AsyncIterator[ApprovingBot]:
 async def screen(browser: Browser, sandbox: SlackSandbox) -> AsyncIterator[SandboxScreen]:
     async with window(browser) as page:
         yield SandboxScreen(page, sandbox)
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Home]:
+    """Where the demo keeps its data: gone when all tests here are over."""
+    folder = Path(tempfile.mkdtemp(prefix="signoff-test-"))
+    folder.chmod(0o711)  # for root, whose Postgres runs as another user
+    home = Home(folder / "demo")
+    yield home
+    shutil.rmtree(home.postgres.data)  # for root it lies outside of the folder
+    shutil.rmtree(folder)
+
+
+@fixture(scope="session", loop_scope="session")
+async def demo(home: Home) -> AsyncIterator[Demo]:
+    folder = home.path.parent
+    environment = {"SIGNOFF_HOME": str(folder)}
+    async with signoff("demo", "--no-browser", "--port", "0", folder=folder, environment=environment) as process:
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode().strip()
+        yield Demo(address, home.postgres.url)
+        process.terminate()
+        assert await process.wait() == 0
+    assert not home.postgres.running()
+
+
+@fixture(loop_scope="session")
+async def demo_screen(browser: Browser, demo: Demo) -> AsyncIterator[DemoScreen]:
+    async with window(browser) as page:
+        await page.goto(demo.page_url)
+        screen = DemoScreen(page)
+        await expect(screen.part("connection")).to_have_text("Signoff is connected")
+        yield screen

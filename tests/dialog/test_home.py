@@ -5,6 +5,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.config import load_config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.slack.nouns import View
@@ -55,8 +57,8 @@ async def test_what_waits_is_there_for_whoever_may_decide_and_whoever_asked(shop
     await ordered(shop)
     decide, asked, rest = parts(await home(shop, "ann"))
     assert HEADLINE in decide  # a member of the conversation, too
-    assert HEADLINE in asked
-    assert "Asked by @Ann Archer in #orders" in asked
+    assert "Asked by @Ann Archer in #orders" in decide
+    assert "stands above: you may decide it yourself" in asked
     assert "of 50,000 tokens" in rest
     decide, asked, rest = parts(await home(shop, "ben"))
     assert HEADLINE in decide
@@ -89,33 +91,40 @@ async def test_a_link_leads_to_the_thread(bot: World) -> None:
     assert f"{bot.slack.page_url}archives/{talk.channel}/p{talk.ts.replace('.', '')}" in json.dumps(view.blocks)
 
 
-async def test_a_rule_keeps_those_who_asked_out_of_the_tab_as_well(world: World, tmp_path: Path) -> None:
+@pytest.fixture
+async def apart(world: World, tmp_path: Path) -> World:
+    """A running bot whose policy keeps whoever asked from deciding."""
     path = tmp_path / "signoff.yaml"
     path.write_text("policy:\n  - {tool: create_order, approvers: {channel_members: true, requester: false}}\n")
     world.config = load_config(path)
     await world.start_bot()
-    await ordered(world)
-    decide, asked, _ = parts(await home(world, "ann"))
+    return world
+
+
+async def test_a_rule_keeps_those_who_asked_out_of_the_tab_as_well(apart: World) -> None:
+    await ordered(apart)
+    decide, asked, _ = parts(await home(apart, "ann"))
     assert HEADLINE not in decide
     assert HEADLINE in asked
-    assert HEADLINE in parts(await home(world, "ben"))[0]
+    assert HEADLINE in parts(await home(apart, "ben"))[0]
 
 
-async def test_pages_are_turned_each_for_itself(bot: World) -> None:
-    talk = await ordered(bot)
-    # 24 more of the same, written beside the bot: it is the tab that is looked at.
-    await multiply(bot, 24)
-    view = await home(bot, "ann")
+async def test_pages_are_turned_each_for_itself(apart: World) -> None:
+    talk = await ordered(apart)
+    await ordered(apart, "ben")
+    # 24 more of each, written beside the bot: it is the tab that is looked at.
+    await multiply(apart, 24)
+    view = await home(apart, "ann")
     assert view.seen_text.count("1 to 10 of 25") == 2
-    await bot.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
-    view = await reads(bot, "ann", "11 to 20 of 25", "1 to 10 of 25")
-    await bot.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:asked")
-    view = await bot.slack.until(lambda: twice(bot.slack.home("ann"), "11 to 20 of 25"))
-    await bot.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
-    view = await reads(bot, "ann", "21 to 25 of 25", "11 to 20 of 25")
-    await bot.slack.click_in_view("ann", view.id, "home_page_previous", block_id="pages:asked")
-    await reads(bot, "ann", "21 to 25 of 25", "1 to 10 of 25")
-    assert bot.slack.failures("ann") == []
+    await apart.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
+    view = await reads(apart, "ann", "11 to 20 of 25", "1 to 10 of 25")
+    await apart.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:asked")
+    view = await apart.slack.until(lambda: twice(apart.slack.home("ann"), "11 to 20 of 25"))
+    await apart.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
+    view = await reads(apart, "ann", "21 to 25 of 25", "11 to 20 of 25")
+    await apart.slack.click_in_view("ann", view.id, "home_page_previous", block_id="pages:asked")
+    await reads(apart, "ann", "21 to 25 of 25", "1 to 10 of 25")
+    assert apart.slack.failures("ann") == []
     assert len(talk.open_cards()) == 1
 
 
@@ -139,7 +148,7 @@ async def test_a_permission_is_listed_for_its_giver_and_can_be_revoked(shop: Wor
     await grant(shop, "ben")
     assert "quantity at most 5" not in (await home(shop, "ann")).seen_text
     view = await home(shop, "ben")
-    assert "create_order: quantity at most 5, any customer" in view.seen_text
+    assert "Place order (create_order): quantity at most 5, any customer" in view.seen_text
     assert "2 of 3 uses left" in view.seen_text
     await asyncio.wait_for(await shop.slack.click_in_view("ben", view.id, "revoke"), 10)
     await reads(shop, "ben", "You have given none.")

@@ -56,6 +56,13 @@ async def test_a_card_says_what_would_change_and_then_the_models_own_words(bot: 
     assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
 
 
+async def test_words_between_two_calls_are_on_the_card_too(bot: World) -> None:
+    look = call("search_product_catalog", query="widget", limit=1)
+    bot.model.script = Lines(look, calls(ORDER, text="Ada needs them by noon."), "Done with it.")
+    talk = await mention(bot, "ann", "order two")
+    assert "own words (not checked): Ada needs them by noon." in (await talk.card()).seen_text
+
+
 async def test_a_preview_that_says_it_would_fail_is_on_the_card(bot: World) -> None:
     bot.model.script = Lines(call("create_order", customer="nobody@example.com", sku="WGT-001", quantity=2), "I see.")
     talk = await mention(bot, "ann", "order two")

@@ -286,7 +286,12 @@ class Conversation:
     async def _ask(self) -> anthropic.types.Message:
         schemas: list[Any] = [tool.schema() for tool in self.tools.values()]
         async with self.client.messages.stream(
-            model="claude-sonnet-5-5", max_tokens=2000, system="You sell.", messages=self.messages, tools=schemas
+            model="claude-sonnet-5-5",
+            max_tokens=2000,
+            system="You sell.",
+            messages=self.messages,
+            tools=schemas,
+            thinking={"type": "adaptive", "display": "summarized"},
         ) as stream:
             return await stream.get_final_message()
 
@@ -320,6 +325,17 @@ async def conversation(model: ScriptedModel, database_url: str) -> AsyncIterator
     ):
         await seed_shop(pool)
         yield Conversation(client, registry(catalog(pool)))
+
+
+async def test_an_order_comes_with_a_reason_that_a_card_can_show(conversation: Conversation) -> None:
+    await conversation.say("order 2 Desk Lamp Arc and 1 WGT-001 for ada@example.com")
+    asking = [message["content"] for message in conversation.messages if message["role"] == "assistant"][1]
+    told = " ".join(str(block.get("text") or block.get("thinking") or "") for block in asking).strip()
+    assert (
+        told
+        == "I chose Desk Lamp Arc for “desk lamp arc”: $59.00 each, 62 in stock. I chose Widget Pro: $49.00 each, 120 in stock."
+    )
+    assert [block["type"] for block in asking].count("tool_use") == 2
 
 
 @pytest.mark.parametrize("name", DIALOGS)

@@ -150,6 +150,8 @@ class Simulation:
                 self.check(request)
                 self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5))
             case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
+                if grant_id not in self.session.grants:  # it failed a sibling just now: what comes next is worked out anew
+                    return
                 if not self.passes(grant_id, call.arguments):
                     self.apply(GrantEnded(grant_id=grant_id))
                     return

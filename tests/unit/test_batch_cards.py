@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from bot.cards import card_blocks, card_text, question_blocks
 from bot.modals import arguments_view
 from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
 from bot.sandbox.slack.reading import read_blocks
-from tests.unit.shown import TOOLS, VERDICT, always, buttons, card, every, live, shown, texts_of
+from tests.unit.shown import NOW, TOOLS, VERDICT, always, buttons, card, every, live, shown, texts_of
 
 TWO_OF_THEM = Verdict(answer="ask", rule="default", quorum=2)
 
@@ -42,22 +43,20 @@ def test_each_row_has_its_own_arguments_buttons_and_state() -> None:
     blocks = rows(order(1, verdict=TWO_OF_THEM, voters=("U7",)), order(2, look="rejected", decided_by="U8"), order(3))
     assert read_blocks(blocks, {}).splitlines() == [
         "2 of 3 actions to decide",
+        "Each of them: Takes it out of stock. Can be cancelled.",
+        "Asked by @U1  ·  `order`  ·  rule: default",
         "1. Place order: order",
-        "Takes it out of stock. Can be cancelled.",
         "quantity  1",
-        "Asked by @U1  ·  `order`  ·  rule: default  ·  digest `dddddddddddd`",
+        "digest `dddddddddddd`",
         "[Place order] [Reject] [Edit…]",
         "*1 of 2* approvals: @U7. One rejection settles it.",
-        "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
         "2. Place order: order",
-        "Takes it out of stock. Can be cancelled.",
         "quantity  2",
-        "Asked by @U1  ·  `order`  ·  rule: default  ·  digest `dddddddddddd`",
+        "digest `dddddddddddd`",
         ":no_entry: Rejected by @U8. Nothing was run.",
         "3. Place order: order",
-        "Takes it out of stock. Can be cancelled.",
         "quantity  3",
-        "Asked by @U1  ·  `order`  ·  rule: default  ·  digest `dddddddddddd`",
+        "digest `dddddddddddd`",
         "[Place order] [Reject] [Edit…]",
         "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
     ]
@@ -67,11 +66,45 @@ def test_each_row_has_its_own_arguments_buttons_and_state() -> None:
             assert {f"decide:{one['value']}" for one in block["elements"]} == {block["block_id"]}
 
 
+def test_what_differs_between_rows_stands_at_each_of_them() -> None:
+    mail = card({"to": "Ada"}, "mail", "A2", verdict=BOSS, requesters=("U2",))
+    later = order(3, requesters=("U2",))
+    lines = read_blocks(rows(order(1), mail, replace(later, expires_at=NOW + timedelta(hours=1))), {}).splitlines()
+    assert lines[:2] == ["3 actions to decide", "1. Place order: order"]
+    assert lines.count("Takes it out of stock. Can be cancelled.") == 2
+    assert [line.partition(" ")[0] for line in lines if "digest" in line] == ["Asked"] * 3
+    untils = [line.partition("until ")[2][:16] for line in lines if line.startswith("To be decided by")]
+    assert untils == ["2026-11-22 00:00", "2026-11-22 00:00", "2026-11-22 01:00"]
+
+
+def test_deadlines_a_moment_apart_are_told_once_as_the_earliest() -> None:
+    text = read_blocks(rows(replace(order(1), expires_at=NOW + timedelta(seconds=30)), order(2)), {})
+    assert text.count("To be decided by") == 1
+    assert "until 2026-11-22 00:00 UTC" in text.splitlines()[-1]
+    hours = read_blocks(rows(replace(order(1), expires_at=NOW + timedelta(hours=1)), order(2)), {})
+    assert hours.count("To be decided by") == 2
+
+
+def test_the_last_one_open_says_itself_who_may_decide() -> None:
+    lines = read_blocks(rows(order(1), order(2, look="rejected", decided_by="U8")), {}).splitlines()
+    at = lines.index("[Place order] [Reject] [Edit…]")
+    assert lines[at + 1].startswith("To be decided by any member")
+
+
+def test_a_decided_row_keeps_what_ran_and_drops_what_would_change() -> None:
+    preview = Preview(headline="Order the lamp", changes=(Change(what="stock", before="7", after="5"),))
+    open_row = read_blocks(rows(order(1), order(2, preview=preview)), {})
+    closed = read_blocks(rows(order(1), order(2, preview=preview, look="succeeded")), {})
+    assert "stock  7 → 5" in open_row
+    assert "quantity  2" in closed
+    assert "stock" not in closed.replace("Takes it out of stock", "")
+
+
 def test_what_is_said_of_the_turn_is_said_once() -> None:
     beside: dict[str, Any] = {"said": "Both are wanted.", "sources": ("web page example.com",)}
     lines = read_blocks(rows(order(1, **beside), order(2, **beside)), {}).splitlines()
-    assert lines[:2] == ["2 actions to decide", ":warning: Read in this turn from outside, unchecked: web page example.com"]
-    assert lines[-2:] == ["The model's own words (not checked): Both are wanted.", "[Approve all 2]"]
+    assert lines[3] == ":warning: Read in this turn from outside, unchecked: web page example.com"
+    assert lines[-3:-1] == ["The model's own words (not checked): Both are wanted.", "[Approve all 2]"]
     assert sum("Both are wanted" in line for line in lines) == 1
 
 

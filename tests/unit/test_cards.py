@@ -93,11 +93,11 @@ def test_a_card_is_read_from_what_happens_to_who_decides() -> None:
         "amount  5",
         "What would change",
         "stock  7 → 5",
-        "total  — → $10",
+        "total  $10",
         "Arguments edited by @U2: the votes started anew.",
         "Asked by @U1  ·  `mail`  ·  rule: default  ·  digest `dddddddddddd`",
         ":warning: Read in this turn from outside, unchecked: web page example.com, file prices.csv",
-        "The model's own words (not checked): The customer asked for it.",
+        "The model's own words, before the edit (not checked): The customer asked for it.",
         "[Send] [Reject] [Edit…] [Always allow…]",
         "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
     ]

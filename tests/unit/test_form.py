@@ -266,6 +266,7 @@ def test_a_form_never_grows_beyond_what_slack_takes() -> None:
         ({"type": "integer"}, True, {"action_id": "json", "initial_value": "true"}),
         ({"type": "string", "maxLength": 500}, "a", {"multiline": True, "max_length": 500}),
         ({"type": "string", "maxLength": 5}, "a", {"multiline": False, "max_length": 5}),
+        ({"type": "string", "maxLength": 254, "pattern": "^.+@.+$"}, "a@b", {"multiline": False, "max_length": 254}),
         ({"type": "string", "maxLength": 1}, "ab", {"initial_value": "ab", "max_length": None}),
         ({"type": "string"}, "a\nb", {"multiline": True}),
         ({"type": "string", "format": "date"}, "tomorrow", {"action_id": "text"}),

@@ -86,6 +86,14 @@ def test_what_waits_for_me_comes_first_then_what_i_asked_for() -> None:
     assert sorted(order, key=text.index) == order
 
 
+def test_what_i_asked_for_and_may_decide_stands_there_once() -> None:
+    mine = waiting(to="Cleo")
+    both = read(Gathered(decide=[mine], asked=[mine, waiting(to="Ada")]))
+    assert (both.count("Pay Cleo"), both.count("Pay Ada")) == (1, 1)
+    assert both.index("Pay Cleo") < both.index("You asked for") < both.index("Pay Ada")
+    assert "stands above" in read(Gathered(decide=[mine], asked=[mine]))
+
+
 def test_an_empty_tab_says_so_in_each_part() -> None:
     text = read(Gathered())
     for words in ("Nothing waits for you.", "Nothing that you asked for is waiting.", "You have given none."):
@@ -134,7 +142,7 @@ def test_every_outcome_is_told_in_words_with_who_decided(status: str) -> None:
 def test_a_permission_is_told_in_words_and_can_be_revoked() -> None:
     view = home_view(Gathered(grants=[granted(Allowed(argument="to", to_be="exactly", value="Ada"))]), {}, TOOLS, SLACK)
     [block] = [block for block in view["blocks"] if "accessory" in block]
-    assert block["text"]["text"] == 'pay: to exactly "Ada"'
+    assert block["text"]["text"] == 'Pay (pay): to exactly "Ada"'
     assert block["fields"][0]["text"].startswith("2 of 3 uses left, until <!date^")
     assert (block["accessory"]["action_id"], block["accessory"]["value"]) == ("revoke", "G1")
     assert "confirm" in block["accessory"]

@@ -1,9 +1,12 @@
 // The middle pane (a channel, or the app's Home) and the thread pane on the right.
 
+import { busy } from "./actions.js";
 import { renderBlocks } from "./blocks.js";
 import { composer } from "./composer.js";
 import { h, icon, reconcile } from "./dom.js";
+import { post } from "./live.js";
 import { avatar, lookOfNames } from "./message.js";
+import { toast } from "./overlay.js";
 import { sessionStatus } from "./status.js";
 import { follow, timeline } from "./timeline.js";
 import { channel, ephemeralsIn, go, isAppChannel, replies, rootMessages, rootOf, statusOf, workspace } from "./workspace.js";
@@ -24,8 +27,21 @@ export function drawPane(node, place) {
   ]);
   const hint = isAppChannel(one) ? "Ask it something: the answer comes in a thread." : `Mention @${workspace.bot.name} to ask it something.`;
   const where = named.startsWith("#") ? `This is where ${named} begins.` : `This is the conversation with ${named}.`;
-  const beginning = { mark: named, make: () => h("li", { class: "beginning" }, h("h2", {}, named), h("p", {}, `${where} ${hint}`)) };
+  const prompts = isAppChannel(one) && !rootMessages(one.id).length ? suggested(one) : null;
+  const words = () => [h("h2", {}, named), h("p", {}, `${where} ${hint}`), prompts?.()];
+  const beginning = { mark: `${named} ${Boolean(prompts)}`, make: () => h("li", { class: "beginning" }, words()) };
   follow(node.children[1], { channelId: one.id, messages: rootMessages(one.id), ephemerals: ephemeralsIn(one.id, null), beginning });
+}
+
+/** What the app's manifest suggests to begin with, as Slack shows it in a conversation with an agent that is still empty. */
+function suggested(one) {
+  const say = ({ message }) => async (event) => {
+    const answer = await busy(event.currentTarget, () => post("say", { as: workspace.state.me, channel: one.id, text: message }));
+    if (answer.ok) go({ channel: one.id, thread: answer.ts });
+    else toast(answer.error ?? "The message could not be sent. Try again.");
+  };
+  const button = (prompt) => h("button", { type: "button", class: "button", title: prompt.message, onclick: say(prompt) }, h("span", { class: "button-text" }, prompt.title));
+  return () => h("div", { class: "prompts", role: "group", "aria-label": "Suggested prompts" }, workspace.state.prompts.map(button));
 }
 
 /** The name with its sign, as it stands in sentences. */

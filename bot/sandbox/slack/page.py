@@ -179,6 +179,7 @@ class Page:
             "me": me,
             "people": [self._person_json(one.id) for one in people],
             "notes": dict(self.notes),
+            "prompts": workspace.setting("features.agent_view.suggested_prompts") or [],
             "bot": {"id": workspace.bot_user_id, "name": workspace.bot_name, "connected": self.connected()},
             "channels": [self._channel_json(one, me) for one in visible],
             "messages": {one: [self._message_json(m) for m in workspace.messages[one].values()] for one in ids},

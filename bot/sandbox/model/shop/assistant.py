@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..json_shapes import is_object
-from ..reply import Call, Reply, call, say, think
+from ..reply import Call, Reply, Text, call, say, think
 from ..request import Request, Result
 from . import texts
 from .open_orders import Shown, open_order, pointed_at, shown_before
@@ -37,12 +37,13 @@ class Turn:
     left: list[Result]
     made: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
-    def run(self, *wanted: Call, thought: str) -> list[Result]:
+    def run(self, *wanted: Call, thought: str = "", words: str = "") -> list[Result]:
         """The results of these calls, in order. Raises Asks where they must be made first; none is ever made twice."""
         fresh = [one for one in wanted if (one.tool, one.json()) not in self.made]
         self.made.update((one.tool, one.json()) for one in fresh)
         if fresh and not self.left:
-            raise Asks(Reply((think(thought), *fresh)))
+            beside = (*([think(thought)] if thought else []), *([Text(words)] if words else []))
+            raise Asks(Reply((*beside, *fresh)))
         taken, self.left = self.left[: len(fresh)], self.left[len(fresh) :]
         return taken
 
@@ -153,7 +154,8 @@ def _order(turn: Turn, items: Sequence[Item], shown: Shown, change: Change | Non
     for _ in range(MOST_PROPOSALS):
         if not proposals:
             break
-        results = turn.run(*(one.call() for one in proposals), thought="I have what I need: I ask for the order.")
+        words = " ".join(texts.chosen(one.product, one.item) for one in proposals)
+        results = turn.run(*(one.call() for one in proposals), words=words)
         proposals = _read(proposals, results, lines)
     lines += [texts.proposed_too_often(one.product.name) for one in proposals]
     return texts.together(lines)

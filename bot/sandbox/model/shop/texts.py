@@ -73,6 +73,13 @@ def too_few(product: Product, quantity: int, found: Sequence[Product]) -> str:
     return f"{said}\n\nIn stock instead:\n\n" + "\n".join(_line(one) for one in others)
 
 
+def chosen(product: Product, item: Item) -> str:
+    """Why this product is to be ordered: plain words, which people read on the card."""
+    asked = " ".join(item.words)
+    named = product.name if asked == product.sku else f"{product.name} for “{asked}”"
+    return f"I chose {named}: {_usd(product.price_usd)} each, {product.stock} in stock."
+
+
 def failed(result: Result, what: str) -> str:
     """A read that brought an error."""
     return f"I could not {what}: {_sentence(result)}"
