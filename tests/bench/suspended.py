@@ -41,7 +41,7 @@ CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_datab
 
 EXPLAINED = """\
 The sessions were suspended by the bot's own store and queue, in {seconds:.0f} s, with the steps of each in one commit instead of
-three; over {teams} workspaces of which the bot's is one (a claim looks at each: 10,000 of them would add some 50 ms). Each has a
+three; over {teams} workspaces of which the bot's is one (a claim looks at each: 1,000 of them would add some 9 ms). Each has a
 reminder in an hour and an expiry in a day, and was found due at its reminder, with no lease and nothing untaken. Two bots in
 turn, one thread after another; medians of {rounds} rounds of {samples} clicks. Resumed: the start of the approved call is
 committed, which takes one question to Slack (may she decide?) and waits for none of its posts. Memory: of the process, resident,
