@@ -8,6 +8,7 @@ card that stands in its thread.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from agent import audit
+from tests.conftest import TOLD
 from tests.histories.history import History
 from tests.histories.process import quicken
 
@@ -64,11 +66,14 @@ def told(tally: Counter[str]) -> str:
     [(HISTORIES, 300.0), pytest.param(100_000, LONG_RUN_SECONDS, marks=[pytest.mark.chaos, pytest.mark.timeout(3600)])],
 )
 def test_any_concurrent_history_keeps_the_promises(
-    database_url: str, most: int, seconds: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database_url: str,
+    most: int,
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
     quicken(monkeypatch)
     tally = play_many(database_url, most, seconds)
     assert asyncio.run(broken_audit(database_url)) == []
     assert tally["runs of tools"] > tally["histories"]  # they are not all about nothing
-    with capsys.disabled():
-        print(told(tally))
+    record_property(TOLD, told(tally))
