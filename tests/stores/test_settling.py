@@ -151,7 +151,7 @@ async def test_an_approved_call_starts_once(desk: Desk) -> None:
     started = await asyncio.gather(
         *(desk.heart.store.start_action(desk.lease, 2, start("open"), DIGEST) for _ in range(10)),
     )
-    assert sorted(started) == [False] * 9 + [True]
+    assert [left_seconds is not None for left_seconds in started].count(True) == 1
     assert await desk.status("open") == "running"
     assert await desk.kinds() == ["proposed_action", "action_decided", "tool_started"]
 
