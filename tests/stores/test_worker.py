@@ -268,7 +268,7 @@ async def test_no_effect_begins_after_the_hold_that_was_confirmed_has_run_out(he
         await heart.sql("UPDATE session SET lease_until = now() + interval '0.2 seconds'")
 
     async def over() -> bool:
-        return await heart.sql("SELECT FROM session WHERE lease_until > now()") == []
+        return await heart.sql("SELECT 1 FROM session WHERE lease_until > now()") == []
 
     world = Late(short)
     async with worker(heart, world, slots=1, renew_seconds=NEVER, poll_seconds=0.1):  # it takes nothing over itself
