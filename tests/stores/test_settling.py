@@ -260,7 +260,7 @@ async def test_a_click_that_does_not_settle_the_action_gives_no_grant(desk: Desk
     if ended == "decided":
         await desk.votes("open", "U3", "rejected")
     assert "granted" not in await desk.grants("open")
-    assert await desk.heart.sql('SELECT FROM "grant"') == []
+    assert await desk.heart.sql('SELECT id FROM "grant"') == []
     if ended == "needs two":  # nor does the second of two approvals: policy wants two for each call
         assert await desk.grants("open", "U3") == ["action_decided"]
 
