@@ -27,6 +27,8 @@ class Server:
         ended = await asyncio.gather(*(task for task, _ in self._conversations), return_exceptions=True)
         for _, writer in self._conversations:
             writer.close()
+        # A connection whose other end was killed fails here too, which is fine: what counts is that none stays open.
+        await asyncio.gather(*(writer.wait_closed() for _, writer in self._conversations), return_exceptions=True)
         if failures := [one for one in ended if isinstance(one, Exception)]:
             raise ExceptionGroup("conversations failed", failures)
 
