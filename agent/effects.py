@@ -135,10 +135,10 @@ class Effects:
     # ------------------------------------------------------------------------------------------ tools
 
     def time_limit_seconds(self, session: Session, action_id: str) -> float:
-        """How long a run of this action can be under way."""
+        """How long after its start was committed a run of this action can be under way."""
         action = session.actions.get(action_id)
         definition = self.tools.get(action.proposed.tool) if action else None
-        return definition.time_limit_seconds if definition else 0.0
+        return fence.BEGIN_WITHIN_SECONDS + (definition.time_limit_seconds if definition else 0.0)
 
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
@@ -165,13 +165,14 @@ class Effects:
         return Ended((Previewed(call_id=move.call_id, preview=preview),))
 
     async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
-        """A write was started by a process that is gone. It is never repeated."""
+        """A call was started by a process that is gone. It is not repeated, whatever its tool says of that."""
         definition = self.tools.get(move.call.tool)
         context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
         if definition is None or isinstance(arguments, Result):
             return self._unknown(move.call.id, move.call.tool)
-        return await self._unclear(move.call, definition, arguments, context, session.epoch)
+        found = await tool.reconcile(definition, arguments, context) if definition.reconcile is not None else None
+        return await self._found(move.call, found, context, session.epoch)
 
     async def _unclear(self, call: Call, definition: tool.Tool, arguments: Any, context: ToolContext, epoch: int) -> Ended:
         """It may have happened: repeat it where its key makes that safe, ask the tool where it can tell, else nobody knows."""
@@ -181,9 +182,10 @@ class Effects:
             found = None if result.unclear else result
         elif definition.reconcile is not None:
             found = await tool.reconcile(definition, arguments, context)
-        if found is None:
-            return self._unknown(call.id, definition.name)
-        return await self._returned(call, found, context, epoch)
+        return await self._found(call, found, context, epoch)
+
+    async def _found(self, call: Call, found: Result | None, context: ToolContext, epoch: int) -> Ended:
+        return self._unknown(call.id, call.tool) if found is None else await self._returned(call, found, context, epoch)
 
     async def _returned(self, call: Call, result: Result, context: ToolContext, epoch: int, source: str = "") -> Ended:
         """The one way of every result into the log: a long one is kept whole, and the model gets its head and tail."""
