@@ -103,13 +103,13 @@ def check(
     """Find what cannot have been meant in signoff.yaml's policy (then exit status 1), or explain what it says of one call."""
     from psycopg_pool import AsyncConnectionPool
 
-    from agent.tool import registry
     from agent.types import Asker
-    from bot.packs import tool_packs
+    from bot.packs import all_tools, tool_packs
     from bot.policy_check import explain, lint, read_call
 
     path = read_settings().signoff_config
-    tools = registry([each for pack in tool_packs(AsyncConnectionPool(open=False)).values() for each in pack])
+    config, problems = examine_config(path)
+    tools = all_tools(tool_packs(AsyncConnectionPool(open=False), config))
     if tool is not None:
         definition, arguments, wrong = read_call(tools, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
@@ -118,7 +118,6 @@ def check(
         if wrong:
             typer.echo(f"note: {wrong}")
         return
-    config, problems = examine_config(path)
     found = sorted([*problems, *lint(config.policy, tools)])
     for problem in found:
         typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
