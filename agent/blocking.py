@@ -22,7 +22,7 @@ from agent.errors import FencedError, NotBegunError
 
 log = logging.getLogger(__name__)
 
-MOST_THREADS = 32
+MOST_THREADS = 64
 WAIT_SECONDS = 2.0  # for one of them to be free
 HELD_SECONDS = 1.0  # an async function that keeps the event loop to itself for longer is named in the log
 
