@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, grants, tool, transcript
+from agent import fence, grants, output, tool, transcript
 from agent.digest import sha256
 from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError, UnreachableError
 from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
@@ -20,7 +20,7 @@ from agent.steps import CardShown, Granted, Halted, ModelReplied, Posted, Previe
 from agent.store import Store, settled_sentence
 from agent.tool import Effect, Result, ToolContext, failed
 from agent.transcript import Message, Transcript
-from agent.types import Pinned, Place
+from agent.types import Call, Pinned, Place
 
 log = logging.getLogger(__name__)
 
@@ -142,10 +142,10 @@ class Effects:
 
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
-        if isinstance(arguments, Result):
-            return self._returned(move.call.id, arguments)
-        definition = self.tools[move.call.tool]
         context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        if isinstance(arguments, Result):
+            return await self._returned(move.call, arguments, context, session.epoch)
+        definition = self.tools[move.call.tool]
         try:
             fence.begin()
         except FencedError:
@@ -153,9 +153,9 @@ class Effects:
             return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
         result = await tool.run(definition, arguments, context)
         if result.unclear and definition.effect in (Effect.WRITE, Effect.IRREVERSIBLE):
-            return await self._unclear(move.call.id, definition, arguments, context)
+            return await self._unclear(move.call, definition, arguments, context, session.epoch)
         source = definition.untrusted(arguments) if definition.untrusted is not None else ""
-        return self._returned(move.call.id, result, source)
+        return await self._returned(move.call, result, context, session.epoch, source)
 
     async def _preview(self, move: MakePreview, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.tool, move.arguments)
@@ -172,22 +172,28 @@ class Effects:
         if definition is None or isinstance(arguments, Result):
             return self._unknown(move.call.id, move.call.tool)
         found = await tool.reconcile(definition, arguments, context) if definition.reconcile is not None else None
-        return self._unknown(move.call.id, definition.name) if found is None else self._returned(move.call.id, found)
+        return await self._found(move.call, found, context, session.epoch)
 
-    async def _unclear(self, call_id: str, definition: tool.Tool, arguments: Any, context: ToolContext) -> Ended:
+    async def _unclear(self, call: Call, definition: tool.Tool, arguments: Any, context: ToolContext, epoch: int) -> Ended:
         """It may have happened: repeat it where its key makes that safe, ask the tool where it can tell, else nobody knows."""
+        found: Result | None = None
         if definition.idempotent:
             result = await tool.run(definition, arguments, context)
-            return self._unknown(call_id, definition.name) if result.unclear else self._returned(call_id, result)
-        if definition.reconcile is not None:
+            found = None if result.unclear else result
+        elif definition.reconcile is not None:
             found = await tool.reconcile(definition, arguments, context)
-            if found is not None:
-                return self._returned(call_id, found)
-        return self._unknown(call_id, definition.name)
+        return await self._found(call, found, context, epoch)
 
-    def _returned(self, call_id: str, result: Result, source: str = "") -> Ended:
+    async def _found(self, call: Call, found: Result | None, context: ToolContext, epoch: int) -> Ended:
+        return self._unknown(call.id, call.tool) if found is None else await self._returned(call, found, context, epoch)
+
+    async def _returned(self, call: Call, result: Result, context: ToolContext, epoch: int, source: str = "") -> Ended:
+        """The one way of every result into the log: a long one is kept whole, and the model gets its head and tail."""
         outcome = "succeeded" if result.ok else "failed"
-        return Ended((ToolReturned(call_id=call_id, outcome=outcome, text=result.text(), source=source),))
+        if (short := output.shortened(result, call.tool, context.session_id, context.idempotency_key)) is not None:
+            result, handle, text = short
+            await self.store.keep(context.session_id, epoch, handle, text)
+        return Ended((ToolReturned(call_id=call.id, outcome=outcome, text=result.text(), source=source),))
 
     def _unknown(self, call_id: str, name: str) -> Ended:
         return Ended((ToolReturned(call_id=call_id, outcome="unknown", text=transcript.unknown(name).text()),))

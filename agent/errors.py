@@ -9,6 +9,10 @@ class FencedError(Exception):
     """This process no longer holds the session, or held an effect back for too long: nothing was written and nothing begun."""
 
 
+class NotBegunError(Exception):
+    """A tool did not come to run: it was held back for too long. Nothing happened; it may be called again."""
+
+
 class UnreadableError(Exception):
     """A row holds what only newer code can read: a kind or a field that this code does not know. The session is unchanged."""
 

@@ -78,6 +78,17 @@ class Policy:
                 break
         return tuple(tried)
 
+    def speaking(self, tool: Tool) -> tuple[Verdict, ...]:
+        """What may be said of a call of the tool, whatever its arguments: each rule that can be reached and, where all of
+        them have conditions, the default."""
+        verdicts: list[Verdict] = []
+        for rule in self.rules:
+            if rule.tool == tool.name:
+                verdicts.append(Verdict(answer=rule.answer, rule=str(rule)))
+                if rule.when is None:
+                    return tuple(verdicts)
+        return (*verdicts, _default(tool))
+
 
 def _verdict(tool: Tool, tried: tuple[Tried, ...], requesters: tuple[str, ...]) -> Verdict:
     last = tried[-1] if tried else None

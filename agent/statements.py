@@ -150,6 +150,18 @@ appended AS (
 SELECT (SELECT count(*) FROM held), (SELECT body::text FROM appended)
 """
 
+# A run that is repeated after a crash writes its result over the one that nobody was told of.
+KEEP: LiteralString = f"""
+WITH {HELD},
+kept AS (
+    INSERT INTO output (session_id, id, text) SELECT held.id, %(handle)s, %(text)b::text FROM held
+    ON CONFLICT (session_id, id) DO UPDATE SET text = EXCLUDED.text, made_at = now())
+SELECT count(*) FROM held
+"""
+OUTPUT: LiteralString = """
+SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
+"""
+
 LOAD_STEPS: LiteralString = "SELECT seq, epoch, body::text FROM step WHERE session_id = %s ORDER BY seq"
 LOAD_INBOX: LiteralString = """
 SELECT session.wakes, inbox.id, inbox.body::text FROM session

@@ -24,8 +24,10 @@ from agent.statements import (
     CLOSE,
     EDIT,
     HELD,
+    KEEP,
     LOAD_INBOX,
     LOAD_STEPS,
+    OUTPUT,
     RECEIVE,
     SETTLE,
     START_ACTION,
@@ -279,6 +281,18 @@ class Store:
         held, seq, left_seconds = await self._row(START_GRANTED, values)
         _held(held, lease)
         return None if seq is None else left_seconds
+
+    async def keep(self, session_id: str, epoch: int, handle: str, text: str) -> None:
+        """Keep a long result before the step that names it. Raises FencedError and then nothing is written."""
+        values = {"session_id": session_id, "epoch": epoch, "handle": handle, "text": text}
+        if not (await self._row(KEEP, values))[0]:
+            raise FencedError(f"session {session_id} is no longer held under epoch {epoch}")
+
+    async def output(self, session_id: str, handle: str, offset: int, length: int) -> tuple[str, int] | None:
+        """Characters of a long result, and how many it has. None: this session has none with this handle."""
+        values = {"session_id": session_id, "handle": handle, "offset": offset, "length": length}
+        rows = await self._rows(OUTPUT, values)
+        return (rows[0][0], rows[0][1]) if rows else None
 
     async def discard(self, lease: Lease, inbox_id: int) -> None:
         """Take an inbox row that changes nothing."""

@@ -77,6 +77,17 @@ class StepRow(SQLModel, table=True):
     made_at: datetime = Field(sa_column=_now())
 
 
+class OutputRow(SQLModel, table=True):
+    """A result that was too long for the model, whole. `id` is the handle. One that no step names is of a run that was lost."""
+
+    __tablename__: ClassVar[Any] = "output"
+
+    session_id: str = Field(sa_column=Column(Text, primary_key=True))
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    made_at: datetime = Field(sa_column=_now())
+
+
 class ActionRow(SQLModel, table=True):
     """A call that waits for people, found by its own id. `status` is what the conditional statements settle."""
 

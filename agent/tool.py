@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from agent.blocking import watched
+from agent.errors import NotBegunError
 from agent.types import Preview
 
 log = logging.getLogger(__name__)
@@ -71,7 +73,8 @@ def failed(kind: ErrorKind, detail: str, *, unclear: bool = False) -> Result:
     return Result(ok=False, error=kind, detail=detail, unclear=unclear)
 
 
-Handler = Callable[[Any, ToolContext], Awaitable[BaseModel | Mapping[str, Any]]]
+Answer = BaseModel | Mapping[str, Any] | str | Sequence[Any]  # of a handler
+Handler = Callable[[Any, ToolContext], Awaitable[Answer]]
 Reconcile = Callable[[Any, ToolContext], Awaitable[Result | None]]
 
 
@@ -98,6 +101,10 @@ class Tool:
     headline: Callable[[Any], str] | None = None
     preview: Callable[[Any, ToolContext], Awaitable[Preview]] | None = None  # what it would change, found without doing it
     untrusted: Callable[[Any], str] | None = None  # names the outside source that a result's text comes from
+
+    def __post_init__(self) -> None:
+        if getattr(self.handler, "degrades", False) and self.effect not in (Effect.READ, Effect.EGRESS):
+            raise ValueError(f"{self.name} has a fallback, but effect {self.effect}: only what reads may be done in another way.")
 
     @property
     def repeatable(self) -> bool:
@@ -167,18 +174,36 @@ async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
     """
     try:
         async with asyncio.timeout(tool.time_limit_seconds):
-            answer = await tool.handler(arguments, context)
-        content = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer)
-        result = Result(ok=True, result=content)
+            answer = await watched(tool.name, _handled(tool, arguments, context))
+        result = Result(ok=True, result=structured(answer))
         result.text()  # what cannot be written as JSON fails here, where failures are told
         return result
     except ToolError as error:
         return failed(error.kind, error.detail, unclear=error.unclear)
+    except NotBegunError as error:
+        return failed("unexpected", f"{tool.name} was not begun and did not run ({error}); call it again later.")
     except TimeoutError:
         return failed("timeout", f"{tool.name} did not answer within {tool.time_limit_seconds:g} seconds.", unclear=True)
     except Exception:
         log.exception("tool %s failed", tool.name)
         return failed("unexpected", f"{tool.name} failed for a reason that is in the log.", unclear=True)
+
+
+async def _handled(tool: Tool, arguments: BaseModel, context: ToolContext) -> Answer:
+    return await tool.handler(arguments, context)
+
+
+def structured(answer: Answer) -> dict[str, Any]:
+    """What a handler answered, as the fields of a JSON object: a text is its `text`, a list its `items`."""
+    match answer:
+        case BaseModel():
+            return answer.model_dump(mode="json")
+        case str():
+            return {"text": answer}
+        case list() | tuple():
+            return {"items": answer}
+        case _:
+            return dict(answer)  # pyright: ignore[reportArgumentType]  # fails for what is no mapping
 
 
 async def preview(tool: Tool, arguments: BaseModel, context: ToolContext) -> Preview:

@@ -41,7 +41,7 @@ from bot.dialogs import Dialogs
 from bot.edge import Edge
 from bot.home import Servers
 from bot.home_tab import HomeTab
-from bot.packs import tool_packs
+from bot.packs import all_tools, chosen_packs, tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
 from bot.settings import Settings
@@ -81,8 +81,8 @@ async def running(
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
         budget = await _open_budget(stack, servers)
-        packs = {**tool_packs(pool), **(further_packs or {})}
-        tools = registry([tool for pack in packs.values() for tool in pack])
+        packs = {**tool_packs(pool, config), **(further_packs or {})}
+        tools = all_tools(packs)
         hold_to(config.policy, tools)
         agents = {name: _agent(name, agent, packs, config.policy) for name, agent in config.agents.items()}
         client, slack_url, bot_user_id = await _slack(stack, settings)
@@ -110,9 +110,7 @@ async def running(
 
 def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]], policy: Policy) -> Agent:
     """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
-    chosen = settings.tools if settings.tools is not None else tuple(packs)
-    if missing := [pack for pack in chosen if pack not in packs]:
-        raise Refusal(f"Agent {name} wants the tool pack {missing[0]!r}, which is not there; there are: {', '.join(packs)}.")
+    chosen = chosen_packs(name, settings, packs)
     try:
         system = registry_of_prompts.load(PROMPTS, settings.prompt)
     except LookupError as error:

@@ -12,21 +12,26 @@ from contextlib import suppress
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 from rich.console import Console
 
-from bot.config import DEFAULT_PATH, examine_config, load_config
+from bot.config import DEFAULT_PATH, Config, examine_config, load_config
 from bot.home import Home
 from bot.refusal import Refusal
 from bot.settings import Settings, check_model, check_slack, read_settings
+
+if TYPE_CHECKING:
+    from bot.packs import Packs
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
 policy = typer.Typer(no_args_is_help=True, help="What signoff.yaml says of calls.")
 cli.add_typer(policy, name="policy")
 audit = typer.Typer(no_args_is_help=True, help="Who asked, saw, decided and ran what: the log that cannot be changed unseen.")
 cli.add_typer(audit, name="audit")
+tools = typer.Typer(help="What the agents can do.")
+cli.add_typer(tools, name="tools")
 console = Console(stderr=True, highlight=False)
 log = logging.getLogger("signoff")
 
@@ -103,28 +108,63 @@ def check(
     """Find what cannot have been meant in signoff.yaml's policy (then exit status 1), or explain what it says of one call."""
     from psycopg_pool import AsyncConnectionPool
 
-    from agent.tool import registry
     from agent.types import Asker
-    from bot.packs import tool_packs
-    from bot.policy_check import explain, lint, read_call
+    from bot.packs import all_tools, tool_packs
+    from bot.policy_check import explain, read_call
+    from bot.policy_check import lint as policy_lint
 
     path = read_settings().signoff_config
-    tools = registry([each for pack in tool_packs(AsyncConnectionPool(open=False)).values() for each in pack])
+    config, problems = examine_config(path)
+    known = all_tools(tool_packs(AsyncConnectionPool(open=False), config))
     if tool is not None:
-        definition, arguments, wrong = read_call(tools, tool, args)
+        definition, arguments, wrong = read_call(known, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
         for line in explain(load_config(path).policy, definition, arguments, asker):
             typer.echo(line)
         if wrong:
             typer.echo(f"note: {wrong}")
         return
-    config, problems = examine_config(path)
-    found = sorted([*problems, *lint(config.policy, tools)])
+    found = sorted([*problems, *policy_lint(config.policy, known)])
     for problem in found:
         typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
     if found:
         raise typer.Exit(1)
     typer.echo(f"{len(config.policy.rules)} rules, and nothing to mend.")
+
+
+@tools.callback(invoke_without_command=True)
+@refusing
+def listing(context: typer.Context) -> None:
+    """List the tools: name, effect, the pack or file it comes from, and the rule that speaks for a call of it."""
+    if context.invoked_subcommand is None:
+        from bot import tools_report
+
+        config, packs = _config_and_packs()
+        for line in tools_report.listing(packs, config.policy):
+            typer.echo(line)
+
+
+@tools.command()
+@refusing
+def lint() -> None:
+    """Find what a model or a person would miss in the tools (then exit status 1): by words, so have a look yourself."""
+    from bot import tools_report
+
+    found = tools_report.lint(*_config_and_packs())
+    for sentence in found:
+        typer.echo(f"{sentence}.")
+    if found:
+        raise typer.Exit(1)
+    typer.echo("Nothing to mend.")
+
+
+def _config_and_packs() -> tuple[Config, "Packs"]:
+    from psycopg_pool import AsyncConnectionPool
+
+    from bot.packs import tool_packs
+
+    config = load_config(read_settings().signoff_config)
+    return config, tool_packs(AsyncConnectionPool(open=False), config)
 
 
 @audit.command()

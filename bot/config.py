@@ -73,7 +73,9 @@ def examine_config(path: Path | None = None) -> tuple[Config, Sequence[Problem]]
     if root is None:
         return Config(), ()
     file = _File(chosen.name, root)
-    return file.config(), sorted(file.problems)
+    config = file.config()
+    agents = {name: agent.beside(chosen.parent) for name, agent in config.agents.items()}
+    return config.model_copy(update={"agents": agents}), sorted(file.problems)
 
 
 class _File:

@@ -1,14 +1,52 @@
-"""The tool packs that come with the bot, by the names that signoff.yaml knows them by."""
+"""Tool packs by the names that signoff.yaml knows them by: those that come with the bot, and Python files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
-from agent.tool import Tool
+from agent.output import read_output
+from agent.store import Store
+from agent.tool import Tool, Tools, registry
+from bot.config import Agent, Config
+from bot.refusal import Refusal
+from bot.tool_files import load_tool_file
 from tools.catalog import catalog
 
+BUILT_IN = "built in"  # what every agent has, whatever its packs
 
-def tool_packs(pool: AsyncConnectionPool[Any]) -> dict[str, Sequence[Tool]]:
-    """All of them. The pool need not be open as long as no tool is run."""
-    return {"catalog": catalog(pool)}
+Packs = Mapping[str, Sequence[Tool]]
+
+
+def tool_packs(pool: AsyncConnectionPool[Any], config: Config) -> dict[str, Sequence[Tool]]:
+    """All of them. The pool need not be open as long as no tool is run. Raises Refusal for a file that is none of tools."""
+    named = [name for agent in config.agents.values() for name in agent.tools or () if is_file(name)]
+    files = {name: load_tool_file(Path(name)) for name in dict.fromkeys(named)}
+    return {BUILT_IN: [read_output(Store(pool))], "catalog": catalog(pool), **files}
+
+
+def is_file(pack: str) -> bool:
+    """Whether a pack is a Python file. Files are there for the agents that name them."""
+    return pack.endswith(".py")
+
+
+def all_tools(packs: Packs) -> Tools:
+    """Every tool of every pack. Raises Refusal where two have one name: a log and a policy know a tool by its name alone."""
+    origins: dict[str, str] = {}
+    for pack, tools in packs.items():
+        for tool in tools:
+            if tool.name in origins:
+                where = f"{pack} twice" if origins[tool.name] == pack else f"{origins[tool.name]} and in {pack}"
+                raise Refusal(f"There is a tool {tool.name} in {where}: give one of the two another name.")
+            origins[tool.name] = pack
+    return registry([tool for tools in packs.values() for tool in tools])
+
+
+def chosen_packs(name: str, agent: Agent, packs: Packs) -> Sequence[str]:
+    """The packs of an agent; unless it names some, all but files. Raises Refusal for one that does not exist."""
+    there = [pack for pack in packs if pack != BUILT_IN]
+    chosen = agent.tools if agent.tools is not None else [pack for pack in there if not is_file(pack)]
+    if missing := [pack for pack in chosen if pack not in there]:
+        raise Refusal(f"Agent {name} wants the tool pack {missing[0]!r}, which is not there; there are: {', '.join(there)}.")
+    return list(dict.fromkeys([BUILT_IN, *chosen]))

@@ -1,6 +1,7 @@
 """The sections of signoff.yaml: what may stand in them, and what cannot be meant."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationInfo, field_validator
@@ -35,12 +36,20 @@ class Agent(Section):
     prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
     """A prompt's name for its promoted version; name@2 pins one."""
     tools: tuple[str, ...] | None = None
-    """Names of tool packs; None: all there are."""
+    """Names of tool packs, and Python files with tools; None: all packs there are."""
     max_iterations: int = Field(default=10, gt=0, strict=True)
     """Model calls in one turn."""
     budget: Budget = Budget()
     cards_per_hour: Annotated[int | None, BeforeValidator(_given)] = Field(default=None, gt=0, strict=True)
     """How many approval cards one conversation may ask for in an hour; None: no limit."""
+
+    def beside(self, folder: Path) -> "Agent":
+        """With its tool files as seen from here, where signoff.yaml lies in `folder`."""
+        if self.tools is None:
+            return self
+        return self.model_copy(
+            update={"tools": tuple(str(folder / name) if name.endswith(".py") else name for name in self.tools)}
+        )
 
 
 # ---------------------------------------------------------------------------------------------- policy

@@ -125,7 +125,7 @@ async def test_an_unknown_tool_is_answered_with_the_ones_there_are(bot: World) -
     await talk.sees("Sorry.")
     told = str(bot.model.requests[1]["messages"][-1])
     assert "not_found" in told
-    assert "create_order, get_order_status, search_product_catalog" in told
+    assert "create_order, get_order_status, read_output, search_product_catalog" in told
 
 
 async def test_wrong_arguments_are_answered_with_the_field(bot: World) -> None:

@@ -11,7 +11,7 @@ from agent.condition import Condition
 from agent.policy import Policy, Rule
 from agent.tool import Effect, Result, Tool, registry
 from agent.types import Approvers, Escalation
-from bot.config import load_config
+from bot.config import Config, load_config
 from bot.packs import tool_packs
 from bot.policy_check import hold_to, lint
 from bot.refusal import Refusal
@@ -58,7 +58,7 @@ async def policy_check(here: Path, *arguments: str) -> tuple[int | None, list[st
 
 # ---------------------------------------------------------------------------------------------- what is found in it
 
-TOOLS = registry(tool_packs(AsyncConnectionPool(open=False))["catalog"])
+TOOLS = registry(tool_packs(AsyncConnectionPool(open=False), Config())["catalog"])
 
 
 class Nothing(BaseModel):
@@ -275,7 +275,10 @@ async def test_a_call_without_a_rule_is_explained_too(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--tool", "pay"], "There is no tool pay: the tools are create_order, get_order_status, search_product_catalog.\n"),
+        (
+            ["--tool", "pay"],
+            "There is no tool pay: the tools are create_order, get_order_status, read_output, search_product_catalog.\n",
+        ),
         (["--tool", "create_order", "--args", "quantity"], "--args is not JSON"),
         (["--tool", "create_order", "--args", "[1]"], "--args should be a JSON object"),
     ],

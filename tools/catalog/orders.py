@@ -7,9 +7,9 @@ from typing import LiteralString
 from psycopg.rows import class_row
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
+from agent.arguments import Arguments
 from agent.tool import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.catalog.arguments import Arguments
 from tools.catalog.database import Connection, Pool, in_transaction
 
 STATUS_DESCRIPTION = """\

@@ -8,8 +8,8 @@ import psycopg
 from psycopg.rows import class_row
 from pydantic import BaseModel, Field
 
+from agent.arguments import Arguments
 from agent.tool import Effect, Tool, ToolContext
-from tools.catalog.arguments import Arguments
 from tools.catalog.database import Connection, Pool, in_transaction
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,119 @@
+"""Long results: kept whole, while the model reads head and tail and pages through the rest by a handle."""
+
+import json
+from typing import Any, Protocol
+
+from pydantic import BaseModel, Field
+
+from agent.arguments import Arguments
+from agent.characters import whole
+from agent.digest import sha256
+from agent.tool import Effect, Result, Tool, ToolContext, ToolError, failed
+
+MOST_CHARACTERS = 20_000  # of a result that reaches the model (DESIGN, outside faces)
+HEAD_CHARACTERS, TAIL_CHARACTERS = 4_000, 1_000
+PAGE_CHARACTERS = 10_000  # some 3,000 tokens of a session's 50,000
+NAME = "read_output"
+
+DESCRIPTION = f"""\
+Read on in a long result of another tool.
+Call it when a result has a handle: such a result holds only its beginning (head), its end (tail) and how many characters it \
+has. Pages cost tokens: where the other tool can be asked for less, do that instead, and read no more than you need.
+Needs the handle exactly as that result gave it, and an offset: its next_offset is where the head ends.
+Comes back: {{"text", "offset", "characters", "next_offset"}}, at most {PAGE_CHARACTERS:,} characters of text; next_offset is \
+null on the last page.
+Reads only; calling it again is safe and gives the same. Errors: not_found (no result of this conversation has this handle), \
+invalid_input (the offset lies behind the end)."""
+
+
+class Outputs(Protocol):
+    """Where long results are kept."""
+
+    async def output(self, session_id: str, handle: str, offset: int, length: int) -> tuple[str, int] | None:
+        """Characters from there on, and how many there are in all. None: the session has no such result."""
+        ...
+
+
+def shortened(result: Result, tool: str, session_id: str, key: str) -> tuple[Result, str, str] | None:
+    """What the model reads instead of a result that is too long, its handle, and the whole text; None for one that is not.
+
+    The handle is the same for every attempt of one call.
+    """
+    if len(result.text()) <= MOST_CHARACTERS:
+        return None
+    text = _text(result)
+    handle = f"{tool[:40]}-{sha256([session_id, key])[:12]}"
+    head = fitting(text[:HEAD_CHARACTERS], 2 * HEAD_CHARACTERS)
+    tail = fitting(text[-TAIL_CHARACTERS:], 2 * TAIL_CHARACTERS, from_the_end=True)
+    if result.ok:
+        content = {"head": head, "tail": tail, "characters": len(text), "handle": handle, "next_offset": len(head)}
+        return result.model_copy(update={"result": content}), handle, text
+    assert result.error is not None
+    detail = f"{head} … (the first of {len(text):,} characters; {NAME} has them all, with the handle {handle})"
+    return failed(result.error, detail, unclear=result.unclear), handle, text
+
+
+def _text(result: Result) -> str:
+    """What there is to read: the text of a result that is nothing else, otherwise its JSON."""
+    if not result.ok:
+        text = result.detail or ""
+    else:
+        content: dict[str, Any] = json.loads(result.text())["result"]
+        alone = content["text"] if set(content) == {"text"} else None
+        text = alone if isinstance(alone, str) else json.dumps(content, ensure_ascii=False)
+    return whole(text).replace("\0", "\ufffd")  # Postgres has no such character
+
+
+def fitting(text: str, most: int, *, from_the_end: bool = False) -> str:
+    """As much of it as takes at most so many characters as JSON, where one can become six."""
+    while len(json.dumps(text, ensure_ascii=False)) > most:
+        text = text[-(len(text) // 2) :] if from_the_end else text[: len(text) // 2]
+    return text
+
+
+class ReadOutput(Arguments, frozen=True):
+    """What to read on in."""
+
+    handle: str = Field(min_length=1, max_length=80, description="The handle, exactly as the long result gave it.")
+    offset: int = Field(ge=0, description="The character to begin with, from 0: a next_offset, or any other.")
+
+
+class Page(BaseModel, frozen=True):
+    """A part of a long result."""
+
+    text: str
+    offset: int
+    characters: int
+    next_offset: int | None
+
+
+def read_output(outputs: Outputs) -> Tool:
+    """The tool that every agent has besides its own."""
+
+    async def read(arguments: ReadOutput, context: ToolContext) -> Page:
+        found = await outputs.output(context.session_id, arguments.handle, arguments.offset, PAGE_CHARACTERS)
+        if found is None:
+            raise ToolError("not_found", f"No result of this conversation has the handle {arguments.handle!r}.")
+        part, characters = found
+        if arguments.offset >= characters:
+            raise ToolError("invalid_input", f"The result has {characters} characters: take an offset below that.")
+        text = fitting(part, MOST_CHARACTERS - 1_000)  # the other fields take the rest
+        end = arguments.offset + len(text)
+        return Page(text=text, offset=arguments.offset, characters=characters, next_offset=end if end < characters else None)
+
+    return Tool(
+        name=NAME,
+        description=DESCRIPTION,
+        arguments=ReadOutput,
+        handler=read,
+        effect=Effect.READ,
+        verb="Read on",
+        consequence="Reads a stored result. Nothing is changed.",
+        undo="There is nothing to undo.",
+        headline=_headline,
+        untrusted=lambda arguments: f"a long result ({arguments.handle})",
+    )
+
+
+def _headline(arguments: Any) -> str:
+    return f"Read on in {arguments.handle} from character {arguments.offset:,}"

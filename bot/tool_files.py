@@ -1,0 +1,47 @@
+"""Tools from a Python file that signoff.yaml names: whatever in it is a tool is one."""
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.declare import DeclarationError
+from agent.digest import sha256
+from agent.tool import Tool
+from bot.refusal import Refusal
+
+
+def load_tool_file(path: Path) -> Sequence[Tool]:
+    """The tools of a file, in its order. Runs it once for each call. Raises Refusal."""
+    if not path.is_file():
+        raise Refusal(f"There is no tool file {path}: write it, or correct its name in `tools` of signoff.yaml.")
+    name = f"signoff_tools_{path.stem}_{sha256(str(path.resolve()))[:8]}"  # no other module's, whatever the file is called
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # its own types are looked up there
+    try:
+        spec.loader.exec_module(module)
+    except DeclarationError as error:
+        raise Refusal(str(error)) from None
+    except (Exception, SystemExit) as error:
+        words = str(error).splitlines() or ["no words"]
+        where = f", line {line}" if (line := _line(error, path)) else ""
+        raise Refusal(f"{path}{where}: the tool file cannot be loaded ({type(error).__name__}: {words[0]}); mend it.") from None
+    tools = [value for value in vars(module).values() if isinstance(value, Tool)]
+    if not tools:
+        raise Refusal(f"{path} declares no tool: put @tool from agent.declare over a function, or take the file off `tools`.")
+    return list({id(tool): tool for tool in tools}.values())
+
+
+def _line(error: BaseException, path: Path) -> int:
+    """Where in the file it came from; 0 if it did not."""
+    if isinstance(error, SyntaxError):
+        return error.lineno or 0
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

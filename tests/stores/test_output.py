@@ -1,0 +1,43 @@
+"""Long results in Postgres: kept by the session's holder, read by that session alone."""
+
+import pytest
+
+from agent.errors import FencedError
+from tests.stores.desk import Desk
+from tests.stores.heart import Heart, place
+
+
+async def test_what_is_kept_is_read_in_parts(desk: Desk) -> None:
+    store, lease = desk.heart.store, desk.lease
+    await store.keep(lease.session_id, lease.epoch, "look-1", 'é😀 \\u0000 \'tis "long"')
+    assert await store.output(lease.session_id, "look-1", 0, 3) == ("é😀 ", 21)
+    assert await store.output(lease.session_id, "look-1", 21, 100) == ("", 21)
+
+
+async def test_a_run_that_is_repeated_writes_its_result_over_the_lost_one(desk: Desk) -> None:
+    store, lease = desk.heart.store, desk.lease
+    await store.keep(lease.session_id, lease.epoch, "look-1", "first")
+    await store.keep(lease.session_id, lease.epoch, "look-1", "second")
+    assert await store.output(lease.session_id, "look-1", 0, 100) == ("second", 6)
+
+
+async def test_another_session_has_no_such_result(desk: Desk) -> None:
+    store, lease = desk.heart.store, desk.lease
+    other = await desk.heart.hold(place(2))
+    await store.keep(lease.session_id, lease.epoch, "look-1", "theirs")
+    assert await store.output(other.session_id, "look-1", 0, 100) is None
+    await store.keep(other.session_id, other.epoch, "look-1", "ours")
+    assert await store.output(lease.session_id, "look-1", 0, 100) == ("theirs", 6)
+
+
+async def test_who_no_longer_holds_the_session_writes_nothing(heart: Heart) -> None:
+    old = await heart.hold(place())
+    await heart.store.keep(old.session_id, old.epoch, "look-1", "first")
+    await heart.expire(old)
+    new = next(lease for lease in await heart.queue.claim(10) if lease.session_id == old.session_id)
+    before = await heart.tables()
+    with pytest.raises(FencedError):
+        await heart.store.keep(old.session_id, old.epoch, "look-1", "too late")
+    assert await heart.tables() == before
+    await heart.store.keep(new.session_id, new.epoch, "look-1", "again")
+    assert await heart.store.output(new.session_id, "look-1", 0, 100) == ("again", 5)
