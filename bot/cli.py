@@ -105,11 +105,14 @@ def check(
 
     from agent.tool import registry
     from agent.types import Asker
+    from bot.databases import look_at_sql
     from bot.packs import tool_packs
     from bot.policy_check import explain, lint, read_call
 
     path = read_settings().signoff_config
-    tools = registry([each for pack in tool_packs(AsyncConnectionPool(open=False)).values() for each in pack])
+    config, problems = examine_config(path)
+    packs = {**tool_packs(AsyncConnectionPool(open=False)), **look_at_sql(config.databases)}
+    tools = registry([each for pack in packs.values() for each in pack])
     if tool is not None:
         definition, arguments, wrong = read_call(tools, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
@@ -118,7 +121,6 @@ def check(
         if wrong:
             typer.echo(f"note: {wrong}")
         return
-    config, problems = examine_config(path)
     found = sorted([*problems, *lint(config.policy, tools)])
     for problem in found:
         typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
