@@ -8,11 +8,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 
 class Proxy:
-    """Listens on this machine for as long as the block runs; `breaks_at` says where."""
+    """Listens on this machine for as long as the block runs; `breaks_at` says where, `answered_bytes` how much came back."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.breaks_at = b""
+        self.answered_bytes = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -41,4 +42,5 @@ class Proxy:
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
+            self.answered_bytes += len(data)
             writer.write(data)

@@ -1,6 +1,7 @@
 """NAME__execute: one statement, committed as a whole or not at all; and the preview, which leaves nothing behind."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from agent import fence
 from agent.tool import PREVIEW_SECONDS
 from agent.types import Change
 from tests.tools.desk import Desk, desk
@@ -103,6 +105,14 @@ async def test_a_connection_lost_at_the_commit_is_unclear(desk: Desk) -> None:
         proxy.breaks_at = b"COMMIT"
         result = await desk.limited(url=proxy.url).execute(PACK)
     assert (result.ok, result.unclear) == (False, True)
+
+
+async def test_a_call_that_was_held_back_for_too_long_does_not_begin(desk: Desk) -> None:
+    before = await desk.state()
+    with fence.started(time.monotonic() - fence.BEGIN_WITHIN_SECONDS):
+        result = await desk.execute(PACK)
+    assert (result.error, result.unclear) == ("unexpected", False)
+    assert await desk.state() == before
 
 
 # ---------------------------------------------------------------------------------------------- the preview

@@ -13,6 +13,7 @@ import pytest
 
 from agent.tool import Effect
 from tests.tools.desk import Desk, desk
+from tests.tools.proxy import Proxy
 
 __all__ = ["desk"]
 
@@ -67,7 +68,9 @@ async def test_every_kind_of_value_reaches_the_model_as_json(desk: Desk, express
 
 
 async def test_a_value_of_megabytes_is_cut_by_postgres(desk: Desk) -> None:
-    value = await one(desk, "repeat('x', 100000000)")
+    async with Proxy(desk.database.url) as proxy:
+        value = await one(desk.limited(url=proxy.url), "repeat('x', 100000000)")
+    assert 20_000 < proxy.answered_bytes < 100_000
     assert len(value) < 21_000
     assert value.endswith("… (cut here)")
 
