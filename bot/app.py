@@ -37,6 +37,7 @@ from bot.arguments import Mask, unmasked
 from bot.config import Agent as AgentSettings
 from bot.config import Config
 from bot.database import open_pool
+from bot.databases import sql_packs
 from bot.dialogs import Dialogs
 from bot.edge import Edge
 from bot.home import Servers
@@ -44,7 +45,7 @@ from bot.home_tab import HomeTab
 from bot.packs import all_tools, chosen_packs, tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
-from bot.settings import Settings
+from bot.settings import Settings, environment
 from bot.surface import SlackSurface, open_client
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ async def running(
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
         budget = await _open_budget(stack, servers)
-        packs = {**tool_packs(pool, config), **(further_packs or {})}
+        packs = {**tool_packs(pool, config, sql_packs(config.databases, environment())), **(further_packs or {})}
         tools = all_tools(packs)
         hold_to(config.policy, tools)
         agents = {name: _agent(name, agent, packs, config.policy) for name, agent in config.agents.items()}

@@ -109,13 +109,14 @@ def check(
     from psycopg_pool import AsyncConnectionPool
 
     from agent.types import Asker
+    from bot.databases import look_at_sql
     from bot.packs import all_tools, tool_packs
     from bot.policy_check import explain, read_call
     from bot.policy_check import lint as policy_lint
 
     path = read_settings().signoff_config
     config, problems = examine_config(path)
-    known = all_tools(tool_packs(AsyncConnectionPool(open=False), config))
+    known = all_tools(tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases)))
     if tool is not None:
         definition, arguments, wrong = read_call(known, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
@@ -161,10 +162,11 @@ def lint() -> None:
 def _config_and_packs() -> tuple[Config, "Packs"]:
     from psycopg_pool import AsyncConnectionPool
 
+    from bot.databases import look_at_sql
     from bot.packs import tool_packs
 
     config = load_config(read_settings().signoff_config)
-    return config, tool_packs(AsyncConnectionPool(open=False), config)
+    return config, tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases))
 
 
 @audit.command()

@@ -11,7 +11,7 @@ from pydantic import Field, InstanceOf, ValidationError
 from agent.policy import Policy
 from agent.policy import Rule as PolicyRule
 from bot.refusal import Refusal
-from bot.sections import Agent, Approvers, Budget, Escalate, Rule, Section
+from bot.sections import Agent, Approvers, Budget, Database, DatabaseName, Escalate, Rule, Section
 
 __all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "load_config"]
 
@@ -26,6 +26,8 @@ class Config(Section):
     agents: Mapping[str, Agent] = Field(default={"assistant": Agent()}, min_length=1)
     channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], str] = {}
     """Channel id to agent."""
+    databases: Mapping[DatabaseName, Database] = {}
+    """Name to a Postgres that the tools of the pack sql:NAME work on."""
     policy: InstanceOf[Policy] = Policy()
 
     def agent_for(self, channel: str) -> tuple[str, Agent]:
@@ -207,6 +209,8 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return Agent
         case ("agents", _, _):
             return Budget
+        case ("databases", _):
+            return Database
         case ("policy", _):
             return Rule
         case ("policy", _, "escalate"):

@@ -19,11 +19,14 @@ BUILT_IN = "built in"  # what every agent has, whatever its packs
 Packs = Mapping[str, Sequence[Tool]]
 
 
-def tool_packs(pool: AsyncConnectionPool[Any], config: Config) -> dict[str, Sequence[Tool]]:
-    """All of them. The pool need not be open as long as no tool is run. Raises Refusal for a file that is none of tools."""
+def tool_packs(pool: AsyncConnectionPool[Any], config: Config, databases: Packs) -> dict[str, Sequence[Tool]]:
+    """All of them, those of the named databases too. The pool need not be open as long as no tool is run.
+
+    Raises Refusal for a file that is none of tools.
+    """
     named = [name for agent in config.agents.values() for name in agent.tools or () if is_file(name)]
     files = {name: load_tool_file(Path(name)) for name in dict.fromkeys(named)}
-    return {BUILT_IN: [read_output(Store(pool))], "catalog": catalog(pool), **files}
+    return {BUILT_IN: [read_output(Store(pool))], "catalog": catalog(pool), **databases, **files}
 
 
 def is_file(pack: str) -> bool:

@@ -52,6 +52,33 @@ class Agent(Section):
         )
 
 
+def _tool_prefix(name: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) is None or len(name) > 40:
+        raise ValueError("should be at most 40 small letters, digits and single underscores: tools are named after it")
+    return name
+
+
+DatabaseName = Annotated[str, AfterValidator(_tool_prefix)]
+
+
+class Database(Section):
+    """A Postgres whose tables the agent may read, and change where a person approves it."""
+
+    url: str
+    """The variable that holds its address, as ${NAME}: an address may hold a password."""
+    rows: int = Field(default=100, ge=1, le=1000, strict=True)
+    """Of one result."""
+    seconds: int = Field(default=5, ge=1, le=60, strict=True)
+    """Of one statement."""
+
+    @field_validator("url")
+    @classmethod
+    def _only_a_variable(cls, url: str) -> str:
+        if re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", url) is None:
+            raise ValueError('should name a variable of the environment, as in "${REPORTS_URL}": addresses hold passwords')
+        return url
+
+
 # ---------------------------------------------------------------------------------------------- policy
 
 

@@ -79,7 +79,10 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents: [", "signoff.yaml, line 1: this is not YAML (expected the node content, but found '<stream end>')."),
         ("- agents", "signoff.yaml, line 1: `the file` should be a mapping, `key: value` on indented lines below it."),
         ("agents:\n  a:\n    modell: x", "signoff.yaml, line 3: `agents.a.modell` is not a setting: the ones there are "),
-        ("agent: {}", "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels and policy."),
+        (
+            "agent: {}",
+            "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels, databases and policy.",
+        ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
         ("agents: {}", "signoff.yaml, line 1: `agents` "),
@@ -92,6 +95,13 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents:\n  a:\n    tools:\n      - ok\n      - {no: no}", "signoff.yaml, line 5: `agents.a.tools.1` should be "),
         ("agents:\n  a: {}\nchannels:\n  C1: b", "signoff.yaml, line 4: `channels.C1` names the agent `b`, but `agents` has "),
         ("channels:\n  general: assistant", "signoff.yaml, line 2: `channels.general` "),
+        ("databases: {r: {url: 'postgresql://u:secret@h/d'}}", "signoff.yaml, line 1: `databases.r.url` should name a variable "),
+        (
+            "databases: {r: {url: '${R}', row: 5}}",
+            "signoff.yaml, line 1: `databases.r.row` is not a setting: the ones there are ",
+        ),
+        ("databases: {Re-ports: {url: '${R}'}}", "signoff.yaml, line 1: `databases.Re-ports` should be at most 40 small "),
+        ("databases: {r: {url: '${R}', seconds: 61}}", "signoff.yaml, line 1: `databases.r.seconds` should be less than or"),
         ("channels: {}\nchannels: {}", "signoff.yaml, line 2: `channels` is there twice: remove one of the two."),
     ],
 )
@@ -101,6 +111,7 @@ def test_what_cannot_be_meant_is_refused_with_its_line(here: Path, text: str, se
         load_config()
     assert str(refused.value).startswith(sentence)
     assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ HOMES: dict[str, set[str]] = {
     "alembic": {"migrations"},
     "anthropic": {"agent/model.py", "bot/doctor.py"},
     "cel_expr_python": {"agent/condition.py"},
+    "dotenv": {"bot/settings.py"},
     "fakeredis": {"bot/embedded/redis.py"},
     "httpx2": {"agent/model.py"},  # the HTTP of the anthropic SDK, for its errors
     "psycopg": {"agent", "bot", "tools"},
@@ -117,6 +118,7 @@ def test_every_library_is_named_in_pyproject() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     named = {re.split(r"[\[>=;]", line)[0].replace("-", "_") for line in project["dependencies"]}
     distributions = {"yaml": "pyyaml", "psycopg_pool": "psycopg", "httpx2": "anthropic"}
+    distributions |= {"dotenv": "pydantic_settings"}
     assert {distributions.get(library, library) for library in HOMES} <= named
 
 

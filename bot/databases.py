@@ -1,0 +1,40 @@
+"""The databases that signoff.yaml names, as tool packs: their addresses come from the environment, and stay there."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import TypeAdapter, ValidationError
+
+from agent.tool import Tool
+from bot.refusal import Refusal
+from bot.sections import Database
+from bot.settings import PostgresAddress
+from tools import sql
+
+ADDRESS: TypeAdapter[str] = TypeAdapter(PostgresAddress)
+
+
+def sql_packs(databases: Mapping[str, Database], environment: Mapping[str, str]) -> dict[str, Sequence[Tool]]:
+    """A pack `sql:NAME` for each. Raises Refusal for a variable that is not set or holds no address."""
+    return {f"sql:{name}": _pack(name, database, _url(name, database, environment)) for name, database in databases.items()}
+
+
+def look_at_sql(databases: Mapping[str, Database]) -> dict[str, Sequence[Tool]]:
+    """The same packs without addresses, to see what there is; none of their tools can be run."""
+    return {f"sql:{name}": _pack(name, database, "") for name, database in databases.items()}
+
+
+def _pack(name: str, database: Database, url: str) -> Sequence[Tool]:
+    return sql.sql(sql.Database(name, url, database.rows, database.seconds))
+
+
+def _url(name: str, database: Database, environment: Mapping[str, str]) -> str:
+    variable = database.url[2:-1]
+    address = environment.get(variable, "")
+    if not address:
+        raise Refusal(
+            f"{variable} is not set, but `databases.{name}.url` in signoff.yaml names it: set it, or remove that database."
+        )
+    try:
+        return ADDRESS.validate_python(address)
+    except ValidationError:  # whose text has the address in it
+        raise Refusal(f"{variable} is not an address like postgresql://user:password@host:5432/name: correct it.") from None

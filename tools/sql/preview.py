@@ -1,0 +1,142 @@
+"""What a statement would change, found by running it and rolling it back. Nobody has approved it yet when this runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from agent.tool import ToolError
+from agent.types import Change, Preview
+from tools.sql.database import Connection, Database, alone, transaction
+from tools.sql.statement import effectful, first_word, without_end
+
+SECONDS = 1.5  # of each statement here: a card does not wait long, and other people's work not for a card
+SHOWN_ROWS = 5
+SHOWN_CHARACTERS = 120  # of one row
+RETURNS_OLD_AND_NEW = 180_000  # Postgres 18
+COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE")  # statements whose affected rows Postgres counts
+EXPLAINED = (*COUNTED, "WITH", "SELECT", "VALUES", "TABLE", "")
+
+EXPLAIN = "EXPLAIN (FORMAT JSON) "  # in this form no ANALYZE can follow, so nothing is run
+# Whatever stands inside of the parentheses was found to be one whole statement before.
+SAMPLED = """WITH changed AS ({statement}
+RETURNING pg_catalog.to_json(old) AS before, pg_catalog.to_json(new) AS after)
+SELECT (SELECT count(*) FROM changed), ARRAY(SELECT pg_catalog.json_build_array(before, after) FROM changed LIMIT {rows})"""
+# What this transaction did so far, by table: what triggers, cascades and WITH did is in it.
+BY_TABLE = """
+SELECT pg_catalog.format('%I.%I', schemaname, relname), n_tup_ins, n_tup_upd, n_tup_del
+FROM pg_catalog.pg_stat_xact_all_tables
+WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname <> 'pg_toast' ORDER BY 1
+"""
+
+Plan = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a run came to that was rolled back. `affected` is None where Postgres does not count."""
+
+    affected: int | None
+    by_table: Sequence[tuple[str, int, int, int]]
+    samples: Sequence[tuple[dict[str, Any] | None, dict[str, Any] | None]] = ()
+
+
+async def preview(database: Database, sql: str, expect_rows: int | None) -> Preview:
+    """The plan, the affected rows, and some of them before and after. Raises ToolError for a statement that would fail."""
+    if first_word(sql) not in EXPLAINED:
+        return Preview(trouble="only INSERT, UPDATE, DELETE and MERGE can be tried out before; this statement was not.")
+    try:
+        async with transaction(database, "write", SECONDS, prefix=len(EXPLAIN)) as connection:
+            [(explained,)] = await (await alone(connection, EXPLAIN + sql)).fetchall()
+            plan: Plan = explained[0]["Plan"]
+            changes = [Change(what="Plan (EXPLAIN)", after=_plan_in_words(plan))]
+            if not any(node["Node Type"] == "ModifyTable" for node in _nodes(plan)):
+                return Preview(changes=tuple(changes), trouble="no INSERT, UPDATE, DELETE or MERGE was found in it to try out.")
+            if name := await effectful(connection, sql):
+                trouble = f"it names {name}, whose effects a rollback may not take back, so it was not tried out."
+                return Preview(changes=tuple(changes), trouble=trouble)
+            tried = await _try(connection, sql, sample=plan["Node Type"] == "ModifyTable")
+    except ToolError as error:
+        raise ToolError(error.kind, f"trying it out failed. {error.detail}") from None
+    trouble = ""
+    if expect_rows is not None and tried.affected != expect_rows:
+        trouble = f"expect_rows is {expect_rows}, so this would be rolled back."
+    return Preview(changes=(*_rows_in_words(tried), *changes), trouble=trouble)
+
+
+async def _try(connection: Connection, sql: str, *, sample: bool) -> Tried:
+    """Run it. The caller's transaction is rolled back."""
+    tried = await _sampled(connection, sql) if sample and connection.info.server_version >= RETURNS_OLD_AND_NEW else None
+    if tried is None:
+        cursor = await alone(connection, sql)
+        counted = (cursor.statusmessage or "").partition(" ")[0] in COUNTED
+        tried = Tried(cursor.rowcount if counted else None, ())
+    await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # those that would stop the commit speak up now
+    by_table = await (await connection.execute(BY_TABLE)).fetchall()
+    return Tried(tried.affected, by_table, tried.samples)
+
+
+async def _sampled(connection: Connection, sql: str) -> Tried | None:
+    """With some of its rows; None for a statement that this form does not fit, one with a RETURNING of its own say."""
+    statement = SAMPLED.format(statement=without_end(sql), rows=SHOWN_ROWS)
+    await connection.execute("SAVEPOINT before")
+    try:
+        [(affected, samples)] = await (await alone(connection, statement)).fetchall()
+    except psycopg.Error as error:
+        if not (error.sqlstate or "").startswith(("42", "0A")):
+            raise
+        await connection.execute("ROLLBACK TO SAVEPOINT before")
+        return None
+    return Tried(affected, (), samples)
+
+
+# ---------------------------------------------------------------------------------------------- in words
+
+
+def _nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def _plan_in_words(plan: Plan) -> str:
+    """The nodes from the outside in, and what Postgres thinks that it costs."""
+    return f"{' ← '.join(_node_in_words(node) for node in _nodes(plan))} (cost {plan['Total Cost']})"
+
+
+def _node_in_words(node: Plan) -> str:
+    kind = node.get("Operation", node["Node Type"])
+    table = f" {node['Relation Name']}" if "Relation Name" in node else ""
+    rows = "" if node["Node Type"] == "ModifyTable" else f", about {node['Plan Rows']} rows"
+    return f"{kind}{table}{rows}"
+
+
+def _rows_in_words(tried: Tried) -> Iterator[Change]:
+    if tried.affected is not None:
+        yield Change(what="Affected rows", after=str(tried.affected))
+    for table, *counts in tried.by_table:
+        kinds = zip(counts, ("inserted", "updated", "deleted"), strict=True)
+        yield Change(what=f"In {table}", after=", ".join(f"{count} {kind}" for count, kind in kinds if count))
+    for number, (before, after) in enumerate(tried.samples, 1):
+        yield _row_in_words(number, before, after)
+
+
+def _row_in_words(number: int, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Change:
+    """What differs in a row, after its first column, by which people know it."""
+    if before is None or after is None:
+        return Change(
+            what=f"Row {number}", before=_columns(before, before), after=_columns(after, after) if after else "(deleted)"
+        )
+    differing = [name for name in after if before[name] != after[name]]
+    first = next(iter(after))
+    return Change(
+        what=f"Row {number} ({_columns(before, [first])})",
+        before=_columns(before, differing),
+        after=_columns(after, differing) or "(nothing changes)",
+    )
+
+
+def _columns(row: dict[str, Any] | None, names: Any) -> str:
+    text = ", ".join(f"{name}: {'NULL' if row[name] is None else row[name]}" for name in names) if row else ""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
