@@ -17,9 +17,10 @@ from tools.catalog import catalog
 BUILT_IN = "built in"  # what every agent has, whatever its packs
 
 Packs = Mapping[str, Sequence[Tool]]
+NONE: Packs = {}
 
 
-def tool_packs(pool: AsyncConnectionPool[Any], config: Config, databases: Packs) -> dict[str, Sequence[Tool]]:
+def tool_packs(pool: AsyncConnectionPool[Any], config: Config, databases: Packs = NONE) -> dict[str, Sequence[Tool]]:
     """All of them, those of the named databases too. The pool need not be open as long as no tool is run.
 
     Raises Refusal for a file that is none of tools.
