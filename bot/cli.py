@@ -20,7 +20,7 @@ from rich.console import Console
 from bot.config import DEFAULT_PATH, examine_config, load_config
 from bot.home import Home
 from bot.refusal import Refusal
-from bot.settings import Settings, check_model, check_slack, read_settings
+from bot.settings import Settings, check_model, check_slack, environment, read_settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
 policy = typer.Typer(no_args_is_help=True, help="What signoff.yaml says of calls.")
@@ -103,13 +103,16 @@ def check(
     """Find what cannot have been meant in signoff.yaml's policy (then exit status 1), or explain what it says of one call."""
     from psycopg_pool import AsyncConnectionPool
 
-    from agent.tool import registry
     from agent.types import Asker
+    from bot.mcp_file import read_servers
     from bot.packs import tool_packs
     from bot.policy_check import explain, lint, read_call
+    from bot.toolbox import all_tools
 
     path = read_settings().signoff_config
-    tools = registry([each for pack in tool_packs(AsyncConnectionPool(open=False)).values() for each in pack])
+    config, problems = examine_config(path)
+    servers = read_servers(path, config.mcp, environment())
+    tools, unseen = asyncio.run(all_tools(tool_packs(AsyncConnectionPool(open=False)), servers))
     if tool is not None:
         definition, arguments, wrong = read_call(tools, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
@@ -118,8 +121,7 @@ def check(
         if wrong:
             typer.echo(f"note: {wrong}")
         return
-    config, problems = examine_config(path)
-    found = sorted([*problems, *lint(config.policy, tools)])
+    found = sorted([*problems, *lint(config.policy, tools, unseen)])
     for problem in found:
         typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
     if found:
@@ -181,11 +183,15 @@ def _log() -> None:
     logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: "`token` will be unused" not in record.getMessage())
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it logs what servers send, secrets and all; tools.mcp says what matters
 
 
 def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     _log()
+    from bot.mcp_file import read_servers
+
     config = load_config(settings.signoff_config)
+    mcp = read_servers(settings.signoff_config, config.mcp, environment())
     check_slack(settings)
     if work:
         check_model(settings)
@@ -196,7 +202,7 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
 
         async def serve() -> None:
-            async with running(settings, config, servers, intake=intake, work=work) as bot:
+            async with running(settings, config, servers, intake=intake, work=work, mcp=mcp) as bot:
                 log.info("ready on port %d", bot.port)
                 await asyncio.Event().wait()
 

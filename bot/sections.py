@@ -35,12 +35,21 @@ class Agent(Section):
     prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
     """A prompt's name for its promoted version; name@2 pins one."""
     tools: tuple[str, ...] | None = None
-    """Names of tool packs; None: all there are."""
+    """Names of tool packs, `mcp:NAME` for those of an MCP server; None: all there are."""
     max_iterations: int = Field(default=10, gt=0, strict=True)
     """Model calls in one turn."""
     budget: Budget = Budget()
     cards_per_hour: Annotated[int | None, BeforeValidator(_given)] = Field(default=None, gt=0, strict=True)
     """How many approval cards one conversation may ask for in an hour; None: no limit."""
+
+
+class McpServer(Section):
+    """What is said here of a server of .mcp.json."""
+
+    annotations: Literal["trust", "ignore"] = "trust"
+    """Whether what it says of its tools' effects counts; ignore: each of them is a write."""
+    timeout_seconds: float = Field(default=60.0, gt=0, le=3600, strict=True)
+    """Of one call."""
 
 
 # ---------------------------------------------------------------------------------------------- policy

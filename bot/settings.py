@@ -1,10 +1,13 @@
 """What the environment says. Each field is the environment variable of that name in capitals, also read from `.env`."""
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -79,6 +82,12 @@ class Settings(BaseSettings):
     def socket_mode(self) -> bool:
         """Slack is reached by a socket that we open; without an app token Slack calls us at /slack/events."""
         return self.slack_app_token is not None
+
+
+def environment() -> Mapping[str, str]:
+    """All variables that are set, in the environment or in `.env`."""
+    written = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**written, **os.environ}
 
 
 def read_settings() -> Settings:
