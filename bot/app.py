@@ -25,7 +25,7 @@ from agent.overview import Overview
 from agent.queue import Queue
 from agent.runner import Runner
 from agent.store import Pool, Store
-from agent.tool import Tool
+from agent.tool import Tool, Tools
 from agent.worker import Worker
 from bot.arguments import Mask, unmasked
 from bot.config import Config
@@ -55,6 +55,7 @@ class Bot:
     port: int
     bot_user_id: str
     worker: Worker | None
+    tools: Tools  # as they are whenever it is looked at
 
 
 @asynccontextmanager
@@ -98,7 +99,7 @@ async def running(
         port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
             health.connected = (await _connect(stack, app, client, settings)).client.is_connected
-        yield Bot(port, bot_user_id, worker)
+        yield Bot(port, bot_user_id, worker, tools)
 
 
 # ---------------------------------------------------------------------------------------------- model and budget
