@@ -2,8 +2,10 @@
 
 import json
 import re
+import threading
 from collections.abc import Mapping
-from typing import Any
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -182,6 +184,27 @@ def test_what_is_no_schema_is_refused_with_a_sentence(schema: dict[str, Any]) ->
 def test_a_schema_that_cannot_be_followed_takes_nothing_and_fetches_nothing(schema: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"its own|cannot be followed"):
         json_arguments(schema).model_validate({"x": 10**400})
+
+
+class Inviting(BaseHTTPRequestHandler):
+    """Serves a schema that takes anything, and counts who came for it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+
+def test_a_reference_to_elsewhere_is_never_followed() -> None:
+    with HTTPServer(("127.0.0.1", 0), Inviting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        elsewhere = {"$ref": f"http://127.0.0.1:{server.server_port}/x.json"}
+        assert not accepted({"type": "object", "properties": {"x": elsewhere}}, {"x": 1})
+        server.shutdown()
+    assert Inviting.asked == []
 
 
 def test_a_long_value_does_not_come_back_whole() -> None:
