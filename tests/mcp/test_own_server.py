@@ -105,6 +105,7 @@ async def test_a_server_that_is_gone_is_a_structured_error_and_nothing_was_run(o
 async def test_a_call_that_hangs_is_a_timeout_and_is_cancelled_at_the_server(own: Own) -> None:
     own.start()
     async with kept(own.server(timeout_seconds=0.5)) as world:
+        assert world.tools()["own__hang"].time_limit_seconds == 0.5
         result = await world.call("own__hang")
         assert (result.error, result.unclear) == ("timeout", True)
         await until(lambda: "hang was cancelled" in own.lines())

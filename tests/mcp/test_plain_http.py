@@ -1,5 +1,6 @@
 """A server over streamable HTTP by hand, of the 2025 protocol: what is sent to it, and what its failures become."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ from tools.mcp import Remote, Server
 
 @dataclass
 class Plain:
-    """Answers as a stream of events. `fails`: statuses that the next calls get instead."""
+    """Answers as a stream of events. `fails`: statuses that the next calls get instead, 0 for a connection that is cut."""
 
     url: str = ""
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     methods: list[str] = field(default_factory=list[str])
     fails: list[int] = field(default_factory=list[int])
     sessions: int = 0
+    go: asyncio.Event = field(default_factory=asyncio.Event)  # calls are answered once it is set
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         message = await request.json()
@@ -31,7 +33,13 @@ class Plain:
         if "id" not in message:
             return web.Response(status=202)
         if method == "tools/call" and self.fails:
-            return web.Response(status=self.fails.pop(), text="no")
+            status = self.fails.pop()
+            if status == 0:
+                assert request.transport is not None
+                request.transport.abort()
+            return web.Response(status=status or 500, text="no")
+        if method == "tools/call":
+            await self.go.wait()
         if method == "tools/list" and request.headers.get("Mcp-Session-Id") != f"s{self.sessions}":
             return web.Response(status=404)
         if method == "initialize":
@@ -59,6 +67,7 @@ class Plain:
 async def plain() -> AsyncIterator[Plain]:
     """The server, running."""
     plain = Plain()
+    plain.go.set()
     site = web.Application()
     site.add_routes([web.post("/mcp", plain.post), web.delete("/mcp", _gone)])
     runner = web.AppRunner(site, access_log=None)
@@ -80,13 +89,18 @@ async def test_five_megabytes_come_as_one_event_and_the_headers_are_sent(plain: 
     assert {headers["Authorization"] for headers in plain.headers} == {"Bearer k"}
 
 
-async def test_an_error_of_http_leaves_open_what_was_done_and_costs_no_other_call(plain: Plain) -> None:
+@pytest.mark.parametrize("status", [0, 500])
+async def test_an_error_of_http_leaves_open_what_was_done_and_costs_no_other_call(plain: Plain, status: int) -> None:
     async with kept(Server(name="plain", reach=Remote(plain.url))) as world:
-        plain.fails = [500]
+        plain.go.clear()
+        other = asyncio.create_task(world.call("plain__big"))
+        await until(lambda: "tools/call" in plain.methods)
+        plain.fails = [status]
         result = await world.call("plain__big")
         assert (result.error, result.unclear) == ("unexpected", True)
         assert "What it did until then is not known." in str(result.detail)
-        assert (await world.call("plain__big")).ok
+        plain.go.set()
+        assert (await other).ok
     assert plain.methods.count("tools/call") == 2
 
 
