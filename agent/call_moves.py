@@ -17,7 +17,7 @@ from agent.rules import DECISION_LIFETIME, SAME_CALL_LIMIT, Rules
 from agent.session import ActionState, CallState, Session
 from agent.steps import ProposedAction, ToolReturned
 from agent.tool import Result, Tool, failed, validate
-from agent.types import Asker, Verdict
+from agent.types import Asker, Call, Verdict
 
 SAID_CHARACTERS = 1_000  # of the model's own words that are kept with an action
 # What shares a message. Slack takes 50 blocks and about 10,000 characters (reference: Slack, Limits).
@@ -28,7 +28,6 @@ MOST_CHARACTERS = 4_000  # likewise
 
 def call_moves(session: Session, state: CallState, rules: Rules, now: datetime) -> list[Move]:
     """What comes next for one call. Its siblings do not matter."""
-    call = state.call
     match state.phase:
         case "asked":
             return [_judged(session, state, rules, now)]
@@ -37,10 +36,7 @@ def call_moves(session: Session, state: CallState, rules: Rules, now: datetime) 
         case "approved":
             return [_approved(session, state, rules, now)]
         case "running" if state.started_epoch < session.epoch:
-            tool = rules.tools.get(call.tool)
-            if tool is not None and tool.repeatable:
-                return [RunTool(call, state.idempotency_key, state.action_id, None, f"tool:{call.id}", state.grant_id)]
-            return [Reconcile(call, state.idempotency_key, f"tool:{call.id}")]
+            return [_found(session, state, rules)]
         case _:
             return []  # under way in this process, or final
 
@@ -201,7 +197,33 @@ def _approved(session: Session, state: CallState, rules: Rules, now: datetime) -
         stricter = verdict if verdict.answer == "ask" else proposed.verdict
         return _anew(session, state, action, tool, validated, stricter, now)
     call = state.call.model_copy(update={"arguments": proposed.arguments})
-    return RunTool(call, idempotency_key(session.id, session.reply_seq, call.id), state.action_id, shown, f"tool:{call.id}")
+    key = state.idempotency_key or idempotency_key(session.id, session.reply_seq, call.id)
+    return RunTool(call, key, state.action_id, shown, f"tool:{call.id}")
+
+
+def _found(session: Session, state: CallState, rules: Rules) -> Move:
+    """A run whose result was lost: repeated where that is safe and does what was allowed, else looked into."""
+    call = state.call
+    if state.action_id is not None:
+        call = call.model_copy(update={"arguments": session.actions[state.action_id].proposed.arguments})
+    tool = rules.tools.get(call.tool)
+    if tool is not None and tool.repeatable and _as_allowed(session, state, call, rules):
+        return RunTool(call, state.idempotency_key, state.action_id, None, f"tool:{call.id}", state.grant_id)
+    return Reconcile(call, state.idempotency_key, f"tool:{call.id}")
+
+
+def _as_allowed(session: Session, state: CallState, call: Call, rules: Rules) -> bool:
+    """Whether the call is still what people allowed: its tool may be a newer one by now, and make something else of it."""
+    if state.action_id is None and state.grant_id is None:
+        return True
+    validated = validate(rules.tools, call.tool, call.arguments)
+    if isinstance(validated, Result):
+        return False
+    arguments = validated.model_dump(mode="json")
+    if state.grant_id is None:
+        return arguments == call.arguments
+    grant = session.grants.get(state.grant_id)
+    return grant is not None and matches(grant.granted.pattern, arguments)
 
 
 def _anew(

@@ -51,6 +51,7 @@ def card_moves(session: Session, now: datetime) -> list[Move]:
             moves += _question(session, action, now)
     for message in dict.fromkeys(action.message for action in session.actions.values()):
         moves += _message_moves(session, message, session.shown_in(message), now)
+    moves += _ran_under_a_grant(session)
     for key, posted in session.posts.items():
         subject, _, rest = key.partition(":")
         if posted is None and subject in ("capabilities", "too_long"):  # its inbox row is taken: finish it from its key
@@ -79,6 +80,29 @@ def _message_moves(session: Session, message: str, rows: Sequence[ActionState], 
         notice = Notice("reminder", cards=tuple(card(row) for row in reminded))
         where = (post_to, first.copy_ts) if first.copy_ts else ("", "")
         moves.append(Post(key, notice, found=key in session.posts, channel=where[0], thread_ts=where[1]))
+    return moves
+
+
+def _ran_under_a_grant(session: Session) -> list[Move]:
+    """What runs without a card is told in the thread, with whose permission that is."""
+    moves: list[Move] = []
+    for state in session.calls:
+        grant, key = session.grants.get(state.grant_id or ""), f"allowed:{state.call.id}"
+        if grant is None or session.posts.get(key) is not None:
+            continue
+        granted = grant.granted
+        ran = Card(
+            action_id="",
+            tool=state.call.tool,
+            arguments=dict(state.call.arguments),
+            digest="",
+            requesters=session.requesters,
+            expires_at=granted.expires_at,
+            verdict=granted.verdict,
+            decided_by=granted.by,
+        )
+        notice = Notice("allowed", cards=(ran,), uses=grant.uses, most_uses=granted.most_uses)
+        moves.append(Post(key, notice, found=key in session.posts))
     return moves
 
 

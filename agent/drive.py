@@ -249,6 +249,8 @@ class Drive:
 
     async def _settle(self, move: Settle) -> None:
         """The click's author may decide: count it."""
+        if isinstance(move.click, OutcomeClick) and self.session.status != "idle":
+            return  # a turn was opened meanwhile: the click stays in the inbox until it is over
         await self._commit()
         click, seq = move.click, self.session.seq
         action = self.session.actions.get(click.action_id)

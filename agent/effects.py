@@ -135,10 +135,10 @@ class Effects:
     # ------------------------------------------------------------------------------------------ tools
 
     def time_limit_seconds(self, session: Session, action_id: str) -> float:
-        """How long a run of this action can be under way."""
+        """How long after its start was committed a run of this action can be under way."""
         action = session.actions.get(action_id)
         definition = self.tools.get(action.proposed.tool) if action else None
-        return definition.time_limit_seconds if definition else 0.0
+        return fence.BEGIN_WITHIN_SECONDS + (definition.time_limit_seconds if definition else 0.0)
 
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
@@ -165,13 +165,14 @@ class Effects:
         return Ended((Previewed(call_id=move.call_id, preview=preview),))
 
     async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
-        """A write was started by a process that is gone. It is never repeated."""
+        """A call was started by a process that is gone. It is not repeated, whatever its tool says of that."""
         definition = self.tools.get(move.call.tool)
         context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
         if definition is None or isinstance(arguments, Result):
             return self._unknown(move.call.id, move.call.tool)
-        return await self._unclear(move.call.id, definition, arguments, context)
+        found = await tool.reconcile(definition, arguments, context) if definition.reconcile is not None else None
+        return self._unknown(move.call.id, definition.name) if found is None else self._returned(move.call.id, found)
 
     async def _unclear(self, call_id: str, definition: tool.Tool, arguments: Any, context: ToolContext) -> Ended:
         """It may have happened: repeat it where its key makes that safe, ask the tool where it can tell, else nobody knows."""

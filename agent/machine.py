@@ -154,7 +154,8 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
         outcome: Outcome = "succeeded" if step.answer == "happened" else "refused"
         return keep(opened, replace(action, outcome=outcome))
     call = Call(id=action.proposed.call_id, tool=action.proposed.tool, arguments=action.proposed.arguments)
-    again = CallState(call=call, phase="approved", action_id=step.action_id)
+    key = action.idempotency_key  # that of the run before: a tool that knows it does nothing twice
+    again = CallState(call=call, phase="approved", action_id=step.action_id, idempotency_key=key)
     assert action.decided is not None
     decided = action.decided.model_copy(update={"decided_at": step.told_at})  # this word is as good as an approval, from now on
     undone = replace(action, decided=decided, outcome=None, result="", asked_ts="", outcome_reminders=0)
@@ -204,6 +205,9 @@ def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
     grants = session.grants
     if before.phase != "running" and step.grant_id in grants:
         grants = {**grants, step.grant_id: replace(grants[step.grant_id], uses=grants[step.grant_id].uses + 1)}
+    if step.action_id is not None:
+        action = open_action(session, step.action_id)
+        session = keep(session, replace(action, idempotency_key=step.idempotency_key))
     return with_call(replace(session, runs=runs, grants=grants), state)
 
 

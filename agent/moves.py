@@ -56,9 +56,11 @@ class Answer:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated"]
+    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed"]
     length: int = 0
     cards: tuple[Card, ...] = ()
+    uses: int = 0  # of a grant so far, this one included
+    most_uses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class ActionState:
     copy_error: str = ""  # why it is not there
     copying: bool = False
     decided: ActionDecided | None = None
+    idempotency_key: str = ""  # of its run
     outcome: Outcome | None = None
     result: str = ""
     voters: tuple[str, ...] = ()  # who approved so far, the one who settled it included

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from agent.moves import Card
+from agent.card_moves import card
 from agent.overview import GrantSeen, Spent, Waiting
+from agent.session import ActionState
 from agent.steps import ProposedAction
 from agent.store import ActionSeen
 from agent.tool import Tools
@@ -105,17 +106,7 @@ def trouble_view() -> Block:
 
 def home_headline(proposed: ProposedAction, tools: Tools) -> str:
     """The action and its scope in one line, as on its card."""
-    shown = Card(
-        action_id=proposed.action_id,
-        tool=proposed.tool,
-        arguments=proposed.arguments,
-        digest=proposed.digest,
-        requesters=proposed.requesters,
-        expires_at=proposed.expires_at,
-        verdict=proposed.verdict,
-        preview=proposed.preview,
-    )
-    return headline(shown, tools.get(proposed.tool))
+    return headline(card(ActionState(proposed)), tools.get(proposed.tool))
 
 
 def in_words(pattern: Pattern) -> str:

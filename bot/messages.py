@@ -6,7 +6,7 @@ from agent.moves import Answer, Card, Notice
 from agent.tool import Effect, Tools
 from bot.arguments import Mask, unmasked
 from bot.block_kit import VALUE_CHARACTERS, Block, button, line, rich_text
-from bot.people import approvers_named, moment
+from bot.people import approvers_named, moment, people
 from bot.plain import cut, escaped, unmassed
 from bot.row import headline
 
@@ -46,6 +46,8 @@ def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[B
             parts = [(_reminding(card), _who_and_until(card)) for card in notice.cards]
         case "escalated":
             parts = [("Nobody decided in time:", _further(card)) for card in notice.cards]
+        case "allowed":
+            parts = [(ALLOWED, _by_permission(card, notice)) for card in notice.cards]
     return [
         block
         for card, (before, after) in zip(notice.cards, parts, strict=True)
@@ -70,6 +72,8 @@ def notice_text(notice: Notice, tools: Tools, mask: Mask = unmasked) -> str:
             parts = [f"{_reminding(card)} {text}. {_who_and_until(card)}" for card, text in zip(notice.cards, lines, strict=True)]
         case "escalated":
             parts = [f"Nobody decided in time: {text}. {_further(card)}" for card, text in zip(notice.cards, lines, strict=True)]
+        case "allowed":
+            parts = [f"{ALLOWED} {text}. {_by_permission(card, notice)}" for card, text in zip(notice.cards, lines, strict=True)]
     return "\n".join(parts)
 
 
@@ -78,6 +82,15 @@ QUEUED = (
     "Your message is queued, and I will read it right afterwards. It approves nothing: please use the buttons on the card above, "
     "or withdraw what waits."
 )
+
+
+ALLOWED = "Run without a card:"
+
+
+def _by_permission(card: Card, notice: Notice) -> str:
+    """Whose word let it run, and what is left of that."""
+    who = people((card.decided_by,))
+    return f"{who} always allows this here: use {notice.uses} of {notice.most_uses}, until {moment(card.expires_at)}."
 
 
 def _headline(card: Card, tools: Tools, mask: Mask) -> str:

@@ -133,8 +133,9 @@ def what_blocks(row: Row, room: Room, *, asked: bool = True, changes: bool = Tru
 
 def asked_in_words(card: Card, room: Room) -> str:
     """Who asked for which tool, and the rule by which people are asked."""
-    rule = escaped(cut(card.verdict.rule.removeprefix("rule "), min(RULE_CHARACTERS, room.prose)))
-    return f"Asked by {people(card.requesters, room.people)}  ·  `{escaped(card.tool)}`  ·  rule: {rule}"
+    rule = escaped(cut(card.verdict.rule, min(RULE_CHARACTERS, room.prose)))
+    named = rule if rule.startswith("rule ") else f"rule: {rule}"
+    return f"Asked by {people(card.requesters, room.people)}  ·  `{escaped(card.tool)}`  ·  {named}"
 
 
 def _about(row: Row, room: Room, *, asked: bool) -> str:

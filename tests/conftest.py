@@ -18,6 +18,15 @@ import migrations
 from bot.home import Home, Servers
 
 REPOSITORY = Path(__file__).parents[1]
+TOLD = "told"  # what a test has to say at the end of the run, as a property that it records
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests had to say: their figures, wherever they ran."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, value in report.user_properties:
+            if name == TOLD:
+                terminalreporter.write_line(str(value))
 
 
 def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:

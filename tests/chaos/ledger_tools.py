@@ -12,7 +12,7 @@ from agent.tool import Effect, Result, Tool, ToolContext
 
 LEDGER_ADDRESS = "CHAOS_LEDGER_ADDRESS"  # host:port, in the environment
 CHARGED = b"charged\n"
-CHARGE_LIMIT_SECONDS = 3.0
+CHARGE_LIMIT_SECONDS = 2.0  # with the 5 s in which a run may begin less than what is left of a lease: a takeover may ask at once
 
 
 async def write(line: str) -> None:
@@ -71,6 +71,26 @@ async def donate(arguments: Donation, context: ToolContext) -> Mapping[str, int]
     return {"donated": arguments.amount}
 
 
+RATE = "CHAOS_RATE"  # in the environment; another one stands for a newer version of the tool
+
+
+class Exchange(BaseModel, frozen=True):
+    """Amounts are whole multiples of the rate; its validator rounds up to them."""
+
+    amount: Annotated[int, AfterValidator(lambda amount: -(-amount // rate()) * rate())]
+
+
+def rate() -> int:
+    """Of this version."""
+    return int(os.environ.get(RATE, "1"))
+
+
+async def exchange(arguments: Exchange, context: ToolContext) -> Mapping[str, int]:
+    """An exchange, which says of itself that repeating it is safe."""
+    await write(f"exchange {arguments.amount}")
+    return {"exchanged": arguments.amount}
+
+
 LEDGER_TOOLS = (
     Tool(
         name="charge_card",
@@ -100,5 +120,14 @@ LEDGER_TOOLS = (
         handler=donate,
         time_limit_seconds=CHARGE_LIMIT_SECONDS,
         verb="Donate",
+    ),
+    Tool(
+        name="exchange",
+        description="Exchanges money.",
+        arguments=Exchange,
+        handler=exchange,
+        idempotent=True,
+        time_limit_seconds=CHARGE_LIMIT_SECONDS,
+        verb="Exchange",
     ),
 )

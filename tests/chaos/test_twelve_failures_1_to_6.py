@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 from bot.sandbox.model import Call, Conversations, Lines, call, calls
 from tests.chaos.asks import asked, last_request, stale_click, transfer
 from tests.chaos.conftest import NewStage
+from tests.chaos.ledger_tools import RATE
 from tests.chaos.stage import Stage, until
 from tests.dialog.conftest import rows
 
@@ -29,8 +30,10 @@ async def test_1_a_double_click_two_replicas_or_a_retry_executes_twice(new_stage
         await talk.sees("Charged.")
         await stale_click(talk, "cleo", card)
         await talk.is_told("cleo", "already settled (succeeded)")
+        await stage.at_rest(15)
         assert stage.ledger.lines == ["ada 5"]
         assert len(talk.posts()) == 2  # the card and the answer
+        assert len(last_request(stage).user_texts) == 1
         assert [kind for (kind,) in await stage.rows("SELECT kind FROM audit WHERE kind = 'claim'")] == ["claim"]
 
 
@@ -42,11 +45,7 @@ async def test_2_a_crash_between_the_effect_and_its_record(new_stage: NewStage) 
         await stage.slack.until(lambda: stage.slack.connections == 2)
         talk, card = await asked(stage, "charge five")
         await talk.clicks("ann", card)
-
-        async def written() -> bool:
-            return stage.ledger.lines == ["ada 5"]
-
-        await until(written)
+        await until(lambda: written(stage))
         runs_it = {bool(proxies.since(0, "ledger", "out")): bot for proxies, bot in ((one, first), (other, second))}
         runs_it[True].kill()
         question = await talk.sees("Outcome unknown", "[It happened]", "[Run again]", "[Leave it]")
@@ -57,6 +56,11 @@ async def test_2_a_crash_between_the_effect_and_its_record(new_stage: NewStage) 
         await talk.clicks("ben", question, "happened")
         await talk.sees("Good to know.")
         assert stage.ledger.lines == ["ada 5"]
+
+
+async def written(stage: Stage) -> bool:
+    """Whether something stands in the ledger."""
+    return bool(stage.ledger.lines)
 
 
 async def test_3_a_click_resolves_another_request(new_stage: NewStage) -> None:
@@ -212,6 +216,22 @@ async def test_5_what_was_shown_is_not_what_runs(new_stage: NewStage) -> None:
         await replayed.clicks("ann", await replayed.card())
         await replayed.sees("The replayed is settled.")
         assert stage.ledger.lines == ["ada 6", "ada 9"]
+
+
+async def test_5_what_was_shown_is_not_what_a_newer_version_repeats_after_a_crash(new_stage: NewStage) -> None:
+    async with new_stage(delay_seconds=60.0) as stage:
+        stage.model.script = Lines(call("exchange", amount=5), "I cannot tell.")
+        old = await stage.start()
+        talk, card = await asked(stage, "exchange five")
+        assert "amount  5\n" in card.seen_text
+        await talk.clicks("ann", card)
+        await until(lambda: written(stage))
+        old.kill()
+        await stage.database.execute("UPDATE session SET lease_until = now() WHERE lease_until IS NOT NULL")
+        await stage.start({**stage.environment, RATE: "100"})
+        await talk.sees("Outcome unknown")
+        await talk.sees("I cannot tell.")
+        assert stage.ledger.lines == ["exchange 5"]
 
 
 HOSTILE = {

@@ -115,7 +115,7 @@ async def test_9_a_restart_loses_the_request_or_swallows_the_first_click(new_sta
 
 async def test_10_ends_that_are_not_ends(new_stage: NewStage) -> None:
     async with new_stage() as stage:
-        stage.policy("{tool: transfer, when: \"args.to == 'late'\", expires: 5s}")
+        stage.policy("{tool: transfer, when: \"args.to == 'late'\", expires: 4s}")
         late = {f"late {number}": [transfer("late", number), "Over.", "Here again."] for number in (1, 2, 3, 4)}
         others = {
             "unposted": [transfer("ada", 4), "Nobody could be asked.", "Here again."],
@@ -140,12 +140,13 @@ async def test_10_ends_that_are_not_ends(new_stage: NewStage) -> None:
         assert [one.status for one in stage.slack.calls if one.method == "chat.update"] == [500, 429, 200]
         await slow.sees("Over.")
 
-        first, second, third, fourth = await asyncio.gather(*(asked(stage, name) for name in late))
-        ahead = ((first, 0.1), (second, 0.0), (third, -0.1))
-        await asyncio.gather(*(click_at_the_end(stage, *each, seconds) for each, seconds in ahead))
-        await click_that_comes_late(stage, bots, *fourth)
-        talks = [unposted, slow, *(talk for talk, _ in (first, second, third, fourth))]
-        for talk in talks:
+        *racing, frozen = late
+        race = await asyncio.gather(*(asked(stage, name) for name in racing))
+        ahead_seconds = (0.1, 0.0, -0.1)
+        await asyncio.gather(*(click_at_the_end(stage, *each, ahead) for each, ahead in zip(race, ahead_seconds, strict=True)))
+        race.append(await asked(stage, frozen))
+        await click_that_comes_late(stage, bots, *race[-1])
+        for talk in (unposted, slow, *(talk for talk, _ in race)):
             assert talk.open_cards() == []
             await talk.says("ann", "are you there?")
             await talk.sees("Here again.")

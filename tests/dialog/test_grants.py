@@ -39,6 +39,7 @@ async def test_a_grant_approves_the_present_call_and_lets_later_ones_run_within_
     talk = await granted(bot, order(2), "First.", order(1), "Second.", order(3), "Third.", quantity="at_most")
     await talk.sees("First.")
     await talk.says("ann", "one more")
+    await talk.sees("Run without a card", "Order 1 × WGT-001", "@Ben Baker always allows this", "use 1 of 5")
     await talk.sees("Second.")
     assert await bot.rows(PLACED) == [("WGT-001", 2), ("WGT-001", 1)]
     await talk.says("ann", "and three")  # more than was allowed: asked

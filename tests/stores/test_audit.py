@@ -238,27 +238,31 @@ async def test_any_argument_can_be_asked_for(log: Log, argument: str) -> None:
     assert recorded.step.arguments["note"] == argument
 
 
-async def of_old(log: Log, session: Holder, *steps: Any) -> None:
-    """Steps as the version before the audit log wrote them."""
-    for step in steps:
-        session.seq += 1
-        body = step.model_dump_json(exclude_defaults=True) if isinstance(step, ProposedAction) else step.model_dump_json()
-        body = json.dumps({"kind": step.kind, **json.loads(body)})
-        values = (session.lease.session_id, session.seq, session.lease.epoch, body)
-        await log.sql("INSERT INTO step (session_id, seq, epoch, body) VALUES (%s, %s, %s, %s)", *values)
+async def of_old(log: Log, number: int, *steps: Any) -> None:
+    """A session with these steps as the version before the audit log wrote them; due now."""
+    session_id = f"T1:C1:{number}.0"
+    await log.sql(
+        "INSERT INTO session (id, team, channel, thread_ts, wake_at) VALUES (%s, 'T1', 'C1', %s, now())",
+        session_id,
+        f"{number}.0",
+    )
+    for seq, step in enumerate(steps, 1):
+        body = json.dumps({"kind": step.kind, **json.loads(step.model_dump_json(exclude_defaults=True))})
+        await log.sql("INSERT INTO step (session_id, seq, epoch, body) VALUES (%s, %s, 1, %s)", session_id, seq, body)
         if isinstance(step, ProposedAction):
-            row = (step.action_id, session.lease.session_id, step.digest, body, step.expires_at)
+            row = (step.action_id, session_id, step.digest, body, step.expires_at)
             await log.sql("INSERT INTO action (id, session_id, digest, body, expires_at) VALUES (%s, %s, %s, %s, %s)", *row)
 
 
 async def test_what_was_asked_before_there_was_a_log_is_brought_in(empty_database_url: str) -> None:
     migrations.upgrade(empty_database_url, "0002")
     async with opened(empty_database_url) as log:
-        waiting, finished = await hold(log, 1), await hold(log, 2)
-        await of_old(log, waiting, proposal("A1"))
-        await of_old(log, finished, proposal("A2"), ToolReturned(call_id="call-A2", outcome="refused", text="{}"))
+        await of_old(log, 1, proposal("A1"))
+        await of_old(log, 2, proposal("A2"), ToolReturned(call_id="call-A2", outcome="refused", text="{}"))
         migrations.upgrade(empty_database_url)
-        assert await waiting.store.close(waiting.lease, waiting.seq, "A1", "withdrawn", "U5", "")
+        store = Store(log.pool)
+        leases = {lease.place.thread_ts: lease for lease in await Queue(log.pool).claim(2)}
+        assert await store.close(leases["1.0"], 1, "A1", "withdrawn", "U5", "")
 
         entries = [(entry["kind"], entry["action_id"]) for entry in await log.entries()]
         assert entries == [("ask", "A1"), ("ask", "A2"), ("outcome", "A2"), ("decision", "A1")]

@@ -81,6 +81,8 @@ def test_deadlines_a_moment_apart_are_told_once_as_the_earliest() -> None:
     text = read_blocks(rows(replace(order(1), expires_at=NOW + timedelta(seconds=30)), order(2)), {})
     assert text.count("To be decided by") == 1
     assert "until 2026-11-22 00:00 UTC" in text.splitlines()[-1]
+    hours = read_blocks(rows(replace(order(1), expires_at=NOW + timedelta(hours=1)), order(2)), {})
+    assert hours.count("To be decided by") == 2
 
 
 def test_the_last_one_open_says_itself_who_may_decide() -> None:

@@ -207,3 +207,12 @@ def test_a_start_of_an_older_epoch_may_be_made_again() -> None:
 def test_old_code_does_not_read_a_step_that_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="does not match any of the expected tags"):
         STEP.validate_json('{"kind": "promoted", "by": "U1"}')
+
+
+def test_a_call_that_is_run_again_keeps_its_idempotency_key() -> None:
+    lost = RETURNED.model_copy(update={"outcome": "unknown"})
+    said = REPLIED.model_copy(update={"content": ({"type": "text", "text": "Well."},), "stop_reason": "end_turn"})
+    answered = (STARTED, said, PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+    again = OutcomeTold(action_id="A1", by="U1", answer="run_again", told_at=NOW)
+    [state] = after(*WAITING, APPROVED, RUNNING, lost, *answered, again).calls
+    assert (state.phase, state.idempotency_key) == ("approved", RUNNING.idempotency_key)

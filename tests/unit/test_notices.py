@@ -21,7 +21,7 @@ BOSSES = Verdict(
 )
 
 
-def blocks_of(subject: Literal["waiting", "reminder", "escalated"], *cards: Card, **options: Any) -> list[Block]:
+def blocks_of(subject: Literal["waiting", "reminder", "escalated", "allowed"], *cards: Card, **options: Any) -> list[Block]:
     blocks = notice_blocks(Notice(subject, cards=cards), TOOLS, **options)
     assert blocks is not None
     return blocks
@@ -70,10 +70,10 @@ def test_an_escalation_notifies_the_further_approvers() -> None:
     assert "U7" not in text
 
 
-@pytest.mark.parametrize("subject", ["waiting", "reminder", "escalated"])
+@pytest.mark.parametrize("subject", ["waiting", "reminder", "escalated", "allowed"])
 def test_nothing_in_a_notice_is_live_but_those_who_are_asked(subject: Any) -> None:
-    hostile = mail(to=HOSTILE, verdict=BOSSES)
-    blocks = blocks_of(subject, hostile, mail("A2"))
+    hostile = mail(to=HOSTILE, verdict=BOSSES, decided_by="U7")
+    blocks = blocks_of(subject, hostile, mail("A2", decided_by="U7"))
     assert message_faults(blocks) == []
     assert live(blocks) == []
     text = notice_text(Notice(subject, cards=(hostile,)), TOOLS)
@@ -82,7 +82,7 @@ def test_nothing_in_a_notice_is_live_but_those_who_are_asked(subject: Any) -> No
     assert "<https" not in text
 
 
-@pytest.mark.parametrize("subject", ["waiting", "reminder", "escalated"])
+@pytest.mark.parametrize("subject", ["waiting", "reminder", "escalated", "allowed"])
 def test_a_notice_is_masked(subject: Any) -> None:
     def mask(text: str) -> str:
         return text.replace("Ada", "[name]")

@@ -1,0 +1,224 @@
+"""One random history: two processes, several conversations, and a judge at the end."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from agent.errors import IllegalStepError
+from agent.machine import fold
+from agent.moves import Cards, Question
+from agent.overview import Overview
+from agent.session import Session
+from agent.steps import STEP, Recorded
+from agent.store import Pool, Store, session_id
+from tests.histories.judge import Judge, Logged, Records, Vote
+from tests.histories.outside import Outside
+from tests.histories.people import People
+from tests.histories.policies import POLICIES
+from tests.histories.process import Process
+
+PATIENCE_SECONDS = 20.0  # until everything must have come to rest
+CLOCK = timedelta(milliseconds=50)  # a due time is read off two clocks
+OPEN = ("message", "outcome_click", "continue_click")  # what may stay in the inbox of a session that waits
+
+
+class History:
+    """Drives one history and finds what is wrong with it."""
+
+    def __init__(self, seed: int, acts: int, database_url: str) -> None:
+        self.outside = Outside(Random(seed), POLICIES[seed % len(POLICIES)])
+        self._random, self._acts, self._database_url = self.outside.random, acts, database_url
+        self._team = f"T{seed}"
+        self._processes: list[Process] = []
+
+    async def play(self) -> list[str]:
+        """Let it happen. What must not have happened."""
+        pool: Pool = AsyncConnectionPool(self._database_url, max_size=16, open=False, kwargs={"autocommit": True})
+        async with pool:
+            self._pool = pool
+            await self._sql('TRUNCATE session, pin, inbox, step, action, vote, "grant" RESTART IDENTITY')
+            self._people = People(self.outside, Store(pool), Overview(pool), self._team)
+            with _failures(self.outside.wrong):
+                try:
+                    await self._disturbed()
+                    unrest = await self._at_rest()
+                finally:
+                    await asyncio.gather(*(process.stop() for process in self._processes))
+            findings = [*Judge(self.outside, await self._records()).findings(), *unrest, *await self._ends()]
+        self.outside.tally["runs of tools"] += len(self.outside.ledger)
+        self.outside.tally["conversations"] += len(self._people.places)
+        return findings
+
+    async def _disturbed(self) -> None:
+        """People act and processes die, for a while."""
+        await self._people.come()
+        for _ in range(2):
+            await self._begin()
+        for _ in range(self._acts):
+            await self._happen()
+            await asyncio.sleep(self._random.random() * 0.05)
+        await self._people.go()
+        self.outside.calm = True
+        for process in self._processes:
+            process.thaw()
+
+    async def _begin(self) -> None:
+        process = Process(self.outside, self._database_url)
+        await process.start()
+        self._processes.append(process)
+
+    async def _happen(self) -> None:
+        what = self._random.choices(["act", "kill", "stop", "freeze", "thaw", "policy", "people"], [60, 2, 1, 3, 5, 4, 4])[0]
+        process = self._random.choice(self._processes)
+        self.outside.tally[what] += what != "act"
+        match what:
+            case "act":
+                await self._people.act()
+            case "kill":
+                await process.kill()
+            case "stop":
+                await process.stop()
+            case "freeze":
+                process.freeze()
+            case "thaw":
+                process.thaw()
+            case "policy":
+                self.outside.switch(self._random.choice(POLICIES))
+            case _:
+                self.outside.people_move()
+        if what in ("kill", "stop"):
+            self._processes.remove(process)
+            await self._begin()
+
+    # ------------------------------------------------------------------------------------------ the end
+
+    async def _at_rest(self) -> list[str]:
+        """Until nothing is left to do. What does not come to rest."""
+        restless: list[str] = []
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while restless := await self._restless():  # noqa: ASYNC110  # the database sends no event for it
+                    await asyncio.sleep(0.05)
+        except IllegalStepError as error:
+            return [f"a log that nobody can read any more: {error}"]
+        except TimeoutError:
+            rows = await self._sql("SELECT id, epoch, wakes, lease_until, wake_at, now() FROM session")
+            return [f"it does not come to rest: {what}" for what in (*restless, *rows)]
+        return []
+
+    async def _restless(self) -> list[str]:
+        """What is held, due, or yet to be done."""
+        held = await self._sql(
+            """
+            SELECT id || ' is held or due' FROM session WHERE lease_until IS NOT NULL OR wake_at <= now()
+            UNION ALL SELECT session_id || ' has ' || id || ', ' || status FROM action
+            WHERE status IN ('approved', 'running') OR status = 'pending' AND expires_at <= now()
+            UNION ALL SELECT session_id || ' has not taken ' || body::text FROM inbox WHERE taken_at IS NULL AND NOT
+                (body ->> 'kind' = ANY(%s) AND EXISTS (SELECT FROM action WHERE action.session_id = inbox.session_id
+                                                       AND status = 'pending'))
+        """,
+            list(OPEN),
+        )
+        return [what for (what,) in held] or [
+            f"{session.id} is ready: {session.calls}, {session.closing}, {session.posts}"
+            for session in await self._sessions()
+            if session.status == "ready"
+        ]
+
+    async def _sessions(self) -> list[Session]:
+        """As their logs have them."""
+        logs = (await self._records()).logs
+        return [
+            fold(
+                Session(session_id(place), place, 1 << 40),
+                [Recorded(item.seq, item.epoch, item.step) for item in logs[session_id(place)]],
+            )
+            for place in self._people.places
+        ]
+
+    async def _ends(self) -> list[str]:
+        """Every session is idle, or waits on open cards that stand in its thread; every card shows how things stand."""
+        wrong: list[str] = []
+        rows = await self._sql("SELECT id, session_id, status, expires_at, body FROM action")
+        wakes = {id: wake_at for id, wake_at in await self._sql("SELECT id, wake_at FROM session")}
+        on_screen = [
+            (row, message)
+            for message in self.outside.messages.values()
+            if isinstance(message.content, Cards)
+            for row in message.content.rows
+        ]
+        questions = {
+            message.content.card.action_id for message in self.outside.messages.values() if isinstance(message.content, Question)
+        }
+        try:
+            sessions = await self._sessions()
+        except IllegalStepError:
+            return []  # told before
+        for session in sessions:
+            pending = [row for row in rows if row[1] == session.id and row[2] == "pending"]
+            if session.status != ("waiting" if pending else "idle"):
+                wrong.append(f"{session.id} is {session.status} with {len(pending)} open cards")
+            for action_id, _, _, expires_at, body in pending:
+                wake_at: datetime | None = wakes[session.id]
+                if wake_at is None or wake_at > expires_at + CLOCK:
+                    known = list(session.actions)
+                    end = f"the end of {action_id} at {expires_at}"
+                    wrong.append(f"{session.id} sleeps until {wake_at}, through {end}, and knows {known}")
+                if not any(row.action_id == action_id and row.arguments == body["arguments"] for row, _ in on_screen):
+                    wrong.append(f"{action_id} stands nowhere")
+        statuses = {row[0]: row[2] for row in rows}
+        wrong += [
+            f"the card of {row.action_id} in {message.channel} shows {row.look}, and it is {statuses[row.action_id]}"
+            for row, message in on_screen
+            if row.look != statuses[row.action_id]
+        ]
+        wrong += [
+            f"nobody was asked about {id}" for id, status in statuses.items() if status == "unknown" and id not in questions
+        ]
+        self.outside.tally.update(f"ended as {status}" for status in statuses.values())
+        return wrong
+
+    # ------------------------------------------------------------------------------------------ rows
+
+    async def _sql(self, statement: Any, *values: Any) -> list[tuple[Any, ...]]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _records(self) -> Records:
+        logs: dict[str, list[Logged]] = defaultdict(list)
+        for id, seq, epoch, at, body in await self._sql(
+            "SELECT session_id, seq, epoch, made_at, body::text FROM step ORDER BY session_id, seq"
+        ):
+            logs[id].append(Logged(seq, epoch, at, STEP.validate_json(body)))
+        votes: dict[str, list[Vote]] = defaultdict(list)
+        for id, user, decision, at in await self._sql('SELECT action_id, "user", decision, voted_at FROM vote'):
+            votes[id].append(Vote(user, decision, at))
+        revoked = await self._sql('SELECT id, revoked_at FROM "grant" WHERE revoked_at IS NOT NULL')
+        return Records(logs, votes, dict(revoked))
+
+
+@contextmanager
+def _failures(wrong: list[str]) -> Generator[None]:
+    """Drives that end by an exception of our own code; that of a database that is gone is meant."""
+
+    class Heard(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            if error is not None and not isinstance(error, psycopg.OperationalError):
+                wrong.append(f"{record.getMessage()}: {error!r}")
+
+    heard, logger = Heard(), logging.getLogger("agent.runner")
+    logger.addHandler(heard)
+    try:
+        yield
+    finally:
+        logger.removeHandler(heard)

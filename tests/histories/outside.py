@@ -1,0 +1,175 @@
+"""Beyond the processes: who is in which set of people, the threads, what the model said, and the ledger of what really ran.
+
+Everything is kept with its time, so that a judge can say afterwards what was true at a moment.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from agent.moves import Card, Cards, Content
+from agent.policy import Policy
+from agent.received import Received
+from agent.types import Approvers, Block
+
+CHANNEL, COPIES = "C1", "C9"
+PEOPLE = ("U1", "U2", "U3", "U4", "U5")
+BOSS = "U9"  # escalations bring them in; they administer the workspace too
+
+
+def now() -> datetime:
+    """The clock of this machine, which the database reads as well."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Run:
+    """One run of a handler. `happened`: when its effect did; it may end before that, by an error or a time limit."""
+
+    session_id: str
+    tool: str
+    arguments: dict[str, Any]
+    key: str
+    began: datetime
+    happened: datetime | None = None
+    ended: datetime | None = None
+
+
+@dataclass
+class Message:
+    """A posted message, and everything that it ever showed."""
+
+    ts: str
+    channel: str
+    key: str
+    content: Content
+    shown: list[Card] = field(default_factory=list[Card])
+
+    def shows(self, content: Content) -> None:
+        """From now on."""
+        self.content = content
+        if isinstance(content, Cards):
+            self.shown += content.rows
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a person did, and when at the earliest it can have arrived."""
+
+    at: datetime
+    received: Received
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who was where from a moment on."""
+
+    since: datetime
+    members: frozenset[str]
+    group: frozenset[str]
+
+    def allows(self, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
+        """Whether the person is among the approvers."""
+        if user in requesters and approvers.requester is not None:
+            return approvers.requester
+        grouped = bool(approvers.groups) and user in self.group
+        return user in approvers.users or grouped or (approvers.channel_members and user in self.members)
+
+
+@dataclass
+class Outside:
+    """One world for all processes. `calm`: nothing goes wrong and nothing takes long any more."""
+
+    random: Random
+    policy: Policy
+    calm: bool = False
+    ledger: list[Run] = field(default_factory=list[Run])
+    messages: dict[tuple[str, str], Message] = field(default_factory=dict[tuple[str, str], Message])  # by channel and key
+    threads: dict[str, str] = field(default_factory=dict[str, str])  # by action: the thread that its card stands in
+    requests: dict[str, list[list[Block]]] = field(default_factory=dict[str, list[list[Block]]])  # by session: blocks
+    sent: list[Sent] = field(default_factory=list[Sent])
+    memberships: list[Membership] = field(default_factory=list[Membership])
+    policies: list[tuple[datetime, Policy]] = field(default_factory=list[tuple[datetime, Policy]])
+    wrong: list[str] = field(default_factory=list[str])  # what must not happen and was seen while it did
+    tally: Counter[str] = field(default_factory=Counter[str])
+    calls: int = 0
+
+    def __post_init__(self) -> None:
+        self.memberships.append(Membership(now(), frozenset(PEOPLE), frozenset(PEOPLE[:3])))
+        self.policies.append((now(), self.policy))
+
+    # ------------------------------------------------------------------------------------------ chance
+
+    def happens(self, probability: float) -> bool:
+        """Whether trouble strikes."""
+        return not self.calm and self.random.random() < probability
+
+    async def dawdle(self) -> None:
+        """Mostly no time at all, sometimes longer than a lease lasts."""
+        if self.happens(0.5):
+            longest = 0.5 if self.happens(0.1) else 0.03
+            await asyncio.sleep(self.random.random() * longest)
+
+    # ------------------------------------------------------------------------------------------ people
+
+    def membership(self) -> Membership:
+        """As it is now."""
+        return self.memberships[-1]
+
+    def people_move(self) -> None:
+        """Somebody joins or leaves the conversation, or the group."""
+        before, user = self.membership(), self.random.choice(PEOPLE)
+        members, group = before.members, before.group
+        if self.random.random() < 0.5:
+            members = members ^ {user}
+        else:
+            group = group ^ {user}
+        self.memberships.append(Membership(now(), members, group))
+
+    def was_allowed(self, user: str, approvers: Approvers, requesters: Sequence[str], since: datetime, until: datetime) -> bool:
+        """Whether the person was among the approvers at some moment between these two."""
+        ends = [later.since for later in self.memberships[1:]] + [datetime.max.replace(tzinfo=UTC)]
+        spans = zip(self.memberships, ends, strict=True)
+        return any(was.since <= until and end >= since and was.allows(user, approvers, requesters) for was, end in spans)
+
+    def switch(self, policy: Policy) -> None:
+        """Another policy is deployed."""
+        self.policy = policy
+        self.policies.append((now(), policy))
+
+    # ------------------------------------------------------------------------------------------ threads
+
+    def post(self, channel: str, thread_ts: str, key: str, content: Content) -> str:
+        """A message appears."""
+        if isinstance(content, Cards) and channel == CHANNEL:
+            self.threads |= {row.action_id: thread_ts for row in content.rows}
+        if (channel, key) in self.messages:
+            self.wrong.append(f"{key} was posted twice")
+        message = Message(f"{len(self.messages) + 1}.5", channel, key, content)
+        message.shows(content)
+        self.messages[channel, key] = message
+        return message.ts
+
+    def cards(self) -> list[Card]:
+        """Every card as it stands on the screen."""
+        contents = [message.content for message in self.messages.values()]
+        return [row for content in contents if isinstance(content, Cards) for row in content.rows]
+
+    # ------------------------------------------------------------------------------------------ the model
+
+    def reply(self) -> tuple[list[Block], str]:
+        """What the model says next: a few calls, or words; now and then something odd."""
+        [kind] = self.random.choices(["calls", "say", "nothing", "cut", "refusal", "odd"], [16, 4, 1, 1, 1, 1])
+        content: list[Block] = [{"type": "text", "text": "Well."}] if kind in ("say", "cut", "odd") else []
+        if kind in ("calls", "cut", "refusal"):
+            names = ["look", "pay", "send", "book", "wipe", "no_such_tool"]
+            for name in self.random.choices(names, [3, 8, 6, 6, 3, 1], k=self.random.randint(1, 4)):
+                self.calls += 1
+                arguments: Block = {"n": self.random.randint(0, 3)}
+                content.append({"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": arguments})
+        reasons = {"calls": "tool_use", "cut": "max_tokens", "refusal": "refusal", "odd": "some_new_reason"}
+        return content, reasons.get(kind, "end_turn")

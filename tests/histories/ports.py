@@ -1,0 +1,140 @@
+"""The heart's ports as one process sees them: every call may be slow, refused, put off, or end without an answer."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from agent import fence
+from agent.errors import DelayedError, ModelFailedError, RefusedError, UnclearError, UnreachableError
+from agent.moves import Cards, Content
+from agent.ports import Reply, Request, SurfaceStatus
+from agent.store import session_id
+from agent.types import Approvers, Place, Usage, Verdict
+from bot.sandbox.model.message_rules import check_messages
+from bot.sandbox.model.models import ModelCard, Models
+from bot.sandbox.model.pairing import check_pairing
+from bot.sandbox.model.refusal import Refusal
+from tests.histories.outside import BOSS
+
+if TYPE_CHECKING:
+    from tests.histories.process import Process
+
+MODEL = cast(ModelCard, Models().get("claude-sonnet-5-5"))
+
+
+class Ports:
+    """Surface, model and budget of one process."""
+
+    def __init__(self, process: "Process") -> None:
+        self._process, self._outside = process, process.outside
+
+    async def _reach(self) -> None:
+        """Get there, or not. Nothing has happened outside when this raises."""
+        await self._outside.dawdle()
+        if self._outside.happens(0.03):
+            raise UnclearError("no connection")
+        if self._outside.happens(0.02):
+            raise DelayedError(0.05)
+        await self._process.goes_on()
+        fence.begin()
+
+    async def _come_back(self) -> None:
+        """Bring the answer, or lose it."""
+        await self._outside.dawdle()
+        await self._process.goes_on()
+        if self._outside.happens(0.03):
+            raise UnclearError("the answer was lost")
+
+    # ------------------------------------------------------------------------------------------ the surface
+
+    async def post(self, place: Place, content: Content, key: str) -> str:
+        """A message, unless the channel does not take it."""
+        await self._reach()
+        if isinstance(content, Cards) and self._outside.happens(0.02):
+            raise RefusedError("restricted_action")
+        ts = self._outside.post(place.channel, place.thread_ts, _posted_as(place, key), content)
+        await self._come_back()
+        return ts
+
+    async def find(self, place: Place, key: str) -> str | None:
+        """By channel and key."""
+        await self._reach()
+        message = self._outside.messages.get((place.channel, _posted_as(place, key)))
+        await self._come_back()
+        return message.ts if message else None
+
+    async def show(self, place: Place, cards: Cards, ts: str) -> None:
+        """What the message shows from now on."""
+        await self._reach()
+        message = next(each for each in self._outside.messages.values() if (each.channel, each.ts) == (place.channel, ts))
+        message.shows(cards)
+        await self._come_back()
+
+    async def whisper(self, place: Place, user: str, text: str) -> None:
+        """Words to one person."""
+        self._outside.tally["whispers"] += 1
+
+    async def tell_who_may_decide(self, place: Place, user: str, verdict: Verdict, requesters: Sequence[str]) -> None:
+        """Words to one person whose click does not count."""
+        self._outside.tally["clicks of people who may not"] += 1
+
+    async def status(self, place: Place, status: SurfaceStatus) -> None:
+        """Nobody looks."""
+
+    async def is_admin(self, user: str) -> bool:
+        """One person is."""
+        await self._reach()
+        return user == BOSS
+
+    async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
+        """As things are when the outside is asked; its answer takes a while."""
+        await self._reach()
+        allowed = self._outside.membership().allows(user, approvers, requesters)
+        if self._outside.happens(0.3):
+            await asyncio.sleep(0.1)
+        await self._come_back()
+        return allowed
+
+    # ------------------------------------------------------------------------------------------ the model, the budget
+
+    async def reply(self, request: Request) -> Reply:
+        """A strict server looks at the request first."""
+        await self._outside.dawdle()
+        await self._process.goes_on()
+        messages = [dict(message) for message in request.messages]
+        try:
+            check_messages(messages, MODEL)
+            check_pairing(messages, has_tools=True)
+        except Refusal as refusal:
+            self._outside.wrong.append(f"a request that the model refuses: {refusal}")
+        blocks = [block for message in messages for block in message["content"]]
+        self._outside.requests.setdefault(_session(messages), []).append(blocks)
+        if self._outside.happens(0.03):
+            raise ModelFailedError("The model cannot be reached.")
+        content, reason = self._outside.reply()
+        await self._outside.dawdle()
+        await self._process.goes_on()
+        return Reply(tuple(content), reason, Usage(input_tokens=20, output_tokens=20))
+
+    async def reserve(self, session_id: str, used_tokens: int, limit_tokens: int, tokens: int) -> bool:
+        """Mostly there is enough."""
+        await self._process.goes_on()
+        if self._outside.happens(0.03):
+            raise UnreachableError("the budget does not answer")
+        return not self._outside.happens(0.03)
+
+    async def settle(self, session_id: str, used_tokens: int) -> None:
+        """Nobody counts here."""
+
+
+def _posted_as(place: Place, key: str) -> str:
+    """Keys are looked for in one thread, or in a channel."""
+    return f"{session_id(place)}:{key}"
+
+
+def _session(messages: Sequence[Any]) -> str:
+    """The session that a request belongs to: whoever speaks in a thread names it."""
+    found = re.search(r"in (T\S+:\S+)\.", str(messages[0]))
+    assert found is not None, messages[0]
+    return found[1]
