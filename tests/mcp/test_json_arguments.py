@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 from pydantic import ValidationError
 from referencing import Registry
+from referencing.jsonschema import SchemaRegistry
 
 from agent.condition import Condition
 from agent.digest import action_digest
@@ -52,7 +53,7 @@ def tool(schema: Mapping[str, Any] = ORDER) -> Tool:
 
 def reference(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
     """What the library's own validator says. A schema that refers to itself without end takes nothing."""
-    nowhere: Any = Registry()
+    nowhere: SchemaRegistry = Registry()
     kind: Any = Draft7Validator if "draft-07" in str(schema.get("$schema")) else Draft202012Validator
     try:
         return kind(schema, registry=nowhere).is_valid(arguments)
