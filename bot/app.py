@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
@@ -18,23 +17,17 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-import prompts
-from agent import prompts as registry_of_prompts
 from agent.budget import RedisBudget
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.model import AnthropicModel
 from agent.overview import Overview
-from agent.policy import Policy
 from agent.queue import Queue
-from agent.rules import Rules
-from agent.runner import Agent, Runner
+from agent.runner import Runner
 from agent.store import Pool, Store
-from agent.tool import Tool, registry
-from agent.types import Pinned
+from agent.tool import Tool, Tools
 from agent.worker import Worker
 from bot.arguments import Mask, unmasked
-from bot.config import Agent as AgentSettings
 from bot.config import Config
 from bot.database import open_pool
 from bot.databases import sql_packs
@@ -42,15 +35,17 @@ from bot.dialogs import Dialogs
 from bot.edge import Edge
 from bot.home import Servers
 from bot.home_tab import HomeTab
-from bot.packs import all_tools, chosen_packs, tool_packs
+from bot.packs import tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
 from bot.settings import Settings, environment
 from bot.surface import SlackSurface, open_client
+from bot.toolbox import Agents, Toolbox
+from tools.mcp import Bridge
+from tools.mcp import Server as McpServer
 
 log = logging.getLogger(__name__)
 
-PROMPTS = Path(prompts.__file__).parent
 PING_SECONDS = 5.0  # a socket that went silently is noticed within a few of these
 
 
@@ -61,6 +56,7 @@ class Bot:
     port: int
     bot_user_id: str
     worker: Worker | None
+    tools: Tools  # as they are whenever it is looked at
 
 
 @asynccontextmanager
@@ -72,27 +68,29 @@ async def running(
     intake: bool = True,
     work: bool = True,
     further_packs: Mapping[str, Sequence[Tool]] | None = None,
+    mcp: Sequence[McpServer] = (),
     mask: Mask = unmasked,
 ) -> AsyncGenerator[Bot]:
     """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    `mask` hides personal data where a whole channel reads. The settings hold what `check_slack` and, to work, `check_model` ask
-    for. Raises Refusal for whatever else a person has to mend first.
+    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. The settings hold what
+    `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend first.
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
         budget = await _open_budget(stack, servers)
-        packs = {**tool_packs(pool, config, sql_packs(config.databases, environment())), **(further_packs or {})}
-        tools = all_tools(packs)
-        hold_to(config.policy, tools)
-        agents = {name: _agent(name, agent, packs, config.policy) for name, agent in config.agents.items()}
+        bridge = await stack.enter_async_context(Bridge(mcp))
+        packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
+        tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
+        hold_to(config.policy, tools, bridge.unseen())
+        agents = Agents(config, tools)
         client, slack_url, bot_user_id = await _slack(stack, settings)
         store, surface = Store(pool), SlackSurface(client, tools, mask)
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
             effects = Effects(surface, _model(stack, settings), budget, store, tools)
-            runner = Runner(store, Queue(pool), effects, lambda place: agents[config.agent_for(place.channel)[0]])
+            runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
         home = HomeTab(
             Overview(pool), surface, client, tools, slack_url, lambda channel: config.agent_for(channel)[1].budget.session_tokens
@@ -103,23 +101,10 @@ async def running(
         port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
             health.connected = (await _connect(stack, app, client, settings)).client.is_connected
-        yield Bot(port, bot_user_id, worker)
+        yield Bot(port, bot_user_id, worker, tools)
 
 
-# ---------------------------------------------------------------------------------------------- agents
-
-
-def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]], policy: Policy) -> Agent:
-    """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
-    chosen = chosen_packs(name, settings, packs)
-    try:
-        system = registry_of_prompts.load(PROMPTS, settings.prompt)
-    except LookupError as error:
-        raise Refusal(f"Agent {name}: {error.args[0]}.") from None
-    tools = registry([tool for pack in chosen for tool in packs[pack]])
-    pinned = Pinned(model=settings.model, system=system, tools=tuple(tool.schema() for tool in tools.values()))
-    rules = Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge, settings.cards_per_hour)
-    return Agent(pinned, rules)
+# ---------------------------------------------------------------------------------------------- model and budget
 
 
 def _model(stack: AsyncExitStack, settings: Settings) -> AnthropicModel:

@@ -6,7 +6,7 @@ stand as preformatted rich text, which Slack never parses: no mention, link or f
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -53,7 +53,7 @@ def fitted(render: Callable[[Room], list[Block]]) -> list[Block]:
     return next((blocks for blocks in rendered if characters(blocks) <= MESSAGE_CHARACTERS), None) or render(ROOMS[-1])
 
 
-def named(values: Mapping[str, Any], mask: Mask, declared: Mapping[str, Any]) -> Named:
+def named(values: Mapping[str, Any], mask: Mask, declared: Collection[str]) -> Named:
     """Each argument's name and value as texts. A name that the tool does not declare may hold a value too."""
     return tuple((name_of(name if name in declared else mask(name)), value_text(value, mask)) for name, value in values.items())
 
@@ -160,6 +160,6 @@ def news(result: Any, arguments: Mapping[str, Any], mask: Mask) -> str:
         return value_text(result, mask)
     fields = cast(dict[str, Any], result)
     new = {name: value for name, value in fields.items() if value not in ("", None) and arguments.get(name) != value}
-    texts = named(new, mask, {})
+    texts = named(new, mask, ())
     width = min(max((len(name) for name, _ in texts), default=0), NAME_CHARACTERS)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in texts)

@@ -20,7 +20,7 @@ from rich.console import Console
 from bot.config import DEFAULT_PATH, Config, examine_config, load_config
 from bot.home import Home
 from bot.refusal import Refusal
-from bot.settings import Settings, check_model, check_slack, read_settings
+from bot.settings import Settings, check_model, check_slack, environment, read_settings
 
 if TYPE_CHECKING:
     from bot.packs import Packs
@@ -110,13 +110,16 @@ def check(
 
     from agent.types import Asker
     from bot.databases import look_at_sql
-    from bot.packs import all_tools, tool_packs
+    from bot.mcp_file import read_servers
+    from bot.packs import tool_packs
     from bot.policy_check import explain, read_call
     from bot.policy_check import lint as policy_lint
+    from bot.toolbox import known_tools
 
     path = read_settings().signoff_config
     config, problems = examine_config(path)
-    known = all_tools(tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases)))
+    packs = tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases))
+    known, unseen = asyncio.run(known_tools(packs, read_servers(path, config.mcp, environment())))
     if tool is not None:
         definition, arguments, wrong = read_call(known, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
@@ -125,7 +128,7 @@ def check(
         if wrong:
             typer.echo(f"note: {wrong}")
         return
-    found = sorted([*problems, *policy_lint(config.policy, known)])
+    found = sorted([*problems, *policy_lint(config.policy, known, unseen)])
     for problem in found:
         typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
     if found:
@@ -163,10 +166,14 @@ def _config_and_packs() -> tuple[Config, "Packs"]:
     from psycopg_pool import AsyncConnectionPool
 
     from bot.databases import look_at_sql
+    from bot.mcp_file import read_servers
     from bot.packs import tool_packs
+    from bot.toolbox import offered
 
-    config = load_config(read_settings().signoff_config)
-    return config, tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases))
+    path = read_settings().signoff_config
+    config = load_config(path)
+    own = tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases))
+    return config, {**own, **asyncio.run(offered(read_servers(path, config.mcp, environment())))}
 
 
 @audit.command()
@@ -223,11 +230,15 @@ def _log() -> None:
     logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: "`token` will be unused" not in record.getMessage())
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it logs what servers send, secrets and all; tools.mcp says what matters
 
 
 def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     _log()
+    from bot.mcp_file import read_servers
+
     config = load_config(settings.signoff_config)
+    mcp = read_servers(settings.signoff_config, config.mcp, environment())
     check_slack(settings)
     if work:
         check_model(settings)
@@ -238,7 +249,7 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
 
         async def serve() -> None:
-            async with running(settings, config, servers, intake=intake, work=work) as bot:
+            async with running(settings, config, servers, intake=intake, work=work, mcp=mcp) as bot:
                 log.info("ready on port %d", bot.port)
                 await asyncio.Event().wait()
 

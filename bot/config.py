@@ -11,13 +11,13 @@ from pydantic import Field, InstanceOf, ValidationError
 from agent.policy import Policy
 from agent.policy import Rule as PolicyRule
 from bot.refusal import Refusal
-from bot.sections import Agent, Approvers, Budget, Database, DatabaseName, Escalate, Rule, Section
+from bot.sections import Agent, Approvers, Budget, Database, DatabaseName, Escalate, McpServer, Rule, Section
 
 __all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "load_config"]
 
 DEFAULT_PATH = Path("signoff.yaml")
 # Part of the file's format, but not of this version. They limit or gate what runs, so they are refused, never ignored.
-NOT_YET = {"mcp", "budget.user_tokens_per_day", "budget.workspace_tokens_per_day"}
+NOT_YET = {"budget.user_tokens_per_day", "budget.workspace_tokens_per_day"}
 
 S = TypeVar("S", bound=Section)
 
@@ -28,6 +28,8 @@ class Config(Section):
     """Channel id to agent."""
     databases: Mapping[DatabaseName, Database] = {}
     """Name to a Postgres that the tools of the pack sql:NAME work on."""
+    mcp: Mapping[str, McpServer] = {}
+    """Name of a server in .mcp.json to what is said of it here."""
     policy: InstanceOf[Policy] = Policy()
 
     def agent_for(self, channel: str) -> tuple[str, Agent]:
@@ -122,7 +124,7 @@ class _File:
                 here = (*path, key)
                 name = ".".join(here)
                 # agents.NAME.budget.x is looked up as budget.x.
-                if (key in NOT_YET and not path) or ".".join(here[-2:]) in NOT_YET:
+                if ".".join(here[-2:]) in NOT_YET:
                     self.problems.append(Problem(line, f"`{name}` is not supported by this version yet: remove it"))
                 elif key in value:
                     self.problems.append(Problem(line, f"`{name}` is there twice: remove one of the two"))
@@ -211,6 +213,8 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return Budget
         case ("databases", _):
             return Database
+        case ("mcp", _):
+            return McpServer
         case ("policy", _):
             return Rule
         case ("policy", _, "escalate"):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,11 +17,17 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 import migrations
+from agent.policy import Policy
+from agent.tool import Tool
+from agent.types import Asker
 from bot.config import Config, load_config
 from bot.home import Home
 from bot.manifest import bot_scopes
+from bot.mcp_file import read_servers
+from bot.plain import visible
 from bot.refusal import Refusal
-from bot.settings import Settings
+from bot.settings import Settings, environment
+from tools.mcp import Bridge, Connection, Offer, claimed
 
 PATIENCE_SECONDS = 10
 REDIS_VERSION = (6, 2)  # what the embedded one has
@@ -51,6 +57,7 @@ async def examine(settings: Settings, config_path: Path | None) -> list[Finding]
         _bot_token(settings),
         _way_in(settings),
         _stores(settings),
+        _mcp(config, config_path),
         *(_model(settings, model) for model in dict.fromkeys(agent.model for agent in config.agents.values())),
     )
     return [configured, *(finding for part in parts for finding in part), _port(settings.port)]
@@ -211,6 +218,47 @@ async def _model(settings: Settings, model: str) -> Sequence[Finding]:
             return [Finding("warn", f"Model: {model} is deprecated{until}.", "Name a newer one in signoff.yaml.")]
         case _:
             return [Finding("fail", f"Model: {model} is {card.lifecycle}.", "Name a newer one in signoff.yaml.")]
+
+
+async def _mcp(config: Config, config_path: Path | None) -> Sequence[Finding]:
+    """A line for each server of .mcp.json: whether it answers, what it claims of its tools, and what policy makes of that."""
+    try:
+        servers = read_servers(config_path, config.mcp, environment())
+    except Refusal as refusal:
+        return [Finding("fail", "MCP: the servers cannot be read.", str(refusal))]
+    async with Bridge(servers, start_seconds=PATIENCE_SECONDS) as bridge:
+        return [_mcp_server(connection, config.policy) for connection in bridge.connections]
+
+
+def _mcp_server(connection: Connection, policy: Policy) -> Finding:
+    what, offer = f"MCP server {connection.server.name}", connection.offer
+    if connection.trouble:
+        mend = "See its entry in .mcp.json; the bot runs without it, and tries it again."
+        return Finding("warn", visible(f"{what}: {connection.trouble}."), mend)
+    tools = f"{len(offer.tools)} tools. {' '.join(_verdicts(offer, policy))}" if offer.tools else "no tools."
+    ignored = "" if connection.server.trusted else " What it claims is ignored."
+    if offer.left_out:
+        left = f" {len(offer.left_out)} left out: {'; '.join(offer.left_out)}."
+        return Finding("warn", visible(f"{what}: {tools}{ignored}{left}"), "Tell its author; the other tools can be used.")
+    return Finding("ok", visible(f"{what}: {tools}{ignored}"))
+
+
+def _verdicts(offer: Offer, policy: Policy) -> Iterator[str]:
+    """Sentences: what is claimed, what follows, and of which tools."""
+    alike: dict[str, list[str]] = {}
+    for tool, listed in offer.tools:
+        words = f"Claims {claimed(listed)}, so {tool.effect}, {_by_policy(tool, policy)}"
+        alike.setdefault(words, []).append(tool.name)
+    yield from (f"{words}: {', '.join(names)}." for words, names in alike.items())
+
+
+def _by_policy(tool: Tool, policy: Policy) -> str:
+    answers = {"allow": "runs", "ask": "asks", "refuse": "is refused"}
+    rules = [rule for rule in policy.rules if rule.tool == tool.name]
+    if rules and rules[0].when is not None:
+        return f"by its arguments as line {rules[0].line} says"
+    verdict = policy.judge(tool, {}, Asker(users=(), channel=""))
+    return answers[verdict.answer] + (f" as line {rules[0].line} says" if rules else "")
 
 
 def _port(port: int) -> Finding:

@@ -10,6 +10,7 @@ from agent.tool import Result, Tool, Tools, validate
 from agent.types import Approvers, Asker, Verdict
 from bot.config import Problem
 from bot.refusal import Refusal
+from bot.schema import argument_names
 from bot.sections import duration
 
 log = logging.getLogger(__name__)
@@ -18,16 +19,17 @@ log = logging.getLogger(__name__)
 # ---------------------------------------------------------------------------------------------- the rules
 
 
-def lint(policy: Policy, tools: Tools) -> Sequence[Problem]:
-    """Rules that do nothing, or not what they seem to, by line. `tools`: all that there are."""
-    return sorted([*_dangerous(policy, tools), *_idle(policy, tools)])
+def lint(policy: Policy, tools: Tools, unseen: Sequence[str] = ()) -> Sequence[Problem]:
+    """Rules that do nothing, or not what they seem to, by line. `tools`: all that there are, but for those whose names begin
+    with one of `unseen`: their servers could not be asked."""
+    return sorted([*_dangerous(policy, tools), *_idle(policy, tools, unseen)])
 
 
-def hold_to(policy: Policy, tools: Tools) -> None:
+def hold_to(policy: Policy, tools: Tools, unseen: Sequence[str] = ()) -> None:
     """What a bot looks at when it starts. Raises Refusal for a rule that would be dangerous; others are named in the log."""
     for problem in _dangerous(policy, tools):
         raise Refusal(f"signoff.yaml, line {problem.line}: {problem.wrong}.")
-    for problem in _idle(policy, tools):
+    for problem in _idle(policy, tools, unseen):
         log.warning("signoff.yaml, line %d: %s", problem.line, problem.wrong)
 
 
@@ -35,22 +37,31 @@ def _dangerous(policy: Policy, tools: Tools) -> Iterator[Problem]:
     """A write that nobody was asked about has no card, so there is nobody to ask what became of it when its result is lost."""
     for rule in policy.rules:
         tool = tools.get(rule.tool)
-        if rule.answer == "allow" and tool is not None and not tool.repeatable and tool.reconcile is None:
-            wrong = (
-                f"`verdict: allow` cannot be kept for {rule.tool}, because a run whose result is lost could neither be repeated "
-                "nor looked up: remove it, or have the tool honour its idempotency key"
-            )
+        if tool is not None and (wrong := unkeepable(rule, tool)):
             yield Problem(rule.line, wrong)
 
 
-def _idle(policy: Policy, tools: Tools) -> Iterator[Problem]:
+def unkeepable(rule: Rule, tool: Tool) -> str:
+    """Why a rule cannot be kept for its tool, with the mend; empty where it can."""
+    if rule.answer != "allow" or tool.repeatable or tool.reconcile is not None:
+        return ""
+    return (
+        f"`verdict: allow` cannot be kept for {rule.tool}, because a run whose result is lost could neither be repeated "
+        "nor looked up: remove it, or have the tool honour its idempotency key"
+    )
+
+
+def _idle(policy: Policy, tools: Tools, unseen: Sequence[str]) -> Iterator[Problem]:
     for index, rule in enumerate(policy.rules):
         tool = tools.get(rule.tool)
-        if tool is None:
+        if tool is None and rule.tool.startswith(tuple(unseen)):
+            pass
+        elif tool is None:
             yield Problem(rule.line, f"there is no tool {rule.tool}: the tools are {', '.join(tools)}")
         elif rule.when is not None:
-            for name in sorted(rule.when.arguments() - set(tool.arguments.model_fields)):
-                there = ", ".join(tool.arguments.model_fields) or "none"
+            declared = argument_names(tool)
+            for name in sorted(rule.when.arguments() - set(declared)):
+                there = ", ".join(declared) or "none"
                 yield Problem(rule.line, f"args.{name} is no argument of {rule.tool}: there are {there}")
         if rule.escalation and not wider(widened(rule.approvers, rule.escalation.to), rule.approvers):
             yield Problem(rule.line, "`escalate.to` adds nobody who may not decide from the start: name others, or remove it")

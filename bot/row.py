@@ -14,6 +14,7 @@ from bot.arguments import Mask, Named, Room, arguments_block, change_text, chang
 from bot.block_kit import CONFIRM_CHARACTERS, Block, button, confirm, context, line, preformatted, rich_text
 from bot.people import approvers_named, moment, people, who_may_decide
 from bot.plain import cut, escaped, visible
+from bot.schema import argument_names
 
 RESULT_CHARACTERS = 800
 RULE_CHARACTERS = 200
@@ -69,7 +70,7 @@ def _texts(card: Card, tool: Tool | None, mask: Mask) -> Texts:
     preview = card.preview
     return Texts(
         headline=headline(card, tool, mask),
-        arguments=named(card.arguments, mask, tool.arguments.model_fields if tool is not None else {}),
+        arguments=named(card.arguments, mask, argument_names(tool) if tool is not None else ()),
         changes=tuple(change_text(change, mask) for change in preview.changes) if preview else (),
         trouble=words(preview.trouble, mask) if preview else "",
         told=visible(mask(card.reason)) if card.look in REASONED else _outcome(card, mask),
@@ -107,7 +108,7 @@ def _outcome(card: Card, mask: Mask) -> str:
 def effect_in_words(tool: Tool | None, room: Room) -> str:
     """Its consequence, and whether it can be undone, by the tool's author."""
     told = " ".join(part for part in (tool.consequence, tool.undo) if part) if tool is not None else ""
-    return cut(told, room.prose)
+    return cut(words(told, unmasked), room.prose)  # an author may be a server that nobody here has written
 
 
 def what_blocks(row: Row, room: Room, *, asked: bool = True, changes: bool = True) -> tuple[list[Block], bool]:

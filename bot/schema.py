@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 from pydantic import JsonValue
 
+from agent.tool import Tool
+
 Schema = Mapping[str, Any]
 
 MOST_PARTS = 50  # of one schema, references followed: one that refers to itself, or many times over, ends here
@@ -72,6 +74,11 @@ def properties(schema: Schema, values: Mapping[str, JsonValue]) -> tuple[Propert
         Property(name, shapes.get(name, Shape({})), name in required, name in values, values.get(name))
         for name in {**shapes, **values}
     )
+
+
+def argument_names(tool: Tool) -> tuple[str, ...]:
+    """Of the arguments that the tool declares."""
+    return tuple(one.name for one in properties(tool.schema()["input_schema"], {}))
 
 
 def shape(schema: Any, root: Schema) -> Shape:

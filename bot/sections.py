@@ -36,7 +36,7 @@ class Agent(Section):
     prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
     """A prompt's name for its promoted version; name@2 pins one."""
     tools: tuple[str, ...] | None = None
-    """Names of tool packs, and Python files with tools; None: all packs there are."""
+    """Names of tool packs, Python files with tools, `mcp:NAME` for those of an MCP server; None: all there are but files."""
     max_iterations: int = Field(default=10, gt=0, strict=True)
     """Model calls in one turn."""
     budget: Budget = Budget()
@@ -77,6 +77,15 @@ class Database(Section):
         if re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", url) is None:
             raise ValueError('should name a variable of the environment, as in "${REPORTS_URL}": addresses hold passwords')
         return url
+
+
+class McpServer(Section):
+    """What is said here of a server of .mcp.json."""
+
+    annotations: Literal["trust", "ignore"] = "trust"
+    """Whether what it says of its tools' effects counts; ignore: each of them is a write."""
+    timeout_seconds: float = Field(default=60.0, gt=0, le=3600, strict=True)
+    """Of one call."""
 
 
 # ---------------------------------------------------------------------------------------------- policy

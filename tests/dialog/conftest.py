@@ -9,7 +9,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
-from agent.tool import Tool
+from agent.tool import Tool, Tools
 from bot.app import running
 from bot.arguments import unmasked
 from bot.config import Config
@@ -20,6 +20,7 @@ from bot.sandbox.slack.nouns import Message, SubmitAnswer, View
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.settings import Settings
 from tools.catalog import seed_shop
+from tools.mcp import Server as McpServer
 
 
 @dataclass
@@ -34,8 +35,10 @@ class World:
     stack: AsyncExitStack
     config: Config = field(default_factory=Config)
     packs: dict[str, Sequence[Tool]] = field(default_factory=dict[str, Sequence[Tool]])
+    mcp: Sequence[McpServer] = ()
     mask: Callable[[str], str] = unmasked
     port: int = 0  # of the bot that was started last
+    tools: Tools = field(default_factory=dict[str, Tool])  # of that bot, as they are when it is looked at
 
     def settings(self, *, http: bool = False) -> Settings:
         """What the bot finds in its environment."""
@@ -60,10 +63,11 @@ class World:
                 self.config,
                 Servers(self.database_url, self.redis_url),
                 further_packs=self.packs,
+                mcp=self.mcp,
                 mask=self.mask,
             )
         )
-        self.port = bot.port
+        self.port, self.tools = bot.port, bot.tools
         if http:
             self.slack.deliver_over_http(f"http://127.0.0.1:{bot.port}/slack/events")
         self.stack.push_async_callback(stack.aclose)  # closing twice does nothing

@@ -1,7 +1,9 @@
 """The commands as processes: what they do, how they end."""
 
 import asyncio
+import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from bot.manifest import read_manifest
 from bot.sandbox import SlackSandbox
 from bot.sandbox.model import ScriptedModel
+from tests.mcp.conftest import HERE
 from tests.signoff import Environment, refused, signoff
 
 
@@ -37,14 +40,21 @@ async def environment(slack: SlackSandbox, database_url: str, redis_url: str) ->
         }
 
 
-async def port_of(process: asyncio.subprocess.Process) -> int:
-    """Where it serves /healthz, once it is ready."""
+async def said_until(process: asyncio.subprocess.Process, pattern: str) -> str:
+    """What it says on standard error until there is something of this form in it."""
     said = ""
-    while (ready := re.search(r"ready on port (\d+)", said)) is None:
+    while re.search(pattern, said) is None:
         assert process.stderr is not None
         line = (await process.stderr.readline()).decode()
         assert line, said
         said += line
+    return said
+
+
+async def port_of(process: asyncio.subprocess.Process) -> int:
+    """Where it serves /healthz, once it is ready."""
+    ready = re.search(r"ready on port (\d+)", await said_until(process, r"ready on port \d+"))
+    assert ready is not None
     return int(ready[1])
 
 
@@ -169,3 +179,30 @@ async def test_a_demo_keeps_away_from_the_database_of_a_real_workspace(
     assert "The database of DATABASE_URL is that of a real workspace" in said
     with psycopg.connect(database_url) as database:
         assert database.execute("SELECT count(*) FROM shop.product").fetchone() == (0,)
+
+
+async def test_a_bot_starts_its_mcp_servers_says_no_secret_and_takes_them_along_when_it_ends(
+    environment: Environment, tmp_path: Path
+) -> None:
+    own = [sys.executable, str(HERE / "own_server.py"), str(tmp_path / "ledger")]
+    chatty = "import os; print('not JSON', os.environ['TOKEN'])"
+    servers = {
+        "own": {"command": own[0], "args": own[1:]},
+        "chatty": {"command": sys.executable, "args": ["-c", chatty], "env": {"TOKEN": "${TOKEN}"}},
+        "gone": {"command": "no-such-program"},
+        "unset": {"command": "x", "env": {"Y": "${NO_SUCH_VARIABLE}"}},
+    }
+    (tmp_path / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    (tmp_path / ".env").write_text("TOKEN=hunter2-hunter2\n")
+    async with signoff("run", folder=tmp_path, environment={**environment, "PORT": "0"}) as process:
+        said = await said_until(process, r"ready on port \d+")
+        child = psutil.Process(int((tmp_path / "ledger").read_text().split()[1]))
+        process.terminate()
+        async with asyncio.timeout(15):
+            _, err = await process.communicate()
+    said += err.decode()
+    assert not child.is_running()
+    assert "MCP server own:" in said
+    assert "MCP server gone: there is no program 'no-such-program' here" in said
+    assert "MCP server unset: it is not started, because NO_SUCH_VARIABLE is not set" in said
+    assert "hunter2" not in said

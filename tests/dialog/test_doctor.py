@@ -1,7 +1,9 @@
 """`signoff doctor` against the sandbox's Slack, a scripted model and real stores: what it says when something is wrong."""
 
+import json
 import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from bot.manifest import read_manifest
 from bot.sandbox import SlackSandbox
 from bot.sandbox.model import ScriptedModel
 from bot.settings import Settings
+from tests.mcp.conftest import HERE
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Clinic:
         return [finding for finding in await self.findings(**changes) if finding.level != "ok"]
 
 
-def written(text: str) -> Path:
-    config = Path("signoff.yaml")
+def written(text: str, name: str = "signoff.yaml") -> Path:
+    config = Path(name)
     config.write_text(text)
     return config
 
@@ -162,3 +165,37 @@ async def test_a_port_in_use_is_named(clinic: Clinic) -> None:
         port = other.getsockname()[1]
         [complaint] = await clinic.complaints(port=port)
     assert complaint == Finding("fail", f"Port: {port} is in use.", "If that is not the bot itself, set PORT to another.")
+
+
+async def test_each_mcp_server_is_a_line_with_what_it_claims_and_what_policy_makes_of_it(clinic: Clinic, tmp_path: Path) -> None:
+    own = {"command": sys.executable, "args": [str(HERE / "own_server.py"), str(tmp_path / "ledger")]}
+    time = {"command": sys.executable, "args": ["-m", "mcp_server_time"]}
+    servers = {"own": own, "time": time, "gone": {"command": "no-such-program"}, "unset": {"url": "${NO_SUCH_VARIABLE}"}}
+    written(json.dumps({"mcpServers": servers}), ".mcp.json")
+    config = written(
+        "mcp: {own: {annotations: ignore}}\n"
+        "policy:\n"
+        "  - {tool: time__convert_time, verdict: refuse}\n"
+        "  - {tool: own__note, when: args.text == 'x'}\n"
+    )
+    found = {finding.what.partition(":")[0]: finding for finding in await replace(clinic, config=config).findings()}
+    assert found["MCP server time"].level == "ok"
+    claims = "Claims read-only, not destructive, not open world, so read,"
+    assert f"{claims} runs: time__get_current_time." in found["MCP server time"].what
+    assert f"{claims} is refused as line 3 says: time__convert_time." in found["MCP server time"].what
+    assert found["MCP server own"].level == "warn"
+    assert "Claims read-only, so write, asks: own__look" in found["MCP server own"].what
+    assert "so write, by its arguments as line 4 says: own__note." in found["MCP server own"].what
+    assert "What it claims is ignored." in found["MCP server own"].what
+    assert "2 left out: its tool “broken” is left out" in found["MCP server own"].what
+    gone, unset = found["MCP server gone"], found["MCP server unset"]
+    assert (gone.level, gone.what) == ("warn", "MCP server gone: there is no program 'no-such-program' here.")
+    assert unset.what == "MCP server unset: it is not started, because NO_SUCH_VARIABLE is not set."
+    assert ".mcp.json" in unset.mend
+
+
+async def test_an_mcp_file_that_cannot_be_read_is_a_finding(clinic: Clinic) -> None:
+    written("{", ".mcp.json")
+    [complaint] = await clinic.complaints()
+    assert (complaint.level, complaint.what) == ("fail", "MCP: the servers cannot be read.")
+    assert ".mcp.json is not JSON" in complaint.mend

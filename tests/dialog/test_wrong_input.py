@@ -53,6 +53,13 @@ async def test_a_signoff_yaml_that_cannot_be_read(text: str, words: tuple[str, .
     assert all(word in said for word in words)
 
 
+async def test_an_mcp_json_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / ".mcp.json").write_text('{"mcpServers": {"git": {}}}')
+    said = await refused("run", tmp_path, SET_UP)
+    assert said == ".mcp.json: `mcpServers.git` needs either a `command` or a `url`."
+    assert not (tmp_path / ".signoff").exists()
+
+
 async def test_a_database_that_cannot_be_reached(tmp_path: Path) -> None:
     nowhere = {**SET_UP, "DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
     for command in ("run", "migrate"):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from bot.config import Agent, Budget, Config, examine_config, load_config
 from bot.refusal import Refusal
-from bot.sections import Escalate, Rule
+from bot.sections import Escalate, McpServer, Rule
 
 GOOD = """
 agents:
@@ -54,6 +54,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     assert list(problems) == []
     assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse"]
     names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
+    names |= {*McpServer.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
@@ -81,7 +82,7 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents:\n  a:\n    modell: x", "signoff.yaml, line 3: `agents.a.modell` is not a setting: the ones there are "),
         (
             "agent: {}",
-            "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels, databases and policy.",
+            "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels, databases, mcp and policy.",
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
@@ -117,7 +118,6 @@ def test_what_cannot_be_meant_is_refused_with_its_line(here: Path, text: str, se
 @pytest.mark.parametrize(
     ("text", "setting"),
     [
-        ("mcp: {github: {annotations: ignore}}", "mcp"),
         ("agents: {a: {budget: {user_tokens_per_day: 5}}}", "agents.a.budget.user_tokens_per_day"),
     ],
 )

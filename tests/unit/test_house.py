@@ -31,12 +31,17 @@ HOMES: dict[str, set[str]] = {
     "cel_expr_python": {"agent/condition.py"},
     "dotenv": {"bot/settings.py"},
     "fakeredis": {"bot/embedded/redis.py"},
-    "httpx2": {"agent/model.py"},  # the HTTP of the anthropic SDK, for its errors
+    "httpx2": {"agent/model.py", "tools/mcp/transport.py"},  # the HTTP of the anthropic SDK and of the mcp SDK
+    "jsonschema": {"agent/json_arguments.py"},
+    "mcp": {"tools/mcp"},
+    "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
     "psycopg": {"agent", "bot", "tools"},
     "psycopg_pool": {"agent", "bot", "tools"},
     "pydantic": {"agent", "bot", "tools"},
+    "pydantic_core": {"agent/json_arguments.py"},
     "pydantic_settings": {"bot/settings.py"},
     "redis": {"agent/budget.py", "bot/doctor.py"},
+    "referencing": {"agent/json_arguments.py"},  # how jsonschema follows references
     "rich": {"bot"},
     "slack_bolt": {"bot"},
     "slack_sdk": {"bot"},
@@ -118,7 +123,7 @@ def test_every_library_is_named_in_pyproject() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     named = {re.split(r"[\[>=;]", line)[0].replace("-", "_") for line in project["dependencies"]}
     distributions = {"yaml": "pyyaml", "psycopg_pool": "psycopg", "httpx2": "anthropic"}
-    distributions |= {"dotenv": "pydantic_settings"}
+    distributions |= {"dotenv": "pydantic_settings", "mcp_types": "mcp", "pydantic_core": "pydantic", "referencing": "jsonschema"}
     assert {distributions.get(library, library) for library in HOMES} <= named
 
 

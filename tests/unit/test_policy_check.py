@@ -1,5 +1,7 @@
 """What `signoff policy check` says of a policy: rules that do nothing, and which rule speaks for a call."""
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def content(text: str) -> None:
-    """signoff.yaml as a whole."""
-    Path("signoff.yaml").write_text(text)
+def content(text: str, name: str = "signoff.yaml") -> None:
+    """The file as a whole."""
+    Path(name).write_text(text)
 
 
 def write(*lines: str) -> None:
@@ -287,3 +289,16 @@ async def test_a_question_that_cannot_be_meant_is_refused(here: Path, arguments:
     status, lines, err = await policy_check(here, *arguments)
     assert (status, lines) == (2, [])
     assert err.startswith(sentence)
+
+
+async def test_tools_of_mcp_servers_are_known_and_those_of_one_that_is_down_are_not_complained_about(here: Path) -> None:
+    servers = {"time": {"command": sys.executable, "args": ["-m", "mcp_server_time"]}, "gone": {"command": "no-such-program"}}
+    mcp_file = json.dumps({"mcpServers": servers})
+    content(mcp_file, ".mcp.json")
+    rules = ["time__convert_time", "time__convert_tme", "gone__anything", "other__anything"]
+    write(*(f"- {{tool: {name}}}" for name in rules))
+    status, out, _ = await policy_check(here)
+    assert status == 1
+    assert [line.partition(":")[0] for line in out] == ["signoff.yaml, line 3", "signoff.yaml, line 5"]
+    status, out, _ = await policy_check(here, "--tool", "time__get_current_time", "--args", '{"timezone": "UTC"}')
+    assert "verdict: allow: it runs, and nobody is asked" in out
