@@ -79,7 +79,10 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents: [", "signoff.yaml, line 1: this is not YAML (expected the node content, but found '<stream end>')."),
         ("- agents", "signoff.yaml, line 1: `the file` should be a mapping, `key: value` on indented lines below it."),
         ("agents:\n  a:\n    modell: x", "signoff.yaml, line 3: `agents.a.modell` is not a setting: the ones there are "),
-        ("agent: {}", "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels and policy."),
+        (
+            "agent: {}",
+            "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels, allowed_hosts and policy.",
+        ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
         ("agents: {}", "signoff.yaml, line 1: `agents` "),
