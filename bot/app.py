@@ -41,7 +41,7 @@ from bot.dialogs import Dialogs
 from bot.edge import Edge
 from bot.home import Servers
 from bot.home_tab import HomeTab
-from bot.packs import tool_packs
+from bot.packs import ON_REQUEST, tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
 from bot.settings import Settings
@@ -81,7 +81,7 @@ async def running(
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
         budget = await _open_budget(stack, servers)
-        packs = {**tool_packs(pool), **(further_packs or {})}
+        packs = {**tool_packs(pool, config.policy.allowed_hosts), **(further_packs or {})}
         tools = registry([tool for pack in packs.values() for tool in pack])
         hold_to(config.policy, tools)
         agents = {name: _agent(name, agent, packs, config.policy) for name, agent in config.agents.items()}
@@ -110,7 +110,7 @@ async def running(
 
 def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]], policy: Policy) -> Agent:
     """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
-    chosen = settings.tools if settings.tools is not None else tuple(packs)
+    chosen = settings.tools if settings.tools is not None else tuple(pack for pack in packs if pack not in ON_REQUEST)
     if missing := [pack for pack in chosen if pack not in packs]:
         raise Refusal(f"Agent {name} wants the tool pack {missing[0]!r}, which is not there; there are: {', '.join(packs)}.")
     try:

@@ -141,6 +141,8 @@ def test_one_spelling_of_each_host() -> None:
     assert url_host("https://[2001:DB8:0::1]/") == "[2001:db8::1]"
     assert url_host("https://192.0.2.7/") == "192.0.2.7"
     assert url_host("docs.example.com") is None
+    for spelling in ("2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.256", "1.2.3.4.5"):
+        assert url_host(f"https://{spelling}/") is None
 
 
 PIECES = st.sampled_from(
