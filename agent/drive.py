@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -70,6 +71,7 @@ class Drive:
         self.permitted: set[int] = set()  # inbox rows whose author may do what they ask for
         self.ended: dict[str, Outcome] = {}
         self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
+        self.held_seconds = self.queue.lease_seconds  # how long that lasted from then on
         self.shown_status: SurfaceStatus = "active"
 
     # ------------------------------------------------------------------------------------------ the loop
@@ -182,17 +184,19 @@ class Drive:
                     self._apply(decided)
             case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
                 step = ToolStarted(call_id=call.id, idempotency_key=key, grant_id=grant_id, digest=digest)
-                if await self.store.start_granted(self.lease, self.session.seq, step):
+                left_seconds = await self.store.start_granted(self.lease, self.session.seq, step)
+                if left_seconds is not None:
                     self._apply(step)
-                    self.held_at = sent
+                    self._confirmed(sent, left_seconds)
                     self._spawn(move)
                 else:
                     self._note(GrantEnded(grant_id=grant_id))  # then the call is asked about
             case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=str(digest)):
                 step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id)
-                if await self.store.start_action(self.lease, self.session.seq, step, digest):
+                left_seconds = await self.store.start_action(self.lease, self.session.seq, step, digest)
+                if left_seconds is not None:
                     self._apply(step)
-                    self.held_at = sent
+                    self._confirmed(sent, left_seconds)
                     self._spawn(move)
                 else:
                     result = failed("permission_denied", "Not run: the approval on record is not one for this very call.")
@@ -206,7 +210,7 @@ class Drive:
         assert not isinstance(move, Record)
         if move.key in self.under_way:
             return
-        with fence.started(self.held_at):  # the task's context keeps this
+        with self._fenced():  # the task's context keeps this
             made = self.effects.make(move, self.session, self.said, self.pinned)
             self.under_way[move.key] = asyncio.create_task(made, name=move.key)
 
@@ -239,6 +243,7 @@ class Drive:
             return
         except FencedError:
             await self._commit(confirm=True)  # raises when another process holds the session by now
+            self.not_before[key] = time.monotonic() + FIRST_TROUBLE_SECONDS  # our lease may not be renewed just now
             return  # still ours: the move is made anew, with a start of its own
         if ended.settle is not None:
             await self._settle(ended.settle)
@@ -285,7 +290,7 @@ class Drive:
         await self._commit()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        with fence.started(self.held_at):
+        with self._fenced():
             self.effects.background(work)
 
     def _show_status(self) -> None:
@@ -328,9 +333,17 @@ class Drive:
             return
         sent = time.monotonic()
         after_seq = self.session.seq - len(self.unwritten)
-        await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
-        self.held_at = sent
+        left_seconds = await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
+        self._confirmed(sent, left_seconds)
         self.unwritten, self.taken, self.ended = [], [], {}
+
+    def _confirmed(self, sent: float, left_seconds: float) -> None:
+        """The database said in answer to what was sent then that the session is ours, and for how long if nobody renews it."""
+        self.held_at, self.held_seconds = sent, left_seconds
+
+    def _fenced(self) -> AbstractContextManager[None]:
+        """Effects begin within 5 seconds of what was confirmed, and never when our hold may have run out by then."""
+        return fence.started(self.held_at, within_seconds=min(fence.BEGIN_WITHIN_SECONDS, self.held_seconds))
 
     def _can_wait(self) -> bool:
         """Only steps that nothing is lost with, while something else is under way: a card is simply shown once more."""

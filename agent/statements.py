@@ -4,8 +4,10 @@ from typing import LiteralString
 
 # FOR SHARE: a claim of the same session waits for this write, or has come first and then nothing is held.
 HELD: LiteralString = """
-held AS MATERIALIZED (SELECT id FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
+held AS MATERIALIZED (SELECT id, lease_until FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
 """
+# How long the hold lasts if nobody renews it: an effect does not begin after that.
+LEFT: LiteralString = "(SELECT extract(epoch FROM coalesce(lease_until, now()) - now())::float8 FROM held)"
 TAKEN: LiteralString = """
 taken AS (UPDATE inbox SET taken_at = now() FROM held WHERE inbox.id = ANY(%(inbox_ids)s) RETURNING inbox.id)
 """
@@ -27,7 +29,7 @@ ended AS (
     UPDATE action SET status = item.status
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
     WHERE action.id = item.id)
-SELECT count(*) FROM held
+SELECT (SELECT count(*) FROM held), {LEFT}
 """
 
 # One statement settles a click: session held, action undecided, deadline not passed, vote not cast before, quorum reached.
@@ -114,7 +116,7 @@ started AS (
 appended AS (
     INSERT INTO step (session_id, seq, epoch, body)
     SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held, started RETURNING seq)
-SELECT (SELECT count(*) FROM held), (SELECT seq FROM appended)
+SELECT (SELECT count(*) FROM held), (SELECT seq FROM appended), {LEFT}
 """
 
 # The same gate for a call under a grant: it is there, not revoked, not over, and each use is counted before it begins.
@@ -128,7 +130,7 @@ used AS (
 appended AS (
     INSERT INTO step (session_id, seq, epoch, body)
     SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held, used RETURNING seq)
-SELECT (SELECT count(*) FROM held), (SELECT seq FROM appended)
+SELECT (SELECT count(*) FROM held), (SELECT seq FROM appended), {LEFT}
 """
 
 # `run_again` waits until the first run cannot be under way any more: its process may only be frozen (DESIGN, the fence).

@@ -156,8 +156,11 @@ class Store:
         *,
         inbox_ids: Sequence[int] = (),
         ended: Mapping[str, Outcome] | None = None,
-    ) -> None:
-        """Write steps after `after_seq`, new actions, and how actions `ended`. Raises FencedError and then nothing is written."""
+    ) -> float:
+        """Write steps after `after_seq`, new actions, and how actions `ended`; the seconds that the hold lasts from now.
+
+        Raises FencedError, and then nothing is written.
+        """
         proposed = [step for step in steps if isinstance(step, ProposedAction)]
         ended = ended or {}
         values = {
@@ -175,7 +178,9 @@ class Store:
             "ended_ids": list(ended),
             "outcomes": list(ended.values()),
         }
-        _held((await self._row(APPEND, values))[0], lease)
+        held, left_seconds = await self._row(APPEND, values)
+        _held(held, lease)
+        return left_seconds
 
     async def settle(
         self, lease: Lease, after_seq: int, inbox_id: int, click: Click, grant: Granted | None = None
@@ -245,8 +250,8 @@ class Store:
         _held(held, lease)
         return ActionDecided.model_validate_json(body) if body else None
 
-    async def start_action(self, lease: Lease, after_seq: int, step: ToolStarted, digest: str) -> bool:
-        """Pass an approved call through the last gate, and write its start. False: it may not run."""
+    async def start_action(self, lease: Lease, after_seq: int, step: ToolStarted, digest: str) -> float | None:
+        """Pass an approved call through the last gate, and write its start; how long the hold lasts. None: it may not run."""
         values = {
             "session_id": lease.session_id,
             "epoch": lease.epoch,
@@ -255,12 +260,15 @@ class Store:
             "digest": digest,
             "body": step.model_dump_json(),
         }
-        held, seq = await self._row(START_ACTION, values)
+        held, seq, left_seconds = await self._row(START_ACTION, values)
         _held(held, lease)
-        return seq is not None
+        return None if seq is None else left_seconds
 
-    async def start_granted(self, lease: Lease, after_seq: int, step: ToolStarted) -> bool:
-        """Pass a call under a grant through its gate, count the use, and write its start. False: the grant does not hold."""
+    async def start_granted(self, lease: Lease, after_seq: int, step: ToolStarted) -> float | None:
+        """Pass a call under a grant through its gate, count the use, and write its start; how long the hold lasts.
+
+        None: the grant does not hold.
+        """
         values = {
             "session_id": lease.session_id,
             "epoch": lease.epoch,
@@ -268,9 +276,9 @@ class Store:
             "grant_id": step.grant_id,
             "body": step.model_dump_json(),
         }
-        held, seq = await self._row(START_GRANTED, values)
+        held, seq, left_seconds = await self._row(START_GRANTED, values)
         _held(held, lease)
-        return seq is not None
+        return None if seq is None else left_seconds
 
     async def discard(self, lease: Lease, inbox_id: int) -> None:
         """Take an inbox row that changes nothing."""

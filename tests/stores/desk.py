@@ -98,7 +98,7 @@ class Desk:
 
     async def runs_under(self, grant_id: str, call_id: str = "call-later") -> bool:
         """The holder starts a call under a grant."""
-        started = await self.heart.store.start_granted(self.lease, self.seq, start_under(grant_id, call_id))
+        started = await self.heart.store.start_granted(self.lease, self.seq, start_under(grant_id, call_id)) is not None
         self.seq += started
         return started
 
@@ -116,7 +116,7 @@ class Desk:
 
     async def starts(self, action_id: str, digest: str = DIGEST) -> bool:
         """The holder starts an action's call."""
-        started = await self.heart.store.start_action(self.lease, self.seq, start(action_id), digest)
+        started = await self.heart.store.start_action(self.lease, self.seq, start(action_id), digest) is not None
         self.seq += started
         return started
 

@@ -225,7 +225,7 @@ async def test_a_step_about_an_action_that_nobody_asked_for_is_not_written(log: 
     session = await hold(log)
     with pytest.raises(psycopg.errors.RaiseException, match="concerns action A9, which nobody asked for"):
         await session.append(ToolStarted(call_id="call-A9", idempotency_key="key-1", action_id="A9"))
-    assert await log.sql("SELECT FROM step") == []
+    assert await log.sql("SELECT seq FROM step") == []
 
 
 @pytest.mark.parametrize("argument", ["a NUL \0 and \0\0 more", "no NUL: \\u0000 \\\\u0000", "\\\0", "Zoë 🦊"])

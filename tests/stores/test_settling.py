@@ -151,7 +151,7 @@ async def test_an_approved_call_starts_once(desk: Desk) -> None:
     started = await asyncio.gather(
         *(desk.heart.store.start_action(desk.lease, 2, start("open"), DIGEST) for _ in range(10)),
     )
-    assert sorted(started) == [False] * 9 + [True]
+    assert [left_seconds is not None for left_seconds in started].count(True) == 1
     assert await desk.status("open") == "running"
     assert await desk.kinds() == ["proposed_action", "action_decided", "tool_started"]
 
@@ -260,7 +260,7 @@ async def test_a_click_that_does_not_settle_the_action_gives_no_grant(desk: Desk
     if ended == "decided":
         await desk.votes("open", "U3", "rejected")
     assert "granted" not in await desk.grants("open")
-    assert await desk.heart.sql('SELECT FROM "grant"') == []
+    assert await desk.heart.sql('SELECT id FROM "grant"') == []
     if ended == "needs two":  # nor does the second of two approvals: policy wants two for each call
         assert await desk.grants("open", "U3") == ["action_decided"]
 

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from agent import fence
+from agent.errors import FencedError
 from agent.moves import Content
 from agent.ports import Request
 from agent.queue import Queue
 from agent.store import Lease, session_id
 from agent.types import Place
 from tests.stores.heart import Heart, message, place, rival, until
-from tests.stores.world import World, worker
+from tests.stores.world import NEVER, World, worker
 
 LEASE_SECONDS, RENEW_SECONDS = 1.0, 0.1
 
@@ -84,10 +86,14 @@ async def test_what_the_clock_woke_is_all_done_a_few_at_once_and_people_are_hear
     for number in range(2, 30):
         await heart.wake(place(number), message(f"for the clock, {number}"))
     await heart.sql("UPDATE session SET woken_at = NULL")
+
+    async def three_think() -> bool:
+        return max(at_once, default=0) == 3
+
     async with worker(heart, world, clock_slots=3):
+        await until(three_think)
         await heart.wake(place())
         await answered(world, place())  # while the clock's three do not end
-        assert max(at_once) == 3
         go_on.set()
         for number in range(2, 30):
             await answered(world, place(number))
@@ -241,6 +247,35 @@ async def test_a_lost_lease_ends_the_drive_and_nothing_else(heart: Heart) -> Non
 
 
 # ---------------------------------------------------------------------------------------------- shutting down
+
+
+async def test_no_effect_begins_after_the_hold_that_was_confirmed_has_run_out(heart: Heart) -> None:
+    """The database answers, but the lease is not renewed: its remaining time is less than the fence's own."""
+    refused: list[FencedError] = []
+
+    class Late(World):
+        async def post(self, place: Place, content: Content, key: str) -> str:
+            if not refused:
+                await until(over)
+                try:
+                    fence.begin()
+                except FencedError as error:
+                    refused.append(error)
+                    raise
+            return await super().post(place, content, key)
+
+    async def short(request: Request) -> None:
+        await heart.sql("UPDATE session SET lease_until = now() + interval '0.2 seconds'")
+
+    async def over() -> bool:
+        return await heart.sql("SELECT 1 FROM session WHERE lease_until > now()") == []
+
+    world = Late(short)
+    async with worker(heart, world, slots=1, renew_seconds=NEVER, poll_seconds=0.1):  # it takes nothing over itself
+        await heart.wake(place())
+        await answered(world, place())
+    assert len(refused) == 1
+    assert world.answers == {session_id(place()): ["Done."]}
 
 
 async def test_a_worker_that_ends_hands_its_sessions_over_at_once(heart: Heart) -> None:
