@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agent import hosts
 from agent.condition import Condition, UnclearConditionError
 from agent.tool import Effect, Tool
 from agent.types import Approvers, Asker, Escalation, Verdict
@@ -46,9 +47,11 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules in their order. The first that matches a call makes the verdict; without one reads run and the rest asks."""
+    """The rules in their order. The first that matches a call makes the verdict; without one reads run, reads that send
+    something out run for allowed hosts, and the rest asks."""
 
     rules: tuple[Rule, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()  # as `hosts.host_pattern` gives them
 
     def judge(self, tool: Tool, arguments: Mapping[str, Any], asker: Asker) -> Verdict:
         """The verdict for a call of `tool` with validated arguments, with the rule that made it.
@@ -57,8 +60,9 @@ class Policy:
         could never approve is refused at once.
         """
         requesters = asker.users or ("",)
+        default = _default(tool, arguments, self.allowed_hosts)
         verdicts = {
-            _verdict(tool, self.tried(tool.name, arguments, requester, asker.channel), asker.users): None
+            _verdict(self.tried(tool.name, arguments, requester, asker.channel), asker.users, default): None
             for requester in requesters
         }
         return _strictest(tuple(verdicts))
@@ -87,13 +91,13 @@ class Policy:
                 verdicts.append(Verdict(answer=rule.answer, rule=str(rule)))
                 if rule.when is None:
                     return tuple(verdicts)
-        return (*verdicts, _default(tool))
+        return (*verdicts, _default(tool, {}, self.allowed_hosts))
 
 
-def _verdict(tool: Tool, tried: tuple[Tried, ...], requesters: tuple[str, ...]) -> Verdict:
+def _verdict(tried: tuple[Tried, ...], requesters: tuple[str, ...], default: Verdict) -> Verdict:
     last = tried[-1] if tried else None
     if last is None or last.matched is False:
-        return _default(tool)
+        return default
     rule = last.rule
     if last.matched is None:
         unclear = f"{rule} (this could not be evaluated, so it asks)"
@@ -105,11 +109,20 @@ def _verdict(tool: Tool, tried: tuple[Tried, ...], requesters: tuple[str, ...]) 
     return _asking(rule, str(rule), requesters)
 
 
-def _default(tool: Tool) -> Verdict:
-    """An egress call sends what the model chose to the outside, and no host is allowed yet, so it asks like a write."""
+def _default(tool: Tool, arguments: Mapping[str, Any], allowed_hosts: tuple[str, ...]) -> Verdict:
+    """What is said where no rule speaks. A read that sends something out runs only where every host is known and allowed."""
     if tool.effect is Effect.READ:
         return Verdict(answer="allow", rule="default (reads run)")
-    return Verdict(answer="ask", rule=f"default (one member approves each {tool.effect} call)")
+    asks = f"one member approves each {tool.effect} call"
+    if tool.effect is not Effect.EGRESS:
+        return Verdict(answer="ask", rule=f"default ({asks})")
+    named = hosts.named(arguments)
+    strange = [host for host in named.hosts if not hosts.is_allowed(host, allowed_hosts)]
+    if strange:
+        return Verdict(answer="ask", rule=f"default ({asks} to a host that is not allowed: {hosts.in_words(strange)})")
+    if named.unclear or not named.hosts:
+        return Verdict(answer="ask", rule=f"default ({asks} that does not clearly say to which host)")
+    return Verdict(answer="allow", rule=f"default (egress runs for allowed hosts: {hosts.in_words(named.hosts)})")
 
 
 def _asking(rule: Rule, words: str, requesters: tuple[str, ...]) -> Verdict:

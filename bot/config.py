@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
 import yaml
-from pydantic import Field, InstanceOf, ValidationError
+from pydantic import AfterValidator, Field, InstanceOf, ValidationError
 
+from agent.hosts import host_pattern
 from agent.policy import Policy
 from agent.policy import Rule as PolicyRule
 from bot.refusal import Refusal
@@ -30,6 +31,8 @@ class Config(Section):
     """Name to a Postgres that the tools of the pack sql:NAME work on."""
     mcp: Mapping[str, McpServer] = {}
     """Name of a server in .mcp.json to what is said of it here."""
+    allowed_hosts: tuple[Annotated[str, AfterValidator(host_pattern)], ...] = ()
+    """Where reads that send something out may go without asking."""
     policy: InstanceOf[Policy] = Policy()
 
     def agent_for(self, channel: str) -> tuple[str, Agent]:
@@ -100,19 +103,19 @@ class _File:
                 known = ", ".join(config.agents)
                 place = ("channels", channel)
                 self._note(place, f"`channels.{channel}` names the agent `{name}`, but `agents` has only {known}")
-        return config.model_copy(update={"policy": self._policy(rules)})
+        return config.model_copy(update={"policy": Policy(self._rules(rules), config.allowed_hosts)})
 
-    def _policy(self, rules: Any) -> Policy:
+    def _rules(self, rules: Any) -> tuple[PolicyRule, ...]:
         if not isinstance(rules, list):
             self._note(("policy",), "`policy` should be a list of rules, `- tool: NAME` on indented lines below it")
-            return Policy()
+            return ()
         understood: list[PolicyRule] = []
         for index, content in enumerate(cast(list[Any], rules)):
             place = ("policy", str(index))
             if rule := self._validated(Rule, content, place):
                 line = self._line(place)
                 understood.append(rule.rule(f"rule {index + 1} of {self._name}, line {line}", line))
-        return Policy(tuple(understood))
+        return tuple(understood)
 
     def _plain(self, node: yaml.Node, path: tuple[str, ...] = ()) -> Any:
         """The node's value. Twice the same key is an error here, where YAML would take the last."""
@@ -181,6 +184,8 @@ def _explained(place: tuple[str, ...], error: Any) -> str:
             return f"{name} is not a setting: the ones there are {_known(place)}"
         case "model_type" | "mapping_type" | "model_attributes_type":
             return f"{name} should be a mapping, `key: value` on indented lines below it"
+        case "tuple_type":
+            return f"{name} should be a list, `- VALUE` on indented lines below it"
         case "missing":
             return f"{name} is missing: add it"
         case "value_error":

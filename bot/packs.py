@@ -13,6 +13,9 @@ from bot.config import Agent, Config
 from bot.refusal import Refusal
 from bot.tool_files import load_tool_file
 from tools.catalog import catalog
+from tools.web import web
+
+ON_REQUEST = frozenset({"web"})  # only for agents that name them: "all there are" leaves these out
 
 BUILT_IN = "built in"  # what every agent has, whatever its packs
 
@@ -27,7 +30,13 @@ def tool_packs(pool: AsyncConnectionPool[Any], config: Config, databases: Packs 
     """
     named = [name for agent in config.agents.values() for name in agent.tools or () if is_file(name)]
     files = {name: load_tool_file(Path(name)) for name in dict.fromkeys(named)}
-    return {BUILT_IN: [read_output(Store(pool))], "catalog": catalog(pool), **databases, **files}
+    return {
+        BUILT_IN: [read_output(Store(pool))],
+        "catalog": catalog(pool),
+        "web": web(config.policy.allowed_hosts),
+        **databases,
+        **files,
+    }
 
 
 def is_file(pack: str) -> bool:
@@ -48,9 +57,11 @@ def all_tools(packs: Packs) -> Tools:
 
 
 def chosen_packs(name: str, agent: Agent, packs: Packs) -> Sequence[str]:
-    """The packs of an agent; unless it names some, all but files. Raises Refusal for one that does not exist."""
+    """The packs of an agent; unless it names some, all but those that have to be named. Raises Refusal for one that does not
+    exist."""
     there = [pack for pack in packs if pack != BUILT_IN]
-    chosen = agent.tools if agent.tools is not None else [pack for pack in there if not is_file(pack)]
+    unasked = [pack for pack in there if not is_file(pack) and pack not in ON_REQUEST]
+    chosen = agent.tools if agent.tools is not None else unasked
     if missing := [pack for pack in chosen if pack not in there]:
         raise Refusal(f"Agent {name} wants the tool pack {missing[0]!r}, which is not there; there are: {', '.join(there)}.")
     return list(dict.fromkeys([BUILT_IN, *chosen]))

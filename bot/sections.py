@@ -36,7 +36,8 @@ class Agent(Section):
     prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
     """A prompt's name for its promoted version; name@2 pins one."""
     tools: tuple[str, ...] | None = None
-    """Names of tool packs, Python files with tools, `mcp:NAME` for those of an MCP server; None: all there are but files."""
+    """Names of tool packs, Python files with tools, `mcp:NAME` for those of an MCP server; None: all there are but files and
+    those that reach out of the house (`bot.packs.ON_REQUEST`)."""
     max_iterations: int = Field(default=10, gt=0, strict=True)
     """Model calls in one turn."""
     budget: Budget = Budget()

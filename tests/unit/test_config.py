@@ -82,7 +82,8 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents:\n  a:\n    modell: x", "signoff.yaml, line 3: `agents.a.modell` is not a setting: the ones there are "),
         (
             "agent: {}",
-            "signoff.yaml, line 1: `agent` is not a setting: the ones there are agents, channels, databases, mcp and policy.",
+            "signoff.yaml, line 1: `agent` is not a setting: "
+            "the ones there are agents, channels, databases, mcp, allowed_hosts and policy.",
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),

@@ -25,7 +25,7 @@ MAY_IMPORT = {
 
 # Outside library -> where it lives: a folder, or the files that may know it. A new library gets its line here first.
 HOMES: dict[str, set[str]] = {
-    "aiohttp": {"bot"},
+    "aiohttp": {"bot", "tools/web.py"},
     "alembic": {"migrations"},
     "anthropic": {"agent/model.py", "bot/doctor.py"},
     "cel_expr_python": {"agent/condition.py"},

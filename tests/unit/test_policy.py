@@ -35,7 +35,7 @@ FINANCE = Approvers(users=("UFIN", "UBOSS"))
 
 def judged(*rules: Rule, asker: Asker = ANN, effect: Effect = Effect.WRITE, **arguments: Any) -> Verdict:
     """The verdict for a call of `order`."""
-    return Policy(rules).judge(tool(effect=effect), arguments, asker)
+    return Policy(rules, ("docs.example.com",)).judge(tool(effect=effect), arguments, asker)
 
 
 # ---------------------------------------------------------------------------------------------- which rule
@@ -47,6 +47,25 @@ def test_without_a_rule_reads_run_and_everything_else_asks_a_member_of_the_conve
         verdict = judged(effect=effect)
         assert (verdict.answer, verdict.quorum, verdict.expires_seconds) == ("ask", 1, DAY_SECONDS)
         assert verdict.approvers == Approvers(channel_members=True)
+
+
+def test_an_egress_call_runs_only_where_all_its_hosts_are_allowed_and_the_rule_names_them() -> None:
+    allowed, strange = "https://docs.example.com/a", "https://evil.example/"
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        ({"url": allowed}, "allow", "egress runs for allowed hosts: docs.example.com"),
+        ({"url": strange}, "ask", "to a host that is not allowed: evil.example"),
+        ({"url": allowed, "then": [{"a": strange}]}, "ask", "to a host that is not allowed: evil.example"),
+        ({"url": allowed, "then": "//evil.example@x"}, "ask", "that does not clearly say to which host"),
+        ({"query": "secrets"}, "ask", "that does not clearly say to which host"),
+    ]
+    for arguments, answer, words in cases:
+        verdict = judged(effect=Effect.EGRESS, **arguments)
+        assert verdict.answer == answer, arguments
+        assert words in verdict.rule
+    for effect in (Effect.WRITE, Effect.IRREVERSIBLE):  # an allowed host makes no write a read
+        assert judged(effect=effect, url=allowed).answer == "ask"
+    assert judged(Rule(tool="order", answer="refuse"), effect=Effect.EGRESS, url=allowed).answer == "refuse"
+    assert judged(Rule(tool="order", answer="allow"), effect=Effect.EGRESS, url=strange).answer == "allow"
 
 
 def test_the_first_rule_that_matches_wins_and_is_named() -> None:

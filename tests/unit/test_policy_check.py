@@ -279,7 +279,8 @@ async def test_a_call_without_a_rule_is_explained_too(here: Path) -> None:
     [
         (
             ["--tool", "pay"],
-            "There is no tool pay: the tools are create_order, get_order_status, read_output, search_product_catalog.\n",
+            "There is no tool pay: the tools are create_order, fetch_page, get_order_status, read_output, "
+            "search_product_catalog.\n",
         ),
         (["--tool", "create_order", "--args", "quantity"], "--args is not JSON"),
         (["--tool", "create_order", "--args", "[1]"], "--args should be a JSON object"),

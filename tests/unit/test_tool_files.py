@@ -90,7 +90,7 @@ def test_a_pack_that_is_named_twice_is_there_once(folder: Path) -> None:
 def test_a_pack_that_does_not_exist_is_refused_with_those_that_do(folder: Path) -> None:
     (folder / "signoff.yaml").write_text("agents: {ops: {tools: [katalog]}}\n")
     config, there = packs(folder)
-    with pytest.raises(Refusal, match=r"^Agent ops wants the tool pack 'katalog', which is not there; there are: catalog\."):
+    with pytest.raises(Refusal, match=r"^Agent ops wants the tool pack 'katalog', which is not there; there are: catalog, web\."):
         chosen_packs("ops", config.agents["ops"], there)
 
 

@@ -1,0 +1,150 @@
+"""Which hosts a call names, and which hosts are allowed. Pure, and on the safe side: what two programs could read in two ways
+is unclear, and a call with anything unclear in it asks.
+
+A host is written as an address of the web writes it: `docs.example.com`, `192.0.2.7`, `[2001:db8::1]`, and with its port where
+that is not the one of its scheme: `docs.example.com:8443`. Names that are not ASCII are unclear in addresses: write `xn--...`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import unquote
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+MOST_SHOWN = 5  # hosts in a sentence
+
+# Nothing in front of the host, and behind it a port of digits or nothing: whoever comes before an @ is no host.
+URL = re.compile(
+    r"(?i:(https?)://)?([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?((?:/.*)?|[?#][^@]*)", re.ASCII | re.IGNORECASE
+)
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+UNREADABLE = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]|[^\w\x00-\x7f]")  # spaces, backslashes, what is invisible or an ornament
+# What a program might take for an address: a scheme, or slashes in front; a name with a dot in it and nothing else.
+ADDRESS = re.compile(r"://|[/\\]{2}|^\W*[a-z][a-z0-9+.-]*:\S", re.IGNORECASE)
+DOTTED = re.compile(r"[\w-]+(\.[\w-]+)+\.?(:\d+)?([/?#]\S*)?")
+
+# A field with one of these words in its name says that it holds an address.
+SAYING = re.compile(
+    r"(ur[il]|href|link|host(name)?|domain|server|endpoint|(web)?site|origin|address|webhook|proxy|callback|ip)(s|es)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The hosts that a call names, and whether something in it could name another one."""
+
+    hosts: tuple[str, ...] = ()
+    unclear: bool = False
+
+
+def url_host(text: str) -> str | None:
+    """The host of an http or https address, in one spelling. None: it is none, or could be read in two ways."""
+    found = URL.fullmatch(text)
+    return _read(text) if found and found[1] else None
+
+
+def named(arguments: Mapping[str, Any]) -> Named:
+    """The hosts in all the arguments, however deep: addresses anywhere, and whatever stands in a field that says so."""
+    hosts: dict[str, None] = {}
+    unclear = False
+    for value, says_so in _values(arguments, says_so=False):
+        if not says_so and not (isinstance(value, str) and _like_an_address(value)):
+            continue
+        host = _read(value) if isinstance(value, str) else None
+        if host is None:
+            unclear = True
+        else:
+            hosts[host] = None
+    return Named(tuple(hosts), unclear)
+
+
+def host_pattern(text: str) -> str:
+    """An entry of `allowed_hosts`, checked: a host, or `*.` and a domain for every name below it. Raises ValueError."""
+    below = text.startswith("*.")
+    name = text.removeprefix("*.")
+    if not name.isascii():
+        raise ValueError(f"should be a host in ASCII, as its address has it (xn--...), not {text!r}")
+    found = URL.fullmatch(name)
+    host = _read(name) if found and not found[1] and not found[4] else None
+    if host is None:
+        raise ValueError(f"should be a host such as docs.example.com, or *.example.org for every name below it, not {text!r}")
+    if below and ("." not in host or host.startswith("[") or _is_ip(host.partition(":")[0])):
+        raise ValueError(f"is {text!r}, which would allow hosts of everybody: name the domain, such as *.example.org")
+    return f"*.{host}" if below else host
+
+
+def is_allowed(host: str, patterns: Sequence[str]) -> bool:
+    """Whether a host, as `named` and `url_host` spell it, is one of these. `*.example.org` is not example.org itself."""
+    return any(host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern for pattern in patterns)
+
+
+def in_words(hosts: Sequence[str]) -> str:
+    """Hosts for a sentence, not more than a few."""
+    more = len(hosts) - MOST_SHOWN
+    return ", ".join(hosts[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def _values(value: Any, *, says_so: bool) -> Iterator[tuple[Any, bool]]:
+    """What stands in a value, keys included, each with whether its field, or one around it, says that it is an address."""
+    if isinstance(value, Mapping):
+        for key, below in cast(Mapping[Any, Any], value).items():
+            yield str(key), False
+            yield from _values(below, says_so=says_so or _says(str(key)))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for below in cast(Sequence[Any], value):
+            yield from _values(below, says_so=says_so)
+    elif value is not None and value != "" and not isinstance(value, bool):
+        yield value, says_so
+
+
+def _says(key: str) -> bool:
+    """Whether a field's name has such a word: base_url, targetHost, X-Forwarded-Host."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", key)
+    return any(SAYING.fullmatch(word) for word in re.split(r"[^a-z0-9]+", words.lower()))
+
+
+def _like_an_address(text: str) -> bool:
+    stripped = text.strip()
+    return any(ADDRESS.search(reading) or DOTTED.fullmatch(reading) for reading in (stripped, unquote(stripped)))
+
+
+def _read(text: str) -> str | None:
+    """The host of an address with or without its scheme, in one spelling; None where programs could disagree."""
+    found = URL.fullmatch(text)
+    if found is None or UNREADABLE.search(text) or text.count("://") > (1 if found[1] else 0):
+        return None
+    scheme, written, port = (found[1] or "").lower(), found[2].lower(), found[3]
+    host = _bracketed(written) if written.startswith("[") else _name(written)
+    if host is None or (port is not None and not 0 < int(port) < 65536):
+        return None
+    return host if port is None or int(port) == DEFAULT_PORTS.get(scheme) else f"{host}:{int(port)}"
+
+
+def _bracketed(written: str) -> str | None:
+    try:
+        return f"[{ipaddress.IPv6Address(written[1:-1])}]"
+    except ValueError:
+        return None
+
+
+def _name(written: str) -> str | None:
+    """A name without its final dot, or four decimal numbers. 0x7f.1, 2130706433 and 0177.0.0.1 are addresses to some only."""
+    name = written.removesuffix(".")
+    labels = name.split(".")
+    if len(name) > 253 or not all(LABEL.fullmatch(label) for label in labels):
+        return None
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return name if _is_ip(name) else None
+    return name
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(name)) == name
+    except ValueError:
+        return False
