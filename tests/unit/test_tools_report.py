@@ -1,9 +1,9 @@
 """`signoff tools`: each tool with the rule that speaks for it, and each rule of good descriptions with what breaks it."""
 
-from pathlib import re
+import re
+from pathlib import Path
 from typing import Annotated, Any
 
-import Path
 import pytest
 from psycopg_pool import AsyncConnectionPool
 from pydantic import Field
