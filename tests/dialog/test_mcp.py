@@ -92,7 +92,7 @@ async def test_a_crash_in_mid_call_asks_people_what_became_of_it(world: World, t
     await talk.sees("Outcome unknown", "own (MCP server): die", "[It happened]")
     await talk.sees("I do not know.")
     assert [line for line in ledger.read_text().splitlines() if line.startswith("die")] == ["die {}"]
-    assert {tool["name"].partition("__")[0] for tool in world.model.requests[0]["tools"]} == {"own"}
+    assert {tool["name"].partition("__")[0] for tool in world.model.requests[0]["tools"]} == {"own", "read_output"}
 
 
 async def test_an_approval_does_not_carry_over_to_a_tool_that_has_changed(world: World, tmp_path: Path) -> None:
