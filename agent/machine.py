@@ -80,7 +80,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
     match step:
         case Asked():
             users = tuple(dict.fromkeys(said.user for said in step.said))
-            opened = _open(session, users)
+            opened = _open(session, users, reads=not step.budget_tokens)
             return replace(opened, granted_tokens=session.granted_tokens + step.budget_tokens)
         case OutcomeTold():
             return _outcome_told(session, step)
@@ -128,7 +128,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return replace(session, stopped_by=step.by)
 
 
-def _open(session: Session, requesters: tuple[str, ...]) -> Session:
+def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Session:
+    """A new turn. `reads`: it takes in what people said; if a click opens it, messages that were answered as queued still are."""
+    queued = {} if reads else {key: post for key, post in session.posts.items() if key.startswith("waiting:")}
     unanswered = {key: post for key, post in session.posts.items() if post is None}
     return replace(
         session,
@@ -139,7 +141,7 @@ def _open(session: Session, requesters: tuple[str, ...]) -> Session:
         calls=(),
         runs={},
         sources=(),
-        posts=unanswered,
+        posts={**queued, **unanswered},
         closing=None,
         stopped_by=None,
     )
@@ -149,7 +151,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
     action = open_action(session, step.action_id)
     if action.outcome != "unknown":
         raise IllegalStepError(f"nobody was asked about action {step.action_id}")
-    opened = _open(session, (step.by,))
+    opened = _open(session, (step.by,), reads=False)
     if step.answer != "run_again":
         outcome: Outcome = "succeeded" if step.answer == "happened" else "refused"
         return keep(opened, replace(action, outcome=outcome))

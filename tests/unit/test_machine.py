@@ -185,6 +185,16 @@ def test_a_word_can_be_taken_back_until_it_is_settled() -> None:
     assert action.lags  # though as many words stand as before
 
 
+@pytest.mark.parametrize(("budget_tokens", "kept"), [(0, False), (1000, True)])
+def test_a_message_that_was_answered_as_queued_is_not_answered_so_again_after_a_click(budget_tokens: int, kept: bool) -> None:
+    told = (PostStarted(key="waiting:9"), Posted(key="waiting:9", ts="3.0"))
+    over = (EVERY["stopped"], EVERY["action_decided"], RETURNED.model_copy(update={"outcome": "refused"}))
+    answered = (EVERY["halted"], PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+    again = ASKED.model_copy(update={"budget_tokens": budget_tokens})  # Continue, or the message itself
+    session = after(*WAITING, *told, *over, *answered, again)
+    assert ("waiting:9" in session.posts) is kept
+
+
 def test_rows_of_one_message_are_forgotten_together() -> None:
     reply = REPLIED.model_copy(update={"content": (*REPLIED.content, {**REPLIED.content[0], "id": "toolu_2"})})
     other = PROPOSED.model_copy(update={"action_id": "A2", "call_id": "toolu_2", "message": "card:A1"})
