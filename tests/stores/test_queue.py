@@ -157,11 +157,11 @@ async def test_a_session_that_was_lost_while_people_wait_is_still_waited_for(hea
     [again] = await heart.queue.claim(1)
     assert (again.session_id, again.epoch) == (lease.session_id, 3)
 
-    await heart.queue.release(again, again.wakes, again.now(), unfinished=True)  # whatever kept it will be over by then
+    await heart.queue.release(again, again.wakes, again.claimed_at, unfinished=True)  # whatever kept it will be over by then
     [again] = await heart.queue.claim(1)
     assert (again.session_id, again.by_clock) == (lease.session_id, False)
 
-    await heart.queue.release(again, again.wakes, again.now())  # from now on it is the clock's
+    await heart.queue.release(again, again.wakes, again.claimed_at)  # from now on it is the clock's
     assert [claimed.session_id for claimed in await heart.queue.claim(1)] != [lease.session_id]
 
 
