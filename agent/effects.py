@@ -13,6 +13,7 @@ from agent.digest import sha256
 from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError, UnreachableError
 from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
 from agent.ports import Budget, Model, Request, Surface
+from agent.progress import Progress
 from agent.received import Click, Edit, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
@@ -142,7 +143,8 @@ class Effects:
 
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
-        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        progress = Progress(move.call.tool, lambda text: self.surface.progress(session.place, move.call.id, text))
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, progress.say)
         if isinstance(arguments, Result):
             return await self._returned(move.call, arguments, context, session.epoch)
         definition = self.tools[move.call.tool]
@@ -151,7 +153,11 @@ class Effects:
         except FencedError:
             late = failed("unexpected", f"{definition.name} was not begun in time and did not run; call it again.")
             return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
-        result = await tool.run(definition, arguments, context)
+        try:
+            result = await tool.run(definition, arguments, context)
+        finally:
+            if progress.over():
+                self.background(progress.take_back())
         if result.unclear and definition.effect in (Effect.WRITE, Effect.IRREVERSIBLE):
             return await self._unclear(move.call, definition, arguments, context, session.epoch)
         source = definition.untrusted(arguments) if definition.untrusted is not None else ""

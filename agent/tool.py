@@ -44,13 +44,18 @@ class ToolError(Exception):
         self.unclear = unclear
 
 
+def nobody(text: str) -> None:
+    """Where nobody looks, progress is told to nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a handler may know of its call besides the arguments."""
+    """What a handler may know of its call besides the arguments, and where it may say how far it is."""
 
     session_id: str
     requester: str  # the Slack user who asked
     idempotency_key: str  # the same for every attempt of one call
+    progress: Callable[[str], None] = nobody  # a few words for people, from any thread and as often as it likes
 
 
 class Result(BaseModel, frozen=True):

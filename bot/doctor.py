@@ -240,7 +240,8 @@ def _mcp_server(connection: Connection, policy: Policy) -> Finding:
     if offer.left_out:
         left = f" {len(offer.left_out)} left out: {'; '.join(offer.left_out)}."
         return Finding("warn", visible(f"{what}: {tools}{ignored}{left}"), "Tell its author; the other tools can be used.")
-    return Finding("ok", visible(f"{what}: {tools}{ignored}"))
+    unread = f" Left to the server, since it cannot be read here: {'; '.join(offer.unread)}." if offer.unread else ""
+    return Finding("ok", visible(f"{what}: {tools}{ignored}{unread}"))
 
 
 def _verdicts(offer: Offer, policy: Policy) -> Iterator[str]:

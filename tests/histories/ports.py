@@ -82,6 +82,9 @@ class Ports:
     async def status(self, place: Place, status: SurfaceStatus) -> None:
         """Nobody looks."""
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Nor here."""
+
     async def is_admin(self, user: str) -> bool:
         """One person is."""
         await self._reach()
