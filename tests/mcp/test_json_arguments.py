@@ -228,7 +228,11 @@ LETTERS = r"^\p{L}+$"  # as ECMAScript and Rust read it
     [
         ({"type": "string", "pattern": LETTERS, "maxLength": 3}, "ab", "abcd"),
         ({"type": "array", "items": {"allOf": [{"pattern": LETTERS}, {"type": "string"}]}}, ["ab"], [3]),
-        ({"patternProperties": {LETTERS: {}, "^n": {"type": "number"}}, "additionalProperties": False}, {"n": 3}, {"n": "3"}),
+        (
+            {"patternProperties": {LETTERS: {}, "^n": {"type": "number"}}, "additionalProperties": False},
+            {"n": 3, "é": 1},
+            {"n": "3"},
+        ),
         ({"$ref": "#/$defs/word"}, "ab", 3),
     ],
 )

@@ -54,8 +54,12 @@ async def test_a_thread_may_say_how_far_it_is_and_a_start_long_ago_does_not_keep
     thread = Thread()
     with fence.started(0.0):  # minutes ago
         progress = Progress("copy", thread.tell)
-        threading.Thread(target=progress.say, args=("half",)).start()
+        progress.say("half")
         await thread.hears("copy: half")
+    assert progress.over()
+    progress = Progress("copy", thread.tell)
+    threading.Thread(target=progress.say, args=("all",)).start()
+    await thread.hears("copy: all")
 
 
 async def test_after_its_end_nothing_is_told_and_what_was_told_is_taken_back() -> None:
