@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, grants, output, tool, transcript
+from agent import fence, grants, output, tool, tool_search, transcript
 from agent.digest import sha256
 from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError, UnreachableError
 from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
@@ -97,7 +97,7 @@ class Effects:
         await self.settled(session.id)
         used = session.used_tokens + session.reserved_tokens
         limit = rules.budget_tokens + session.granted_tokens
-        asked = (said.characters + len(pinned.model_dump_json())) // CHARACTERS_PER_TOKEN
+        asked = (said.characters + tool_search.characters(pinned, said.found_tools)) // CHARACTERS_PER_TOKEN
         output = min(MAX_OUTPUT_TOKENS, limit - used - asked)
         if output >= LEAST_OUTPUT_TOKENS and await self.budget.reserve(session.id, used, limit, asked + output):
             return asked + output, output

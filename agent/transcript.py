@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from agent import answers
+from agent import answers, tool_search
 from agent.steps import (
     ActionDecided,
     Asked,
@@ -49,6 +49,7 @@ TOLD = {
 class Transcript:
     """The conversation so far. It grows step by step, so that a step costs the same however long the conversation is."""
 
+    found_tools: set[str] = field(default_factory=set[str])  # that searches have loaded
     _written: list[Message] = field(default_factory=list[Message])
     _written_characters: int = 0  # as JSON
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
@@ -63,7 +64,8 @@ class Transcript:
             case Asked():
                 self._texts += [_spoken(said.user, said.text) for said in step.said]
             case ModelReplied():
-                self._reply(list(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
+                self._reply(tool_search.answered(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
+                self.found_tools |= set(tool_search.found(step.content))
                 self._calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
             case ProposedAction():
                 self._proposed[step.action_id] = step

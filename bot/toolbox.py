@@ -10,6 +10,7 @@ from agent.policy import Policy
 from agent.rules import Rules
 from agent.runner import Agent
 from agent.tool import Tool, Tools, registry
+from agent.tool_search import rendered
 from agent.types import Pinned, Place
 from bot.config import Agent as AgentSettings
 from bot.config import Config
@@ -123,7 +124,7 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
     except LookupError as error:
         raise Refusal(f"Agent {name}: {error.args[0]}.") from None
     tools = registry([tool for pack in chosen for tool in packs[pack]])
-    pinned = Pinned(model=settings.model, system=system, tools=tuple(tool.schema() for tool in tools.values()))
+    pinned = Pinned(model=settings.model, system=system, tools=rendered(settings.model, [packs[pack] for pack in chosen]))
     return Agent(
         pinned, Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge, settings.cards_per_hour)
     )

@@ -163,10 +163,10 @@ class ScriptedModel:
         try:
             given = self.script(request)
             reply = as_reply(await given if inspect.isawaitable(given) else given)
+            return answer(reply, request, card, usage)
         except Exception as error:
             traceback.print_exc()
             raise Refusal(f"The script failed: {error}", "api_error") from error
-        return answer(reply, request, card, usage)
 
     def _refuse(self, refusal: Refusal, http: web.Request, body: Mapping[str, Any]) -> web.Response:
         kept = Refused(refusal.status, refusal.type, refusal.message, http.path, body)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .json_shapes import is_list, is_object
+from .tool_search import loaded_tools
 
 CHARACTERS_PER_TOKEN = 4
 LEAST_CACHED_TOKENS = 512  # a shorter prefix is not cached (documentation, prompt caching)
@@ -17,8 +18,8 @@ def tokens_in(text: str) -> int:
 
 
 def input_tokens_of(body: Mapping[str, Any]) -> int:
-    """What `system`, `tools` and `messages` come to."""
-    told = [body.get(part) for part in ("tools", "system", "messages")]
+    """What `system`, the loaded `tools` and `messages` come to."""
+    told = [loaded_tools(body), body.get("system"), body.get("messages")]
     return tokens_in(json.dumps([part for part in told if part], ensure_ascii=False))
 
 
@@ -66,8 +67,8 @@ def _prefixes(body: Mapping[str, Any]) -> list[tuple[str, str]]:
         if is_object(marker):
             found.append(("".join(told), str(marker.get("ttl", "5m"))))
 
-    for part in ("tools", "system"):
-        holders: object = body.get(part) or []
+    for part in (loaded_tools(body), body.get("system")):
+        holders: object = part or []
         for holder in holders if is_list(holders) else [holders]:
             take(holder)
     for message in body["messages"]:
