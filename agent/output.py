@@ -50,7 +50,7 @@ def shortened(result: Result, tool: str, session_id: str, key: str) -> tuple[Res
         return result.model_copy(update={"result": content}), handle, text
     assert result.error is not None
     detail = f"{head} … (the first of {len(text):,} characters; {NAME} has them all, with the handle {handle})"
-    return failed(result.error, detail, unclear=result.unclear), handle, text
+    return failed(result.error, detail, unclear=result.unclear).coming_from(result.source), handle, text
 
 
 def _text(result: Result) -> str:

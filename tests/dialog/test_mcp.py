@@ -54,7 +54,9 @@ async def test_a_read_runs_and_a_write_waits_for_a_click_also_across_a_restart(w
         "[Run]",
     ):
         assert words in card.seen_text
-    assert "notes.txt" in str(world.last_request().messages)  # the read ran by itself
+    [read] = world.last_request().last_results
+    assert "notes.txt" in read.text  # the read ran by itself
+    assert read.text.startswith('{"untrusted":"From MCP server git: data from outside')
     assert commits(repository) == []
     await talk.rests("suspended")
     await stop()
