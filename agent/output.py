@@ -93,7 +93,8 @@ def read_output(outputs: Outputs) -> Tool:
     async def read(arguments: ReadOutput, context: ToolContext) -> Page:
         found = await outputs.output(context.session_id, arguments.handle, arguments.offset, PAGE_CHARACTERS)
         if found is None:
-            raise ToolError("not_found", f"No result of this conversation has the handle {arguments.handle!r}.")
+            told = f"No result of this conversation has the handle {arguments.handle!r}; old ones are not kept."
+            raise ToolError("not_found", told)
         part, characters = found
         if arguments.offset >= characters:
             raise ToolError("invalid_input", f"The result has {characters} characters: take an offset below that.")

@@ -159,6 +159,10 @@ kept AS (
     ON CONFLICT (session_id, id) DO UPDATE SET text = EXCLUDED.text, made_at = now())
 SELECT count(*) FROM held
 """
+FORGET: LiteralString = """
+WITH forgotten AS (DELETE FROM output WHERE made_at < now() - make_interval(days => %(days)s) RETURNING 1)
+SELECT count(*) FROM forgotten
+"""
 OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
 """

@@ -117,7 +117,10 @@ async def test_a_handle_is_known_in_its_own_session_only() -> None:
     kept = Kept(h="x" * 30_000)
     assert (await page(kept, "h", 0)).ok
     elsewhere = await page(kept, "h", 0, ToolContext("T1:C1:2.0", "U1", "key"))
-    assert (elsewhere.error, elsewhere.detail) == ("not_found", "No result of this conversation has the handle 'h'.")
+    assert (elsewhere.error, elsewhere.detail) == (
+        "not_found",
+        "No result of this conversation has the handle 'h'; old ones are not kept.",
+    )
     assert (await page(kept, "g", 0)).error == "not_found"
 
 
