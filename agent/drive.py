@@ -16,7 +16,8 @@ from typing import Any
 from agent import fence
 from agent.card_moves import due_at
 from agent.decide import next_moves
-from agent.effects import Effects, Ended
+from agent.effects import Effects
+from agent.ended import Ended
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
 from agent.machine import apply, fold
 from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
@@ -153,7 +154,7 @@ class Drive:
         match move:
             case CallModel(iteration=iteration):
                 try:
-                    reserved = await self.effects.reserve(self.session, self.said, self.rules, self.pinned)
+                    reserved = await self.effects.calls.reserve(self.session, self.said, self.rules, self.pinned)
                 except UnreachableError as error:
                     log.warning("session %s waits: %s", self.session.id, error)
                     self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
@@ -358,7 +359,7 @@ class Drive:
 
     async def _release(self) -> bool:
         await self._commit()
-        await self.effects.settled(self.session.id)
+        await self.effects.calls.settled(self.session.id)
         if self.stopping.is_set():
             await self.queue.hand_back([self.lease])
             return True

@@ -67,10 +67,35 @@ class Reply:
     usage: Usage
 
 
+class Listener(Protocol):
+    """Whoever hears a reply while it is made. Must not block."""
+
+    def text(self, words: str) -> None:
+        """The next words of the reply's text."""
+        ...
+
+    def begin(self) -> None:
+        """A try begins: what was heard of one before it is void."""
+        ...
+
+
+class Deaf:
+    """A listener for those who wait for the whole reply."""
+
+    def text(self, words: str) -> None:
+        """See `Listener.text`."""
+
+    def begin(self) -> None:
+        """See `Listener.begin`."""
+
+
+DEAF = Deaf()
+
+
 class Model(Protocol):
     """The model."""
 
-    async def reply(self, request: Request) -> Reply:
+    async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
         """Raises ModelFailedError when no usable reply can be had."""
         ...
 

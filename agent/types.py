@@ -39,6 +39,9 @@ class Pinned(Noun):
     model: str
     system: str
     tools: tuple[dict[str, JsonValue], ...]
+    agent: str = ""  # its name in signoff.yaml
+    prompt: str = ""  # NAME@N, whose text `system` is
+    prompt_digest: str = ""
 
 
 PINNED: TypeAdapter[Pinned] = TypeAdapter(Pinned)

@@ -119,11 +119,18 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
     """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
     chosen = chosen_packs(name, settings, packs)
     try:
-        system = registry_of_prompts.load(PROMPTS, settings.prompt)
+        prompt = registry_of_prompts.load(PROMPTS, settings.prompt)
     except LookupError as error:
         raise Refusal(f"Agent {name}: {error.args[0]}.") from None
     tools = registry([tool for pack in chosen for tool in packs[pack]])
-    pinned = Pinned(model=settings.model, system=system, tools=tuple(tool.schema() for tool in tools.values()))
+    pinned = Pinned(
+        model=settings.model,
+        system=prompt.text,
+        tools=tuple(tool.schema() for tool in tools.values()),
+        agent=name,
+        prompt=prompt.reference,
+        prompt_digest=prompt.digest,
+    )
     return Agent(
         pinned, Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge, settings.cards_per_hour)
     )

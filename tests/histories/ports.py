@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agent import fence
 from agent.errors import DelayedError, ModelFailedError, RefusedError, UnclearError, UnreachableError
 from agent.moves import Cards, Content
-from agent.ports import Reply, Request, SurfaceStatus
+from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.store import session_id
 from agent.types import Approvers, Place, Usage, Verdict
 from bot.sandbox.model.message_rules import check_messages
@@ -98,7 +98,7 @@ class Ports:
 
     # ------------------------------------------------------------------------------------------ the model, the budget
 
-    async def reply(self, request: Request) -> Reply:
+    async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
         """A strict server looks at the request first."""
         await self._outside.dawdle()
         await self._process.goes_on()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.effects import Effects
 from agent.moves import Answer, Cards, Content
-from agent.ports import Reply, Request, SurfaceStatus
+from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.queue import Queue
 from agent.rules import Rules
 from agent.runner import Agent, Runner
@@ -61,7 +61,7 @@ class World:
         """Nobody decides here."""
         return False
 
-    async def reply(self, request: Request) -> Reply:
+    async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
         """Think, then be done."""
         await self.think(request)
         return Reply(({"type": "text", "text": "Done."},), "end_turn", Usage(input_tokens=1, output_tokens=1))
