@@ -141,11 +141,12 @@ class Drive:
         return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
     def _give_up_what_is_over(self) -> None:
-        """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
+        """After a Stop nobody waits for the model's reply, what a call would have changed, or what a read would bring."""
         wanted = {f"preview:{state.call.id}" for state in self.session.calls if state.phase in ("asked", "approved")}
+        wanted |= {f"tool:{state.call.id}" for state in self.session.calls if state.phase == "running"}
         if self.session.model_epoch is not None:
             wanted.add("model")
-        for key in [key for key in self.under_way if key.startswith("preview:") or key == "model"]:
+        for key in [key for key in self.under_way if key.startswith(("preview:", "tool:")) or key == "model"]:
             if key not in wanted:
                 self.under_way.pop(key).cancel()
 
