@@ -2,42 +2,30 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, grants, output, tool, tool_search, transcript
+from agent import fence, grants, output, tool, transcript
 from agent.digest import sha256
-from agent.errors import BudgetExceededError, FencedError, ModelFailedError, RefusedError, UnreachableError
+from agent.ended import Ended
+from agent.errors import FencedError, RefusedError
+from agent.model_calls import ModelCalls
 from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
-from agent.ports import Budget, Model, Request, Surface
+from agent.ports import Budget, Model, Surface
 from agent.progress import Progress
 from agent.received import Click, Edit, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
-from agent.steps import CardShown, Granted, Halted, ModelReplied, Posted, Previewed, Step, ToolReturned
+from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
 from agent.tool import Effect, Result, ToolContext, failed
-from agent.transcript import Message, Transcript
+from agent.transcript import Transcript
 from agent.types import Call, Pinned, Place
 
 log = logging.getLogger(__name__)
-
-MAX_OUTPUT_TOKENS = 4_096
-LEAST_OUTPUT_TOKENS = 256  # with less to spend than this on the answer a call is not worth its input
-CHARACTERS_PER_TOKEN = 3  # on the careful side: English and JSON take about 4 (provider's rule of thumb)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What an effect brought: steps, inbox rows that are answered, a click that may be counted, an author who may do that."""
-
-    steps: tuple[Step, ...] = ()
-    inbox_ids: tuple[int, ...] = ()
-    settle: Settle | None = None
-    permitted: int | None = None  # inbox row
 
 
 @dataclass(slots=True)
@@ -49,8 +37,11 @@ class Effects:
     budget: Budget
     store: Store
     tools: tool.Tools
+    calls: ModelCalls = field(init=False)
     _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
-    _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
+
+    def __post_init__(self) -> None:
+        self.calls = ModelCalls(self.model, self.budget)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for: a status, a word to one person."""
@@ -63,11 +54,11 @@ class Effects:
         if self._behind:
             await asyncio.wait(set(self._behind), timeout=2)
 
-    def make(self, move: Move, session: Session, said: Transcript, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+    def make(self, move: Move, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self._call_model(session, said.messages(), pinned)
+                return self.calls.call(session, said, rules, pinned)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():
@@ -86,52 +77,6 @@ class Effects:
                 return self._turn_away(move, session.place)
             case _:
                 raise AssertionError(f"{move} has no effect outside")
-
-    # ------------------------------------------------------------------------------------------ the model
-
-    async def reserve(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> tuple[int, int] | Halted:
-        """Tokens set aside for the next model call and, of these, its output; or the turn's end when the budget forbids it.
-
-        Raises UnreachableError when the budget cannot be asked: then nothing is spent.
-        """
-        await self.settled(session.id)
-        used = session.used_tokens + session.reserved_tokens
-        limit = rules.budget_tokens + session.granted_tokens
-        asked = (said.characters + tool_search.characters(pinned, said.found_tools)) // CHARACTERS_PER_TOKEN
-        output = min(MAX_OUTPUT_TOKENS, limit - used - asked)
-        if output >= LEAST_OUTPUT_TOKENS and await self.budget.reserve(session.id, used, limit, asked + output):
-            return asked + output, output
-        error = BudgetExceededError(f"{used} of {limit} tokens used; the next call takes about {asked} and its answer")
-        log.warning("session %s: %s", session.id, error)
-        sentence = (
-            f"This conversation has used its budget of {limit:,} tokens, so I stopped before the next step. "
-            "Continue with another budget, or start a new thread."
-        )
-        return Halted(error=type(error).__name__, sentence=sentence, offer_continue=True)
-
-    async def _call_model(self, session: Session, messages: Sequence[Message], pinned: Pinned) -> Ended:
-        request = Request(pinned, messages, session.max_tokens)
-        try:
-            reply = await self.model.reply(request)
-        except ModelFailedError as error:
-            return Ended((Halted(error=type(error).__name__, sentence=error.sentence),))
-        self._settling[session.id] = asyncio.create_task(
-            self._settle(session.id, session.used_tokens + reply.usage.charged_tokens)
-        )
-        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
-
-    async def _settle(self, session_id: str, used_tokens: int) -> None:
-        try:
-            await self.budget.settle(session_id, used_tokens)
-        except UnreachableError as error:  # the log has what was used, and the next reservation brings it along
-            log.warning("session %s: %s", session_id, error)
-        finally:
-            self._settling.pop(session_id, None)
-
-    async def settled(self, session_id: str) -> None:
-        """Until the session's last model call is settled: before its next reservation, and before another process has it."""
-        if (settling := self._settling.get(session_id)) is not None:
-            await settling
 
     # ------------------------------------------------------------------------------------------ tools
 

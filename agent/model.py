@@ -21,7 +21,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 
 from agent.characters import whole
 from agent.errors import ModelFailedError
-from agent.ports import Reply, Request
+from agent.ports import DEAF, Listener, Reply, Request
 from agent.types import Usage
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class AnthropicModel:
         """Give up the connections."""
         await self.client.close()
 
-    async def reply(self, request: Request) -> Reply:
+    async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
         """One reply, after as many tries as the deadline allows. Raises ModelFailedError."""
         retrying = AsyncRetrying(
             retry=retry_if_exception(retried),
@@ -128,13 +128,15 @@ class AnthropicModel:
             reraise=True,
         )
         try:
-            return _reply(await retrying(self._once, request))
+            return _reply(await retrying(self._once, request, listener))
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
             log.warning("the model gave no reply: %s", type(error).__name__)
-            raise ModelFailedError(sentence(error)) from error
+            unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # refused before it began
+            raise ModelFailedError(sentence(error), unbilled=unbilled) from error
 
-    async def _once(self, request: Request) -> Message:
+    async def _once(self, request: Request, listener: Listener) -> Message:
         pinned = request.pinned
+        listener.begin()
         async with self.client.messages.stream(
             model=pinned.model,
             system=pinned.system,
@@ -143,6 +145,8 @@ class AnthropicModel:
             max_tokens=request.max_tokens,
             thinking=SHOWN_THINKING if THINKS.match(pinned.model) else anthropic.omit,
         ) as stream:
+            async for words in stream.text_stream:
+                listener.text(words)
             message = await stream.get_final_message()
         if message.stop_reason is None:
             raise CutStreamError("the stream ended before its message did")
@@ -160,5 +164,6 @@ def _reply(message: Message) -> Reply:
             output_tokens=usage.output_tokens,
             cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
             cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+            cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
         ),
     )

@@ -1,10 +1,32 @@
 """The prompt registry: versioned texts in a folder, the promoted version by name."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from agent.digest import sha256
 
-def load(folder: Path, reference: str) -> str:
-    """The text of `NAME` (its promoted version) or `NAME@N`. Raises LookupError with what there is instead."""
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One version of a prompt."""
+
+    name: str
+    version: str
+    text: str
+
+    @property
+    def reference(self) -> str:
+        """`NAME@N`."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def digest(self) -> str:
+        """Of its text: the same version number on another branch is another prompt."""
+        return sha256(self.text)[:16]
+
+
+def load(folder: Path, reference: str) -> Prompt:
+    """`NAME` (its promoted version) or `NAME@N`. Raises LookupError with what there is instead."""
     name, _, version = reference.partition("@")
     home = folder / name
     if not home.is_dir():
@@ -15,4 +37,4 @@ def load(folder: Path, reference: str) -> str:
     if not text.is_file():
         known = ", ".join(sorted(path.stem for path in home.glob("*.md")))
         raise LookupError(f"prompt {name!r} has no version {version}; the versions are: {known}")
-    return text.read_text().strip()
+    return Prompt(name, version, text.read_text().strip())

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
 
+from agent.spending import Bill
 from agent.types import Block, Decision, Look, Noun, Outcome, OutcomeAnswer, Pattern, Preview, Said, Usage, Verdict
 
 
@@ -24,6 +25,7 @@ class ModelStarted(Noun):
     iteration: int
     reserved_tokens: int  # for input and output together
     max_tokens: int  # of output
+    bill: Bill | None = None  # None: of before there were bills
 
 
 class ModelReplied(Noun):
@@ -184,6 +186,7 @@ class Halted(Noun):
     error: str
     sentence: str
     offer_continue: bool = False
+    unbilled: bool = False  # the model call that it ends never reached the model: it costs nothing
 
 
 class Stopped(Noun):

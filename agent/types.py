@@ -39,6 +39,9 @@ class Pinned(Noun):
     model: str
     system: str
     tools: tuple[dict[str, JsonValue], ...]
+    agent: str = ""  # its name in signoff.yaml
+    prompt: str = ""  # NAME@N, whose text `system` is
+    prompt_digest: str = ""
 
 
 PINNED: TypeAdapter[Pinned] = TypeAdapter(Pinned)
@@ -51,6 +54,7 @@ class Usage(Noun):
     output_tokens: int
     cache_creation_input_tokens: int = 0
     cache_read_input_tokens: int = 0
+    cache_creation_1h_input_tokens: int = 0  # of the cache_creation_input_tokens, those kept for an hour: they cost more
 
     @property
     def charged_tokens(self) -> int:

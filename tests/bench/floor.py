@@ -68,7 +68,7 @@ class Floor:
         self._agent = Agent()
         self._tools = registry(catalog(pool))
         self._schemas = cast(Any, [tool.schema() for tool in self._tools.values()])
-        self._system = load(Path(prompts.__file__).parent, self._agent.prompt)
+        self._system = load(Path(prompts.__file__).parent, self._agent.prompt).text
         self._threads: defaultdict[str, list[Message]] = defaultdict(list)
         self._running: set[asyncio.Task[None]] = set()
         listeners = cast(Any, app)  # its decorators are untyped

@@ -35,6 +35,7 @@ def written(ledger: Path) -> str:
 
 
 async def test_what_a_turn_has_found_is_called_behind_an_approval_also_across_a_restart(world: World, ledger: Path) -> None:
+    world.config = Config(agents={"assistant": Agent(budget=Budget(session_tokens=20_000))})  # all tools alone would be more
     stop = await world.start_bot()
     found = Reply((Search("tool199"), call("own__tool199", text="hello")))
     world.model.script = Lines(found, "It is done.", call("own__tool199", text="again"), "Not again.")

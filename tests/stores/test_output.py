@@ -61,7 +61,7 @@ async def test_a_worker_drops_old_results_by_itself(heart: Heart) -> None:
     await heart.sql("UPDATE output SET made_at = now() - interval '31 days'")
 
     async def gone() -> bool:
-        return await heart.sql("SELECT FROM output") == []
+        return await heart.sql("SELECT id FROM output") == []
 
     async with worker(heart, World(), first_sweep_seconds=0.01):
         await until(gone)
