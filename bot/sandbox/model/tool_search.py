@@ -150,10 +150,10 @@ def _references(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _search(query: str, tools: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The tools that share most words with the query: a plain stand-in for BM25."""
+    """The tool of that very name, then those that share most words with the query: a plain stand-in for BM25."""
     wanted = set(_words(query))
     scores = {name: sum(Counter(_words(json.dumps(tool)))[word] for word in wanted) for name, tool in tools.items()}
-    best = sorted((name for name in tools if scores[name]), key=lambda name: (-scores[name], name))
+    best = sorted((name for name in tools if scores[name]), key=lambda name: (name != query, -scores[name], name))
     return best[:MOST_FOUND]
 
 
