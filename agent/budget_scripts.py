@@ -12,7 +12,8 @@ local function int(number) return string.format('%.0f', number) end
 
 # KEYS: budgets. ARGV: session, seq, input tokens, least and most output, nano_usd of the input, pico_usd of a token of output,
 # a new mark, a lost call of the session or 0; then for each budget its limits in tokens and nano_usd (-1: none) and when it may
-# be forgotten. What the session set aside before counts as used if it was for the lost call, else it is replaced.
+# be forgotten. What the session set aside before counts as used if it was for the lost call, and is replaced if it was for this
+# one; of any other one it is not known here what became of it, so the budget is to be filled anew.
 # All budgets or none; the output shrinks to what all of them leave.
 RESERVE = (
     NUMBERS
@@ -21,6 +22,8 @@ local session, seq, input = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local least, output, input_nano, pico = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local missing = {'fill'}
 for i, key in ipairs(KEYS) do
+    local before = string.match(redis.call('HGET', key, 'call:' .. session) or '', '^%d+')
+    if before and before ~= seq and before ~= ARGV[9] then redis.call('DEL', key) end
     if redis.call('HEXISTS', key, 'filled') == 0 then
         redis.call('HSETNX', key, 'filling', ARGV[8])
         redis.call('EXPIREAT', key, ARGV[9 + 3 * i])
