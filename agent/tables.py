@@ -197,15 +197,14 @@ class BudgetRaiseRow(SQLModel, table=True):
     raised_at: datetime = Field(sa_column=_now())
 
 
-class AlertRow(SQLModel, table=True):
-    """Something unusual that the ops channel is told once; and, under the key `watch`, who looked last."""
+class ChoreRow(SQLModel, table=True):
+    """What one of all processes does, once or now and then, and when that was begun and done last (`agent.chores`)."""
 
-    __tablename__: ClassVar[Any] = "alert"
+    __tablename__: ClassVar[Any] = "chore"
 
     key: str = Field(sa_column=Column(Text, primary_key=True))
-    raised_at: datetime = Field(sa_column=_now())
-    tried_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
-    posted_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    begun_at: datetime = Field(sa_column=_now())
+    done_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
 
 
 class AuditRow(SQLModel, table=True):

@@ -50,11 +50,10 @@ CREATE TABLE budget_raise (
 );
 CREATE INDEX budget_raise_period ON budget_raise (team, period, kind, subject);
 
-CREATE TABLE alert (
+CREATE TABLE chore (
     key text PRIMARY KEY,
-    raised_at timestamptz NOT NULL DEFAULT now(),
-    tried_at timestamptz,
-    posted_at timestamptz
+    begun_at timestamptz NOT NULL DEFAULT now(),
+    done_at timestamptz
 );
 """
 

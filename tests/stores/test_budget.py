@@ -88,6 +88,15 @@ async def test_what_a_lost_process_set_aside_is_replaced_and_a_lost_call_is_char
     }
 
 
+async def test_two_lost_calls_do_not_wait_for_each_other(books: Books) -> None:
+    for session_id in ("S1", "S2"):
+        await books.reserved(ask(who(session_id), of_user(350)))
+    lost = [ask(who(session_id, seq=2), of_user(350), lost_seq=1) for session_id in ("S1", "S2")]
+    assert (await books.refused(lost[0])).busy  # the other one is under way, for all that is known
+    assert not (await books.refused(lost[1])).busy
+    assert not (await books.refused(lost[0])).busy
+
+
 async def test_a_flushed_redis_is_filled_with_what_was_used_and_what_is_open(books: Books) -> None:
     for number, state in enumerate(("used", "open"), 1):
         call = who(f"S{number}")

@@ -54,16 +54,15 @@ class Plain:
         if self.open.get(session_id, (seq,))[0] not in (seq, ask.lost_seq):  # nobody settled it: what became of it?
             self.filled = False
         self.fill(calls)
-        before = self.open.get(session_id)
-        lost = before[1] if before and before[0] == ask.lost_seq else (0, 0)
-        taken = _sum([self.used, lost, *(amounts for id, (_, amounts) in self.open.items() if id != session_id)])
+        if self.open.get(session_id, (0,))[0] == ask.lost_seq != 0:
+            self.used = _sum([self.used, self.open.pop(session_id)[1]])
+        taken = _sum([self.used, *(amounts for id, (_, amounts) in self.open.items() if id != session_id)])
         room = (self.limits[0] - taken[0], self.limits[1] - taken[1])
         fitting = [
             n for n in range(ask.least_output, ask.most_output + 1) if ask.tokens(n) <= room[0] and ask.nano_usd(n) <= room[1]
         ]
         if not fitting:
             return None
-        self.used = _sum([self.used, lost])
         self.open[session_id] = (seq, (ask.tokens(fitting[-1]), ask.nano_usd(fitting[-1])))
         return fitting[-1]
 
@@ -131,6 +130,8 @@ class Play:
         lost_seq = lost.spender.seq if lost else 0
         ask = Ask(spender, self._random.randint(1, 200), LEAST, MOST, limits, PRICE, lost_seq)  # pyright: ignore[reportArgumentType]
         call = await self._reserve(ask)
+        if call is None and lost is not None:  # the turn ends with that
+            await self._charged(lost, lost.reserved)
         if call is not None and self._random.random() < 0.8:
             call.committed = True
             if lost is not None:  # in the same transaction
