@@ -9,7 +9,7 @@ from typing import LiteralString
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from agent.errors import DelayedError, UnclearError, UnreachableError
+from agent.errors import DelayedError, RefusedError, UnclearError, UnreachableError
 from agent.store import Pool
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,15 @@ RETURNING extract(epoch FROM now() - done_at)::float8
 # By the time of its beginning: what happened while it was done is looked at again.
 DONE: LiteralString = "UPDATE chore SET done_at = begun_at WHERE key = %(key)s"
 
+# What is done is never done again. Whether this is the first try: a process that tried before may have got far.
+ONCE: LiteralString = """
+INSERT INTO chore AS before (key) VALUES (%(key)s)
+ON CONFLICT (key) DO UPDATE SET begun_at = now()
+    WHERE before.done_at IS NULL AND before.begun_at <= now() - make_interval(secs => %(every)s)
+RETURNING xmax = 0
+"""
+AGAIN_SECONDS = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Chore:
@@ -35,6 +44,16 @@ class Chore:
     every_seconds: float
     first_seconds: float  # to look back where it was never done
     work: Callable[[float], Awaitable[None]]
+
+
+async def once(pool: Pool, key: str, work: Callable[[bool], Awaitable[None]]) -> None:
+    """Do something that is to be done once by one of all processes. `work` is told whether it may have been done already."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(ONCE, {"key": key, "every": AGAIN_SECONDS})).fetchone()
+    if row is not None:
+        await work(not row[0])
+        async with pool.connection() as connection:
+            await connection.execute(DONE, {"key": key})
 
 
 class Chores:
@@ -57,7 +76,7 @@ class Chores:
             for chore in self._chores:
                 try:
                     await self.look(chore)
-                except (psycopg.Error, PoolTimeout, UnreachableError, UnclearError, DelayedError) as error:
+                except (psycopg.Error, PoolTimeout, UnreachableError, UnclearError, DelayedError, RefusedError) as error:
                     log.warning("%s is tried again later: %s", chore.key, error)
                 except Exception:
                     log.exception("%s failed; it is tried again later", chore.key)

@@ -18,6 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.budget import RedisBudget
+from agent.chores import Chores
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.ledger import Ledger
@@ -36,6 +37,7 @@ from bot.dialogs import Dialogs
 from bot.edge import Edge
 from bot.home import Servers
 from bot.home_tab import HomeTab
+from bot.ops import watch
 from bot.packs import tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
@@ -93,6 +95,8 @@ async def running(
             effects = Effects(surface, _model(stack, settings), budget, store, tools)
             runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
+            watching = [watch(pool, surface, config.ops_channel)] if config.ops_channel else []
+            await stack.enter_async_context(Chores(pool, [budget.upkeep(), *watching]))
         home = HomeTab(
             Overview(pool), surface, client, tools, slack_url, lambda channel: config.agent_for(channel)[1].budget.session_tokens
         )

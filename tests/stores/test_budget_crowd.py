@@ -25,6 +25,7 @@ from tests.stores.heart import Heart, place, until
 from tests.stores.spenders import PINNED, Spending
 
 SESSIONS, PROCESSES = 1_000, 4
+FLUSHES, KILL = (0.15, 0.3, 0.45, 0.5, 0.53, 0.55, 0.57), 0.3  # of the sessions; two of three can be paid for
 TOKENS_A_CALL = 4_150  # about: all that an answer may take, and a little
 SETTLING = timedelta(seconds=0.25)  # from the charge's commit until Redis knows of it, on a busy machine
 PATIENCE_SECONDS = 100.0
@@ -99,11 +100,11 @@ async def test_a_thousand_sessions_exceed_a_budget_by_no_more_than_the_estimates
         crowd = Crowd(books, sessions, spending)
         stack.callback(crowd.end)
         await crowd.come()
-        await crowd.charged(sessions // 6)
-        await books.redis.flushall()
-        await crowd.charged(sessions // 3)
-        crowd.kill()
-        await books.redis.flushall()
+        for share in FLUSHES:  # the last ones when little is left of it
+            await crowd.charged(int(sessions * share))
+            await books.redis.flushall()
+            if share == KILL:
+                crowd.kill()
         await crowd.rests()
 
     rows = await books.heart.sql("SELECT started_at, settled_at, reserved_tokens, tokens FROM usage ORDER BY settled_at")
