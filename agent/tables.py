@@ -186,7 +186,7 @@ class BudgetRaiseRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "budget_raise"
     __table_args__ = (Index("budget_raise_period", "team", "period", "kind", "subject"),)
 
-    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    key: str = Field(sa_column=Column(Text, primary_key=True))  # of the dialog that it was entered in
     team: str = Field(sa_column=Column(Text, nullable=False))
     kind: str = Field(sa_column=Column(Text, nullable=False))  # agent.spending.Kind
     subject: str = Field(sa_column=Column(Text, nullable=False))

@@ -38,7 +38,7 @@ CREATE INDEX usage_payer ON usage (team, payer, started_at);
 CREATE INDEX usage_settled ON usage (settled_at);
 
 CREATE TABLE budget_raise (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text PRIMARY KEY,
     team text NOT NULL,
     kind text NOT NULL,
     subject text NOT NULL,
@@ -62,7 +62,7 @@ CREATE FUNCTION budget_raise_audited() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO audit (team, kind, actor, rule, body)
     VALUES (NEW.team, 'raise', NEW.raised_by, 'budget ' || NEW.kind,
-            json_build_object('raise', NEW.id, 'subject', NEW.subject, 'period', NEW.period,
+            json_build_object('subject', NEW.subject, 'period', NEW.period,
                               'tokens', NEW.tokens, 'nano_usd', NEW.nano_usd));
     RETURN NULL;
 END $$;

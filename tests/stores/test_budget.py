@@ -212,7 +212,8 @@ async def test_who_could_not_settle_is_made_up_for(books: Books) -> None:
 
 async def test_a_raise_counts_from_the_next_call_on_and_is_on_record(books: Books) -> None:
     await books.refused(ask(who(), of_user(50)))
-    await books.ledger.raise_budget(day(who()), 100, 0, "UADMIN")
+    await books.ledger.raise_budget(day(who()), 100, 0, "UADMIN", "V1")
+    await books.ledger.raise_budget(day(who()), 100, 0, "UADMIN", "V1")  # once
     await books.budget.forget(day(who()))
     assert (await books.reserved(ask(who(), of_user(50)))).output == 100
     [entry] = await books.heart.sql("SELECT kind, actor, rule, body ->> 'tokens' FROM audit WHERE kind = 'raise' ORDER BY seq")

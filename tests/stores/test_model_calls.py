@@ -1,5 +1,6 @@
 """Model calls and what they are charged: the loop itself on real stores, with a model that says what the test wants."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ class Desk(World):
     prices: dict[str, Price] = field(default_factory=dict[str, Price])
     session_tokens: int = 50_000
     failure: ModelFailedError | None = None
+    hangs: bool = False
     requests: list[Request] = field(default_factory=list[Request])
     told: list[str] = field(default_factory=list[str])
     after_reserving: list[Before] = field(default_factory=list[Before])  # each once
@@ -56,6 +58,8 @@ class Desk(World):
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
         """Words, or a failure."""
         self.requests.append(request)
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
         return Reply(({"type": "text", "text": "Done."},), "end_turn", USAGE)
@@ -82,6 +86,10 @@ class Desk(World):
                 await until(resting)
         finally:
             await budget.close()
+
+    async def asked(self) -> bool:
+        """Whether the model was."""
+        return self.requests != []
 
     async def rows(self) -> list[tuple[Any, ...]]:
         """What was charged: tokens and money, and whether the model said what it used."""
@@ -149,6 +157,25 @@ async def test_a_call_that_the_model_refused_costs_nothing_and_one_whose_reply_w
     assert desk.told == ["Not now.", "Cut off."]
 
 
+async def test_a_call_whose_process_ended_is_charged_as_it_was_reserved_and_made_again(books: Books) -> None:
+    desk = Desk(books=books, limits={"user_day": Limit(100_000)}, prices={"m": PRICE}, hangs=True)
+    await books.heart.wake(place())
+    budget = Interrupted(desk)
+    async with desk.worker(budget):
+        await until(desk.asked)
+    await budget.close()
+    desk.hangs = False
+    await desk.asks()
+    [(reserved, nano_usd)] = await books.heart.sql(
+        "SELECT reserved_tokens, reserved_nano_usd FROM usage ORDER BY started_at LIMIT 1"
+    )
+    charged = await desk.rows()
+    assert charged[0] == (reserved, nano_usd, False)
+    assert [has_usage for *_, has_usage in charged] == [False, True, True]  # the second turn has one more
+    [key] = await books.redis.keys("*user_day*")
+    assert int(await books.redis.hget(key, "used_tokens")) == sum(tokens for tokens, *_ in charged)
+
+
 async def test_a_start_that_redis_lost_before_its_commit_is_not_made_when_others_took_its_place(books: Books) -> None:
     async def others_take_all(desk: Desk) -> None:
         await books.redis.flushall()
@@ -159,7 +186,7 @@ async def test_a_start_that_redis_lost_before_its_commit_is_not_made_when_others
     assert desk.requests == []
     assert await desk.rows() == [(0, 0, False), (9_000, 0, False)]
     [told] = desk.told
-    assert told.startswith("<@U1>'s daily budget of 10,000 tokens, used in all conversations with the agent assistant, has not ")
+    assert told.startswith("Your daily budget of 10,000 tokens, used in all conversations with the agent assistant, has not ")
 
 
 async def test_a_start_that_redis_lost_before_its_commit_is_set_aside_anew(books: Books) -> None:
