@@ -19,14 +19,26 @@ from agent.decide import next_moves
 from agent.effects import Effects
 from agent.ended import Ended
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
-from agent.machine import apply, fold
+from agent.machine import apply
 from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
-from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
+from agent.snapshot import placed, restored
+from agent.steps import (
+    CardShown,
+    Compacted,
+    GrantEnded,
+    Halted,
+    ModelStarted,
+    PostStarted,
+    ProposedAction,
+    Step,
+    ToolReturned,
+    ToolStarted,
+)
 from agent.store import Lease, Store
 from agent.tool import failed
 from agent.transcript import Transcript
@@ -60,6 +72,7 @@ class Drive:
 
     def __post_init__(self) -> None:
         self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
+        self.rested = self.session  # as it stood when no turn was open
         self.said = Transcript()
         self.inbox: list[Inboxed] = []
         self.wakes = self.lease.wakes
@@ -100,9 +113,14 @@ class Drive:
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
-        self.session = fold(self.session, recorded)
+        last = next((item.step for item in reversed(recorded) if isinstance(item.step, Compacted)), None)
+        if last is not None and (session := restored(last, self.session)) is not None:
+            self.session = self.rested = session
+            self.said.begin_at(session.seq, [action.proposed for action in session.actions.values()])
+        elif last is not None:
+            recorded = await self.store.load(self.lease, whole=True)
         for item in recorded:
-            self.said.add(item.step)
+            self._fold(item.step, item.epoch)
 
     async def _read_inbox(self) -> None:
         self.woken.clear()
@@ -152,18 +170,18 @@ class Drive:
     async def _start(self, move: Move) -> bool:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
-            case CallModel(iteration=iteration):
+            case CallModel(iteration=iteration, purpose=purpose):
                 try:
-                    reserved = await self.effects.calls.reserve(self.session, self.said, self.rules, self.pinned)
+                    reserved = await self.effects.calls.reserve(self.session, self.said, self.rules, self.pinned, purpose)
                 except UnreachableError as error:
                     log.warning("session %s waits: %s", self.session.id, error)
                     self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
                     return False
-                if isinstance(reserved, Halted):
+                if isinstance(reserved, Halted | Compacted):
                     self._note(reserved)
                     return False
                 tokens, output = reserved
-                self._note(ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output))
+                self._note(ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output, purpose=purpose))
             case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id):
                 self._note(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
             case Post(key=key, inbox_ids=inbox_ids):
@@ -295,7 +313,7 @@ class Drive:
             self.effects.background(work)
 
     def _show_status(self) -> None:
-        status = STATUS[self.session.status]
+        status = STATUS[self.session.status] if self.session.open else "active"
         if status == "suspended" and self.under_way:
             return  # a click is being judged, say: what the session comes to is shown after it
         if status != self.shown_status:
@@ -305,12 +323,19 @@ class Drive:
     # ------------------------------------------------------------------------------------------ the log
 
     def _apply(self, step: Step) -> None:
-        self.session = apply(self.session, step, self.lease.epoch)
+        self._fold(step, self.lease.epoch)
+
+    def _fold(self, step: Step, epoch: int) -> None:
+        if not self.session.open:
+            self.rested = self.session
+        self.session = apply(self.session, step, epoch)
         self.said.add(step)
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""
         for step in steps:
+            if isinstance(step, Compacted):
+                step = placed(step, self.session, self.rested)
             if isinstance(step, ToolReturned):
                 state = next(state for state in self.session.calls if state.call.id == step.call_id)
                 if state.action_id is not None:

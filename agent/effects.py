@@ -56,7 +56,7 @@ class Effects:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, pinned)
+                return self.calls.call(session, said, pinned, move)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():

@@ -33,6 +33,10 @@ class ModelFailedError(Exception):
         self.sentence = sentence
 
 
+class TooLongError(ModelFailedError):
+    """The conversation does not fit into the model's window."""
+
+
 class RefusedError(Exception):
     """The outside refused a message for good: trying again would not help."""
 

@@ -16,6 +16,7 @@ from agent.steps import (
     ActionDecided,
     Asked,
     CardShown,
+    Compacted,
     Edited,
     Escalated,
     Granted,
@@ -34,16 +35,19 @@ from agent.steps import (
     ToolReturned,
     ToolStarted,
     Voted,
+    WindowExceeded,
 )
-from agent.types import Call, Outcome
+from agent.types import Call, Outcome, Usage
 
 # Which step may follow which status. `idle`: no turn is open. `waiting`: only people can move the turn on.
 ALLOWED: dict[Status, frozenset[str]] = {
-    "idle": frozenset({"asked", "outcome_told", "post_started", "posted", "card_shown"}),
+    "idle": frozenset({"asked", "outcome_told", "model_started", "compacted", "post_started", "posted", "card_shown"}),
     "ready": frozenset(
         {
             "model_started",
             "model_replied",
+            "window_exceeded",
+            "compacted",
             "previewed",
             "proposed_action",
             "voted",
@@ -88,6 +92,12 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return _model_started(session, step, epoch)
         case ModelReplied():
             return _model_replied(session, step)
+        case WindowExceeded():
+            if session.model_epoch is None or session.model_purpose != "reply":
+                raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
+            return replace(_model_ended(session, step.usage), window="exceeded")
+        case Compacted():
+            return _compacted(session, step)
         case Previewed():
             return with_call(session, replace(advance(session, step.call_id, step.kind), preview=step.preview))
         case ProposedAction():
@@ -123,7 +133,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             turn = session.turn if step.offer_continue else session.halted_turn
             lost = session.reserved_tokens if session.stopped_by else 0  # a call given up half-way is charged all the same
             used = session.used_tokens + lost
-            return replace(session, closing=closing, model_epoch=None, used_tokens=used, reserved_tokens=0, halted_turn=turn)
+            ended = replace(session, model_epoch=None, model_purpose="reply", used_tokens=used, reserved_tokens=0)
+            return replace(ended, closing=closing, halted_turn=turn)
         case Stopped():
             return replace(session, stopped_by=step.by)
 
@@ -144,6 +155,7 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         posts={**queued, **unanswered},
         closing=None,
         stopped_by=None,
+        window="fits",
     )
 
 
@@ -167,12 +179,13 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     in_flight = session.model_epoch is not None and session.model_epoch >= epoch
     undone = any(state.phase not in FINAL for state in session.calls)
-    if in_flight or undone or session.closing:
+    if in_flight or undone or session.closing or not (session.open or step.purpose == "compact"):
         raise IllegalStepError(f"session {session.id} cannot call the model now")
     used = session.used_tokens + session.reserved_tokens  # a call whose reply was lost is charged as it was reserved
     return replace(
         session,
         model_epoch=epoch,
+        model_purpose=step.purpose,
         iterations=step.iteration,
         used_tokens=used,
         reserved_tokens=step.reserved_tokens,
@@ -181,17 +194,33 @@ def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
 
 
 def _model_replied(session: Session, step: ModelReplied) -> Session:
-    if session.model_epoch is None:
+    if session.model_epoch is None or session.model_purpose != "reply":
         raise IllegalStepError(f"session {session.id} has no model call in flight")
-    used = session.used_tokens + step.usage.charged_tokens
-    session = replace(session, model_epoch=None, reserved_tokens=0, used_tokens=used, reply_seq=session.seq, calls=())
-    session = replace(session, reply_text=answers.spoken(step))
+    session = replace(_model_ended(session, step.usage), reply_seq=session.seq, calls=(), reply_text=answers.spoken(step))
+    read = step.usage.read_tokens
+    began = session.context_began_tokens or read
+    session = replace(session, context_tokens=read + step.usage.output_tokens, context_began_tokens=began)
     if step.stop_reason != "tool_use":
         return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
     calls = tuple(CallState(call) for call in tool_calls(step))
     if not calls:
         return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
     return replace(session, calls=calls)
+
+
+def _model_ended(session: Session, usage: Usage | None) -> Session:
+    used = session.used_tokens + (usage.charged_tokens if usage else 0)
+    return replace(session, model_epoch=None, model_purpose="reply", reserved_tokens=0, used_tokens=used)
+
+
+def _compacted(session: Session, step: Compacted) -> Session:
+    """A new context: how large it is will be known with its first reply."""
+    if session.model_epoch is not None and session.model_purpose != "compact":
+        raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
+    if session.open and session.window != "exceeded":
+        raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
+    session = replace(_model_ended(session, step.usage), context_tokens=0, context_began_tokens=0)
+    return replace(session, window="compacted" if session.open else "fits")
 
 
 def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from agent.moves import Cards, Content
-from agent.types import Approvers, Block, Pinned, Place, Usage, Verdict
+from agent.types import Approvers, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 
@@ -56,6 +56,8 @@ class Request:
     pinned: Pinned
     messages: Sequence[dict[str, Any]]
     max_tokens: int
+    purpose: Purpose = "reply"
+    lifetime: Lifetime = "5m"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,3 +24,5 @@ class Rules:
     budget_tokens: int = 50_000
     judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.Policy().judge
     cards_per_hour: int | None = None  # that a conversation may bring before people; None: as many as it likes
+    context_tokens: int = 12_500  # a conversation that takes more is compacted when its turn is over (`agent.windows`)
+    people_wait: bool = True  # whether a call of these tools may wait for a person: then what is cached is to last

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import prompts
 from agent import prompts as registry_of_prompts
+from agent import windows
 from agent.policy import Policy
 from agent.rules import Rules
 from agent.runner import Agent
-from agent.tool import Tool, Tools, registry
+from agent.tool import Effect, Tool, Tools, registry
 from agent.types import Pinned, Place
 from bot.config import Agent as AgentSettings
 from bot.config import Config
@@ -132,5 +133,15 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
         prompt_digest=prompt.digest,
     )
     return Agent(
-        pinned, Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge, settings.cards_per_hour)
+        pinned,
+        Rules(
+            tools,
+            settings.max_iterations,
+            settings.budget.session_tokens,
+            policy.judge,
+            settings.cards_per_hour,
+            windows.context_tokens(settings.model, settings.budget.session_tokens, settings.context_tokens),
+            people_wait=any(tool.effect is not Effect.READ for tool in tools.values())
+            or any(rule.answer == "ask" and rule.tool in tools for rule in policy.rules),
+        ),
     )
