@@ -45,7 +45,7 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
     if session.closing is not None:
         return _closing_moves(session)
     moves = [move for state in session.calls for move in call_moves(session, state, rules, now)]
-    if any(state.phase not in FINAL for state in session.calls):
+    if moves or any(state.phase not in FINAL for state in session.calls):
         return _together(moves)
     if session.stopped_by is not None:
         sentence = f"Stopped by <@{session.stopped_by}>. Nothing further was run."

@@ -26,7 +26,7 @@ from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
-from agent.snapshot import placed, restored
+from agent.snapshot import beginning, placed
 from agent.steps import (
     CardShown,
     Compacted,
@@ -113,12 +113,10 @@ class Drive:
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
-        last = next((item.step for item in reversed(recorded) if isinstance(item.step, Compacted)), None)
-        if last is not None and (session := restored(last, self.session)) is not None:
-            self.session = self.rested = session
-            self.said.begin_at(session.seq, [action.proposed for action in session.actions.values()])
-        elif last is not None:
-            recorded = await self.store.load(self.lease, whole=True)
+        if (session := beginning(recorded, self.session)) is None:
+            session, recorded = self.session, await self.store.load(self.lease, whole=True)
+        self.session = self.rested = session
+        self.said = Transcript.of(session)
         for item in recorded:
             self._fold(item.step, item.epoch)
 
@@ -159,11 +157,12 @@ class Drive:
         return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
     def _give_up_what_is_over(self) -> None:
-        """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
+        """After a Stop nobody waits for the model's reply, what a call would have changed, or what a read would bring."""
         wanted = {f"preview:{state.call.id}" for state in self.session.calls if state.phase in ("asked", "approved")}
+        wanted |= {f"tool:{state.call.id}" for state in self.session.calls if state.phase == "running"}
         if self.session.model_epoch is not None:
             wanted.add("model")
-        for key in [key for key in self.under_way if key.startswith("preview:") or key == "model"]:
+        for key in [key for key in self.under_way if key.startswith(("preview:", "tool:")) or key == "model"]:
             if key not in wanted:
                 self.under_way.pop(key).cancel()
 

@@ -29,6 +29,11 @@ class CallState:
     requesters: tuple[str, ...] = ()  # of an edited call: who asked, and everybody who edited
     verdict: Verdict | None = None  # of an edited call: that of the proposal before it
 
+    @property
+    def lost(self) -> bool:
+        """Nobody knows what became of it, and it has no action yet about which people could be asked."""
+        return self.phase == "returned" and self.outcome == "unknown" and self.action_id is None
+
 
 @dataclass(frozen=True)
 class ActionState:
@@ -151,6 +156,8 @@ class Session:
         if not self.open:
             return "idle" if self.model_epoch is None else "ready"
         if self.closing or self.model_epoch is not None or not self.calls:
+            return "ready"
+        if any(state.lost for state in self.calls):
             return "ready"
         phases = {state.phase for state in self.calls}
         return "waiting" if "pending" in phases and phases <= FINAL | {"pending"} else "ready"

@@ -3,6 +3,7 @@
 A snapshot is a shortcut, never the truth: where this code's session has other fields, the whole log is folded instead.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 from pydantic import JsonValue, TypeAdapter
@@ -10,7 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 from agent.digest import sha256
 from agent.frozen import replace
 from agent.session import Session
-from agent.steps import Compacted
+from agent.steps import Compacted, Recorded
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Session)
 FOLD = 1  # raised when steps come to mean something else for a session, though its fields stay the same
@@ -27,8 +28,14 @@ def placed(step: Compacted, session: Session, rested: Session) -> Compacted:
     return step.model_copy(update={"since": start.seq + 1, "shape": SHAPE, "state": state})
 
 
-def restored(step: Compacted, empty: Session) -> Session | None:
-    """The session right before `step.since`; `empty` says whose it is. None: the log has to be folded from its beginning."""
+def beginning(recorded: Sequence[Recorded], empty: Session) -> Session | None:
+    """The session right before the first of these steps, which are a log from where its last context begins.
+
+    `empty` is what a session is before its first step. None: other code made the snapshot, and the whole log is needed.
+    """
+    step = next((item.step for item in reversed(recorded) if isinstance(item.step, Compacted)), None)
+    if step is None:
+        return empty
     if step.shape != SHAPE:
         return None
     return replace(SESSION.validate_python(step.state), id=empty.id, place=empty.place, epoch=empty.epoch)

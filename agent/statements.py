@@ -20,11 +20,12 @@ appended AS (
     SELECT held.id, item.seq, %(epoch)s, item.body::json
     FROM held, unnest(%(seqs)s::bigint[], %(bodies)b::text[]) AS item (seq, body)),
 proposed AS (
-    INSERT INTO action (id, session_id, digest, quorum, rejections, body, expires_at)
-    SELECT item.id, held.id, item.digest, item.quorum, item.rejections, item.body::json, item.expires_at
-    FROM held, unnest(%(action_ids)s::text[], %(digests)s::text[], %(quorums)s::bigint[], %(rejections)s::bigint[],
-                      %(actions)b::text[], %(expiries)s::timestamptz[])
-        AS item (id, digest, quorum, rejections, body, expires_at)),
+    INSERT INTO action (id, session_id, status, started_at, digest, quorum, rejections, body, expires_at)
+    SELECT item.id, held.id, item.status, CASE item.status WHEN 'unknown' THEN now() END,
+           item.digest, item.quorum, item.rejections, item.body::json, item.expires_at
+    FROM held, unnest(%(action_ids)s::text[], %(statuses)s::text[], %(digests)s::text[], %(quorums)s::bigint[],
+                      %(rejections)s::bigint[], %(actions)b::text[], %(expiries)s::timestamptz[])
+        AS item (id, status, digest, quorum, rejections, body, expires_at)),
 ended AS (
     UPDATE action SET status = item.status
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)

@@ -89,7 +89,8 @@ class Previewed(Noun):
 class ProposedAction(Noun):
     """A call waits for people. `digest` binds what was shown: tool, schema, arguments, verdict and session.
 
-    `message` is the key of the message that it is shown in, together with other calls of the same turn.
+    `message` is the key of the message that it is shown in, together with other calls of the same turn. `ran`: it ran without a
+    card, and people are asked only about its unknown outcome.
     """
 
     kind: Literal["proposed_action"] = "proposed_action"
@@ -106,6 +107,7 @@ class ProposedAction(Noun):
     preview: Preview | None = None
     sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn
     said: str = ""  # the model's own words beside the call
+    ran: bool = False
 
     @property
     def proposed_at(self) -> datetime:

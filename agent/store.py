@@ -174,6 +174,7 @@ class Store:
             "seqs": [after_seq + number for number in range(1, len(steps) + 1)],
             "bodies": [step.model_dump_json() for step in steps],
             "action_ids": [step.action_id for step in proposed],
+            "statuses": ["unknown" if step.ran else "pending" for step in proposed],
             "digests": [step.digest for step in proposed],
             "quorums": [step.verdict.quorum for step in proposed],
             "rejections": [step.verdict.rejections for step in proposed],

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from agent import answers, output
 from agent.estimate import Counted, characters, counted
 from agent.past import LONG_CHARACTERS, Past, spoken
+from agent.session import Session
 from agent.steps import (
     ActionDecided,
     Asked,
@@ -64,6 +65,11 @@ class Transcript:
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
     _turn: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])  # the steps of this turn
     _before_turn: tuple[int, tuple[str, ...]] = (0, ())  # how many messages there were, and their unanswered calls
+
+    @classmethod
+    def of(cls, session: Session) -> "Transcript":
+        """That of a session of which only the steps from now on are added."""
+        return cls(session.seq, _proposed={id: action.proposed for id, action in session.actions.items()})
 
     def add(self, step: Step) -> None:
         """The next step of the log."""
@@ -133,11 +139,6 @@ class Transcript:
             return []
         left: list[Block] = [{"type": "tool_result", "tool_use_id": call_id, "content": NOT_RUN} for call_id in calls]
         return [*self._written[:count], {"role": "user", "content": [*left, {"type": "text", "text": text}]}]
-
-    def begin_at(self, seq: int, proposed: Iterable[ProposedAction]) -> None:
-        """The steps up to `seq` are not added; these actions were proposed in them and are still open."""
-        self.seq = seq
-        self._proposed = {action.action_id: action for action in proposed}
 
     def shapes(self, last: int) -> list[str]:
         """The last messages for a log: until there is a masker, only the kinds and lengths of their blocks."""

@@ -17,7 +17,7 @@ from agent.policy import Policy, Rule
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
 from agent.session import ActionState, Session
-from agent.snapshot import placed, restored
+from agent.snapshot import beginning, placed
 from agent.steps import (
     ActionDecided,
     CardShown,
@@ -30,6 +30,7 @@ from agent.steps import (
     Posted,
     PostStarted,
     Previewed,
+    Recorded,
     Step,
     ToolReturned,
     ToolStarted,
@@ -70,6 +71,7 @@ TOOLS = registry(
         tool("pay", Effect.WRITE),
         replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
         tool("wipe", Effect.IRREVERSIBLE),
+        tool("jot", Effect.WRITE),
     ]
 )
 LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
@@ -77,7 +79,8 @@ TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LA
 COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
 STRICT = Rule(tool="pay", quorum=3, name="three")
 REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
-POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSED)), Policy())
+FREELY = Rule(tool="jot", answer="allow", name="jotted freely")
+POLICIES = (Policy((TWO, COPIED, FREELY)), Policy((STRICT, COPIED, FREELY)), Policy((TWO, REFUSED, FREELY)), Policy())
 
 
 DISTURBANCES = (
@@ -168,9 +171,13 @@ class Simulation:
             case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=digest):
                 repeated = digest is None and TOOLS[call.tool].repeatable
                 if TOOLS[call.tool].effect is not Effect.READ and not repeated:
-                    assert action_id in self.approvals, "a write ran without an approval of its own"
-                    assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
-                    self.approvals.discard(action_id)
+                    if action_id is None:
+                        assert FREELY in self.policy.rules, "a write ran without an approval of its own"
+                        assert call.tool == FREELY.tool
+                    else:
+                        assert action_id in self.approvals, "a write ran without an approval of its own"
+                        assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
+                        self.approvals.discard(action_id)
                     self.ran[call.id] = self.ran.get(call.id, 0) + 1
                     assert self.ran[call.id] == 1 or call.id in self.again, "a write ran twice"
                 grant_id = move.grant_id
@@ -218,6 +225,8 @@ class Simulation:
                     self.taken((row,))
             case TurnAway(inbox_id=row):
                 self.taken((row,))
+            case RunTool(call=call) if not any(one.call.id == call.id and one.phase == "running" for one in self.session.calls):
+                pass  # given up after a Stop
             case RunTool(call=call):
                 outcomes: tuple[Outcome, ...] = ("succeeded", "failed", "unknown")
                 outcome = self.random.choice(outcomes)
@@ -341,14 +350,13 @@ class Simulation:
 
     def load(self) -> None:
         """Another process begins where the last context does, and comes to what this one has."""
-        last = next((step for step in reversed(self.steps) if isinstance(step, Compacted)), None)
-        empty = Session(self.session.id, self.session.place, epoch=self.session.epoch)
-        session, said = (last and restored(last, empty)) or empty, Transcript()
-        said.begin_at(session.seq, [action.proposed for action in session.actions.values()])
-        written = zip(self.steps, self.epochs, strict=True)
-        for step, epoch in [*written][session.seq :]:
-            session = apply(session, step, epoch)
-            said.add(step)
+        log = [Recorded(seq, *written) for seq, written in enumerate(zip(self.epochs, self.steps, strict=True), 1)]
+        session = beginning(log, Session(self.session.id, self.session.place, epoch=self.session.epoch))
+        assert session is not None
+        said = Transcript.of(session)
+        for item in log[session.seq :]:
+            session = apply(session, item.step, item.epoch)
+            said.add(item.step)
         assert session == self.session
         assert said.messages() == self.said.messages()
         assert compaction.request(session, said) == compaction.request(self.session, self.said)

@@ -76,9 +76,8 @@ class Wire:
             content.append(self._thought(content))
         if kind in ("say", "cut", "odd"):
             content.append({"type": "text", "text": "Well."})
-        names = self._random.choices(
-            ["look", "pay", "send", "wipe", "no_such_tool"], [1, 3, 3, 2, 1], k=self._random.randint(1, 4)
-        )
+        tools = {"look": 1, "pay": 3, "send": 3, "wipe": 2, "jot": 2, "no_such_tool": 1}
+        names = self._random.choices(list(tools), list(tools.values()), k=self._random.randint(1, 4))
         for name in names if kind in ("calls", "cut", "refusal") else []:
             self._calls += 1
             content.append(
