@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from agent.errors import AgentMaxIterationsError
 from agent.session import Session
 from agent.spending import Charge, Spender
-from agent.steps import Halted, ModelReplied, ModelStarted, Step
-from agent.types import Place
+from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
+from agent.types import Place, Usage
+
+Ending = ModelStarted | ModelReplied | WindowExceeded | Compacted | Halted  # steps that end a model call
 
 
-def charged_tokens(started: ModelStarted | None, ended_by: ModelStarted | ModelReplied | Halted) -> int:
+def charged_tokens(started: ModelStarted | None, ended_by: Ending) -> int:
     """Of the model call that this step ends."""
+    if (usage := _usage(ended_by)) is not None:
+        return usage.charged_tokens
     match ended_by:
-        case ModelReplied(usage=usage):
-            return usage.charged_tokens
-        case Halted(unbilled=True):
+        case WindowExceeded() | Compacted(unbilled=True) | Halted(unbilled=True):
             return 0
         case _:
             return started.reserved_tokens if started is not None else 0
@@ -28,19 +30,19 @@ def charged_tokens(started: ModelStarted | None, ended_by: ModelStarted | ModelR
 def charge(session: Session, step: Step) -> Charge | None:
     """What is due with this next step of a session. None: it ends no model call."""
     started = session.model_started
-    if started is None or started.bill is None or not isinstance(step, ModelStarted | ModelReplied | Halted):
+    if started is None or started.bill is None or not isinstance(step, Ending):
         return None
-    tokens = charged_tokens(started, step)
-    match step:
-        case ModelReplied(usage=usage):
-            price = started.bill.price
-            nano_usd = price.nano_usd(usage) if price is not None else 0
-        case Halted(unbilled=True):
-            usage, nano_usd = None, 0
-        case _:
-            usage, nano_usd = None, started.bill.nano_usd
+    tokens, usage, price = charged_tokens(started, step), _usage(step), started.bill.price
+    if usage is not None:
+        nano_usd = price.nano_usd(usage) if price is not None else 0
+    else:
+        nano_usd = started.bill.nano_usd if tokens else 0
     who = spender(session.id, session.place, session.model_seq, started)
     return Charge(who, tokens, nano_usd, usage)
+
+
+def _usage(step: Ending) -> Usage | None:
+    return step.usage if isinstance(step, ModelReplied | WindowExceeded | Compacted) else None
 
 
 def spender(session_id: str, place: Place, seq: int, started: ModelStarted) -> Spender:

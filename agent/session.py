@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent import policy
 from agent.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
-from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Verdict
+from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Purpose, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
@@ -137,6 +137,7 @@ class Session:
     requesters: tuple[str, ...] = ()
     iterations: int = 0
     model_epoch: int | None = None  # of the model call that has no reply yet
+    model_purpose: Purpose = "reply"  # likewise
     reply_seq: int = 0
     reply_text: str = ""  # what the model said beside its calls
     calls: tuple[CallState, ...] = ()
@@ -157,12 +158,15 @@ class Session:
     noted_budgets: frozenset[str] = frozenset()  # all of this session
     granted_tokens: int = 0  # budget added by Continue
     halted_turn: int = 0  # the last turn that ended in an offer to continue
+    context_tokens: int = 0  # of the conversation as the model has it, as the API counted them with the last reply
+    context_began_tokens: int = 0  # of the first request of this context: prompt, tools, summary, question
+    window: Literal["fits", "exceeded", "compacted"] = "fits"  # whether the model's window has refused this turn
 
     @property
     def status(self) -> Status:
         """Follows from the log: idle, ready (something is to be done) or waiting (for people)."""
         if not self.open:
-            return "idle"
+            return "idle" if self.model_epoch is None else "ready"
         if self.closing or self.model_epoch is not None or not self.calls:
             return "ready"
         if any(state.lost for state in self.calls):

@@ -178,8 +178,21 @@ SELECT count(*) FROM held
 OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
 """
+# A result that the log itself holds.
+STEP_OUTPUT: LiteralString = """
+SELECT substr(body ->> 'text', %(offset)s + 1, %(length)s), length(body ->> 'text') FROM step
+WHERE session_id = %(session_id)s AND seq = %(seq)s AND starts_with(body::text, '{"kind":"tool_returned"')
+"""
 
-LOAD_STEPS: LiteralString = "SELECT seq, epoch, body::text FROM step WHERE session_id = %s ORDER BY seq"
+# From where the last context begins: looking for it backwards reads no step that is not loaded anyway.
+LOAD_STEPS: LiteralString = """
+WITH context AS MATERIALIZED (
+    SELECT substring(body::text FROM '"since":([0-9]+)')::bigint AS since FROM step
+    WHERE session_id = %(session_id)s AND starts_with(body::text, '{"kind":"compacted"') AND NOT %(whole)s
+    ORDER BY seq DESC LIMIT 1)
+SELECT seq, epoch, body::text FROM step
+WHERE session_id = %(session_id)s AND seq >= coalesce((SELECT since FROM context), 0) ORDER BY seq
+"""
 LOAD_INBOX: LiteralString = """
 SELECT session.wakes, inbox.id, inbox.body::text FROM session
 LEFT JOIN inbox ON inbox.session_id = session.id AND inbox.taken_at IS NULL

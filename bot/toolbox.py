@@ -6,10 +6,11 @@ from pathlib import Path
 
 import prompts
 from agent import prompts as registry_of_prompts
+from agent import windows
 from agent.policy import Policy
 from agent.rules import Rules
 from agent.runner import Agent
-from agent.tool import Tool, Tools, registry
+from agent.tool import Effect, Tool, Tools, registry
 from agent.types import Pinned, Place
 from bot.config import Config
 from bot.packs import all_tools, chosen_packs
@@ -137,7 +138,10 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
         settings.budget.session_tokens,
         config.policy.judge,
         settings.cards_per_hour,
-        config.limits(name),
-        {model: price.price() for model, price in config.prices.items()},
+        limits=config.limits(name),
+        prices={model: price.price() for model, price in config.prices.items()},
+        context_tokens=windows.context_tokens(settings.model, settings.budget.session_tokens, settings.context_tokens),
+        people_wait=any(tool.effect is not Effect.READ for tool in tools.values())
+        or any(rule.answer == "ask" and rule.tool in tools for rule in config.policy.rules),
     )
     return Agent(pinned, rules)
