@@ -34,7 +34,7 @@ PART = re.compile(r"^#+ *(facts|summary)\b.*$", re.IGNORECASE | re.MULTILINE)
 def due(session: Session, rules: Rules) -> bool:
     """Whether a session whose turn is over is to be compacted before the next one; also while that is under way."""
     if session.model_epoch is not None:
-        return session.model_purpose == "compact"
+        return session.summing_up
     long = session.context_tokens > rules.context_tokens
     return long and session.context_tokens >= WORTH * session.context_began_tokens
 
@@ -48,7 +48,7 @@ def request(session: Session, said: Transcript) -> list[dict[str, Any]]:
     return said.before_turn(not session.open, PROMPT)
 
 
-def compacted(session: Session, said: Transcript, reply: Reply | None) -> Compacted:
+def compacted(session: Session, said: Transcript, reply: Reply | None, *, unbilled: bool = False) -> Compacted:
     """The step that begins a new context, from the model's summary; without a usable one, from what was said."""
     past = said.past.gathered(whole=not session.open)
     found = _parts(reply) if reply is not None else None
@@ -65,6 +65,7 @@ def compacted(session: Session, said: Transcript, reply: Reply | None) -> Compac
         sources=sources,
         summary_by="model" if found else "code",
         usage=reply.usage if reply is not None else None,
+        unbilled=unbilled,
     )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agent import compaction
+from agent.budget_words import noted
 from agent.call_moves import call_moves
 from agent.card_moves import card_moves
 from agent.errors import AgentMaxIterationsError
 from agent.inbox_moves import inbox_moves
-from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Post, Record
+from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Notice, Post, Record
 from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
@@ -25,9 +26,16 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
     turn_moves = _turn_moves(session, rules, now)
     if turn_moves and not session.open and session.model_epoch is None:
         inbox = ()  # the conversation is compacted before anything opens the next turn
-    moves = (*inbox_moves(session, inbox, rules), *card_moves(session, now), *turn_moves)
+    told = (*card_moves(session, now), *_budget_moves(session))
+    moves = (*inbox_moves(session, inbox, rules), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
+
+
+def _budget_moves(session: Session) -> list[Move]:
+    """People hear of it once most of a budget is used."""
+    keyed = [(f"budget:{note.name}", noted(note.name, note.agent, note.user)) for note in session.budget_notes]
+    return [Post(key, Notice("told", text=text), found=key in session.posts) for key, text in keyed]
 
 
 def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agent import fence
+from agent import charges, fence
 from agent.card_moves import due_at
 from agent.decide import next_moves
 from agent.effects import Effects
@@ -27,18 +27,8 @@ from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
 from agent.snapshot import beginning, placed
-from agent.steps import (
-    CardShown,
-    Compacted,
-    GrantEnded,
-    Halted,
-    ModelStarted,
-    PostStarted,
-    ProposedAction,
-    Step,
-    ToolReturned,
-    ToolStarted,
-)
+from agent.spending import Charge
+from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
 from agent.tool import failed
 from agent.transcript import Transcript
@@ -84,6 +74,8 @@ class Drive:
         self.taken: list[int] = []
         self.permitted: set[int] = set()  # inbox rows whose author may do what they ask for
         self.ended: dict[str, Outcome] = {}
+        self.charges: list[Charge] = []  # of model calls that are over
+        self.capped_seq: int | None = None
         self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
         self.held_seconds = self.queue.lease_seconds  # how long that lasted from then on
         self.shown_status: SurfaceStatus = "active"
@@ -169,18 +161,19 @@ class Drive:
     async def _start(self, move: Move) -> bool:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
-            case CallModel(iteration=iteration, purpose=purpose):
+            case CallModel() if self.session.model_epoch == self.session.epoch:
+                pass  # its start stands: it was put off before anything was sent
+            case CallModel():
+                calls, now = self.effects.calls, self.lease.now()
                 try:
-                    reserved = await self.effects.calls.reserve(self.session, self.said, self.rules, self.pinned, purpose)
-                except UnreachableError as error:
+                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, move)
+                except (UnreachableError, DelayedError) as error:
                     log.warning("session %s waits: %s", self.session.id, error)
-                    self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
+                    seconds = error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS
+                    self.not_before[move.key] = time.monotonic() + seconds
                     return False
-                if isinstance(reserved, Halted | Compacted):
-                    self._note(reserved)
-                    return False
-                tokens, output = reserved
-                self._note(ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output, purpose=purpose))
+                self._note(step)
+                return isinstance(step, ModelStarted)
             case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id):
                 self._note(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
             case Post(key=key, inbox_ids=inbox_ids):
@@ -229,7 +222,7 @@ class Drive:
         if move.key in self.under_way:
             return
         with self._fenced():  # the task's context keeps this
-            made = self.effects.make(move, self.session, self.said, self.pinned)
+            made = self.effects.make(move, self.session, self.said, self.rules, self.pinned)
             self.under_way[move.key] = asyncio.create_task(made, name=move.key)
 
     async def _wait(self) -> None:
@@ -322,6 +315,9 @@ class Drive:
     # ------------------------------------------------------------------------------------------ the log
 
     def _apply(self, step: Step) -> None:
+        if (due := charges.charge(self.session, step)) is not None:
+            self.charges.append(due)
+        self.capped_seq = charges.capped(self.session, step) or self.capped_seq
         self._fold(step, self.lease.epoch)
 
     def _fold(self, step: Step, epoch: int) -> None:
@@ -332,9 +328,7 @@ class Drive:
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""
-        for step in steps:
-            if isinstance(step, Compacted):
-                step = placed(step, self.session, self.rested)
+        for step in (placed(step, self.session, self.rested) for step in steps):
             if isinstance(step, ToolReturned):
                 state = next(state for state in self.session.calls if state.call.id == step.call_id)
                 if state.action_id is not None:
@@ -358,9 +352,18 @@ class Drive:
             return
         sent = time.monotonic()
         after_seq = self.session.seq - len(self.unwritten)
-        left_seconds = await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
+        left_seconds = await self.store.append(
+            self.lease,
+            after_seq,
+            self.unwritten,
+            inbox_ids=self.taken,
+            ended=self.ended,
+            charges=self.charges,
+            capped_seq=self.capped_seq,
+        )
         self._confirmed(sent, left_seconds)
-        self.unwritten, self.taken, self.ended = [], [], {}
+        self.effects.calls.settle(self.session.id, self.charges)  # only what is committed: Redis is filled from there
+        self.unwritten, self.taken, self.ended, self.charges, self.capped_seq = [], [], {}, [], None
 
     def _confirmed(self, sent: float, left_seconds: float) -> None:
         """The database said in answer to what was sent then that the session is ours, and for how long if nobody renews it."""

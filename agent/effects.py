@@ -16,6 +16,7 @@ from agent.model_calls import ModelCalls
 from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
 from agent.ports import Budget, Model, Surface
 from agent.received import Click, Edit, OutcomeClick
+from agent.rules import Rules
 from agent.session import Session
 from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
@@ -52,11 +53,11 @@ class Effects:
         if self._behind:
             await asyncio.wait(set(self._behind), timeout=2)
 
-    def make(self, move: Move, session: Session, said: Transcript, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+    def make(self, move: Move, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, pinned, move)
+                return self.calls.call(session, said, rules, pinned, move)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():

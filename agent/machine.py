@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from agent import actions, answers
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
+from agent.charges import EndsCall, charged_tokens
 from agent.errors import IllegalStepError
 from agent.frozen import replace
-from agent.session import FINAL, CallState, Closing, GrantState, Session, Status
+from agent.session import FINAL, BudgetNote, CallState, Closing, GrantState, Session, Status
 from agent.steps import (
     ActionDecided,
     Asked,
@@ -37,7 +38,7 @@ from agent.steps import (
     Voted,
     WindowExceeded,
 )
-from agent.types import Call, Outcome, Usage
+from agent.types import Call, Outcome
 
 # Which step may follow which status. `idle`: no turn is open. `waiting`: only people can move the turn on.
 ALLOWED: dict[Status, frozenset[str]] = {
@@ -93,9 +94,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case ModelReplied():
             return _model_replied(session, step)
         case WindowExceeded():
-            if session.model_epoch is None or session.model_purpose != "reply":
+            if session.model_epoch is None or session.summing_up:
                 raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
-            return replace(_model_ended(session, step.usage), window="exceeded")
+            return replace(_charged(session, step), model_epoch=None, window="exceeded")
         case Compacted():
             return _compacted(session, step)
         case Previewed():
@@ -131,10 +132,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
             closing = Closing(answers.split(step.sentence), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
-            lost = session.reserved_tokens if session.stopped_by else 0  # a call given up half-way is charged all the same
-            used = session.used_tokens + lost
-            ended = replace(session, model_epoch=None, model_purpose="reply", used_tokens=used, reserved_tokens=0)
-            return replace(ended, closing=closing, halted_turn=turn)
+            return replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
         case Stopped():
             return replace(session, stopped_by=step.by)
 
@@ -181,22 +179,31 @@ def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     undone = any(state.phase not in FINAL for state in session.calls)
     if in_flight or undone or session.closing or not (session.open or step.purpose == "compact"):
         raise IllegalStepError(f"session {session.id} cannot call the model now")
-    used = session.used_tokens + session.reserved_tokens  # a call whose reply was lost is charged as it was reserved
+    bill = step.bill
+    notes = tuple(BudgetNote(name, bill.payer, bill.agent) for name in bill.notes) if bill is not None else ()
     return replace(
-        session,
+        _charged(session, step),
         model_epoch=epoch,
-        model_purpose=step.purpose,
         iterations=step.iteration,
-        used_tokens=used,
-        reserved_tokens=step.reserved_tokens,
+        model_started=step,
+        model_seq=session.seq,
         max_tokens=step.max_tokens,
+        budget_notes=(*session.budget_notes, *notes),
+        noted_budgets=session.noted_budgets | {note.name for note in notes},
     )
 
 
+def _charged(session: Session, step: EndsCall) -> Session:
+    """The model call that this step ends, if there is one, is counted as used."""
+    used = session.used_tokens + charged_tokens(session.model_started, step)
+    return replace(session, used_tokens=used, model_started=None)
+
+
 def _model_replied(session: Session, step: ModelReplied) -> Session:
-    if session.model_epoch is None or session.model_purpose != "reply":
+    if session.model_epoch is None or session.summing_up:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
-    session = replace(_model_ended(session, step.usage), reply_seq=session.seq, calls=(), reply_text=answers.spoken(step))
+    session = replace(_charged(session, step), model_epoch=None, reply_seq=session.seq, calls=())
+    session = replace(session, reply_text=answers.spoken(step))
     read = step.usage.read_tokens
     began = session.context_began_tokens or read
     session = replace(session, context_tokens=read + step.usage.output_tokens, context_began_tokens=began)
@@ -208,18 +215,13 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
     return replace(session, calls=calls)
 
 
-def _model_ended(session: Session, usage: Usage | None) -> Session:
-    used = session.used_tokens + (usage.charged_tokens if usage else 0)
-    return replace(session, model_epoch=None, model_purpose="reply", reserved_tokens=0, used_tokens=used)
-
-
 def _compacted(session: Session, step: Compacted) -> Session:
     """A new context: how large it is will be known with its first reply."""
-    if session.model_epoch is not None and session.model_purpose != "compact":
+    if session.model_epoch is not None and not session.summing_up:
         raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
     if session.open and session.window != "exceeded":
         raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
-    session = replace(_model_ended(session, step.usage), context_tokens=0, context_began_tokens=0)
+    session = replace(_charged(session, step), model_epoch=None, context_tokens=0, context_began_tokens=0)
     return replace(session, window="compacted" if session.open else "fits")
 
 
@@ -277,6 +279,9 @@ def _posted(session: Session, step: Posted) -> Session:
             session = keep(session, *(actions.copied(row, step) for row in rows))
         case "remind":
             session = keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
+        case "budget":
+            left = tuple(note for note in session.budget_notes if f"budget:{note.name}" != step.key)
+            session = replace(session, budget_notes=left)
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
             session = keep(session, actions.told_people(session.actions[action_id], subject, step, number))
         case _:

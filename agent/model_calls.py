@@ -2,35 +2,41 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from agent import compaction, estimate
+from agent import budget_words, compaction, estimate
+from agent.charges import spender
 from agent.ended import Ended
-from agent.errors import BudgetExceededError, ModelFailedError, TooLongError, UnreachableError
+from agent.errors import BudgetExceededError, DelayedError, ModelFailedError, TooLongError, UnreachableError
 from agent.moves import CallModel
 from agent.ports import Budget, Model, Request
 from agent.rules import Rules
 from agent.session import Session
-from agent.steps import Compacted, Halted, ModelReplied, WindowExceeded
+from agent.spending import Ask, Bill, Charge, Limit, Limits, Refused, Spender
+from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.transcript import Transcript
-from agent.types import Pinned, Purpose, Usage
+from agent.types import Pinned, Usage
 
 log = logging.getLogger(__name__)
 
 MAX_OUTPUT_TOKENS = 4_096
 LEAST_SUMMARY_TOKENS = 1_024  # below this a summary would be cut
 LEAST_OUTPUT_TOKENS = 256  # with less to spend than this on the answer a call is not worth its input
+BUSY_SECONDS = 3.0  # until a budget is asked again that calls under way have set aside: the session is put back meanwhile
+CONFIRM_SECONDS = 1.0  # until a start that stands is confirmed again, when Redis did not answer
 
 
 def window_exceeded(session: Session, usage: Usage | None) -> WindowExceeded | Halted:
     """What follows when the model's window refuses a conversation: it is compacted, and goes on once; then the turn ends."""
     if session.window == "fits":
-        return WindowExceeded(usage=usage)
+        return WindowExceeded(usage=usage, unbilled=usage is None)
     sentence = (
         "This conversation is too long for the model, even after I summed up what came before. Nothing more was run; "
         "please ask for less at once, or start a new thread."
     )
-    return Halted(error=TooLongError.__name__, sentence=sentence)
+    return Halted(error=TooLongError.__name__, sentence=sentence, unbilled=usage is None)
 
 
 @dataclass(slots=True)
@@ -42,70 +48,131 @@ class ModelCalls:
     _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
 
     async def reserve(
-        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, purpose: Purpose = "reply"
-    ) -> tuple[int, int] | Halted | Compacted:
-        """Tokens set aside for the next model call and, of these, its output; or the turn's end when the budget forbids it.
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel
+    ) -> ModelStarted | Halted | Compacted:
+        """The start of the next model call, paid for; or the turn's end when a budget forbids it.
 
-        A conversation that is to be compacted is compacted without a model then, and where there is nothing to sum up.
-        Raises UnreachableError when the budget cannot be asked: then nothing is spent.
+        A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up.
+        Raises UnreachableError when the budget cannot be asked, and DelayedError while calls under way hold what is left of it:
+        then nothing is spent.
         """
-        if purpose == "reply":
-            return await self._reserve(session, said, rules, pinned, LEAST_OUTPUT_TOKENS)
-        reserved: tuple[int, int] | Halted | None = None
+        if move.purpose == "reply":
+            return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS)
         if compaction.request(session, said):
-            reserved = await self._reserve(session, said, rules, pinned, LEAST_SUMMARY_TOKENS)
-        return reserved if isinstance(reserved, tuple) else compaction.compacted(session, said, None)
+            started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS)
+            if isinstance(started, ModelStarted):
+                return started
+        return compaction.compacted(session, said, None)
 
     async def _reserve(
-        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, least: int
-    ) -> tuple[int, int] | Halted:
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel, least: int
+    ) -> ModelStarted | Halted:
         await self.settled(session.id)
-        used = session.used_tokens + session.reserved_tokens
-        limit = rules.budget_tokens + session.granted_tokens
+        limits, price = _limits(session, rules), rules.prices.get(pinned.model)
+        if price is None and any(limit.nano_usd is not None for limit in limits.values()):
+            return Halted(error=BudgetExceededError.__name__, sentence=budget_words.no_price(pinned.model))
+        payer = Spender(session.place.team, session.id, pinned.agent, session.requesters[0], now, session.seq + 1)
         asked = estimate.input_tokens(said, pinned)
-        output = min(MAX_OUTPUT_TOKENS, limit - used - asked)
-        if output >= least and await self.budget.reserve(session.id, used, limit, asked + output):
-            return asked + output, output
-        error = BudgetExceededError(f"{used} of {limit} tokens used; the next call takes about {asked} and its answer")
-        log.warning("session %s: %s", session.id, error)
-        sentence = (
-            f"This conversation has used its budget of {limit:,} tokens, so I stopped before the next step. "
-            "Continue with another budget, or start a new thread."
+        lost = session.model_seq if session.model_started is not None else 0
+        ask = Ask(payer, asked, least, MAX_OUTPUT_TOKENS, limits, price, lost)
+        answer = await self.budget.reserve(ask)
+        if isinstance(answer, Refused):
+            if answer.busy:
+                raise DelayedError(BUSY_SECONDS)
+            return _exceeded(answer, payer)
+        notes = tuple(note for note in answer.notes if note not in session.noted_budgets)
+        bill = Bill(
+            payer=payer.user,
+            agent=payer.agent,
+            model=pinned.model,
+            started_at=now,
+            nano_usd=answer.nano_usd,
+            price=price,
+            notes=notes,
         )
-        return Halted(error=type(error).__name__, sentence=sentence, offer_continue=True)
+        return ModelStarted(
+            iteration=move.iteration,
+            reserved_tokens=answer.tokens,
+            max_tokens=answer.output,
+            purpose=move.purpose,
+            bill=bill,
+        )
 
-    async def call(self, session: Session, said: Transcript, pinned: Pinned, move: CallModel) -> Ended:
-        """The model's reply to the conversation so far, or why there is none; or the summary of what was said before."""
-        compact = move.purpose == "compact"
-        messages = compaction.request(session, said) if compact else said.messages()
-        request = Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime)
+    async def call(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel) -> Ended:
+        """The model's reply to the conversation so far, or why there is none; or the new context, with a summary or without.
+
+        Raises DelayedError: nothing was sent yet.
+        """
+        return Ended((await self._called(session, said, rules, pinned, move),))
+
+    async def _called(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel) -> Step:
+        summing_up = move.purpose == "compact"
+        if (refused := await self._confirm(session, rules)) is not None:
+            return compaction.compacted(session, said, None, unbilled=True) if summing_up else refused
+        messages = compaction.request(session, said) if summing_up else said.messages()
         try:
-            reply = await self.model.reply(request)
+            reply = await self.model.reply(Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime))
         except ModelFailedError as error:
-            if compact:
+            if summing_up:
                 log.warning("session %s is summed up without the model: %s", session.id, error)
-                return Ended((compaction.compacted(session, said, None),))
+                return compaction.compacted(session, said, None, unbilled=error.unbilled)
             if isinstance(error, TooLongError):
-                return Ended((window_exceeded(session, None),))
-            return Ended((Halted(error=type(error).__name__, sentence=error.sentence),))
-        self._settling[session.id] = asyncio.create_task(
-            self._settle(session.id, session.used_tokens + reply.usage.charged_tokens)
-        )
-        if compact:
-            return Ended((compaction.compacted(session, said, reply),))
+                return window_exceeded(session, None)
+            return Halted(error=type(error).__name__, sentence=error.sentence, unbilled=error.unbilled)
+        if summing_up:
+            return compaction.compacted(session, said, reply)
         if reply.stop_reason == "model_context_window_exceeded":
-            return Ended((window_exceeded(session, reply.usage),))
-        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
+            return window_exceeded(session, reply.usage)
+        return ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage)
 
-    async def _settle(self, session_id: str, used_tokens: int) -> None:
+    async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
+        """The start is committed, so nothing that Redis loses from now on is lost for good; whatever it lost before is set aside
+        anew. Not waited for if it is not to be had: others may wait for this very call."""
+        started = session.model_started
+        assert started is not None
+        assert started.bill is not None
+        await self.settled(session.id)
+        payer, output = spender(session.id, session.place, session.model_seq, started), started.max_tokens
+        limits = _limits(session, rules)
+        ask = Ask(payer, started.reserved_tokens - output, output, output, limits, started.bill.price)
         try:
-            await self.budget.settle(session_id, used_tokens)
-        except UnreachableError as error:  # the log has what was used, and the next reservation brings it along
+            answer = await self.budget.reserve(ask)
+        except UnreachableError as error:
+            raise DelayedError(CONFIRM_SECONDS) from error
+        return _exceeded(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
+
+    def settle(self, session_id: str, charges: Sequence[Charge]) -> None:
+        """Settle what is committed by now, while the session goes on."""
+        if charges:
+            before = self._settling.get(session_id)
+            self._settling[session_id] = asyncio.create_task(self._settle(session_id, charges, before))
+
+    async def _settle(self, session_id: str, charges: Sequence[Charge], before: asyncio.Task[None] | None) -> None:
+        try:
+            if before is not None:
+                await before
+            for charge in charges:
+                await self.budget.settle(charge)
+        except UnreachableError as error:  # it is in Postgres, and whoever looks after the budgets will do it again
             log.warning("session %s: %s", session_id, error)
         finally:
-            self._settling.pop(session_id, None)
+            if self._settling.get(session_id) is asyncio.current_task():
+                del self._settling[session_id]
 
     async def settled(self, session_id: str) -> None:
         """Until the session's last model call is settled: before its next reservation, and before another process has it."""
         if (settling := self._settling.get(session_id)) is not None:
-            await settling
+            await asyncio.shield(settling)
+
+
+def _limits(session: Session, rules: Rules) -> Limits:
+    """Of everything that this session's calls count in."""
+    return {**rules.limits, "session": Limit(tokens=rules.budget_tokens + session.granted_tokens)}
+
+
+def _exceeded(refused: Refused, payer: Spender) -> Halted:
+    """The turn's end, in words; with an offer to continue if only the conversation's own budget is short."""
+    log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
+    offer = all(each.scope.kind == "session" for each in refused.short)
+    sentence = budget_words.exceeded(refused, payer.user)
+    return Halted(error=BudgetExceededError.__name__, sentence=sentence, offer_continue=offer)

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from agent import policy
-from agent.steps import ActionDecided, Granted, Posted, ProposedAction
-from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Purpose, Verdict
+from agent.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
+from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
@@ -115,6 +115,15 @@ class Closing:
     offer_continue: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetNote:
+    """Most of a budget is used. `name` says of which one."""
+
+    name: str
+    user: str
+    agent: str
+
+
 @dataclass(frozen=True)
 class Session:
     """A session folded from its log. `epoch` is the holder's; a start of an older one without a result is *found*."""
@@ -128,7 +137,6 @@ class Session:
     requesters: tuple[str, ...] = ()
     iterations: int = 0
     model_epoch: int | None = None  # of the model call that has no reply yet
-    model_purpose: Purpose = "reply"  # likewise
     reply_seq: int = 0
     reply_text: str = ""  # what the model said beside its calls
     calls: tuple[CallState, ...] = ()
@@ -142,8 +150,11 @@ class Session:
     closing: Closing | None = None
     stopped_by: str | None = None
     used_tokens: int = 0
-    reserved_tokens: int = 0  # set aside for the model call without a reply
-    max_tokens: int = 0  # of that, for its output
+    model_started: ModelStarted | None = None  # the model call that is not charged yet
+    model_seq: int = 0  # of the latest model call
+    max_tokens: int = 0  # for its output
+    budget_notes: tuple[BudgetNote, ...] = ()  # that people are still to be told
+    noted_budgets: frozenset[str] = frozenset()  # all of this session
     granted_tokens: int = 0  # budget added by Continue
     halted_turn: int = 0  # the last turn that ended in an offer to continue
     context_tokens: int = 0  # of the conversation as the model has it, as the API counted them with the last reply
@@ -161,6 +172,12 @@ class Session:
             return "ready"
         phases = {state.phase for state in self.calls}
         return "waiting" if "pending" in phases and phases <= FINAL | {"pending"} else "ready"
+
+    @property
+    def summing_up(self) -> bool:
+        """The model call that has no reply yet is one for a summary."""
+        started = self.model_started
+        return self.model_epoch is not None and started is not None and started.purpose == "compact"
 
     def undecided(self) -> tuple[ActionState, ...]:
         """Actions that wait for people."""

@@ -4,7 +4,7 @@ from typing import LiteralString
 
 # FOR SHARE: a claim of the same session waits for this write, or has come first and then nothing is held.
 HELD: LiteralString = """
-held AS MATERIALIZED (SELECT id, lease_until FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
+held AS MATERIALIZED (SELECT id, lease_until, team FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
 """
 # How long the hold lasts if nobody renews it: an effect does not begin after that.
 LEFT: LiteralString = "(SELECT extract(epoch FROM coalesce(lease_until, now()) - now())::float8 FROM held)"
@@ -29,7 +29,23 @@ proposed AS (
 ended AS (
     UPDATE action SET status = item.status
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
-    WHERE action.id = item.id)
+    WHERE action.id = item.id),
+begun AS (
+    INSERT INTO usage (session_id, seq, team, payer, agent, model, iteration, started_at,
+                       reserved_tokens, reserved_nano_usd, notes)
+    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model',
+           (call ->> 'iteration')::bigint, (call ->> 'started_at')::timestamptz, (call ->> 'tokens')::bigint,
+           (call ->> 'nano_usd')::bigint, ARRAY(SELECT jsonb_array_elements_text(call -> 'notes'))
+    FROM held, jsonb_array_elements(%(begun)s::jsonb) AS call),
+charged AS (
+    UPDATE usage SET settled_at = now(), tokens = (call ->> 'tokens')::bigint, nano_usd = (call ->> 'nano_usd')::bigint,
+        input_tokens = (call #>> '{{usage,input_tokens}}')::bigint, output_tokens = (call #>> '{{usage,output_tokens}}')::bigint,
+        cache_creation_input_tokens = (call #>> '{{usage,cache_creation_input_tokens}}')::bigint,
+        cache_read_input_tokens = (call #>> '{{usage,cache_read_input_tokens}}')::bigint
+    FROM held, jsonb_array_elements(%(charged)s::jsonb) AS call
+    WHERE usage.session_id = held.id AND usage.seq = (call ->> 'seq')::bigint AND usage.settled_at IS NULL),
+capped AS (
+    UPDATE usage SET capped = true FROM held WHERE usage.session_id = held.id AND usage.seq = %(capped_seq)s)
 SELECT (SELECT count(*) FROM held), {LEFT}
 """
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
 
+from agent.spending import Bill
 from agent.types import (
     Block,
     Decision,
@@ -40,6 +41,7 @@ class ModelStarted(Noun):
     reserved_tokens: int  # for input and output together
     max_tokens: int  # of output
     purpose: Purpose = "reply"
+    bill: Bill | None = None  # None: of before there were bills
 
 
 class ModelReplied(Noun):
@@ -55,7 +57,8 @@ class WindowExceeded(Noun):
     """The model's window refused the conversation, or ended in the midst of a reply, which is thrown away."""
 
     kind: Literal["window_exceeded"] = "window_exceeded"
-    usage: Usage | None = None  # None: it was refused before anything was read
+    usage: Usage | None = None
+    unbilled: bool = False  # it was refused before anything was read
 
 
 class Compacted(Noun):
@@ -74,6 +77,7 @@ class Compacted(Noun):
     sources: tuple[str, ...] = ()  # untrusted ones that the head may draw on
     summary_by: Literal["model", "code"] = "model"
     usage: Usage | None = None  # None: no model was asked, or it gave no reply
+    unbilled: bool = False  # no try got as far as to cost anything
     shape: str = ""
     state: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
@@ -227,6 +231,7 @@ class Halted(Noun):
     error: str
     sentence: str
     offer_continue: bool = False
+    unbilled: bool = False  # the model call that it ends never reached the model: it costs nothing
 
 
 class Stopped(Noun):

@@ -383,6 +383,6 @@ class Simulation:
                 self.begin(move)
             if self.under_way:
                 self.end(self.under_way[sorted(self.under_way)[0]])
-            elif not moves:
+            elif not moves:  # one that was not begun after all, for a grant that ended, leads to others
                 return
         raise AssertionError("the session does not come to rest")

@@ -244,7 +244,7 @@ def test_a_call_that_is_run_again_keeps_its_idempotency_key() -> None:
 def test_a_conversation_is_summed_up_between_turns_or_when_the_window_refuses_it() -> None:
     assert after(SUMMING_UP).status == "ready"  # nothing else may open a turn meanwhile
     summed_up = after(SUMMING_UP, COMPACTED)
-    assert (summed_up.status, summed_up.used_tokens, summed_up.reserved_tokens) == ("idle", 25, 0)
+    assert (summed_up.status, summed_up.used_tokens, summed_up.model_started) == ("idle", 25, None)
     refused = after(ASKED, STARTED, WindowExceeded(usage=Usage(input_tokens=7, output_tokens=1)))
     assert (refused.window, refused.used_tokens, refused.model_epoch) == ("exceeded", 8, None)
     goes_on = fold(refused, [Recorded(seq=4, epoch=1, step=step) for step in (SUMMING_UP, COMPACTED)])
