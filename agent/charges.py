@@ -13,15 +13,15 @@ from agent.spending import Charge, Spender
 from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.types import Place, Usage
 
-Ending = ModelStarted | ModelReplied | WindowExceeded | Compacted | Halted  # steps that end a model call
+EndsCall = ModelStarted | ModelReplied | WindowExceeded | Compacted | Halted
 
 
-def charged_tokens(started: ModelStarted | None, ended_by: Ending) -> int:
+def charged_tokens(started: ModelStarted | None, ended_by: EndsCall) -> int:
     """Of the model call that this step ends."""
-    if (usage := _usage(ended_by)) is not None:
-        return usage.charged_tokens
     match ended_by:
-        case WindowExceeded() | Compacted(unbilled=True) | Halted(unbilled=True):
+        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
+            return usage.charged_tokens
+        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             return 0
         case _:
             return started.reserved_tokens if started is not None else 0
@@ -30,19 +30,19 @@ def charged_tokens(started: ModelStarted | None, ended_by: Ending) -> int:
 def charge(session: Session, step: Step) -> Charge | None:
     """What is due with this next step of a session. None: it ends no model call."""
     started = session.model_started
-    if started is None or started.bill is None or not isinstance(step, Ending):
+    if started is None or started.bill is None or not isinstance(step, EndsCall):
         return None
-    tokens, usage, price = charged_tokens(started, step), _usage(step), started.bill.price
-    if usage is not None:
-        nano_usd = price.nano_usd(usage) if price is not None else 0
-    else:
-        nano_usd = started.bill.nano_usd if tokens else 0
+    tokens = charged_tokens(started, step)
+    match step:
+        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
+            price = started.bill.price
+            nano_usd = price.nano_usd(usage) if price is not None else 0
+        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
+            usage, nano_usd = None, 0
+        case _:
+            usage, nano_usd = None, started.bill.nano_usd
     who = spender(session.id, session.place, session.model_seq, started)
     return Charge(who, tokens, nano_usd, usage)
-
-
-def _usage(step: Ending) -> Usage | None:
-    return step.usage if isinstance(step, ModelReplied | WindowExceeded | Compacted) else None
 
 
 def spender(session_id: str, place: Place, seq: int, started: ModelStarted) -> Spender:

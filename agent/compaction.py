@@ -34,7 +34,7 @@ PART = re.compile(r"^#+ *(facts|summary)\b.*$", re.IGNORECASE | re.MULTILINE)
 def due(session: Session, rules: Rules) -> bool:
     """Whether a session whose turn is over is to be compacted before the next one; also while that is under way."""
     if session.model_epoch is not None:
-        return session.model_purpose == "compact"
+        return session.summing_up
     long = session.context_tokens > rules.context_tokens
     return long and session.context_tokens >= WORTH * session.context_began_tokens
 

@@ -28,18 +28,7 @@ from agent.rules import Rules
 from agent.session import Session
 from agent.snapshot import beginning, placed
 from agent.spending import Charge
-from agent.steps import (
-    CardShown,
-    Compacted,
-    GrantEnded,
-    Halted,
-    ModelStarted,
-    PostStarted,
-    ProposedAction,
-    Step,
-    ToolReturned,
-    ToolStarted,
-)
+from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
 from agent.tool import failed
 from agent.transcript import Transcript
@@ -177,7 +166,7 @@ class Drive:
             case CallModel():
                 calls, now = self.effects.calls, self.lease.now()
                 try:
-                    step = await calls.reserve(move, self.session, self.said, self.rules, self.pinned, now)
+                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, move)
                 except (UnreachableError, DelayedError) as error:
                     log.warning("session %s waits: %s", self.session.id, error)
                     seconds = error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS
@@ -339,9 +328,7 @@ class Drive:
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""
-        for step in steps:
-            if isinstance(step, Compacted):
-                step = placed(step, self.session, self.rested)
+        for step in (placed(step, self.session, self.rested) for step in steps):
             if isinstance(step, ToolReturned):
                 state = next(state for state in self.session.calls if state.call.id == step.call_id)
                 if state.action_id is not None:

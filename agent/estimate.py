@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.transcript import Transcript
 
 CHARACTERS_PER_TOKEN = 3.0  # on the careful side: English and JSON take about 4 (provider's rule of thumb)
+MESSAGE_CHARACTERS = 80  # around the blocks of a message, and of the reply before it
 CAREFUL = 0.9  # of the ratio that a session's own reply has shown, where that is worse
 # Files are not read as the characters that they are sent as (provider's pages on vision and PDF, rounded up).
 IMAGE_TOKENS = 5_000
@@ -43,8 +44,8 @@ def input_tokens(said: "Transcript", pinned: Pinned) -> int:
 
 
 def characters(content: Iterable[Mapping[str, Any]]) -> int:
-    """Of a message's blocks as JSON; a file counts as the text that would take as many tokens."""
-    return sum(_characters(block) for block in content)
+    """Of a message as JSON; a file counts as the text that would take as many tokens."""
+    return MESSAGE_CHARACTERS + sum(_characters(block) for block in content)
 
 
 def _characters(block: Mapping[str, Any]) -> int:

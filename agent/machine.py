@@ -6,9 +6,10 @@
 
 from collections.abc import Iterable
 
-from agent import actions, answers, charges
+from agent import actions, answers
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
+from agent.charges import EndsCall, charged_tokens
 from agent.errors import IllegalStepError
 from agent.frozen import replace
 from agent.session import FINAL, BudgetNote, CallState, Closing, GrantState, Session, Status
@@ -93,9 +94,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case ModelReplied():
             return _model_replied(session, step)
         case WindowExceeded():
-            if session.model_epoch is None or session.model_purpose != "reply":
+            if session.model_epoch is None or session.summing_up:
                 raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
-            return replace(_charged(session, step), window="exceeded")
+            return replace(_charged(session, step), model_epoch=None, window="exceeded")
         case Compacted():
             return _compacted(session, step)
         case Previewed():
@@ -131,7 +132,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
             closing = Closing(answers.split(step.sentence), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
-            return replace(_charged(session, step), closing=closing, halted_turn=turn)
+            return replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
         case Stopped():
             return replace(session, stopped_by=step.by)
 
@@ -183,7 +184,6 @@ def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     return replace(
         _charged(session, step),
         model_epoch=epoch,
-        model_purpose=step.purpose,
         iterations=step.iteration,
         model_started=step,
         model_seq=session.seq,
@@ -193,16 +193,17 @@ def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     )
 
 
-def _charged(session: Session, step: charges.Ending) -> Session:
+def _charged(session: Session, step: EndsCall) -> Session:
     """The model call that this step ends, if there is one, is counted as used."""
-    used = session.used_tokens + charges.charged_tokens(session.model_started, step)
-    return replace(session, used_tokens=used, model_started=None, model_epoch=None, model_purpose="reply")
+    used = session.used_tokens + charged_tokens(session.model_started, step)
+    return replace(session, used_tokens=used, model_started=None)
 
 
 def _model_replied(session: Session, step: ModelReplied) -> Session:
-    if session.model_epoch is None or session.model_purpose != "reply":
+    if session.model_epoch is None or session.summing_up:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
-    session = replace(_charged(session, step), reply_seq=session.seq, calls=(), reply_text=answers.spoken(step))
+    session = replace(_charged(session, step), model_epoch=None, reply_seq=session.seq, calls=())
+    session = replace(session, reply_text=answers.spoken(step))
     read = step.usage.read_tokens
     began = session.context_began_tokens or read
     session = replace(session, context_tokens=read + step.usage.output_tokens, context_began_tokens=began)
@@ -216,11 +217,11 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
 
 def _compacted(session: Session, step: Compacted) -> Session:
     """A new context: how large it is will be known with its first reply."""
-    if session.model_epoch is not None and session.model_purpose != "compact":
+    if session.model_epoch is not None and not session.summing_up:
         raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
     if session.open and session.window != "exceeded":
         raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
-    session = replace(_charged(session, step), context_tokens=0, context_began_tokens=0)
+    session = replace(_charged(session, step), model_epoch=None, context_tokens=0, context_began_tokens=0)
     return replace(session, window="compacted" if session.open else "fits")
 
 

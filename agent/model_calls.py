@@ -15,7 +15,7 @@ from agent.ports import Budget, Model, Request
 from agent.rules import Rules
 from agent.session import Session
 from agent.spending import Ask, Bill, Charge, Limit, Limits, Refused, Spender
-from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, WindowExceeded
+from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.transcript import Transcript
 from agent.types import Pinned, Usage
 
@@ -31,12 +31,12 @@ CONFIRM_SECONDS = 1.0  # until a start that stands is confirmed again, when Redi
 def window_exceeded(session: Session, usage: Usage | None) -> WindowExceeded | Halted:
     """What follows when the model's window refuses a conversation: it is compacted, and goes on once; then the turn ends."""
     if session.window == "fits":
-        return WindowExceeded(usage=usage)
+        return WindowExceeded(usage=usage, unbilled=usage is None)
     sentence = (
         "This conversation is too long for the model, even after I summed up what came before. Nothing more was run; "
         "please ask for less at once, or start a new thread."
     )
-    return Halted(error=TooLongError.__name__, sentence=sentence)
+    return Halted(error=TooLongError.__name__, sentence=sentence, unbilled=usage is None)
 
 
 @dataclass(slots=True)
@@ -48,21 +48,24 @@ class ModelCalls:
     _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
 
     async def reserve(
-        self, move: CallModel, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel
     ) -> ModelStarted | Halted | Compacted:
         """The start of the next model call, paid for; or the turn's end when a budget forbids it.
 
-        A conversation that is to be compacted is compacted without a model then, and where there is nothing to sum up.
+        A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up.
         Raises UnreachableError when the budget cannot be asked, and DelayedError while calls under way hold what is left of it:
         then nothing is spent.
         """
         if move.purpose == "reply":
-            return await self._reserve(move, session, said, rules, pinned, now)
-        reserved = await self._reserve(move, session, said, rules, pinned, now) if compaction.request(session, said) else None
-        return reserved if isinstance(reserved, ModelStarted) else compaction.compacted(session, said, None)
+            return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS)
+        if compaction.request(session, said):
+            started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS)
+            if isinstance(started, ModelStarted):
+                return started
+        return compaction.compacted(session, said, None)
 
     async def _reserve(
-        self, move: CallModel, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel, least: int
     ) -> ModelStarted | Halted:
         await self.settled(session.id)
         limits, price = _limits(session, rules), rules.prices.get(pinned.model)
@@ -71,11 +74,10 @@ class ModelCalls:
         payer = Spender(session.place.team, session.id, pinned.agent, session.requesters[0], now, session.seq + 1)
         asked = estimate.input_tokens(said, pinned)
         lost = session.model_seq if session.model_started is not None else 0
-        least = LEAST_OUTPUT_TOKENS if move.purpose == "reply" else LEAST_SUMMARY_TOKENS
         ask = Ask(payer, asked, least, MAX_OUTPUT_TOKENS, limits, price, lost)
         answer = await self.budget.reserve(ask)
         if isinstance(answer, Refused):
-            if answer.busy and move.purpose == "reply":
+            if answer.busy:
                 raise DelayedError(BUSY_SECONDS)
             return _exceeded(answer, payer)
         notes = tuple(note for note in answer.notes if note not in session.noted_budgets)
@@ -92,34 +94,36 @@ class ModelCalls:
             iteration=move.iteration,
             reserved_tokens=answer.tokens,
             max_tokens=answer.output,
-            bill=bill,
             purpose=move.purpose,
+            bill=bill,
         )
 
-    async def call(self, move: CallModel, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> Ended:
-        """The model's reply to the conversation so far, or why there is none; or the summary of what was said before.
+    async def call(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel) -> Ended:
+        """The model's reply to the conversation so far, or why there is none; or the new context, with a summary or without.
 
         Raises DelayedError: nothing was sent yet.
         """
-        compact = move.purpose == "compact"
+        return Ended((await self._called(session, said, rules, pinned, move),))
+
+    async def _called(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel) -> Step:
+        summing_up = move.purpose == "compact"
         if (refused := await self._confirm(session, rules)) is not None:
-            return Ended((compaction.compacted(session, said, None, unbilled=True) if compact else refused,))
-        messages = compaction.request(session, said) if compact else said.messages()
-        request = Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime)
+            return compaction.compacted(session, said, None, unbilled=True) if summing_up else refused
+        messages = compaction.request(session, said) if summing_up else said.messages()
         try:
-            reply = await self.model.reply(request)
+            reply = await self.model.reply(Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime))
         except ModelFailedError as error:
-            if compact:
+            if summing_up:
                 log.warning("session %s is summed up without the model: %s", session.id, error)
-                return Ended((compaction.compacted(session, said, None, unbilled=error.unbilled),))
+                return compaction.compacted(session, said, None, unbilled=error.unbilled)
             if isinstance(error, TooLongError):
-                return Ended((window_exceeded(session, None),))
-            return Ended((Halted(error=type(error).__name__, sentence=error.sentence, unbilled=error.unbilled),))
-        if compact:
-            return Ended((compaction.compacted(session, said, reply),))
+                return window_exceeded(session, None)
+            return Halted(error=type(error).__name__, sentence=error.sentence, unbilled=error.unbilled)
+        if summing_up:
+            return compaction.compacted(session, said, reply)
         if reply.stop_reason == "model_context_window_exceeded":
-            return Ended((window_exceeded(session, reply.usage),))
-        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
+            return window_exceeded(session, reply.usage)
+        return ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage)
 
     async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
         """The start is committed, so nothing that Redis loses from now on is lost for good; whatever it lost before is set aside

@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent import policy
 from agent.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
-from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Purpose, Verdict
+from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
@@ -137,7 +137,6 @@ class Session:
     requesters: tuple[str, ...] = ()
     iterations: int = 0
     model_epoch: int | None = None  # of the model call that has no reply yet
-    model_purpose: Purpose = "reply"  # likewise
     reply_seq: int = 0
     reply_text: str = ""  # what the model said beside its calls
     calls: tuple[CallState, ...] = ()
@@ -173,6 +172,12 @@ class Session:
             return "ready"
         phases = {state.phase for state in self.calls}
         return "waiting" if "pending" in phases and phases <= FINAL | {"pending"} else "ready"
+
+    @property
+    def summing_up(self) -> bool:
+        """The model call that has no reply yet is one for a summary."""
+        started = self.model_started
+        return self.model_epoch is not None and started is not None and started.purpose == "compact"
 
     def undecided(self) -> tuple[ActionState, ...]:
         """Actions that wait for people."""

@@ -11,18 +11,20 @@ from pydantic import JsonValue, TypeAdapter
 from agent.digest import sha256
 from agent.frozen import replace
 from agent.session import Session
-from agent.steps import Compacted, Recorded
+from agent.steps import Compacted, Recorded, Step
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Session)
 FOLD = 1  # raised when steps come to mean something else for a session, though its fields stay the same
 SHAPE = sha256([FOLD, SESSION.json_schema()])[:16]
 
 
-def placed(step: Compacted, session: Session, rested: Session) -> Compacted:
-    """The step as it is written now: between turns it keeps nothing else, in a turn it keeps the steps of that turn.
+def placed(step: Step, session: Session, rested: Session) -> Step:
+    """The step as it is written now: a new context holds the steps of the turn that is open, if one is, and nothing else.
 
-    `rested` is the session as it stood before the turn that is open.
+    `rested` is the session as it stood before that turn.
     """
+    if not isinstance(step, Compacted):
+        return step
     start = rested if session.open else session
     state = cast("dict[str, JsonValue]", SESSION.dump_python(start, mode="json"))
     return step.model_copy(update={"since": start.seq + 1, "shape": SHAPE, "state": state})

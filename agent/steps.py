@@ -40,8 +40,8 @@ class ModelStarted(Noun):
     iteration: int
     reserved_tokens: int  # for input and output together
     max_tokens: int  # of output
-    bill: Bill | None = None  # None: of before there were bills
     purpose: Purpose = "reply"
+    bill: Bill | None = None  # None: of before there were bills
 
 
 class ModelReplied(Noun):
@@ -57,7 +57,8 @@ class WindowExceeded(Noun):
     """The model's window refused the conversation, or ended in the midst of a reply, which is thrown away."""
 
     kind: Literal["window_exceeded"] = "window_exceeded"
-    usage: Usage | None = None  # None: it was refused before anything was read
+    usage: Usage | None = None
+    unbilled: bool = False  # it was refused before anything was read
 
 
 class Compacted(Noun):
@@ -76,7 +77,7 @@ class Compacted(Noun):
     sources: tuple[str, ...] = ()  # untrusted ones that the head may draw on
     summary_by: Literal["model", "code"] = "model"
     usage: Usage | None = None  # None: no model was asked, or it gave no reply
-    unbilled: bool = False  # the model call that it ends never reached the model: it costs nothing
+    unbilled: bool = False  # no try got as far as to cost anything
     shape: str = ""
     state: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 

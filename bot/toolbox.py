@@ -138,10 +138,16 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
         settings.budget.session_tokens,
         config.policy.judge,
         settings.cards_per_hour,
-        limits=config.limits(name),
-        prices={model: price.price() for model, price in config.prices.items()},
-        context_tokens=windows.context_tokens(settings.model, settings.budget.session_tokens, settings.context_tokens),
-        people_wait=any(tool.effect is not Effect.READ for tool in tools.values())
-        or any(rule.answer == "ask" and rule.tool in tools for rule in config.policy.rules),
+        config.limits(name),
+        {model: price.price() for model, price in config.prices.items()},
+        windows.context_tokens(settings.model, settings.budget.session_tokens, settings.context_tokens),
+        _people_wait(tools, config.policy),
     )
     return Agent(pinned, rules)
+
+
+def _people_wait(tools: Tools, policy: Policy) -> bool:
+    """Whether a call of one of these tools may have to wait for a person."""
+    return any(tool.effect is not Effect.READ for tool in tools.values()) or any(
+        rule.answer == "ask" and rule.tool in tools for rule in policy.rules
+    )

@@ -117,17 +117,19 @@ class Conversation:
         lease = Lease(session_id(self.place), self.place, 0, None, 0, False, datetime.now(UTC), 0.0)
         return await self.heart.store.load(lease)
 
-    async def rows_of_turns(self) -> list[int]:
-        """What each turn wrote: its inbox row and its steps, and with the first the session and its pin."""
-        steps = await self.heart.sql("""
-            SELECT count(*) FROM (
-                SELECT seq, count(*) FILTER (WHERE body ->> 'kind' = 'asked') OVER (ORDER BY seq) AS turn FROM step) AS told
+    async def rows_of_turns(self) -> tuple[list[int], list[int]]:
+        """What each turn wrote, inbox row, steps and bills, with the first the session and its pin; and each compaction."""
+        wrote = await self.heart.sql("""
+            SELECT count(*) FILTER (WHERE NOT of_compaction), count(*) FILTER (WHERE of_compaction)
+            FROM (SELECT count(*) FILTER (WHERE body ->> 'kind' = 'asked') OVER (ORDER BY step.seq) AS turn,
+                         body ->> 'kind' = 'compacted' OR coalesce(body ->> 'purpose', '') = 'compact' AS of_compaction
+                  FROM step LEFT JOIN LATERAL (VALUES (1), (2)) AS row (bill) ON body ->> 'kind' = 'model_started') AS told
             GROUP BY turn ORDER BY turn
         """)
-        tables = {name: len(rows) for name, rows in (await self.heart.tables()).items() if rows}
-        assert {name for name in tables if name not in ("alembic_version", "product")} == {"session", "pin", "inbox", "step"}
-        assert tables["inbox"] == len(steps)
-        return [count + 1 + 2 * (number == 0) for number, (count,) in enumerate(steps)]
+        tables = {name: len(rows) for name, rows in (await self.heart.tables()).items() if rows and name != "alembic_version"}
+        assert sum(tables.values()) == sum(turn + compaction for turn, compaction in wrote) + len(wrote) + 2
+        turns = [turn + 1 + 2 * (number == 0) for number, (turn, _) in enumerate(wrote)]
+        return turns, [compaction for _, compaction in wrote if compaction]
 
 
 @pytest.fixture
@@ -163,12 +165,13 @@ async def test_500_turns_with_2_mb_of_tool_output(conversation: Conversation) ->
     asked = next(request for request in reversed(model.requests) if f"Now item {TURNS}." in json.dumps(request["messages"]))
     assert FIRST in json.dumps(asked["messages"])
     assert FACT in json.dumps(asked["messages"])
-    first, *others = await conversation.rows_of_turns()
+    (first, *others), of_compactions = await conversation.rows_of_turns()
     assert max(others) <= first
+    assert set(of_compactions) == {3}  # its start, its bill, and the new context, however long the conversation is
     [(compactions, by_model)] = await conversation.heart.sql("""
         SELECT count(*), count(*) FILTER (WHERE body ->> 'summary_by' = 'model') FROM step WHERE body ->> 'kind' = 'compacted'
     """)
-    assert compactions == by_model > TURNS / 20
+    assert len(of_compactions) == compactions == by_model > TURNS / 20
     loaded = await conversation.loaded()
     assert len(loaded) < 20 * first  # and not the thousands of steps there are
 
