@@ -20,11 +20,12 @@ appended AS (
     SELECT held.id, item.seq, %(epoch)s, item.body::json
     FROM held, unnest(%(seqs)s::bigint[], %(bodies)b::text[]) AS item (seq, body)),
 proposed AS (
-    INSERT INTO action (id, session_id, digest, quorum, rejections, body, expires_at)
-    SELECT item.id, held.id, item.digest, item.quorum, item.rejections, item.body::json, item.expires_at
-    FROM held, unnest(%(action_ids)s::text[], %(digests)s::text[], %(quorums)s::bigint[], %(rejections)s::bigint[],
-                      %(actions)b::text[], %(expiries)s::timestamptz[])
-        AS item (id, digest, quorum, rejections, body, expires_at)),
+    INSERT INTO action (id, session_id, status, started_at, digest, quorum, rejections, body, expires_at)
+    SELECT item.id, held.id, item.status, CASE item.status WHEN 'unknown' THEN now() END,
+           item.digest, item.quorum, item.rejections, item.body::json, item.expires_at
+    FROM held, unnest(%(action_ids)s::text[], %(statuses)s::text[], %(digests)s::text[], %(quorums)s::bigint[],
+                      %(rejections)s::bigint[], %(actions)b::text[], %(expiries)s::timestamptz[])
+        AS item (id, status, digest, quorum, rejections, body, expires_at)),
 ended AS (
     UPDATE action SET status = item.status
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
@@ -177,8 +178,21 @@ SELECT count(*) FROM held
 OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
 """
+# A result that the log itself holds.
+STEP_OUTPUT: LiteralString = """
+SELECT substr(body ->> 'text', %(offset)s + 1, %(length)s), length(body ->> 'text') FROM step
+WHERE session_id = %(session_id)s AND seq = %(seq)s AND starts_with(body::text, '{"kind":"tool_returned"')
+"""
 
-LOAD_STEPS: LiteralString = "SELECT seq, epoch, body::text FROM step WHERE session_id = %s ORDER BY seq"
+# From where the last context begins: looking for it backwards reads no step that is not loaded anyway.
+LOAD_STEPS: LiteralString = """
+WITH context AS MATERIALIZED (
+    SELECT substring(body::text FROM '"since":([0-9]+)')::bigint AS since FROM step
+    WHERE session_id = %(session_id)s AND starts_with(body::text, '{"kind":"compacted"') AND NOT %(whole)s
+    ORDER BY seq DESC LIMIT 1)
+SELECT seq, epoch, body::text FROM step
+WHERE session_id = %(session_id)s AND seq >= coalesce((SELECT since FROM context), 0) ORDER BY seq
+"""
 LOAD_INBOX: LiteralString = """
 SELECT session.wakes, inbox.id, inbox.body::text FROM session
 LEFT JOIN inbox ON inbox.session_id = session.id AND inbox.taken_at IS NULL
