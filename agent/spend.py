@@ -26,7 +26,7 @@ SPEND: LiteralString = """
 WITH session_spend AS (
     SELECT agent, session_id, sum(coalesce(tokens, reserved_tokens)) AS tokens,
            sum(coalesce(nano_usd, reserved_nano_usd)) AS nano_usd,
-           count(*) FILTER (WHERE iteration = 1) AS runs, count(*) FILTER (WHERE capped) AS capped
+           count(*) FILTER (WHERE iteration = 1 AND purpose = 'reply') AS runs, count(*) FILTER (WHERE capped) AS capped
     FROM usage WHERE started_at >= %(since)s GROUP BY agent, session_id)
 SELECT agent, count(*), sum(runs)::bigint, sum(capped)::bigint, sum(tokens)::bigint, sum(nano_usd)::bigint,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY tokens::float8), percentile_cont(0.99) WITHIN GROUP (ORDER BY tokens::float8)
@@ -58,10 +58,10 @@ HAVING count(*) >= %(hour_sessions)s
    AND percentile_cont(0.99) WITHIN GROUP (ORDER BY latest.tokens) > usual.p99 * %(hour_times)s ORDER BY 1, 2, 3
 """
 CAPPED: LiteralString = """
-SELECT team, agent, now(), count(*) FILTER (WHERE capped), count(*) FILTER (WHERE iteration = 1)
+SELECT team, agent, now(), count(*) FILTER (WHERE capped), count(*) FILTER (WHERE iteration = 1 AND purpose = 'reply')
 FROM usage WHERE started_at >= now() - interval '1 day' GROUP BY team, agent
-HAVING count(*) FILTER (WHERE iteration = 1) >= %(runs)s
-   AND count(*) FILTER (WHERE capped) > count(*) FILTER (WHERE iteration = 1) * %(share)s::float8
+HAVING count(*) FILTER (WHERE iteration = 1 AND purpose = 'reply') >= %(runs)s
+   AND count(*) FILTER (WHERE capped) > count(*) FILTER (WHERE iteration = 1 AND purpose = 'reply') * %(share)s::float8
 """
 
 

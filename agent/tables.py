@@ -161,6 +161,7 @@ class UsageRow(SQLModel, table=True):
     payer: str = Field(sa_column=Column(Text, nullable=False))  # whoever asked first in the turn
     agent: str = Field(sa_column=Column(Text, nullable=False))
     model: str = Field(sa_column=Column(Text, nullable=False))
+    purpose: str = Field(sa_column=Column(Text, nullable=False, server_default="reply"))  # or compact
     iteration: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="1"))  # 1: a turn began with it
     started_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))  # decides in which day and month it counts
     reserved_tokens: int = Field(sa_column=Column(BigInteger, nullable=False))

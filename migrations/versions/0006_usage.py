@@ -18,6 +18,7 @@ CREATE TABLE usage (
     payer text NOT NULL,
     agent text NOT NULL,
     model text NOT NULL,
+    purpose text NOT NULL DEFAULT 'reply',
     iteration bigint NOT NULL DEFAULT 1,
     started_at timestamptz NOT NULL,
     reserved_tokens bigint NOT NULL,

@@ -1,7 +1,6 @@
 """A process that spends: a real worker with real budgets, and a model that takes no more than moments and costs what it likes."""
 
 import asyncio
-import json
 import logging
 import multiprocessing
 import os
@@ -17,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from agent.budget import RedisBudget
 from agent.chores import Chores
 from agent.effects import Effects
-from agent.estimate import CHARACTERS_PER_TOKEN
+from agent.estimate import CHARACTERS_PER_TOKEN, characters
 from agent.ledger import Ledger
 from agent.moves import Content
 from agent.ports import DEAF, Listener, Reply, Request
@@ -61,7 +60,7 @@ class Shopfront(World):
         """After some thought."""
         await asyncio.sleep(random.uniform(0.01, 0.1))
         [only] = request.messages
-        estimated = (len(json.dumps(only["content"])) + len(request.pinned.model_dump_json())) // CHARACTERS_PER_TOKEN
+        estimated = int((characters(only["content"]) + len(request.pinned.model_dump_json())) / CHARACTERS_PER_TOKEN)
         usage = Usage(input_tokens=estimated + self._more_input, output_tokens=request.max_tokens)
         return Reply(({"type": "text", "text": "Done."},), "end_turn", usage)
 
