@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import sys
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,7 +24,7 @@ from agent.ports import DEAF, Listener, Reply, Request
 from agent.queue import Queue
 from agent.rules import Rules
 from agent.runner import Agent, Runner
-from agent.spending import Limit
+from agent.spending import Ask, Charge, Limit, Refused, Reserved
 from agent.store import Pool, Store
 from agent.tool import registry
 from agent.types import Pinned, Place, Usage
@@ -43,6 +44,28 @@ class Spending:
     user_tokens: int
     more_input: int  # tokens that each call takes beyond its estimate
     log: Path
+    times: Path
+
+
+class Timed(RedisBudget):
+    """Writes down when Redis was asked to set something aside and did, and when it had heard what a call took."""
+
+    def __init__(self, spending: Spending, ledger: Ledger) -> None:
+        super().__init__(spending.redis_url, ledger)
+        self._times = spending.times.open("a", buffering=1)
+
+    async def reserve(self, ask: Ask) -> Reserved | Refused:
+        """As it does."""
+        asked_at = time.time()
+        answer = await super().reserve(ask)
+        if isinstance(answer, Reserved):
+            self._times.write(f"reserved {ask.spender.session_id} {ask.spender.seq} {asked_at}\n")
+        return answer
+
+    async def settle(self, charge: Charge) -> None:
+        """As it does."""
+        await super().settle(charge)
+        self._times.write(f"settled {charge.spender.session_id} {charge.spender.seq} {time.time()}\n")
 
 
 class Shopfront(World):
@@ -81,7 +104,7 @@ async def _work(spending: Spending, ready: Connection) -> None:
     pool: Pool = AsyncConnectionPool[Any](spending.database_url, min_size=1, max_size=10, open=False, kwargs={"autocommit": True})
     async with pool:
         store, queue, front = Store(pool), Queue(pool, lease_seconds=LEASE_SECONDS), Shopfront(spending.more_input)
-        budget = RedisBudget(spending.redis_url, Ledger(pool))
+        budget = Timed(spending, Ledger(pool))
         effects = Effects(front, front, budget, store, registry([]))
         agent = Agent(PINNED, Rules(registry([]), limits={"user_day": Limit(tokens=spending.user_tokens)}))
         runner = Runner(store, queue, effects, lambda place: agent)
