@@ -50,11 +50,11 @@ def test_what_was_said_before_is_read_however_much_one_reply_adds() -> None:
     cache = PromptCache(lambda: 0.0)
     pinned = PINNED.model_copy(update={"system": "You help. " * 300})
     ids = [f"toolu_{number}" for number in range(30)]  # more blocks than the cache looks back
-    used = [{"type": "tool_use", "id": id, "name": "look", "input": {}} for id in ids]
+    used: list[dict[str, Any]] = [{"type": "tool_use", "id": id, "name": "look", "input": {}} for id in ids]
     results = [{"type": "tool_result", "tool_use_id": id, "content": "{}"} for id in ids]
     begun = [said("user", "look thirty times")]
     first = cache.input_usage(body(Request(pinned, begun, 100)))
-    added = [{"role": "assistant", "content": used}, {"role": "user", "content": results}]
+    added: list[dict[str, Any]] = [{"role": "assistant", "content": used}, {"role": "user", "content": results}]
     second = cache.input_usage(body(Request(pinned, [*begun, *added], 100)))
     assert second["cache_read_input_tokens"] == first["cache_creation_input_tokens"] > 500
 
