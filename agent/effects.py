@@ -58,7 +58,7 @@ class Effects:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, rules, pinned)
+                return self.calls.call(session, said, rules, pinned, move)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():

@@ -11,7 +11,7 @@ import psycopg
 from agent.errors import FencedError
 from agent.queue import CHANNEL, RENEW_SECONDS, Queue, Renewal
 from agent.runner import Runner
-from agent.store import OUTPUT_DAYS, Lease
+from agent.store import Lease
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,6 @@ SLOTS = 64  # sessions driven at once by one process
 CLOCK_SLOTS = 16  # of these, such as only the clock woke: a thousand reminders at once leave the others room
 POLL_SECONDS = 1.0  # beside the notifications: due times, expired leases, lost notifications
 STOP_SECONDS = 7.0  # for what is under way at the end; less than the lease
-FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 60.0, 3600.0  # until what is old is dropped, and then again
 
 
 @dataclass
@@ -34,7 +33,6 @@ class Worker:
     poll_seconds: float = POLL_SECONDS
     renew_seconds: float = RENEW_SECONDS
     stop_seconds: float = STOP_SECONDS
-    first_sweep_seconds: float = FIRST_SWEEP_SECONDS
     _drives: dict[str, tuple[Lease, asyncio.Task[None], asyncio.Event]] = field(
         default_factory=dict[str, tuple[Lease, asyncio.Task[None], asyncio.Event]]
     )
@@ -51,18 +49,16 @@ class Worker:
         )
         self._renewal.start()
         self._listening, self._claiming = asyncio.create_task(self._listen()), asyncio.create_task(self._claim())
-        self._sweeping = asyncio.create_task(self._sweep())
         return self
 
     async def __aexit__(self, *error: object) -> None:
         self._stopping.set()
         self._due.set()
         self._listening.cancel()
-        self._sweeping.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.stop_seconds):
                 # A claim under way is not cut off: its sessions would be leased to nobody.
-                await asyncio.gather(self._listening, self._sweeping, self._claiming, return_exceptions=True)
+                await asyncio.gather(self._listening, self._claiming, return_exceptions=True)
                 if self._drives:
                     await asyncio.wait([task for _, task, _ in self._drives.values()])
         left = [(lease, task) for lease, task, _ in self._drives.values()]
@@ -93,18 +89,6 @@ class Worker:
             except psycopg.Error as error:
                 log.warning("notifications are off, polling goes on: %s", error)
                 await asyncio.sleep(self.poll_seconds)
-
-    async def _sweep(self) -> None:
-        """Drop what is kept for a while only."""
-        pause = self.first_sweep_seconds
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                if count := await self.runner.store.forget_outputs():
-                    log.info("%d long results were older than %d days, and are gone", count, OUTPUT_DAYS)
-            except psycopg.Error as error:
-                log.warning("old results cannot be dropped now: %s", error)
-            pause = SWEEP_SECONDS
 
     def _wake(self, session_id: str) -> None:
         held = self._drives.get(session_id)

@@ -7,10 +7,10 @@ from pydantic import BaseModel
 
 from agent.calls import tool_calls
 from agent.machine import apply
-from agent.steps import ModelReplied
+from agent.steps import Compacted, ModelReplied
 from agent.tool import Effect, Tool
 from agent.tool_search import MOST_LOADED, MOST_TOOLS, SEARCH, characters, rendered, searches
-from agent.transcript import messages
+from agent.transcript import Transcript, messages
 from agent.types import Block, Pinned, Usage
 from tests.unit.test_machine import ASKED, STARTED, after
 
@@ -117,3 +117,12 @@ def test_what_is_not_loaded_costs_nothing_but_for_the_few_that_a_search_may_find
     assert characters(many, ()) < len(whole.model_dump_json()) / 20
     assert characters(many, {"server7", "server8"}) > characters(many, ()) + 600
     assert characters(whole, ()) == len(whole.model_dump_json())
+
+
+def test_what_was_found_in_a_context_that_is_over_is_not_loaded_any_more() -> None:
+    transcript = Transcript()
+    for step in (ASKED, STARTED, reply(ASKED_FOR, FOUND, CALLED)):
+        transcript.add(step)
+    assert transcript.found_tools == {"server7"}
+    transcript.add(Compacted(since=9, head="What was said."))
+    assert transcript.found_tools == set()
