@@ -60,6 +60,7 @@ class ScriptedModel:
         self.api_key = "sk-ant-sandbox-" + secrets.token_hex(12)
         self.base_url = ""
         self.requests: list[Arrived] = []
+        self.usages: list[Mapping[str, Any]] = []  # of the answers, in order
         self.refusals: list[Refused] = []
         self.faults = ModelFaults()
         self.models = Models()
@@ -166,7 +167,9 @@ class ScriptedModel:
         except Exception as error:
             traceback.print_exc()
             raise Refusal(f"The script failed: {error}", "api_error") from error
-        return answer(reply, request, card, usage)
+        finished = answer(reply, request, card, usage)
+        self.usages.append(finished.message["usage"])
+        return finished
 
     def _refuse(self, refusal: Refusal, http: web.Request, body: Mapping[str, Any]) -> web.Response:
         kept = Refused(refusal.status, refusal.type, refusal.message, http.path, body)
