@@ -31,9 +31,9 @@ ended AS (
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
     WHERE action.id = item.id),
 begun AS (
-    INSERT INTO usage (session_id, seq, team, payer, agent, model, iteration, started_at,
+    INSERT INTO usage (session_id, seq, team, payer, agent, model, purpose, iteration, started_at,
                        reserved_tokens, reserved_nano_usd, notes)
-    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model',
+    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model', call ->> 'purpose',
            (call ->> 'iteration')::bigint, (call ->> 'started_at')::timestamptz, (call ->> 'tokens')::bigint,
            (call ->> 'nano_usd')::bigint, ARRAY(SELECT jsonb_array_elements_text(call -> 'notes'))
     FROM held, jsonb_array_elements(%(begun)s::jsonb) AS call),
