@@ -246,6 +246,12 @@ def test_a_context_is_ended_when_it_is_long_and_more_than_its_beginning(tokens: 
     assert compaction.due(grown(tokens, began), RULES) is due
 
 
+def test_a_budget_without_room_for_a_summary_leaves_the_conversation_as_it_is() -> None:
+    session = replace(grown(5_000), used_tokens=RULES.budget_tokens - 9_000)
+    assert not compaction.due(session, RULES)
+    assert compaction.due(replace(session, granted_tokens=1_000), RULES)
+
+
 def test_it_is_compacted_before_the_next_turn_opens() -> None:
     said = Inboxed(id=1, received=Message(said=Said(user="U1", text="hello", ts="9.0")))
     [move] = next_moves(grown(5_000), [said], RULES, NOW)
