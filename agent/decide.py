@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from agent import stop_reasons
 from agent.call_moves import call_moves
 from agent.card_moves import card_moves
-from agent.errors import AgentMaxIterationsError
+from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.inbox_moves import inbox_moves
-from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Post, Record
+from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Notice, Post, Record, Repin
 from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
 from agent.steps import Halted, ProposedAction
+
+GIVEN_UP = "The model has been out of reach all this time, so I gave up. Nothing more was run; please ask again later."
+MOVES_NEXT_TURN = (
+    "The model that I began this with was retired in between. Nothing more was run; ask again, and I go on with another."
+)
 
 
 def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime) -> tuple[Move, ...]:
@@ -38,7 +44,7 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
     if not session.open:
         return []
     if session.closing is not None:
-        return _closing_moves(session)
+        return _closing_moves(session, rules)
     moves = [move for state in session.calls for move in call_moves(session, state, rules, now)]
     if any(state.phase not in FINAL for state in session.calls):
         return _together(moves)
@@ -51,7 +57,26 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
             "please narrow the request down, or tell me how to go on."
         )
         return [Record((Halted(error=AgentMaxIterationsError.__name__, sentence=sentence),))]
-    return [CallModel(iteration=session.iterations + (session.model_epoch is None))]
+    if session.retired and session.model_epoch is None:
+        return [_without_its_model(session)]
+    if session.outage_since is not None and now >= session.outage_since + rules.outage_time:
+        return [Record((Halted(error=ModelFailedError.__name__, sentence=GIVEN_UP),))]
+    return [*_told_of_outage(session), CallModel(iteration=session.iterations + (session.model_epoch is None), at=now)]
+
+
+def _without_its_model(session: Session) -> Move:
+    """A session moves to another model between turns; within one the turn ends, its thoughts being bound to the old one."""
+    if session.iterations == 0:
+        return Repin()
+    return Record((Halted(error=ModelRetiredError.__name__, sentence=MOVES_NEXT_TURN),))
+
+
+def _told_of_outage(session: Session) -> list[Move]:
+    """People are told once in a turn that it goes on by itself."""
+    key = f"outage:{session.turn}"
+    if session.outage_since is None or session.posts.get(key) is not None:
+        return []
+    return [Post(key, Notice("outage"), found=key in session.posts)]
 
 
 def _together(moves: list[Move]) -> list[Move]:
@@ -69,8 +94,12 @@ def _brings_before_people(move: Move) -> bool:
             return False
 
 
-def _closing_moves(session: Session) -> list[Move]:
+def _closing_moves(session: Session, rules: Rules) -> list[Move]:
     assert session.closing is not None
+    if session.stopped_for and f"answer:{session.turn}:0" not in session.posts:
+        step = stop_reasons.follow_up(session, rules.max_iterations)
+        if step is not None:
+            return [Record((step,))]
     for part, text in enumerate(session.closing.parts):
         key = f"answer:{session.turn}:{part}"
         if session.posts.get(key) is None:

@@ -18,9 +18,10 @@ from agent.card_moves import due_at
 from agent.decide import next_moves
 from agent.effects import Effects
 from agent.ended import Ended
-from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
+from agent.errors import DelayedError, FencedError, ModelRetiredError, UnclearError
 from agent.machine import apply, fold
-from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
+from agent.model_calls import NotYet
+from agent.moves import CallModel, Close, Move, Post, Record, Repin, RunTool, Settle
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
@@ -38,10 +39,10 @@ STATUS: dict[str, SurfaceStatus] = {"idle": "active", "ready": "processing", "wa
 # A wait that is longer than this is a due time of the released session, not a task.
 LONGEST_WAIT_SECONDS = 2.0
 FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
-BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
 LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
 QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
+NO_OTHER_MODEL = "The configured model does not exist (any more). Nothing more was run; an admin must name another one."
 CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
 
 
@@ -51,6 +52,7 @@ class Drive:
 
     lease: Lease
     pinned: Pinned
+    present: Pinned  # what the agent starts new sessions with
     store: Store
     queue: Queue
     effects: Effects
@@ -96,6 +98,7 @@ class Drive:
         finally:
             for task in self.under_way.values():
                 task.cancel()
+            self.effects.calls.leave(self.session, self.pinned)
 
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
@@ -120,13 +123,13 @@ class Drive:
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
             begin = self._may_begin(moves)
-            gated = [move for move in begin if isinstance(move, Close) or (isinstance(move, RunTool) and move.digest)]
+            gated = [move for move in begin if isinstance(move, Close | Repin) or (isinstance(move, RunTool) and move.digest)]
             if gated:
                 await self._pass(gated[0])
                 continue
             if all([await self._start(move) for move in begin]):
                 break
-        self._give_up_what_is_over()
+        self._give_up_what_nobody_wants({move.key for move in moves if not isinstance(move, Record)})
         if begin or not self._can_wait():
             await self._commit(confirm=bool(begin))
         for move in begin:
@@ -140,11 +143,8 @@ class Drive:
         self.held_back = [at for move in free if (at := self.not_before.get(move.key, 0)) > now]
         return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
-    def _give_up_what_is_over(self) -> None:
+    def _give_up_what_nobody_wants(self, wanted: set[str]) -> None:
         """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
-        wanted = {f"preview:{state.call.id}" for state in self.session.calls if state.phase in ("asked", "approved")}
-        if self.session.model_epoch is not None:
-            wanted.add("model")
         for key in [key for key in self.under_way if key.startswith("preview:") or key == "model"]:
             if key not in wanted:
                 self.under_way.pop(key).cancel()
@@ -153,17 +153,15 @@ class Drive:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
             case CallModel(iteration=iteration):
-                try:
-                    reserved = await self.effects.calls.reserve(self.session, self.said, self.rules, self.pinned)
-                except UnreachableError as error:
-                    log.warning("session %s waits: %s", self.session.id, error)
-                    self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
-                    return False
-                if isinstance(reserved, Halted):
-                    self._note(reserved)
-                    return False
-                tokens, output = reserved
-                self._note(ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output))
+                started = await self.effects.calls.start(self.session, self.said, self.rules, self.pinned, iteration)
+                match started:
+                    case NotYet(seconds=seconds):
+                        self.not_before[move.key] = time.monotonic() + seconds
+                    case asyncio.Task():
+                        self.under_way[move.key] = started
+                    case _:
+                        self._note(started)
+                return isinstance(started, ModelStarted)
             case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id):
                 self._note(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
             case Post(key=key, inbox_ids=inbox_ids):
@@ -183,6 +181,8 @@ class Drive:
                     self.not_before[move.key] = time.monotonic() + 0.2
                 else:
                     self._apply(decided)
+            case Repin():
+                await self._repin()
             case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
                 step = ToolStarted(call_id=call.id, idempotency_key=key, grant_id=grant_id, digest=digest)
                 left_seconds = await self.store.start_granted(self.lease, self.session.seq, step)
@@ -205,6 +205,16 @@ class Drive:
             case _:
                 raise AssertionError(f"{move} has no gate")
 
+    async def _repin(self) -> None:
+        """Between turns, from a model that is not offered any more to the one that the agent has now."""
+        if self.present.model == self.pinned.model:
+            self._note(Halted(error=ModelRetiredError.__name__, sentence=NO_OTHER_MODEL))
+            return
+        step = await self.store.repin(self.lease, self.session.seq, self.present, self.pinned.model)
+        log.warning("session %s goes on with %s: %s is retired", self.session.id, step.model, step.model_before)
+        self.pinned = self.present
+        self._apply(step)
+
     # ------------------------------------------------------------------------------------------ effects under way
 
     def _spawn(self, move: Move) -> None:
@@ -213,7 +223,9 @@ class Drive:
             return
         with self._fenced():  # the task's context keeps this
             made = self.effects.make(move, self.session, self.said, self.pinned)
-            self.under_way[move.key] = asyncio.create_task(made, name=move.key)
+            task = self.under_way[move.key] = asyncio.create_task(made, name=move.key)
+        if isinstance(move, CallModel):  # also when it is cancelled before its first step
+            task.add_done_callback(lambda _: self.effects.calls.leave(self.session, self.pinned))
 
     async def _wait(self) -> None:
         """Until an effect has ended or something new has come, then take it in."""
@@ -251,6 +263,8 @@ class Drive:
         if ended.permitted is not None:
             self.permitted.add(ended.permitted)
             self.inbox = [self._permitted(row) for row in self.inbox]
+        if ended.again_seconds:
+            self.not_before[key] = time.monotonic() + ended.again_seconds
         self._note(*ended.steps, inbox_ids=ended.inbox_ids)
 
     async def _settle(self, move: Settle) -> None:

@@ -26,11 +26,23 @@ class BudgetExceededError(Exception):
 
 
 class ModelFailedError(Exception):
-    """The model gave no usable reply. `sentence` is what people read."""
+    """The model gave no usable reply, and trying again would not help. `sentence` is what people read."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+
+
+class ModelOutOfReachError(ModelFailedError):
+    """The model gave no reply now: overloaded, limited or not reachable. `retry_seconds`: when it said to come back."""
+
+    def __init__(self, sentence: str, retry_seconds: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_seconds = retry_seconds
+
+
+class ModelRetiredError(ModelFailedError):
+    """The model is not offered any more."""
 
 
 class RefusedError(Exception):

@@ -56,7 +56,7 @@ class Answer:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed"]
+    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "outage"]
     length: int = 0
     cards: tuple[Card, ...] = ()
     uses: int = 0  # of a grant so far, this one included
@@ -86,10 +86,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CallModel:
-    """Ask the model for its next reply."""
+    """Ask the model for its next reply; `at`: when that was decided."""
 
     iteration: int
+    at: datetime
     key: str = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Repin:
+    """Go on with the model, prompt and tools that the agent has now: the pinned model is not offered any more."""
+
+    key: str = "repin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +197,4 @@ class Close:
     key: str
 
 
-Move = Record | CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
+Move = Record | CallModel | Repin | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close

@@ -56,6 +56,7 @@ class Request:
     pinned: Pinned
     messages: Sequence[dict[str, Any]]
     max_tokens: int
+    probe: bool = False  # one try only: the model was out of reach a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Model(Protocol):
     """The model."""
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
-        """Raises ModelFailedError when no usable reply can be had."""
+        """Raises ModelFailedError when no usable reply can be had; of its kinds, ModelOutOfReachError and ModelRetiredError."""
         ...
 
 

@@ -14,6 +14,9 @@ DECISION_LIFETIME = timedelta(minutes=15)
 # The same call with the same arguments runs this often in a turn; after that it is answered with a note (issue: tools).
 SAME_CALL_LIMIT = 2
 
+# A turn whose model is out of reach goes on by itself when it is back, unless it takes longer than this.
+OUTAGE_TIME = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -24,3 +27,4 @@ class Rules:
     budget_tokens: int = 50_000
     judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.Policy().judge
     cards_per_hour: int | None = None  # that a conversation may bring before people; None: as many as it likes
+    outage_time: timedelta = OUTAGE_TIME  # that a turn waits for a model out of reach

@@ -162,6 +162,16 @@ OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
 """
 
+# What a session is run with changes at a turn boundary only, together with the step that says so.
+REPIN: LiteralString = f"""
+WITH {HELD},
+kept AS (INSERT INTO pin (id, body) SELECT %(pin_id)s, %(pinned)s::json FROM held ON CONFLICT DO NOTHING),
+moved AS (UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body) SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held)
+SELECT count(*) FROM held
+"""
+
 LOAD_STEPS: LiteralString = "SELECT seq, epoch, body::text FROM step WHERE session_id = %s ORDER BY seq"
 LOAD_INBOX: LiteralString = """
 SELECT session.wakes, inbox.id, inbox.body::text FROM session

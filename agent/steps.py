@@ -35,6 +35,37 @@ class ModelReplied(Noun):
     usage: Usage
 
 
+class ModelFailed(Noun):
+    """A model call, decided on at `since`, ended without a reply: the model is out of reach, or is not offered any more."""
+
+    kind: Literal["model_failed"] = "model_failed"
+    reason: Literal["unavailable", "retired"]
+    since: datetime
+
+
+class Resumed(Noun):
+    """The last reply was not the end of the turn: the model is asked to go on. `reason`: why it had stopped."""
+
+    kind: Literal["resumed"] = "resumed"
+    reason: str
+
+
+class LeftOut(Noun):
+    """This turn, whose last reply was a refusal or unknown to us, is left out of what the model reads from now on."""
+
+    kind: Literal["left_out"] = "left_out"
+
+
+class Repinned(Noun):
+    """The model that the session was pinned to is gone: from now on it runs with another model, prompt and tools."""
+
+    kind: Literal["repinned"] = "repinned"
+    pin_id: str
+    model: str
+    model_before: str
+    prompt: str = ""
+
+
 class Previewed(Noun):
     """A tool said what a call would change."""
 
@@ -205,6 +236,10 @@ Step = Annotated[
     Asked
     | ModelStarted
     | ModelReplied
+    | ModelFailed
+    | Resumed
+    | LeftOut
+    | Repinned
     | Previewed
     | ProposedAction
     | Voted

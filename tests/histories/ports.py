@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from agent import fence
-from agent.errors import DelayedError, ModelFailedError, RefusedError, UnclearError, UnreachableError
+from agent.errors import (
+    DelayedError,
+    ModelFailedError,
+    ModelOutOfReachError,
+    ModelRetiredError,
+    RefusedError,
+    UnclearError,
+    UnreachableError,
+)
 from agent.moves import Cards, Content
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.store import session_id
@@ -104,14 +112,16 @@ class Ports:
         await self._process.goes_on()
         messages = [dict(message) for message in request.messages]
         try:
-            check_messages(messages, MODEL)
+            check_messages(messages, MODEL, paused=self._outside.paused)
             check_pairing(messages, has_tools=True)
         except Refusal as refusal:
             self._outside.wrong.append(f"a request that the model refuses: {refusal}")
         blocks = [block for message in messages for block in message["content"]]
         self._outside.requests.setdefault(_session(messages), []).append(blocks)
+        if request.pinned.model in self._outside.retired:
+            raise ModelRetiredError("The model does not exist.")
         if self._outside.happens(0.03):
-            raise ModelFailedError("The model cannot be reached.")
+            raise self._outside.random.choice([ModelFailedError, ModelOutOfReachError])("The model cannot be reached.")
         content, reason = self._outside.reply()
         await self._outside.dawdle()
         await self._process.goes_on()

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from random import Random
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from hypothesis import note
 from pydantic import BaseModel
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 from agent.decide import next_moves
 from agent.grants import grantable
 from agent.machine import apply
-from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, RunTool, Settle, ShowCard, TurnAway
+from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, Repin, RunTool, Settle, ShowCard, TurnAway
 from agent.policy import Policy, Rule
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
@@ -24,12 +23,12 @@ from agent.steps import (
     Granted,
     GrantEnded,
     Halted,
-    ModelReplied,
     ModelStarted,
     OutcomeTold,
     Posted,
     PostStarted,
     Previewed,
+    Repinned,
     Step,
     ToolReturned,
     ToolStarted,
@@ -37,15 +36,10 @@ from agent.steps import (
 )
 from agent.tool import Effect, Tool, registry
 from agent.transcript import messages
-from agent.types import Allowed, Approvers, Block, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Usage, Wish
-from bot.sandbox.model.message_rules import check_messages
-from bot.sandbox.model.models import ModelCard, Models
-from bot.sandbox.model.pairing import check_pairing
+from agent.types import Allowed, Approvers, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
+from tests.unit.simulated_model import SimulatedModel
 
-MODEL = cast(ModelCard, Models().get("claude-sonnet-5-5"))
-
-
-Made = CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
+Made = CallModel | Repin | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
 
 
 class Nothing(BaseModel):
@@ -97,14 +91,12 @@ class Simulation:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
+        self.model = SimulatedModel(self.random)
         self.session = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
         self.steps: list[Step] = []
         self.inbox: list[Inboxed] = []
         self.now = datetime(2026, 11, 22, tzinfo=UTC)
         self.under_way: dict[str, Made] = {}
-        self.requests = 0
-        self.last_request: list[dict[str, Any]] = []
-        self.calls = 0
         self.rows = 0
         self.ran: dict[str, int] = {}
         self.again: set[str] = set()
@@ -118,6 +110,7 @@ class Simulation:
 
     def apply(self, step: Step) -> None:
         """The step happened."""
+        self.model.hear(step)
         self.session = apply(self.session, step, self.session.epoch)
         self.steps.append(step)
 
@@ -146,9 +139,14 @@ class Simulation:
         """Commit the start."""
         match move:
             case CallModel(iteration=iteration):
-                request = messages(self.steps)
-                self.check(request)
+                self.model.check(messages(self.steps))
                 self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5))
+            case Repin():
+                if self.random.random() < 0.8:
+                    self.apply(Repinned(pin_id="p", model="another", model_before="one"))
+                else:  # nobody named another one
+                    self.apply(Halted(error="ModelRetiredError", sentence="An admin must name another model."))
+                return
             case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
                 if grant_id not in self.session.grants:  # it failed a sibling just now: what comes next is worked out anew
                     return
@@ -189,27 +187,13 @@ class Simulation:
         self.uses[grant_id] += 1
         return True
 
-    def check(self, request: list[dict[str, Any]]) -> None:
-        """What the strict server would, and that history only grows."""
-        check_messages(request, MODEL)
-        check_pairing(request, has_tools=True)
-        for earlier, later in pairwise(request):  # the API would take any order; ours is that of the calls
-            asked = [block["id"] for block in earlier["content"] if block["type"] == "tool_use"]
-            answered = [block["tool_use_id"] for block in later["content"] if block["type"] == "tool_result"]
-            assert asked == answered
-        grown = [block for message in self.last_request for block in message["content"]]
-        whole = [block for message in request for block in message["content"]]
-        assert whole[: len(grown)] == grown, "history was rewritten"
-        self.last_request = request
-        self.requests += 1
-
     def end(self, move: Made) -> None:
         """The effect has ended, somehow."""
         del self.under_way[move.key]
         match move:
             case CallModel():
                 if self.session.model_epoch is not None:
-                    self.apply(self.reply())
+                    self.apply(self.model.reply(self.now))
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))
@@ -237,6 +221,8 @@ class Simulation:
             case Settle(inbox_id=row, click=click):
                 self.taken((row,))
                 self.settle(click)
+            case Repin():
+                raise AssertionError("it is over when it begins")
             case Close(action_id=action_id, decision=decision, by=by):
                 self.decide(action_id, decision, by)
 
@@ -299,24 +285,6 @@ class Simulation:
             self.approvals.discard(action_id)
         self.apply(ActionDecided(action_id=action_id, decision=decision, by=by, decided_at=self.now))
 
-    def reply(self) -> Step:
-        """The model says something, calls something, or cannot be had."""
-        usage = Usage(input_tokens=5, output_tokens=5)
-        kinds = ["calls", "say", "nothing", "cut", "refusal", "failed", "odd"]
-        [kind] = self.random.choices(kinds, [12, 2, 1, 1, 1, 1, 1])
-        if kind == "failed":
-            return Halted(error="ModelFailedError", sentence="The model cannot be reached.")
-        names = self.random.choices(["look", "pay", "send", "wipe", "no_such_tool"], [1, 3, 3, 2, 1], k=self.random.randint(1, 4))
-        wanted = names if kind in ("calls", "cut", "refusal") else []
-        content: list[Block] = [{"type": "text", "text": "Well."}] if kind in ("say", "cut", "odd") else []
-        for name in wanted:
-            self.calls += 1
-            content.append(
-                {"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": {"n": self.random.randint(0, 1)}}
-            )
-        reasons = {"calls": "tool_use", "cut": "max_tokens", "refusal": "refusal", "odd": "some_new_reason"}
-        return ModelReplied(content=tuple(content), stop_reason=reasons.get(kind, "end_turn"), usage=usage)
-
     def disturb(self) -> None:
         """Something from outside: a person, the clock, or the end of the process."""
         waiting = [action.proposed.action_id for action in self.session.undecided()]
@@ -373,9 +341,11 @@ class Simulation:
     def settle_down(self) -> None:
         """Nothing more comes from outside: make every move until none is left."""
         for _ in range(500):
-            for move in self.moves():
+            possible = self.moves()
+            for move in possible:
                 self.begin(move)
-            if not self.under_way:
+            if self.under_way:
+                self.end(self.under_way[sorted(self.under_way)[0]])
+            elif not possible:
                 return
-            self.end(self.under_way[sorted(self.under_way)[0]])
         raise AssertionError("the session does not come to rest")

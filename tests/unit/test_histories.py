@@ -35,7 +35,8 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
         assert action.asked_ts or action.outcome != "unknown"  # somebody was asked
         assert action.decided or action.proposed.expires_at > simulation.now  # no deadline is left unnoticed
     if session.status == "idle":  # and the thread can be used again
-        asked = simulation.requests
+        asked = simulation.model.requests
         simulation.receive(Message(said=Said(user="U1", text="and now?", ts="99.0")))
         simulation.settle_down()
-        assert simulation.requests > asked
+        nobody_named_another = simulation.model.last_halt == "ModelRetiredError"
+        assert simulation.model.requests > asked or nobody_named_another
