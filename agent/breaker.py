@@ -5,7 +5,7 @@ No clock of its own: every moment comes from the caller, in seconds of one monot
 
 from dataclasses import dataclass, field
 
-LOOK_SECONDS = 1.0  # until whoever waits for another one's probe looks again
+LOOK_SECONDS = 3.0  # until whoever waits for another one's probe looks again: long enough for a session to be let go
 
 
 @dataclass(slots=True)

@@ -152,8 +152,8 @@ class Drive:
     async def _start(self, move: Move) -> bool:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
-            case CallModel(iteration=iteration):
-                started = await self.effects.calls.start(self.session, self.said, self.rules, self.pinned, iteration)
+            case CallModel():
+                started = await self.effects.calls.start(move, self.session, self.said, self.rules, self.pinned)
                 match started:
                     case NotYet(seconds=seconds):
                         self.not_before[move.key] = time.monotonic() + seconds

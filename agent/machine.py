@@ -220,10 +220,11 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
 
 
 def _model_failed(session: Session, step: ModelFailed) -> Session:
-    """The call gave nothing, so it is not one of the turn's steps."""
-    if session.model_epoch is None:
+    """The call gave nothing, so it is not one of the turn's steps. While others know of an outage none is even made."""
+    if session.model_epoch is None and (step.reason == "retired" or session.outage_since is not None or session.closing):
         raise IllegalStepError(f"session {session.id} has no model call in flight")
-    session = replace(session, model_epoch=None, reserved_tokens=0, iterations=session.iterations - 1)
+    iterations = session.iterations - (session.model_epoch is not None)
+    session = replace(session, model_epoch=None, reserved_tokens=0, iterations=iterations)
     if step.reason == "retired":
         return replace(session, retired=True)
     return replace(session, outage_since=session.outage_since or step.since)

@@ -11,6 +11,7 @@ from agent import estimate, telemetry
 from agent.breaker import Breaker
 from agent.ended import Ended
 from agent.errors import BudgetExceededError, ModelFailedError, ModelOutOfReachError, ModelRetiredError, UnreachableError
+from agent.moves import CallModel
 from agent.patience import PATIENCE, Patience
 from agent.ports import Budget, Model, Request
 from agent.rules import Rules
@@ -52,16 +53,19 @@ class ModelCalls:
     # ------------------------------------------------------------------------------------------ the start
 
     async def start(
-        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, iteration: int
-    ) -> ModelStarted | Halted | NotYet | asyncio.Task[Ended]:
+        self, move: CallModel, session: Session, said: Transcript, rules: Rules, pinned: Pinned
+    ) -> ModelStarted | ModelFailed | Halted | NotYet | asyncio.Task[Ended]:
         """The start of the next model call, with a slot and a reservation; or why it cannot be started.
 
+        That the model is out of reach becomes a step of each session that would call it: its people are to hear of it.
         A task: the call waits for a slot, and is to be started when that task is done. Nothing is reserved until then.
         """
         who = _holder(session)
         breaker = self._breaker(pinned.model)
         if seconds := breaker.wait_seconds(who, time.monotonic()):
             self.leave(session, pinned)
+            if session.outage_since is None:
+                return ModelFailed(reason="unavailable", since=move.at)
             return NotYet(seconds * random.uniform(1.0, 1.25))  # not all at once
         if not self.slots.take(who):
             return asyncio.create_task(self._slot(who, session), name=f"slot:{session.id}")
@@ -77,7 +81,7 @@ class ModelCalls:
             self.leave(session, pinned)
             return reserved
         tokens, output = reserved
-        return ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output)
+        return ModelStarted(iteration=move.iteration, reserved_tokens=tokens, max_tokens=output)
 
     async def _slot(self, who: str, session: Session) -> Ended:
         await self.slots.wait(who, (session.place.team, session.place.channel))

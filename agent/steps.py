@@ -36,7 +36,7 @@ class ModelReplied(Noun):
 
 
 class ModelFailed(Noun):
-    """A model call, decided on at `since`, ended without a reply: the model is out of reach, or is not offered any more."""
+    """A model call, decided on at `since`, gave no reply, or was not even made: the model is out of reach, or retired."""
 
     kind: Literal["model_failed"] = "model_failed"
     reason: Literal["unavailable", "retired"]

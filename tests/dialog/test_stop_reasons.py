@@ -65,11 +65,10 @@ async def test_what_is_refused_runs_nothing_and_does_not_poison_what_comes_after
 
 async def test_thoughts_of_earlier_turns_are_still_good_after_a_refusal(bot: World) -> None:
     bot.model.script = Lines(
-        *(
-            Reply((think("Let me see."), call("get_order_status", order_id="ORD-1042"))),
-            Reply((think("Hm."), Text("Delivered."))),
-        ),
-        *(Reply((Text("No."),), "refusal"), Reply((think("Again."), Text("As I said.")))),
+        Reply((think("Let me see."), call("get_order_status", order_id="ORD-1042"))),
+        Reply((think("Hm."), Text("Delivered."))),
+        Reply((Text("No."),), "refusal"),
+        Reply((think("Again."), Text("As I said."))),
     )
     talk = await mention(bot, "ann", "where is my order?")
     await talk.sees("Delivered.")
@@ -98,9 +97,8 @@ async def test_a_request_that_is_larger_than_the_window_is_told_as_that(world: W
 
 
 async def test_an_end_without_a_word_is_asked_about_once(bot: World) -> None:
-    bot.model.script = Lines(
-        call("get_order_status", order_id="ORD-1042"), Reply(), "It was delivered.", Reply(), Reply(), "Hello."
-    )
+    look = call("get_order_status", order_id="ORD-1042")
+    bot.model.script = Lines(look, Reply(), "It was delivered.", Reply(), Reply(), "Hello.")
     talk = await mention(bot, "ann", "where is my order?")
     await talk.sees("It was delivered.")
     assert len(talk.posts()) == 1
@@ -117,11 +115,3 @@ async def test_a_model_that_stops_in_a_way_that_is_not_known_runs_nothing(bot: W
     await talk.says("ann", "hello?")
     await talk.sees("Hello.")
     assert await bot.rows("SELECT count(*) FROM action") == [(0,)]
-
-
-async def test_stop_ends_the_call_in_flight(bot: World) -> None:
-    bot.model.faults.silence(60)
-    talk = await mention(bot, "ann", "hello")
-    await bot.slack.until(lambda: len(bot.model.requests) == 1)
-    await talk.says("ann", "stop")
-    await talk.sees("Stopped by")

@@ -23,6 +23,7 @@ from agent.steps import (
     Granted,
     GrantEnded,
     Halted,
+    ModelFailed,
     ModelStarted,
     OutcomeTold,
     Posted,
@@ -138,6 +139,9 @@ class Simulation:
     def begin(self, move: Made) -> None:
         """Commit the start."""
         match move:
+            case CallModel() if self.session.outage_since is None and self.model.is_known_to_be_away():
+                self.apply(ModelFailed(reason="unavailable", since=self.now))
+                return
             case CallModel(iteration=iteration):
                 self.model.check(messages(self.steps))
                 self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5))

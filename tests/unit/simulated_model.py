@@ -54,6 +54,10 @@ class SimulatedModel:
             case _:
                 pass
 
+    def is_known_to_be_away(self) -> bool:
+        """Another session has found out."""
+        return self.random.random() < 0.03
+
     def check(self, request: list[dict[str, Any]]) -> None:
         """What the strict server would, and that history only grows."""
         check_messages(request, MODEL, paused=self._paused)
