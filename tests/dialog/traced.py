@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agent.telemetry import FAILED_TRY
+from tests.stores.heart import until
 
 
 @cache
@@ -27,6 +28,15 @@ class Trace:
     def spans(self, name: str) -> list[ReadableSpan]:
         """Those of this name, in the order of their ends."""
         return [span for span in _exporter().get_finished_spans() if span.name == name]
+
+    async def driven(self, agent: str = "assistant") -> ReadableSpan:
+        """The span of the first claim, once its session rests."""
+
+        async def ended() -> bool:
+            return bool(self.spans(f"invoke_agent {agent}"))
+
+        await until(ended)
+        return self.spans(f"invoke_agent {agent}")[0]
 
     def failed_tries(self, model: str = "claude-sonnet-5-5") -> list[dict[str, object]]:
         """The tries of all model calls that gave no reply."""
