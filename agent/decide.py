@@ -1,9 +1,10 @@
 """What comes next. Pure: no clock, network or database; the same session, inbox and rules give the same moves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from agent import stop_reasons
+from agent import compaction, stop_reasons
+from agent.budget_words import noted
 from agent.call_moves import call_moves
 from agent.card_moves import card_moves
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
@@ -13,6 +14,7 @@ from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
 from agent.steps import Halted, ProposedAction
+from agent.types import Lifetime
 
 GIVEN_UP = "The model has been out of reach all this time, so I gave up. Nothing more was run; please ask again later."
 MOVES_NEXT_TURN = (
@@ -26,9 +28,27 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
     A move that is being made is named again (same key): whoever makes them knows what is under way. Steps to be recorded
     come alone, since they may change what comes next.
     """
-    moves = (*inbox_moves(session, inbox, rules), *card_moves(session, now), *_turn_moves(session, rules, now))
+    turn_moves = _turn_moves(session, rules, now)
+    if turn_moves and not session.open and session.model_epoch is None:
+        inbox = ()  # the conversation is compacted before anything opens the next turn
+    told = (*card_moves(session, now), *_budget_moves(session))
+    moves = (*inbox_moves(session, inbox, rules), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
+
+
+def nobody_waits_for(under_way: Iterable[str], session: Session, moves: Sequence[Move]) -> list[str]:
+    """What may be given up: after a Stop, the model's reply, what a call would have changed, what a read would bring."""
+    wanted = {f"preview:{state.call.id}" for state in session.calls if state.phase in ("asked", "approved")}
+    wanted |= {f"tool:{state.call.id}" for state in session.calls if state.phase == "running"}
+    wanted |= {move.key for move in moves if isinstance(move, CallModel)}  # also one that waits for its slot
+    return [key for key in under_way if (key.startswith(("preview:", "tool:")) or key == "model") and key not in wanted]
+
+
+def _budget_moves(session: Session) -> list[Move]:
+    """People hear of it once most of a budget is used."""
+    keyed = [(f"budget:{note.name}", noted(note.name, note.agent, note.user)) for note in session.budget_notes]
+    return [Post(key, Notice("told", text=text), found=key in session.posts) for key, text in keyed]
 
 
 def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:
@@ -42,15 +62,17 @@ def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:
 
 def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
     if not session.open:
-        return []
+        return [_compaction(session, rules, now)] if compaction.due(session, rules) else []
     if session.closing is not None:
         return _closing_moves(session, rules)
     moves = [move for state in session.calls for move in call_moves(session, state, rules, now)]
-    if any(state.phase not in FINAL for state in session.calls):
+    if moves or any(state.phase not in FINAL for state in session.calls):
         return _together(moves)
     if session.stopped_by is not None:
         sentence = f"Stopped by <@{session.stopped_by}>. Nothing further was run."
         return [Record((Halted(error="Stopped", sentence=sentence),))]
+    if session.window == "exceeded":
+        return [_compaction(session, rules, now)]
     if session.model_epoch is None and session.iterations >= rules.max_iterations:
         sentence = (
             f"I stopped after {rules.max_iterations} steps without finishing. Nothing more will be run; "
@@ -61,14 +83,15 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
         return [_without_its_model(session)]
     if session.outage_since is not None and now >= session.outage_since + rules.outage_time:
         return [Record((Halted(error=ModelFailedError.__name__, sentence=GIVEN_UP),))]
-    return [*_told_of_outage(session), CallModel(iteration=session.iterations + (session.model_epoch is None), at=now)]
+    call = CallModel(session.iterations + (session.model_epoch is None), now, lifetime=_lifetime(rules))
+    return [*_told_of_outage(session), call]
 
 
 def _without_its_model(session: Session) -> Move:
     """A session moves to another model between turns; within one the turn ends, its thoughts being bound to the old one."""
     if session.iterations == 0:
         return Repin()
-    return Record((Halted(error=ModelRetiredError.__name__, sentence=MOVES_NEXT_TURN),))
+    return Record((Halted(error=ModelRetiredError.__name__, sentence=MOVES_NEXT_TURN, unbilled=True),))
 
 
 def _told_of_outage(session: Session) -> list[Move]:
@@ -77,6 +100,15 @@ def _told_of_outage(session: Session) -> list[Move]:
     if session.outage_since is None or session.posts.get(key) is not None:
         return []
     return [Post(key, Notice("outage"), found=key in session.posts)]
+
+
+def _compaction(session: Session, rules: Rules, now: datetime) -> CallModel:
+    return CallModel(session.iterations, now, purpose="compact", lifetime=_lifetime(rules))
+
+
+def _lifetime(rules: Rules) -> Lifetime:
+    """A card is answered after minutes or hours, and the request before it was made when nobody knew of the card yet."""
+    return "1h" if rules.people_wait else "5m"
 
 
 def _together(moves: list[Move]) -> list[Move]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agent import fence
+from agent import charges, fence, pins
 from agent.card_moves import due_at
-from agent.decide import next_moves
+from agent.decide import next_moves, nobody_waits_for
 from agent.effects import Effects
 from agent.ended import Ended
-from agent.errors import DelayedError, FencedError, ModelRetiredError, UnclearError
-from agent.machine import apply, fold
+from agent.errors import DelayedError, FencedError, UnclearError
+from agent.machine import apply
 from agent.model_calls import NotYet
 from agent.moves import CallModel, Close, Move, Post, Record, Repin, RunTool, Settle
 from agent.ports import SurfaceStatus
@@ -27,6 +27,8 @@ from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
+from agent.snapshot import beginning, placed
+from agent.spending import Charge
 from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
 from agent.tool import failed
@@ -42,7 +44,6 @@ FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
 LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
 QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
-NO_OTHER_MODEL = "The configured model does not exist (any more). Nothing more was run; an admin must name another one."
 CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
 
 
@@ -62,6 +63,7 @@ class Drive:
 
     def __post_init__(self) -> None:
         self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
+        self.rested = self.session  # as it stood when no turn was open
         self.said = Transcript()
         self.inbox: list[Inboxed] = []
         self.wakes = self.lease.wakes
@@ -73,6 +75,8 @@ class Drive:
         self.taken: list[int] = []
         self.permitted: set[int] = set()  # inbox rows whose author may do what they ask for
         self.ended: dict[str, Outcome] = {}
+        self.charges: list[Charge] = []  # of model calls that are over
+        self.capped_seq: int | None = None
         self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
         self.held_seconds = self.queue.lease_seconds  # how long that lasted from then on
         self.shown_status: SurfaceStatus = "active"
@@ -103,9 +107,12 @@ class Drive:
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
-        self.session = fold(self.session, recorded)
+        if (session := beginning(recorded, self.session)) is None:
+            session, recorded = self.session, await self.store.load(self.lease, whole=True)
+        self.session = self.rested = session
+        self.said = Transcript.of(session)
         for item in recorded:
-            self.said.add(item.step)
+            self._fold(item.step, item.epoch)
 
     async def _read_inbox(self) -> None:
         self.woken.clear()
@@ -129,7 +136,8 @@ class Drive:
                 continue
             if all([await self._start(move) for move in begin]):
                 break
-        self._give_up_what_nobody_wants({move.key for move in moves if not isinstance(move, Record)})
+        for key in nobody_waits_for(self.under_way, self.session, moves):
+            self.under_way.pop(key).cancel()
         if begin or not self._can_wait():
             await self._commit(confirm=bool(begin))
         for move in begin:
@@ -143,22 +151,19 @@ class Drive:
         self.held_back = [at for move in free if (at := self.not_before.get(move.key, 0)) > now]
         return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
-    def _give_up_what_nobody_wants(self, wanted: set[str]) -> None:
-        """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
-        for key in [key for key in self.under_way if key.startswith("preview:") or key == "model"]:
-            if key not in wanted:
-                self.under_way.pop(key).cancel()
-
     async def _start(self, move: Move) -> bool:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
             case CallModel():
-                started = await self.effects.calls.start(move, self.session, self.said, self.rules, self.pinned)
+                now = self.lease.now()
+                started = await self.effects.calls.start(move, self.session, self.said, self.rules, self.pinned, now)
                 match started:
                     case NotYet(seconds=seconds):
                         self.not_before[move.key] = time.monotonic() + seconds
                     case asyncio.Task():
                         self.under_way[move.key] = started
+                    case None:
+                        return True  # its start stands: it was put off before anything was sent
                     case _:
                         self._note(started)
                 return isinstance(started, ModelStarted)
@@ -182,38 +187,30 @@ class Drive:
                 else:
                     self._apply(decided)
             case Repin():
-                await self._repin()
-            case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
-                step = ToolStarted(call_id=call.id, idempotency_key=key, grant_id=grant_id, digest=digest)
-                left_seconds = await self.store.start_granted(self.lease, self.session.seq, step)
-                if left_seconds is not None:
-                    self._apply(step)
-                    self._confirmed(sent, left_seconds)
-                    self._spawn(move)
+                moved = await pins.repin(self.store, self.lease, self.session, self.pinned, self.present)
+                if isinstance(moved, Halted):
+                    self._note(moved)
                 else:
-                    self._note(GrantEnded(grant_id=grant_id))  # then the call is asked about
-            case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=str(digest)):
-                step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id)
-                left_seconds = await self.store.start_action(self.lease, self.session.seq, step, digest)
+                    self.pinned = self.present
+                    self._apply(moved)
+            case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id, digest=str(digest)):
+                shown = digest if grant_id is not None else ""  # that of an action is on record
+                step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id, digest=shown)
+                if grant_id is not None:
+                    left_seconds = await self.store.start_granted(self.lease, self.session.seq, step)
+                else:
+                    left_seconds = await self.store.start_action(self.lease, self.session.seq, step, digest)
                 if left_seconds is not None:
                     self._apply(step)
                     self._confirmed(sent, left_seconds)
                     self._spawn(move)
+                elif grant_id is not None:
+                    self._note(GrantEnded(grant_id=grant_id))  # then the call is asked about
                 else:
                     result = failed("permission_denied", "Not run: the approval on record is not one for this very call.")
                     self._note(ToolReturned(call_id=call.id, outcome="refused", text=result.text()))
             case _:
                 raise AssertionError(f"{move} has no gate")
-
-    async def _repin(self) -> None:
-        """Between turns, from a model that is not offered any more to the one that the agent has now."""
-        if self.present.model == self.pinned.model:
-            self._note(Halted(error=ModelRetiredError.__name__, sentence=NO_OTHER_MODEL))
-            return
-        step = await self.store.repin(self.lease, self.session.seq, self.present, self.pinned.model)
-        log.warning("session %s goes on with %s: %s is retired", self.session.id, step.model, step.model_before)
-        self.pinned = self.present
-        self._apply(step)
 
     # ------------------------------------------------------------------------------------------ effects under way
 
@@ -222,7 +219,7 @@ class Drive:
         if move.key in self.under_way:
             return
         with self._fenced():  # the task's context keeps this
-            made = self.effects.make(move, self.session, self.said, self.pinned)
+            made = self.effects.make(move, self.session, self.said, self.rules, self.pinned)
             task = self.under_way[move.key] = asyncio.create_task(made, name=move.key)
         if isinstance(move, CallModel):  # also when it is cancelled before its first step
             task.add_done_callback(lambda _: self.effects.calls.leave(self.session, self.pinned))
@@ -309,7 +306,7 @@ class Drive:
             self.effects.background(work)
 
     def _show_status(self) -> None:
-        status = STATUS[self.session.status]
+        status = STATUS[self.session.status] if self.session.open else "active"
         if status == "suspended" and self.under_way:
             return  # a click is being judged, say: what the session comes to is shown after it
         if status != self.shown_status:
@@ -319,12 +316,20 @@ class Drive:
     # ------------------------------------------------------------------------------------------ the log
 
     def _apply(self, step: Step) -> None:
-        self.session = apply(self.session, step, self.lease.epoch)
+        if (due := charges.charge(self.session, step)) is not None:
+            self.charges.append(due)
+        self.capped_seq = charges.capped(self.session, step) or self.capped_seq
+        self._fold(step, self.lease.epoch)
+
+    def _fold(self, step: Step, epoch: int) -> None:
+        if not self.session.open:
+            self.rested = self.session
+        self.session = apply(self.session, step, epoch)
         self.said.add(step)
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""
-        for step in steps:
+        for step in (placed(step, self.session, self.rested) for step in steps):
             if isinstance(step, ToolReturned):
                 state = next(state for state in self.session.calls if state.call.id == step.call_id)
                 if state.action_id is not None:
@@ -348,9 +353,18 @@ class Drive:
             return
         sent = time.monotonic()
         after_seq = self.session.seq - len(self.unwritten)
-        left_seconds = await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
+        left_seconds = await self.store.append(
+            self.lease,
+            after_seq,
+            self.unwritten,
+            inbox_ids=self.taken,
+            ended=self.ended,
+            charges=self.charges,
+            capped_seq=self.capped_seq,
+        )
         self._confirmed(sent, left_seconds)
-        self.unwritten, self.taken, self.ended = [], [], {}
+        self.effects.calls.settle(self.session.id, self.charges)  # only what is committed: Redis is filled from there
+        self.unwritten, self.taken, self.ended, self.charges, self.capped_seq = [], [], {}, [], None
 
     def _confirmed(self, sent: float, left_seconds: float) -> None:
         """The database said in answer to what was sent then that the session is ours, and for how long if nobody renews it."""

@@ -17,6 +17,7 @@ from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, R
 from agent.patience import PATIENCE, Patience
 from agent.ports import Budget, Model, Surface
 from agent.received import Click, Edit, OutcomeClick
+from agent.rules import Rules
 from agent.session import Session
 from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
@@ -54,11 +55,11 @@ class Effects:
         if self._behind:
             await asyncio.wait(set(self._behind), timeout=2)
 
-    def make(self, move: Move, session: Session, said: Transcript, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+    def make(self, move: Move, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
-            case CallModel(at=at):
-                return self.calls.call(session, said, pinned, at)
+            case CallModel():
+                return self.calls.call(session, said, rules, pinned, move)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():

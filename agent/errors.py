@@ -22,22 +22,28 @@ class AgentMaxIterationsError(Exception):
 
 
 class BudgetExceededError(Exception):
-    """The next model call would break the session's token budget."""
+    """The next model call would break a budget: the conversation's, a person's, or the workspace's."""
 
 
 class ModelFailedError(Exception):
-    """The model gave no usable reply, and trying again would not help. `sentence` is what people read."""
+    """The model gave no usable reply, and trying again would not help. `sentence` is what people read; `unbilled`: no try got
+    as far as to cost anything."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, *, unbilled: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.unbilled = unbilled
+
+
+class TooLongError(ModelFailedError):
+    """The conversation does not fit into the model's window."""
 
 
 class ModelOutOfReachError(ModelFailedError):
     """The model gave no reply now: overloaded, limited or not reachable. `retry_seconds`: when it said to come back."""
 
-    def __init__(self, sentence: str, retry_seconds: float | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, retry_seconds: float | None = None, *, unbilled: bool = False) -> None:
+        super().__init__(sentence, unbilled=unbilled)
         self.retry_seconds = retry_seconds
 
 

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from agent import actions, answers, stop_reasons
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
+from agent.charges import EndsCall, charged_tokens
 from agent.errors import IllegalStepError
 from agent.frozen import replace
-from agent.session import FINAL, CallState, Closing, GrantState, Session, Status
+from agent.session import FINAL, BudgetNote, CallState, Closing, GrantState, Session, Status
 from agent.steps import (
     ActionDecided,
     Asked,
     CardShown,
+    Compacted,
     Edited,
     Escalated,
     Granted,
@@ -38,12 +40,13 @@ from agent.steps import (
     ToolReturned,
     ToolStarted,
     Voted,
+    WindowExceeded,
 )
 from agent.types import Call, Outcome
 
 # Which step may follow which status. `idle`: no turn is open. `waiting`: only people can move the turn on.
 ALLOWED: dict[Status, frozenset[str]] = {
-    "idle": frozenset({"asked", "outcome_told", "post_started", "posted", "card_shown"}),
+    "idle": frozenset({"asked", "outcome_told", "model_started", "compacted", "post_started", "posted", "card_shown"}),
     "ready": frozenset(
         {
             "model_started",
@@ -52,6 +55,8 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "resumed",
             "left_out",
             "repinned",
+            "window_exceeded",
+            "compacted",
             "previewed",
             "proposed_action",
             "voted",
@@ -108,6 +113,12 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             if not session.retired or session.iterations or session.model_epoch is not None:
                 raise IllegalStepError(f"session {session.id} keeps its model within a turn")
             return replace(session, retired=False)
+        case WindowExceeded():
+            if session.model_epoch is None or session.summing_up:
+                raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
+            return replace(_charged(session, step), model_epoch=None, window="exceeded")
+        case Compacted():
+            return _compacted(session, step)
         case Previewed():
             return with_call(session, replace(advance(session, step.call_id, step.kind), preview=step.preview))
         case ProposedAction():
@@ -142,11 +153,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             text = f"{session.unfinished.rstrip()}\n\n{step.sentence}" if session.unfinished else step.sentence
             closing = Closing(answers.split(text), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
-            lost = session.reserved_tokens if session.stopped_by else 0  # a call given up half-way is charged all the same
-            used = session.used_tokens + lost
             retired = session.retired and bool(session.iterations)  # the next turn begins with another model
-            session = replace(session, closing=closing, model_epoch=None, outage_since=None, retired=retired)
-            return replace(session, used_tokens=used, reserved_tokens=0, halted_turn=turn)
+            session = replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
+            return replace(session, outage_since=None, retired=retired)
         case Stopped():
             return replace(session, stopped_by=step.by)
 
@@ -170,6 +179,7 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         posts={**queued, **unanswered},
         closing=None,
         stopped_by=None,
+        window="fits",
     )
 
 
@@ -193,25 +203,36 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     in_flight = session.model_epoch is not None and session.model_epoch >= epoch
     undone = any(state.phase not in FINAL for state in session.calls)
-    if in_flight or undone or session.closing:
+    if in_flight or undone or session.closing or not (session.open or step.purpose == "compact"):
         raise IllegalStepError(f"session {session.id} cannot call the model now")
-    used = session.used_tokens + session.reserved_tokens  # a call whose reply was lost is charged as it was reserved
+    bill = step.bill
+    notes = tuple(BudgetNote(name, bill.payer, bill.agent) for name in bill.notes) if bill is not None else ()
     return replace(
-        session,
+        _charged(session, step),
         model_epoch=epoch,
         iterations=step.iteration,
-        used_tokens=used,
-        reserved_tokens=step.reserved_tokens,
+        model_started=step,
+        model_seq=session.seq,
         max_tokens=step.max_tokens,
+        budget_notes=(*session.budget_notes, *notes),
+        noted_budgets=session.noted_budgets | {note.name for note in notes},
     )
 
 
+def _charged(session: Session, step: EndsCall) -> Session:
+    """The model call that this step ends, if there is one, is counted as used."""
+    used = session.used_tokens + charged_tokens(session.model_started, step)
+    return replace(session, used_tokens=used, model_started=None)
+
+
 def _model_replied(session: Session, step: ModelReplied) -> Session:
-    if session.model_epoch is None:
+    if session.model_epoch is None or session.summing_up:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
-    used = session.used_tokens + step.usage.charged_tokens
-    session = replace(session, model_epoch=None, reserved_tokens=0, used_tokens=used, reply_seq=session.seq, calls=())
+    session = replace(_charged(session, step), model_epoch=None, reply_seq=session.seq, calls=())
     session = replace(session, reply_text=answers.spoken(step), outage_since=None)
+    read = step.usage.read_tokens
+    began = session.context_began_tokens or read
+    session = replace(session, context_tokens=read + step.usage.output_tokens, context_began_tokens=began)
     reason, before = stop_reasons.reason_of(step), session.unfinished
     session = replace(session, unfinished=stop_reasons.unfinished(step, before))
     if reason == "tool_use":
@@ -221,10 +242,10 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
 
 def _model_failed(session: Session, step: ModelFailed) -> Session:
     """The call gave nothing, so it is not one of the turn's steps. While others know of an outage none is even made."""
-    if session.model_epoch is None and (step.reason == "retired" or session.outage_since is not None or session.closing):
+    made = session.model_epoch is not None
+    if session.summing_up or (not made and (step.reason == "retired" or session.outage_since is not None or session.closing)):
         raise IllegalStepError(f"session {session.id} has no model call in flight")
-    iterations = session.iterations - (session.model_epoch is not None)
-    session = replace(session, model_epoch=None, reserved_tokens=0, iterations=iterations)
+    session = replace(_charged(session, step), model_epoch=None, iterations=session.iterations - made)
     if step.reason == "retired":
         return replace(session, retired=True)
     return replace(session, outage_since=session.outage_since or step.since)
@@ -234,6 +255,16 @@ def _no_other_end(session: Session, kind: str, fits: bool) -> None:
     """Something is made of the last reply, before its words are posted as the end of the turn."""
     if session.closing is None or not fits or f"answer:{session.turn}:0" in session.posts:
         raise IllegalStepError(f"{kind} does not fit the last reply of session {session.id}")
+
+
+def _compacted(session: Session, step: Compacted) -> Session:
+    """A new context: how large it is will be known with its first reply."""
+    if session.model_epoch is not None and not session.summing_up:
+        raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
+    if session.open and session.window != "exceeded":
+        raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
+    session = replace(_charged(session, step), model_epoch=None, context_tokens=0, context_began_tokens=0)
+    return replace(session, window="compacted" if session.open else "fits")
 
 
 def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
@@ -290,6 +321,9 @@ def _posted(session: Session, step: Posted) -> Session:
             session = keep(session, *(actions.copied(row, step) for row in rows))
         case "remind":
             session = keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
+        case "budget":
+            left = tuple(note for note in session.budget_notes if f"budget:{note.name}" != step.key)
+            session = replace(session, budget_notes=left)
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
             session = keep(session, actions.told_people(session.actions[action_id], subject, step, number))
         case _:

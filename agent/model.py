@@ -15,16 +15,15 @@ from typing import Any, cast
 import anthropic
 import httpx2
 from anthropic.lib.streaming import AsyncMessageStream
-from anthropic.types import Message, MessageParam, ThinkingConfigAdaptiveParam, ToolParam
+from anthropic.types import Message, ThinkingConfigAdaptiveParam
 from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
-from agent import telemetry
+from agent import caching, telemetry
 from agent.characters import whole
-from agent.errors import ModelFailedError, ModelOutOfReachError, ModelRetiredError
+from agent.errors import ModelFailedError, ModelOutOfReachError, ModelRetiredError, TooLongError
 from agent.patience import PATIENCE, Patience
 from agent.ports import DEAF, Listener, Reply, Request
-from agent.stop_reasons import WINDOW
 from agent.types import Usage
 
 log = logging.getLogger(__name__)
@@ -33,6 +32,7 @@ RETRIED_STATUS = frozenset({408, 409, 429, 529})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0
 # Models that think unasked put their words between calls into thinking, which is left out unless asked for (trap 12).
+TOO_LONG = "prompt is too long"
 THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 # Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
@@ -118,21 +118,17 @@ def sentence(error: BaseException) -> str:
 
 
 def failure(error: BaseException) -> ModelFailedError:
-    """The error that the heart knows: whether the model is to be waited for, left, or asked no more."""
+    """The error that the heart knows: whether the model is to be waited for, left, asked for less, or asked no more."""
+    unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # refused before it began
     match error:
         case _ if retried(error):
-            return ModelOutOfReachError(sentence(error), _stated_wait_seconds(error))
+            return ModelOutOfReachError(sentence(error), _stated_wait_seconds(error), unbilled=unbilled)
         case anthropic.NotFoundError() if error.type == "not_found_error" and "model" in error.message:
-            return ModelRetiredError(sentence(error))
+            return ModelRetiredError(sentence(error), unbilled=unbilled)
+        case anthropic.BadRequestError() if TOO_LONG in str(error):
+            return TooLongError("This conversation is too long for the model.", unbilled=unbilled)
         case _:
-            return ModelFailedError(sentence(error))
-
-
-def window_is_full(error: BaseException) -> bool:
-    """The request alone is more than the model can read: an error before the model, but the same end as its stop reason."""
-    if not isinstance(error, anthropic.APIStatusError):
-        return False
-    return error.status_code == 413 or (error.status_code == 400 and "prompt is too long" in error.message)
+            return ModelFailedError(sentence(error), unbilled=unbilled)
 
 
 @dataclass(slots=True)
@@ -168,28 +164,25 @@ class AnthropicModel:
             return _reply(await retrying(self._once, request, listener))
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
             _tell(int(retrying.statistics["attempt_number"]), error, None)
-            if window_is_full(error):
-                return Reply((), WINDOW, Usage(input_tokens=0, output_tokens=0))
             log.warning("the model gave no reply: %s", type(error).__name__)
             raise failure(error) from error
 
     async def _once(self, request: Request, listener: Listener) -> Message:
-        pinned = request.pinned
         listener.begin()
-        async with self.client.messages.stream(
-            model=pinned.model,
-            system=pinned.system,
-            tools=cast("list[ToolParam]", list(pinned.tools)),
-            messages=cast("list[MessageParam]", list(request.messages)),
-            max_tokens=request.max_tokens,
-            thinking=SHOWN_THINKING if THINKS.match(pinned.model) else anthropic.omit,
-        ) as stream:
+        async with self.client.messages.stream(**body(request)) as stream:
             async for words in stream.text_stream:
                 listener.text(words)
             message = await stream.get_final_message()
         if message.stop_reason is None:
             raise CutStreamError("the stream ended before its message did")
         return message
+
+
+def body(request: Request) -> dict[str, Any]:
+    """What is sent: nothing in it depends on the purpose, since any other setting would make the provider's cache void."""
+    model = request.pinned.model
+    sent = {"model": model, "max_tokens": request.max_tokens, **caching.body(request)}
+    return {**sent, "thinking": SHOWN_THINKING} if THINKS.match(model) else sent
 
 
 def _reply(message: Message) -> Reply:
@@ -203,5 +196,6 @@ def _reply(message: Message) -> Reply:
             output_tokens=usage.output_tokens,
             cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
             cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+            cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
         ),
     )

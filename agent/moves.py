@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.received import Click, Edit, OutcomeClick
 from agent.steps import Step
-from agent.types import Call, Decision, Look, Preview, Verdict
+from agent.types import Call, Decision, Lifetime, Look, Preview, Purpose, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -56,11 +56,12 @@ class Answer:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "outage"]
+    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told", "outage"]
     length: int = 0
     cards: tuple[Card, ...] = ()
     uses: int = 0  # of a grant so far, this one included
     most_uses: int = 0
+    text: str = ""  # of one that is a sentence of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CallModel:
-    """Ask the model for its next reply; `at`: when that was decided."""
+    """Ask the model for its next reply, or to sum up what was said before this turn; `at`: when that was decided."""
 
     iteration: int
     at: datetime
     key: str = "model"
+    purpose: Purpose = "reply"
+    lifetime: Lifetime = "5m"  # of what the provider keeps of the request
 
 
 @dataclass(frozen=True, slots=True)

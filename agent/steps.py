@@ -1,12 +1,28 @@
 """The steps of a session's log: past tense, frozen, never changed. Moves, the imperatives, are in `agent.moves`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
 
-from agent.types import Block, Decision, Look, Noun, Outcome, OutcomeAnswer, Pattern, Preview, Said, Usage, Verdict
+from agent.spending import Bill
+from agent.types import (
+    Block,
+    Decision,
+    KeptResult,
+    Look,
+    Noun,
+    Outcome,
+    OutcomeAnswer,
+    Pattern,
+    Preview,
+    Purpose,
+    Said,
+    Usage,
+    Verdict,
+)
 
 
 class Asked(Noun):
@@ -24,6 +40,8 @@ class ModelStarted(Noun):
     iteration: int
     reserved_tokens: int  # for input and output together
     max_tokens: int  # of output
+    purpose: Purpose = "reply"
+    bill: Bill | None = None  # None: of before there were bills
 
 
 class ModelReplied(Noun):
@@ -41,6 +59,7 @@ class ModelFailed(Noun):
     kind: Literal["model_failed"] = "model_failed"
     reason: Literal["unavailable", "retired"]
     since: datetime
+    unbilled: bool = False  # no try got as far as to cost anything
 
 
 class Resumed(Noun):
@@ -66,6 +85,35 @@ class Repinned(Noun):
     prompt: str = ""
 
 
+class WindowExceeded(Noun):
+    """The model's window refused the conversation, or ended in the midst of a reply, which is thrown away."""
+
+    kind: Literal["window_exceeded"] = "window_exceeded"
+    usage: Usage | None = None
+    unbilled: bool = False  # it was refused before anything was read
+
+
+class Compacted(Noun):
+    """A new context begins. It holds `head`, then the steps from `since` on: everything before them is read by no model again.
+
+    `state` is the session right before `since`, so that whoever loads it can begin there; `shape` says which fields it has.
+    The other fields are what the head was made of, for the next compaction, and for a longer memory.
+    """
+
+    kind: Literal["compacted"] = "compacted"
+    since: int = 0
+    head: str
+    facts: tuple[str, ...] = ()  # what is to be known when everything else is forgotten, a line each
+    first: tuple[str, ...] = ()  # what the conversation began with, word for word
+    results: tuple[KeptResult, ...] = ()  # long ones that can still be read by their handle
+    sources: tuple[str, ...] = ()  # untrusted ones that the head may draw on
+    summary_by: Literal["model", "code"] = "model"
+    usage: Usage | None = None  # None: no model was asked, or it gave no reply
+    unbilled: bool = False  # no try got as far as to cost anything
+    shape: str = ""
+    state: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+
+
 class Previewed(Noun):
     """A tool said what a call would change."""
 
@@ -77,7 +125,8 @@ class Previewed(Noun):
 class ProposedAction(Noun):
     """A call waits for people. `digest` binds what was shown: tool, schema, arguments, verdict and session.
 
-    `message` is the key of the message that it is shown in, together with other calls of the same turn.
+    `message` is the key of the message that it is shown in, together with other calls of the same turn. `ran`: it ran without a
+    card, and people are asked only about its unknown outcome.
     """
 
     kind: Literal["proposed_action"] = "proposed_action"
@@ -94,6 +143,7 @@ class ProposedAction(Noun):
     preview: Preview | None = None
     sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn
     said: str = ""  # the model's own words beside the call
+    ran: bool = False
 
     @property
     def proposed_at(self) -> datetime:
@@ -213,6 +263,7 @@ class Halted(Noun):
     error: str
     sentence: str
     offer_continue: bool = False
+    unbilled: bool = False  # the model call that it ends never reached the model: it costs nothing
 
 
 class Stopped(Noun):
@@ -240,6 +291,8 @@ Step = Annotated[
     | Resumed
     | LeftOut
     | Repinned
+    | WindowExceeded
+    | Compacted
     | Previewed
     | ProposedAction
     | Voted

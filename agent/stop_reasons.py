@@ -10,7 +10,7 @@ from agent.steps import LeftOut, ModelReplied, Resumed
 
 KNOWN_BLOCKS = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
 KNOWN = frozenset({"end_turn", "stop_sequence", "tool_use", "max_tokens", "pause_turn", "refusal"})
-WINDOW = "model_context_window_exceeded"
+WINDOW = "model_context_window_exceeded"  # in old logs; now it becomes a WindowExceeded, and a compaction
 # How often in a turn the model is asked to go on after a reply that was no end. All of it counts as steps of the turn.
 RESUMES: Mapping[str, int] = {"max_tokens": 3, "pause_turn": 10, "empty": 1}
 THINKING = frozenset({"thinking", "redacted_thinking"})
@@ -49,9 +49,3 @@ def follow_up(session: Session, most_iterations: int) -> Resumed | LeftOut | Non
     if session.stopped_by is not None or session.iterations >= most_iterations:
         return None
     return Resumed(reason=reason) if session.resumed.count(reason) < RESUMES.get(reason, 0) else None
-
-
-def wants_compaction(session: Session, most_iterations: int) -> bool:
-    """Whether the window is full and a compaction could make room for the model to go on: once in a turn."""
-    may_go_on = session.stopped_by is None and session.iterations < most_iterations
-    return session.stopped_for == WINDOW and may_go_on and WINDOW not in session.resumed

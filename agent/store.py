@@ -16,9 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent import policy
 from agent.characters import whole
+from agent.charges import begun, charged
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
+from agent.output import step_of
 from agent.received import RECEIVED, Click, Edit, Inboxed, OutcomeClick
+from agent.spending import Charge
 from agent.statements import (
     APPEND,
     CLOSE,
@@ -33,6 +36,7 @@ from agent.statements import (
     SETTLE,
     START_ACTION,
     START_GRANTED,
+    STEP_OUTPUT,
     TELL,
     VIEWED,
 )
@@ -137,9 +141,9 @@ class Store:
 
     # ------------------------------------------------------------------------------------------ the holder
 
-    async def load(self, lease: Lease) -> list[Recorded]:
-        """The session's log. Raises UnreadableError."""
-        rows = await self._rows(LOAD_STEPS, (lease.session_id,))
+    async def load(self, lease: Lease, *, whole: bool = False) -> list[Recorded]:
+        """The session's log from where its last context begins, or the whole of it. Raises UnreadableError."""
+        rows = await self._rows(LOAD_STEPS, {"session_id": lease.session_id, "whole": whole})
         return [Recorded(seq=seq, epoch=epoch, step=_read(STEP, body)) for seq, epoch, body in rows]
 
     async def inbox(self, lease: Lease) -> tuple[int, list[Inboxed]]:
@@ -159,8 +163,11 @@ class Store:
         *,
         inbox_ids: Sequence[int] = (),
         ended: Mapping[str, Outcome] | None = None,
+        charges: Sequence[Charge] = (),
+        capped_seq: int | None = None,
     ) -> float:
-        """Write steps after `after_seq`, new actions, and how actions `ended`; the seconds that the hold lasts from now.
+        """Write steps after `after_seq`, new actions and model calls, how actions `ended`, and what model calls are charged; the
+        seconds that the hold lasts from now. `capped_seq`: of the call after which a turn had used all that it may make.
 
         Raises FencedError, and then nothing is written.
         """
@@ -173,6 +180,7 @@ class Store:
             "seqs": [after_seq + number for number in range(1, len(steps) + 1)],
             "bodies": [step.model_dump_json() for step in steps],
             "action_ids": [step.action_id for step in proposed],
+            "statuses": ["unknown" if step.ran else "pending" for step in proposed],
             "digests": [step.digest for step in proposed],
             "quorums": [step.verdict.quorum for step in proposed],
             "rejections": [step.verdict.rejections for step in proposed],
@@ -180,6 +188,9 @@ class Store:
             "expiries": [step.expires_at for step in proposed],
             "ended_ids": list(ended),
             "outcomes": list(ended.values()),
+            "begun": begun(after_seq, steps),
+            "charged": charged(charges),
+            "capped_seq": capped_seq,
         }
         held, left_seconds = await self._row(APPEND, values)
         _held(held, lease)
@@ -291,8 +302,8 @@ class Store:
 
     async def output(self, session_id: str, handle: str, offset: int, length: int) -> tuple[str, int] | None:
         """Characters of a long result, and how many it has. None: this session has none with this handle."""
-        values = {"session_id": session_id, "handle": handle, "offset": offset, "length": length}
-        rows = await self._rows(OUTPUT, values)
+        values = {"session_id": session_id, "handle": handle, "seq": step_of(handle), "offset": offset, "length": length}
+        rows = await self._rows(OUTPUT if values["seq"] is None else STEP_OUTPUT, values)
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def discard(self, lease: Lease, inbox_id: int) -> None:

@@ -2,21 +2,25 @@
 
 The API's rules that this holds (reference: model API, trap 7): each tool_use is answered by one tool_result in the
 immediately next user message, results first, in the order of the calls; no empty text; no message without content, and none
-of the assistant's that ends in thinking. History is append-only: a later request has the earlier one as its prefix, until a turn
-is left out or the session goes on with another model.
+of the assistant's that ends in thinking. History is append-only: a later request has the earlier one as its prefix, until a new
+context begins: with a Compacted step, where a turn is left out, and with another model.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import JsonValue
 
-from agent import answers, stop_reasons
+from agent import answers, output, stop_reasons
+from agent.estimate import Counted, characters, counted
+from agent.past import LONG_CHARACTERS, Past, spoken
+from agent.session import Session
 from agent.steps import (
     ActionDecided,
     Asked,
+    Compacted,
     Edited,
     Halted,
     LeftOut,
@@ -70,6 +74,9 @@ class _Mark:
 class Transcript:
     """The conversation so far. It grows step by step, so that a step costs the same however long the conversation is."""
 
+    seq: int = 0  # of the last step that was added
+    past: Past = field(default_factory=Past)
+    counted: Counted | None = None  # by the API, with the last reply
     _written: list[Message] = field(default_factory=list[Message])
     _written_characters: int = 0  # as JSON
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
@@ -77,17 +84,49 @@ class Transcript:
     _texts: list[str] = field(default_factory=list[str])
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
+    _turn: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])  # the steps of this turn
+    _before_turn: _Mark = _Mark()
     _unsaid: str | None = None  # words for a reply without content, unless the model is asked to go on
-    _turn: _Mark = _Mark()
+    _told: list[str] = field(default_factory=list[str])  # what opened this turn, if that was not what people said
     _tools: dict[str, str] = field(default_factory=dict[str, str])  # of this turn's calls
     _ran: list[str] = field(default_factory=list[str])  # this turn
 
+    @classmethod
+    def of(cls, session: Session) -> "Transcript":
+        """That of a session of which only the steps from now on are added."""
+        return cls(session.seq, _proposed={id: action.proposed for id, action in session.actions.items()})
+
     def add(self, step: Step) -> None:
         """The next step of the log."""
+        self.seq += 1
+        if isinstance(step, Compacted):
+            self._begin_anew(step)
+            return
+        if isinstance(step, Asked | OutcomeTold):
+            self._begin_turn()
+            self.past.turn_opens()
+        self._turn.append((self.seq, step))
+        self.past.add(self.seq, step)
+        self._take(step)
+
+    def _begin_anew(self, step: Compacted) -> None:
+        """A new context: the head, and this turn's own steps, without thinking that was about what is gone (trap 8)."""
+        kept = [(seq, earlier) for seq, earlier in self._turn if seq >= step.since]
+        self.past, self._texts = Past.after(step), [step.head]
+        self._written, self._written_characters, self._calls, self._results, self._edits = [], 0, (), {}, {}
+        self._turn, self._before_turn, self._unsaid = kept, _Mark(texts=(step.head,)), None
+        self._told, self._tools, self._ran = [], {}, []
+        for seq, earlier in kept:
+            self.past.add(seq, earlier)
+            self._take(_as_kept(seq, earlier))
+        if self._written and not self._user_side():  # a pause, which cannot be sent back as it was: its thoughts are gone
+            self._texts.append(GO_ON["empty"])
+        self.counted = None  # what was counted had another beginning
+
+    def _take(self, step: Step) -> None:
         match step:
             case Asked():
-                self._begin_turn()
-                self._texts += [_spoken(said.user, said.text) for said in step.said]
+                self._texts += [spoken(said.user, said.text) for said in step.said]
             case ModelReplied():
                 self._replied(step)
             case Resumed():
@@ -107,9 +146,8 @@ class Transcript:
                 self._returned(step)
             case OutcomeTold():
                 proposed = self._proposed[step.action_id]
-                self._say_unsaid()
-                self._texts.append(_told(step, proposed))
-                self._begin_turn()
+                self._told = [_told(step, proposed)]
+                self._texts += self._told
                 self._tools[proposed.call_id] = proposed.tool
             case Stopped():
                 self._texts.append(f"<@{step.by}> pressed Stop.")
@@ -124,6 +162,20 @@ class Transcript:
         content = self._user_side()
         return [*self._written, {"role": "user", "content": content}] if content else list(self._written)
 
+    def before_turn(self, whole: bool, text: str) -> list[Message]:
+        """The `messages` of a request about what was said before this turn, or with `whole` about everything; it ends in `text`.
+
+        Nothing, when nothing was said before.
+        """
+        if whole:
+            written, left = self._written, self._user_side()
+        else:
+            before = self._before_turn
+            written, left = self._written[: before.messages], _results(before.calls, before.results)
+        if not written:
+            return []
+        return [*written, {"role": "user", "content": [*left, {"type": "text", "text": text}]}]
+
     def shapes(self, last: int) -> list[str]:
         """The last messages for a log: until there is a masker, only the kinds and lengths of their blocks."""
         return [
@@ -135,15 +187,17 @@ class Transcript:
     # ------------------------------------------------------------------------------------------ replies
 
     def _replied(self, step: ModelReplied) -> None:
-        content = list(step.content)
+        content, asked = list(step.content), self.characters
         while content and content[-1].get("type") in stop_reasons.THINKING:
             del content[-1]  # cut off in its thoughts, or nothing but thoughts: the API takes no message that ends in them
         if not content:
             self._unsaid = answers.closing_text(step)
             return
         self._reply(content)
-        self._calls = tuple(str(block["id"]) for block in content if block.get("type") == "tool_use")
-        self._tools |= {str(block["id"]): str(block["name"]) for block in content if block.get("type") == "tool_use"}
+        self.counted = counted(step.usage, asked, self._written_characters)
+        calls = [block for block in content if block.get("type") == "tool_use"]
+        self._calls = tuple(str(block["id"]) for block in calls)
+        self._tools |= {str(block["id"]): str(block["name"]) for block in calls}
 
     def _go_on(self, reason: str) -> None:
         """The model is asked for the rest. A paused reply is sent back as it is."""
@@ -157,23 +211,23 @@ class Transcript:
 
     def _begin_turn(self) -> None:
         self._say_unsaid()
-        self._turn = _Mark(len(self._written), self._calls, dict(self._results), tuple(self._texts))
-        self._tools, self._ran = {}, []
+        self._before_turn = _Mark(len(self._written), self._calls, dict(self._results), tuple(self._texts))
+        self._turn, self._told, self._tools, self._ran = [], [], {}, []
 
     def _leave_out(self) -> None:
         """A turn that stays would have later ones refused too (docs: reset context after refusal). What it did is told."""
-        self._unsaid = None
-        turn = self._turn
-        self._rewrite(self._written[: turn.messages])
-        self._calls, self._results, self._edits = turn.calls, dict(turn.results), {}
         ran = f" In it these calls were made: {', '.join(self._ran)}." if self._ran else " Nothing was run in it."
-        self._texts = [*turn.texts, f"(A request that you could not answer is left out here.{ran})"]
+        note, before = f"(A request that you could not answer is left out here.{ran})", self._before_turn
+        self._rewrite(self._written[: before.messages])
+        self._calls, self._results, self._edits, self._unsaid = before.calls, dict(before.results), {}, None
+        self._texts = [*before.texts, *self._told, note]
+        self.past.leave_turn_out(note)
 
     def _forget_thinking(self) -> None:
         """Thoughts are bound to the model, the prompt and the tools that they were thought with (trap 8)."""
-        messages = [{**message, "content": _without_thinking(message["content"])} for message in self._written]
+        messages = [{**message, "content": list(_without_thinking(message["content"]))} for message in self._written]
         self._rewrite([message for message in messages if message["content"]])
-        self._turn = replace(self._turn, messages=len(self._written))  # this happens before a turn's first reply
+        self._before_turn = replace(self._before_turn, messages=len(self._written))  # before the turn's first reply
 
     # ------------------------------------------------------------------------------------------ results
 
@@ -195,13 +249,7 @@ class Transcript:
 
     def _user_side(self) -> list[Block]:
         """What answers the last reply: the results in the order of the calls, then what people said."""
-        content: list[Block] = []
-        for call_id in self._calls:
-            result = self._results.get(call_id, NOT_RUN)
-            content.append({"type": "tool_result", "tool_use_id": call_id, "content": result})
-        for text in self._texts:
-            content.append({"type": "text", "text": text})
-        return content
+        return [*_results(self._calls, self._results), *({"type": "text", "text": text} for text in self._texts)]
 
     def _reply(self, content: list[Block]) -> None:
         self._write_user_side()
@@ -219,18 +267,23 @@ class Transcript:
 
     def _write(self, role: str, content: list[Block]) -> None:
         message: Message = {"role": role, "content": content}
-        self._written_characters += len(json.dumps(message))
+        self._written_characters += characters(content)
         self._written.append(message)
 
     def _rewrite(self, messages: list[Message]) -> None:
         """A new context begins."""
-        self._written = messages
-        self._written_characters = sum(len(json.dumps(message)) for message in messages)
+        self._written, self.counted = messages, None
+        self._written_characters = sum(characters(message["content"]) for message in messages)
 
     @property
     def characters(self) -> int:
         """Of `messages()`, as JSON."""
-        return self._written_characters + len(json.dumps(self._user_side()))
+        return self._written_characters + characters(self._user_side())
+
+
+def _results(calls: Sequence[str], results: Mapping[str, str]) -> list[Block]:
+    """A result for each call, in their order."""
+    return [{"type": "tool_result", "tool_use_id": call_id, "content": results.get(call_id, NOT_RUN)} for call_id in calls]
 
 
 def messages(steps: Iterable[Step]) -> list[Message]:
@@ -241,12 +294,19 @@ def messages(steps: Iterable[Step]) -> list[Message]:
     return transcript.messages()
 
 
-def _without_thinking(content: list[Block]) -> list[Block]:
-    return [block for block in content if block.get("type") not in stop_reasons.THINKING]
+def _as_kept(seq: int, step: Step) -> Step:
+    """A step of a turn that goes on in a new context: its pairs stay whole, long results are named by their handles."""
+    match step:
+        case ModelReplied():
+            return step.model_copy(update={"content": _without_thinking(step.content)})
+        case ToolReturned() if len(step.text) > LONG_CHARACTERS:
+            return step.model_copy(update={"text": output.handled(seq, step.text)})
+        case _:
+            return step
 
 
-def _spoken(user: str, text: str) -> str:
-    return f"<@{user}>: {text}"
+def _without_thinking(content: Sequence[Block]) -> tuple[Block, ...]:
+    return tuple(block for block in content if block.get("type") not in stop_reasons.THINKING)
 
 
 def _declined(step: ActionDecided) -> str:

@@ -37,7 +37,7 @@ def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[B
     Headlines stand in rich text, where nothing is live; those who are to decide are mentioned, so that they are notified.
     """
     match notice.subject:
-        case "capabilities" | "too_long" | "outage":
+        case "capabilities" | "too_long" | "told" | "outage":
             return None
         case "waiting":
             blocks = [*_about("I am waiting for a decision on", notice.cards, tools, mask), _section(QUEUED)]
@@ -68,6 +68,8 @@ def notice_text(notice: Notice, tools: Tools, mask: Mask = unmasked) -> str:
             )
         case "outage":
             return OUTAGE
+        case "told":
+            return notice.text
         case "waiting":
             return f"I am waiting for a decision on {'; '.join(lines[:MOST_HEADLINES]) or SOMETHING}. {QUEUED}"
         case "reminder":

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import prompts
 from agent import prompts as registry_of_prompts
+from agent import windows
 from agent.patience import PATIENCE, Patience
 from agent.policy import Policy
 from agent.rules import Rules
 from agent.runner import Agent
-from agent.tool import Tool, Tools, registry
+from agent.tool import Effect, Tool, Tools, registry
 from agent.types import Pinned, Place
-from bot.config import Agent as AgentSettings
 from bot.config import Config
 from bot.packs import all_tools, chosen_packs
 from bot.policy_check import unkeepable
@@ -113,14 +113,15 @@ class Agents:
         packs = self._toolbox.packs()
         version, agent = self._made.get(name, (-1, None))
         if agent is None or version != self._toolbox.version:
-            agent = _agent(name, self._config.agents[name], packs, self._config.policy)
+            agent = _agent(name, self._config, packs)
             agent = replace(agent, rules=replace(agent.rules, outage_time=self._outage_time))
             self._made[name] = self._toolbox.version, agent
         return agent
 
 
-def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]], policy: Policy) -> Agent:
+def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Agent:
     """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
+    settings = config.agents[name]
     chosen = chosen_packs(name, settings, packs)
     try:
         prompt = registry_of_prompts.load(PROMPTS, settings.prompt)
@@ -135,6 +136,22 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
         prompt=prompt.reference,
         prompt_digest=prompt.digest,
     )
-    return Agent(
-        pinned, Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge, settings.cards_per_hour)
+    rules = Rules(
+        tools,
+        settings.max_iterations,
+        settings.budget.session_tokens,
+        config.policy.judge,
+        settings.cards_per_hour,
+        config.limits(name),
+        {model: price.price() for model, price in config.prices.items()},
+        windows.context_tokens(settings.model, settings.budget.session_tokens, settings.context_tokens),
+        _people_wait(tools, config.policy),
+    )
+    return Agent(pinned, rules)
+
+
+def _people_wait(tools: Tools, policy: Policy) -> bool:
+    """Whether a call of one of these tools may have to wait for a person."""
+    return any(tool.effect is not Effect.READ for tool in tools.values()) or any(
+        rule.answer == "ask" and rule.tool in tools for rule in policy.rules
     )

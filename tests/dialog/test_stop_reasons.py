@@ -1,6 +1,5 @@
 """Why the model stops, and what people see of it: against a server that sends and refuses what the real one does."""
 
-from bot.config import Agent, Budget, Config
 from bot.sandbox.model import Lines, Reply, Request, Text, call, say, think
 from tests.dialog.conftest import World, mention
 
@@ -76,24 +75,6 @@ async def test_thoughts_of_earlier_turns_are_still_good_after_a_refusal(bot: Wor
     await talk.sees("declined")
     await talk.says("ann", "where is it, again?")
     await talk.sees("As I said.")  # and the server had nothing to refuse
-
-
-async def test_a_full_window_ends_the_turn_with_what_there_is(bot: World) -> None:
-    bot.model.script = Lines(Reply((Text("So far I found"),), "model_context_window_exceeded"))
-    talk = await mention(bot, "ann", "hello")
-    await talk.sees("So far I found", "too long for the model to go on")
-
-
-async def test_a_request_that_is_larger_than_the_window_is_told_as_that(world: World) -> None:
-    world.config = Config(agents={"assistant": Agent(model="claude-haiku-4-5", budget=Budget(session_tokens=10_000_000))})
-    await world.start_bot()
-    world.model.script = lambda _: say("Fine.")
-    talk = await mention(world, "ann", "hello " + "word " * 2_000)
-    for _ in range(90):
-        await world.slack.say("ann", talk.channel, "word " * 2_000, thread_ts=talk.ts)
-    await talk.sees("too long for the model to go on", seconds=60)
-    assert {refused.message.partition(":")[0] for refused in world.model.refusals} == {"prompt is too long"}
-    world.model.refusals.clear()
 
 
 async def test_an_end_without_a_word_is_asked_about_once(bot: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from hypothesis import note
 from pydantic import BaseModel
 
+from agent import compaction
 from agent.decide import next_moves
 from agent.grants import grantable
 from agent.machine import apply
@@ -16,31 +17,32 @@ from agent.policy import Policy, Rule
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
 from agent.session import ActionState, Session
+from agent.snapshot import beginning, placed
 from agent.steps import (
     ActionDecided,
     CardShown,
+    Compacted,
     Edited,
     Granted,
     GrantEnded,
-    Halted,
     ModelFailed,
     ModelStarted,
     OutcomeTold,
     Posted,
     PostStarted,
     Previewed,
-    Repinned,
+    Recorded,
     Step,
     ToolReturned,
     ToolStarted,
     Voted,
 )
 from agent.tool import Effect, Tool, registry
-from agent.transcript import messages
+from agent.transcript import Transcript
 from agent.types import Allowed, Approvers, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
-from tests.unit.simulated_model import SimulatedModel
+from tests.unit.wire import Wire
 
-Made = CallModel | Repin | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
+Made = CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
 
 
 class Nothing(BaseModel):
@@ -70,6 +72,7 @@ TOOLS = registry(
         tool("pay", Effect.WRITE),
         replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
         tool("wipe", Effect.IRREVERSIBLE),
+        tool("jot", Effect.WRITE),
     ]
 )
 LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
@@ -77,7 +80,8 @@ TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LA
 COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
 STRICT = Rule(tool="pay", quorum=3, name="three")
 REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
-POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSED)), Policy())
+FREELY = Rule(tool="jot", answer="allow", name="jotted freely")
+POLICIES = (Policy((TWO, COPIED, FREELY)), Policy((STRICT, COPIED, FREELY)), Policy((TWO, REFUSED, FREELY)), Policy())
 
 
 DISTURBANCES = (
@@ -92,12 +96,14 @@ class Simulation:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.model = SimulatedModel(self.random)
         self.session = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
+        self.rested, self.said = self.session, Transcript()
         self.steps: list[Step] = []
+        self.epochs: list[int] = []  # of the steps
         self.inbox: list[Inboxed] = []
         self.now = datetime(2026, 11, 22, tzinfo=UTC)
         self.under_way: dict[str, Made] = {}
+        self.wire = Wire(self.random)
         self.rows = 0
         self.ran: dict[str, int] = {}
         self.again: set[str] = set()
@@ -111,9 +117,15 @@ class Simulation:
 
     def apply(self, step: Step) -> None:
         """The step happened."""
-        self.model.hear(step)
+        if not self.session.open:
+            self.rested = self.session
+        if isinstance(step, Compacted):
+            step = placed(step, self.session, self.rested)
+        self.wire.hear(step)
         self.session = apply(self.session, step, self.session.epoch)
+        self.said.add(step)
         self.steps.append(step)
+        self.epochs.append(self.session.epoch)
 
     def receive(self, received: Any) -> None:
         """Something new is in the inbox."""
@@ -127,30 +139,35 @@ class Simulation:
     def moves(self) -> list[Made]:
         """Record what has no effect; what is left to be made and not under way."""
         for _ in range(100):
-            rules = Rules(TOOLS, max_iterations=4, judge=self.policy.judge, cards_per_hour=12)
-            moves = next_moves(self.session, self.inbox, rules, self.now)
+            moves = next_moves(self.session, self.inbox, self.rules(), self.now)
+            if any(isinstance(move, Repin) for move in moves):
+                self.apply(self.wire.repin())
+                continue
             if not (moves and isinstance(moves[0], Record)):
-                return [move for move in moves if not isinstance(move, Record) and move.key not in self.under_way]
+                return [move for move in moves if not isinstance(move, Record | Repin) and move.key not in self.under_way]
             for step in moves[0].steps:
                 self.apply(step)
             self.taken(moves[0].inbox_ids)
         raise AssertionError("steps are recorded without end")
 
+    def rules(self) -> Rules:
+        """What the session is run by: its conversation is compacted as soon as it is worth it."""
+        return Rules(TOOLS, max_iterations=4, judge=self.policy.judge, cards_per_hour=12, context_tokens=300)
+
     def begin(self, move: Made) -> None:
         """Commit the start."""
         match move:
-            case CallModel() if self.session.outage_since is None and self.model.is_known_to_be_away():
-                self.apply(ModelFailed(reason="unavailable", since=self.now))
+            case CallModel(purpose="compact") if self.random.random() < 0.2 or not compaction.request(self.session, self.said):
+                self.apply(compaction.compacted(self.session, self.said, None))  # there is no budget for it, or nothing to sum up
                 return
-            case CallModel(iteration=iteration):
-                self.model.check(messages(self.steps))
-                self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5))
-            case Repin():
-                if self.random.random() < 0.8:
-                    self.apply(Repinned(pin_id="p", model="another", model_before="one"))
-                else:  # nobody named another one
-                    self.apply(Halted(error="ModelRetiredError", sentence="An admin must name another model."))
+            case CallModel(purpose="reply") if self.session.outage_since is None and self.random.random() < 0.03:
+                self.apply(ModelFailed(reason="unavailable", since=self.now))  # another session has found out
                 return
+            case CallModel(iteration=iteration, purpose=purpose, lifetime=lifetime):
+                compact = purpose == "compact"
+                messages = compaction.request(self.session, self.said) if compact else self.said.messages()
+                self.wire.ask(messages, purpose, lifetime, in_turn=self.session.open)
+                self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5, purpose=purpose))
             case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
                 if grant_id not in self.session.grants:  # it failed a sibling just now: what comes next is worked out anew
                     return
@@ -161,9 +178,13 @@ class Simulation:
             case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=digest):
                 repeated = digest is None and TOOLS[call.tool].repeatable
                 if TOOLS[call.tool].effect is not Effect.READ and not repeated:
-                    assert action_id in self.approvals, "a write ran without an approval of its own"
-                    assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
-                    self.approvals.discard(action_id)
+                    if action_id is None:
+                        assert FREELY in self.policy.rules, "a write ran without an approval of its own"
+                        assert call.tool == FREELY.tool
+                    else:
+                        assert action_id in self.approvals, "a write ran without an approval of its own"
+                        assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
+                        self.approvals.discard(action_id)
                     self.ran[call.id] = self.ran.get(call.id, 0) + 1
                     assert self.ran[call.id] == 1 or call.id in self.again, "a write ran twice"
                 grant_id = move.grant_id
@@ -195,9 +216,12 @@ class Simulation:
         """The effect has ended, somehow."""
         del self.under_way[move.key]
         match move:
+            case CallModel(purpose="compact"):
+                if self.session.model_epoch is not None:
+                    self.apply(compaction.compacted(self.session, self.said, self.wire.summary()))
             case CallModel():
                 if self.session.model_epoch is not None:
-                    self.apply(self.model.reply(self.now))
+                    self.apply(self.wire.reply(self.session, self.now))
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))
@@ -208,12 +232,14 @@ class Simulation:
                     self.taken((row,))
             case TurnAway(inbox_id=row):
                 self.taken((row,))
+            case RunTool(call=call) if not any(one.call.id == call.id and one.phase == "running" for one in self.session.calls):
+                pass  # given up after a Stop
             case RunTool(call=call):
                 outcomes: tuple[Outcome, ...] = ("succeeded", "failed", "unknown")
                 outcome = self.random.choice(outcomes)
                 if TOOLS[call.tool].repeatable and outcome == "unknown":
                     outcome = "failed"
-                self.apply(ToolReturned(call_id=call.id, outcome=outcome, text='{"ok":true,"result":1}'))
+                self.apply(ToolReturned(call_id=call.id, outcome=outcome, text=self.wire.result()))
             case Reconcile(call=call):
                 self.apply(ToolReturned(call_id=call.id, outcome="unknown", text='{"ok":false}'))
             case Post(key=key):
@@ -225,8 +251,6 @@ class Simulation:
             case Settle(inbox_id=row, click=click):
                 self.taken((row,))
                 self.settle(click)
-            case Repin():
-                raise AssertionError("it is over when it begins")
             case Close(action_id=action_id, decision=decision, by=by):
                 self.decide(action_id, decision, by)
 
@@ -328,7 +352,23 @@ class Simulation:
             case _:  # another process takes over: what was under way is lost, what was written stands
                 note("crash")
                 self.under_way = {}
+                self.load()
                 self.session = replace(self.session, epoch=self.session.epoch + 1)
+
+    def load(self) -> None:
+        """Another process begins where the last context does, and comes to what this one has."""
+        log = [Recorded(seq, *written) for seq, written in enumerate(zip(self.epochs, self.steps, strict=True), 1)]
+        session = beginning(log, Session(self.session.id, self.session.place, epoch=self.session.epoch))
+        assert session is not None
+        said = Transcript.of(session)
+        for item in log[session.seq :]:
+            session = apply(session, item.step, item.epoch)
+            said.add(item.step)
+        assert session == self.session
+        assert said.messages() == self.said.messages()
+        assert compaction.request(session, said) == compaction.request(self.session, self.said)
+        assert said.past.gathered(whole=True) == self.said.past.gathered(whole=True)
+        self.said = said
 
     def play(self) -> None:
         """One thing happens."""
@@ -345,11 +385,11 @@ class Simulation:
     def settle_down(self) -> None:
         """Nothing more comes from outside: make every move until none is left."""
         for _ in range(500):
-            possible = self.moves()
-            for move in possible:
+            moves = self.moves()
+            for move in moves:
                 self.begin(move)
             if self.under_way:
                 self.end(self.under_way[sorted(self.under_way)[0]])
-            elif not possible:
+            elif not moves:  # one that was not begun after all, for a grant that ended, leads to others
                 return
         raise AssertionError("the session does not come to rest")

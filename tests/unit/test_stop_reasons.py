@@ -26,7 +26,7 @@ from agent.steps import (
     Stopped,
     ToolReturned,
 )
-from agent.stop_reasons import WINDOW, reason_of, wants_compaction
+from agent.stop_reasons import WINDOW, reason_of
 from agent.transcript import messages
 from agent.types import Block, Place, Said, Usage
 
@@ -172,18 +172,6 @@ def test_what_ran_in_a_turn_that_is_left_out_is_told() -> None:
 def test_an_old_log_with_a_refusal_is_read_as_it_was() -> None:
     """Later thoughts are bound to it, and nobody said that it is left out."""
     assert len(messages([ASKED, reply("refusal", text("I can")), ASKED])) == 3
-
-
-def test_a_full_window_asks_for_one_compaction() -> None:
-    session, _ = played(reply(WINDOW, text("So far")))
-    assert wants_compaction(session, 10)
-    assert not wants_compaction(session, 1)  # the turn has no step left
-    assert answer(session).startswith("So far\n\n_(This conversation is too long")
-    again = apply(session, Resumed(reason=WINDOW), 1)  # as a compaction would
-    again = fold(
-        again, [Recorded(0, 1, ModelStarted(iteration=2, reserved_tokens=1, max_tokens=1)), Recorded(0, 1, reply(WINDOW))]
-    )
-    assert not wants_compaction(again, 10)
 
 
 @pytest.mark.parametrize("step", [Resumed(reason="pause_turn"), LeftOut()])

@@ -64,7 +64,7 @@ class ScriptedModel:
         self.refusals: list[Refused] = []
         self.faults = ModelFaults()
         self.models = Models()
-        self._cache = PromptCache()
+        self.cache = PromptCache()
         self._paused: set[str] = set()  # replies that stopped for a pause
         self._port = port
         self._leaving = asyncio.Event()
@@ -161,7 +161,7 @@ class ScriptedModel:
 
     async def _ask(self, request: Request, card: ModelCard) -> Answer:
         """The script's answer. Whatever a script raises becomes a loud 500."""
-        usage = self._cache.input_usage(request.body)
+        usage = self.cache.input_usage(request.body)
         try:
             given = self.script(request)
             reply = as_reply(await given if inspect.isawaitable(given) else given)

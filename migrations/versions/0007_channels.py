@@ -1,12 +1,12 @@
 """Claims are fair between channels: sessions that people wait for, by their channel.
 
-Revision ID: 0006
+Revision ID: 0007
 """
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
