@@ -49,13 +49,13 @@ async def test_all_results_wait_until_the_set_is_complete(bot: World) -> None:
     """Trap 7: with one call waiting for people, nothing is sent; then all results come, in the order of the calls, and first."""
     order = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
     first, last = look(), look("ORD-1043")
-    bot.model.script = Lines(calls(first, order, last), "Done.")
+    bot.model.script = Lines(calls(first, order, last), "All of it.")
     talk = await mention(bot, "ann", "order and look")
     card = await talk.card()
     await talk.rests("suspended")
     assert len(bot.model.requests) == 1
     await talk.clicks("ann", card)
-    await talk.sees("Done.")
+    await talk.sees("All of it.")
     answer = bot.model.requests[1]["messages"][-1]["content"]
     assert [part["tool_use_id"] for part in answer] == [first.id, order.id, last.id]
 
