@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, grants, output, tool, transcript
+from agent import fence, grants, output, telemetry, tool, transcript
 from agent.digest import sha256
 from agent.ended import Ended
 from agent.errors import FencedError, RefusedError
 from agent.model_calls import ModelCalls
 from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
+from agent.patience import PATIENCE, Patience
 from agent.ports import Budget, Model, Surface
 from agent.progress import Progress
 from agent.received import Click, Edit, OutcomeClick
@@ -37,11 +38,12 @@ class Effects:
     budget: Budget
     store: Store
     tools: tool.Tools
+    patience: Patience = PATIENCE
     calls: ModelCalls = field(init=False)
     _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def __post_init__(self) -> None:
-        self.calls = ModelCalls(self.model, self.budget)
+        self.calls = ModelCalls(self.model, self.budget, self.patience)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for: a status, a word to one person."""
@@ -99,7 +101,10 @@ class Effects:
             late = failed("unexpected", f"{definition.name} was not begun in time and did not run; call it again.")
             return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
         try:
-            result = await tool.run(definition, arguments, context)
+            with telemetry.tool_span(definition.name, move.call.id) as span:
+                result = await tool.run(definition, arguments, context)
+                if result.error is not None:
+                    telemetry.failed(span, result.error)
         finally:
             if progress.over():
                 self.background(progress.take_back())

@@ -63,6 +63,7 @@ class Request:
     max_tokens: int
     purpose: Purpose = "reply"
     lifetime: Lifetime = "5m"
+    probe: bool = False  # one try only: the model was out of reach a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Model(Protocol):
     """The model."""
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
-        """Raises ModelFailedError when no usable reply can be had."""
+        """Raises ModelFailedError when no usable reply can be had; of its kinds, ModelOutOfReachError and ModelRetiredError."""
         ...
 
 

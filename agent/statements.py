@@ -188,6 +188,16 @@ SELECT substr(body ->> 'text', %(offset)s + 1, %(length)s), length(body ->> 'tex
 WHERE session_id = %(session_id)s AND seq = %(seq)s AND starts_with(body::text, '{"kind":"tool_returned"')
 """
 
+# What a session is run with changes at a turn boundary only, together with the step that says so.
+REPIN: LiteralString = f"""
+WITH {HELD},
+kept AS (INSERT INTO pin (id, body) SELECT %(pin_id)s, %(pinned)s::json FROM held ON CONFLICT DO NOTHING),
+moved AS (UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body) SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held)
+SELECT count(*) FROM held
+"""
+
 # From where the last context begins: looking for it backwards reads no step that is not loaded anyway.
 LOAD_STEPS: LiteralString = """
 WITH context AS MATERIALIZED (

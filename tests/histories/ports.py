@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from agent import fence
-from agent.errors import DelayedError, ModelFailedError, RefusedError, UnclearError, UnreachableError
+from agent.errors import (
+    DelayedError,
+    ModelFailedError,
+    ModelOutOfReachError,
+    ModelRetiredError,
+    RefusedError,
+    UnclearError,
+    UnreachableError,
+)
 from agent.moves import Cards, Content
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.spending import Ask, Charge, Refused, Reserved, Standing
@@ -109,7 +117,7 @@ class Ports:
         await self._process.goes_on()
         messages = [dict(message) for message in request.messages]
         try:
-            check_messages(messages, MODEL)
+            check_messages(messages, MODEL, paused=self._outside.paused)
             check_pairing(messages, has_tools=True)
         except Refusal as refusal:
             self._outside.wrong.append(f"a request that the model refuses: {refusal}")
@@ -118,8 +126,10 @@ class Ports:
         asked = blocks[:-1] if summing_up else blocks  # without the words that ask for a summary
         context = (_session(messages), json.dumps(blocks[0]))
         self._outside.requests.setdefault(context, []).append(asked)
+        if request.pinned.model in self._outside.retired:
+            raise ModelRetiredError("The model does not exist.")
         if self._outside.happens(0.03):
-            raise ModelFailedError("The model cannot be reached.")
+            raise self._outside.random.choice([ModelFailedError, ModelOutOfReachError])("The model cannot be reached.")
         content, reason = self._outside.summary() if summing_up else self._outside.reply()
         await self._outside.dawdle()
         await self._process.goes_on()

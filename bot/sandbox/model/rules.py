@@ -5,7 +5,7 @@ API: `max_tokens: 0` (cache pre-warming) is refused, since a bot has no reason t
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from .binding import check_thinking_blocks
@@ -37,8 +37,13 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 MANUAL_MINIMUM_TOKENS = 1024
 
 
-def check(body: Mapping[str, Any], models: Models, *, version: str = VERSION, counting: bool = False) -> ModelCard:
-    """Everything that the API refuses. `counting`: for count_tokens, which takes fewer fields and no `max_tokens`."""
+def check(
+    body: Mapping[str, Any], models: Models, *, version: str = VERSION, counting: bool = False, paused: Container[str] = ()
+) -> ModelCard:
+    """Everything that the API refuses. `counting`: for count_tokens, which takes fewer fields and no `max_tokens`.
+
+    `paused`: marks of replies that stopped for a pause.
+    """
     for name in body:
         if name not in (COUNTED if counting else KNOWN) and not (name in SAMPLING and version == OLD_VERSION):
             raise extra(name)
@@ -55,7 +60,7 @@ def check(body: Mapping[str, Any], models: Models, *, version: str = VERSION, co
     _system(body.get("system"))
     check_tools(body.get("tools"), card)
     check_tool_choice(body, card)
-    check_messages(body["messages"], card)
+    check_messages(body["messages"], card, paused=paused)
     check_pairing(body["messages"], has_tools=bool(body.get("tools")))
     check_searches(body["messages"], body.get("tools") or [])
     check_cache_control(body)
