@@ -123,7 +123,7 @@ class ModelCalls:
             return compaction.compacted(session, said, reply)
         if reply.stop_reason == "model_context_window_exceeded":
             return window_exceeded(session, reply.usage)
-        return ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage)
+        return ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage, lost=reply.lost)
 
     async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
         """The start is committed, so nothing that Redis loses from now on is lost for good; whatever it lost before is set aside
