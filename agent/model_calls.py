@@ -182,7 +182,7 @@ class ModelCalls:
             return Ended((compaction.compacted(session, said, reply),))
         if reply.stop_reason == "model_context_window_exceeded":
             return Ended((window_exceeded(session, reply.usage),))
-        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
+        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage, lost=reply.lost),))
 
     def _noted(self, error: ModelFailedError, model: str, began_at: float) -> float | None:
         """Tell the admission how the call ended; how long a session waits for a model that is out of reach, if it may wait."""

@@ -73,6 +73,7 @@ class Reply:
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
+    lost: tuple[Usage, ...] = ()  # of tries before it that broke off
 
 
 class Listener(Protocol):

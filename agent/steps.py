@@ -51,6 +51,7 @@ class ModelReplied(Noun):
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
+    lost: tuple[Usage, ...] = ()  # of tries before it that broke off: they are charged, too
 
 
 class ModelFailed(Noun):
