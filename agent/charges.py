@@ -66,6 +66,7 @@ def begun(after_seq: int, steps: Sequence[Step]) -> str:
             {
                 "seq": seq,
                 "tokens": step.reserved_tokens,
+                "purpose": step.purpose,
                 "iteration": step.iteration,
                 **step.bill.model_dump(mode="json", exclude={"price"}),
             }

@@ -261,5 +261,5 @@ def _exceeded(refused: Refused, payer: Spender) -> Halted:
     """The turn's end, in words; with an offer to continue if only the conversation's own budget is short."""
     log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
     offer = all(each.scope.kind == "session" for each in refused.short)
-    sentence = budget_words.exceeded(refused, payer.user)
+    sentence = budget_words.exceeded(refused)
     return Halted(error=BudgetExceededError.__name__, sentence=sentence, offer_continue=offer)

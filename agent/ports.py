@@ -41,6 +41,10 @@ class Surface(Protocol):
         """Show how the session stands. Best effort."""
         ...
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Show how far a call is, in words of its tool: they are not ours. Empty: it is over. Best effort."""
+        ...
+
     async def is_admin(self, user: str) -> bool:
         """Whether the person administers the workspace. Raises UnclearError or DelayedError when that cannot be asked."""
         ...

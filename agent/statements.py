@@ -31,9 +31,9 @@ ended AS (
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
     WHERE action.id = item.id),
 begun AS (
-    INSERT INTO usage (session_id, seq, team, payer, agent, model, iteration, started_at,
+    INSERT INTO usage (session_id, seq, team, payer, agent, model, purpose, iteration, started_at,
                        reserved_tokens, reserved_nano_usd, notes)
-    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model',
+    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model', call ->> 'purpose',
            (call ->> 'iteration')::bigint, (call ->> 'started_at')::timestamptz, (call ->> 'tokens')::bigint,
            (call ->> 'nano_usd')::bigint, ARRAY(SELECT jsonb_array_elements_text(call -> 'notes'))
     FROM held, jsonb_array_elements(%(begun)s::jsonb) AS call),
@@ -174,6 +174,10 @@ kept AS (
     INSERT INTO output (session_id, id, text) SELECT held.id, %(handle)s, %(text)b::text FROM held
     ON CONFLICT (session_id, id) DO UPDATE SET text = EXCLUDED.text, made_at = now())
 SELECT count(*) FROM held
+"""
+FORGET: LiteralString = """
+WITH forgotten AS (DELETE FROM output WHERE made_at < now() - make_interval(days => %(days)s) RETURNING 1)
+SELECT count(*) FROM forgotten
 """
 OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s

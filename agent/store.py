@@ -26,6 +26,7 @@ from agent.statements import (
     APPEND,
     CLOSE,
     EDIT,
+    FORGET,
     HELD,
     KEEP,
     LOAD_INBOX,
@@ -42,6 +43,8 @@ from agent.statements import (
 )
 from agent.steps import STEP, ActionDecided, Edited, Granted, OutcomeTold, ProposedAction, Recorded, Repinned, Step, ToolStarted
 from agent.types import PINNED, Approvers, Decision, Outcome, Pinned, Place
+
+OUTPUT_DAYS = 30  # that a long result is kept whole
 
 Pool = AsyncConnectionPool[Any]
 _Noun = TypeVar("_Noun")
@@ -305,6 +308,10 @@ class Store:
         values = {"session_id": session_id, "handle": handle, "seq": step_of(handle), "offset": offset, "length": length}
         rows = await self._rows(OUTPUT if values["seq"] is None else STEP_OUTPUT, values)
         return (rows[0][0], rows[0][1]) if rows else None
+
+    async def forget_outputs(self, days: int = OUTPUT_DAYS) -> int:
+        """Drop long results that are older than that; how many. What the log holds of them stays: head, tail and length."""
+        return (await self._row(FORGET, {"days": days}))[0]
 
     async def discard(self, lease: Lease, inbox_id: int) -> None:
         """Take an inbox row that changes nothing."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from agent import answers, output, stop_reasons
+from agent import answers, output, stop_reasons, tool_search
 from agent.estimate import Counted, characters, counted
 from agent.past import LONG_CHARACTERS, Past, spoken
 from agent.session import Session
@@ -77,6 +77,7 @@ class Transcript:
     seq: int = 0  # of the last step that was added
     past: Past = field(default_factory=Past)
     counted: Counted | None = None  # by the API, with the last reply
+    found_tools: set[str] = field(default_factory=set[str])  # that searches have loaded
     _written: list[Message] = field(default_factory=list[Message])
     _written_characters: int = 0  # as JSON
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
@@ -86,6 +87,7 @@ class Transcript:
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
     _turn: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])  # the steps of this turn
     _before_turn: _Mark = _Mark()
+    _as_it_was: bool = True  # the last reply is written as it came
     _unsaid: str | None = None  # words for a reply without content, unless the model is asked to go on
     _told: list[str] = field(default_factory=list[str])  # what opened this turn, if that was not what people said
     _tools: dict[str, str] = field(default_factory=dict[str, str])  # of this turn's calls
@@ -115,7 +117,7 @@ class Transcript:
         self.past, self._texts = Past.after(step), [step.head]
         self._written, self._written_characters, self._calls, self._results, self._edits = [], 0, (), {}, {}
         self._turn, self._before_turn, self._unsaid = kept, _Mark(texts=(step.head,)), None
-        self._told, self._tools, self._ran = [], {}, []
+        self._told, self._tools, self._ran, self.found_tools = [], {}, [], set()
         for seq, earlier in kept:
             self.past.add(seq, earlier)
             self._take(_as_kept(seq, earlier))
@@ -187,7 +189,8 @@ class Transcript:
     # ------------------------------------------------------------------------------------------ replies
 
     def _replied(self, step: ModelReplied) -> None:
-        content, asked = list(step.content), self.characters
+        content, asked = tool_search.answered(step.content), self.characters
+        self._as_it_was = len(content) == len(step.content)
         while content and content[-1].get("type") in stop_reasons.THINKING:
             del content[-1]  # cut off in its thoughts, or nothing but thoughts: the API takes no message that ends in them
         if not content:
@@ -195,6 +198,7 @@ class Transcript:
             return
         self._reply(content)
         self.counted = counted(step.usage, asked, self._written_characters)
+        self.found_tools |= set(tool_search.found(content))
         calls = [block for block in content if block.get("type") == "tool_use"]
         self._calls = tuple(str(block["id"]) for block in calls)
         self._tools |= {str(block["id"]): str(block["name"]) for block in calls}
@@ -208,6 +212,8 @@ class Transcript:
             self._results = dict.fromkeys(self._calls, CUT_OFF)
         elif reason in GO_ON:
             self._texts.append(GO_ON[reason])
+        elif not self._as_it_was:  # a search that had not ended was left away
+            self._texts.append(GO_ON["empty"])
 
     def _begin_turn(self) -> None:
         self._say_unsaid()

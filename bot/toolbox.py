@@ -13,6 +13,7 @@ from agent.policy import Policy
 from agent.rules import Rules
 from agent.runner import Agent
 from agent.tool import Effect, Tool, Tools, registry
+from agent.tool_search import rendered
 from agent.types import Pinned, Place
 from bot.config import Config
 from bot.packs import all_tools, chosen_packs
@@ -131,7 +132,7 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
     pinned = Pinned(
         model=settings.model,
         system=prompt.text,
-        tools=tuple(tool.schema() for tool in tools.values()),
+        tools=rendered(settings.model, [packs[pack] for pack in chosen]),
         agent=name,
         prompt=prompt.reference,
         prompt_digest=prompt.digest,

@@ -80,7 +80,7 @@ class Judge:
             yield from self._grants_used(session_id)
             yield from self._votes(session_id)
             yield from self._outcomes_told(session_id)
-        for session_id, requests in self._outside.requests.items():
+        for (session_id, _), requests in self._outside.requests.items():
             for context in _contexts(requests):
                 for earlier, later in pairwise(sorted(context, key=len)):
                     if later[: len(earlier)] != earlier:

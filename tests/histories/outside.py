@@ -95,13 +95,15 @@ class Outside:
     ledger: list[Run] = field(default_factory=list[Run])
     messages: dict[tuple[str, str], Message] = field(default_factory=dict[tuple[str, str], Message])  # by channel and key
     threads: dict[str, str] = field(default_factory=dict[str, str])  # by action: the thread that its card stands in
-    requests: dict[str, list[list[Block]]] = field(default_factory=dict[str, list[list[Block]]])  # by session: blocks
+    # By session and the first block of a context: the blocks of each request.
+    requests: dict[tuple[str, str], list[list[Block]]] = field(default_factory=dict[tuple[str, str], list[list[Block]]])
     sent: list[Sent] = field(default_factory=list[Sent])
     memberships: list[Membership] = field(default_factory=list[Membership])
     policies: list[tuple[datetime, Policy]] = field(default_factory=list[tuple[datetime, Policy]])
     wrong: list[str] = field(default_factory=list[str])  # what must not happen and was seen while it did
     tally: Counter[str] = field(default_factory=Counter[str])
     calls: int = 0
+    replies: int = 0
     model: str = "claude-1"  # that new sessions are pinned to
     retired: set[str] = field(default_factory=set[str])
     paused: set[str] = field(default_factory=set[str])  # marks of replies that stopped for a pause
@@ -170,10 +172,11 @@ class Outside:
     # ------------------------------------------------------------------------------------------ the model
 
     def reply(self) -> tuple[list[Block], str]:
-        """What the model says next: a few calls, or words; now and then something odd."""
+        """What the model says next: a few calls, or words, no two alike; now and then something odd."""
         [kind] = self.random.choices(list(KINDS), list(KINDS.values()))
         said, _, reason = kind.partition(" ")
-        content: list[Block] = [{"type": "text", "text": "Well."}] if said == "text" else []
+        self.replies += 1
+        content: list[Block] = [{"type": "text", "text": f"Well, {self.replies}."}] if said == "text" else []
         if said == "calls":
             names = ["look", "pay", "send", "book", "wipe", "no_such_tool"]
             for name in self.random.choices(names, [3, 8, 6, 6, 3, 1], k=self.random.randint(1, 4)):
@@ -189,3 +192,11 @@ class Outside:
         """The model that sessions are pinned to is not offered any more; the next deploy has another one."""
         self.retired.add(self.model)
         self.model = f"claude-{len(self.retired) + 1}"
+
+    def summary(self) -> tuple[list[Block], str]:
+        """What comes of asking for one: mostly that."""
+        self.replies += 1
+        self.tally["summaries"] += 1
+        if self.happens(0.2):
+            return self.reply()
+        return [{"type": "text", "text": f"## Facts\n- {self.replies} replies\n## Summary\nThis and that."}], "end_turn"

@@ -115,7 +115,8 @@ class Process:
 
                 def agent() -> Agent:
                     pinned = Pinned(model=self.outside.model, system="You help.", tools=())
-                    return Agent(pinned, Rules(tools, max_iterations=4, judge=self.outside.policy.judge, cards_per_hour=15))
+                    judge = self.outside.policy.judge
+                    return Agent(pinned, Rules(tools, max_iterations=4, judge=judge, cards_per_hour=15, context_tokens=300))
 
                 runner = Runner(store, queue, effects, lambda place: agent())
                 self._worker = Freezable(

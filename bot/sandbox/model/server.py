@@ -61,6 +61,7 @@ class ScriptedModel:
         self.api_key = "sk-ant-sandbox-" + secrets.token_hex(12)
         self.base_url = ""
         self.requests: list[Arrived] = []
+        self.usages: list[Mapping[str, Any]] = []  # of the answers, in order
         self.refusals: list[Refused] = []
         self.faults = ModelFaults()
         self.models = Models()
@@ -165,12 +166,13 @@ class ScriptedModel:
         try:
             given = self.script(request)
             reply = as_reply(await given if inspect.isawaitable(given) else given)
+            finished = answer(reply, request, card, usage)
         except Exception as error:
             traceback.print_exc()
             raise Refusal(f"The script failed: {error}", "api_error") from error
-        finished = answer(reply, request, card, usage)
         if finished.message["stop_reason"] == "pause_turn":
             self._paused.add(mark_of(finished.message["content"]))
+        self.usages.append(finished.message["usage"])
         return finished
 
     def _refuse(self, refusal: Refusal, http: web.Request, body: Mapping[str, Any]) -> web.Response:
