@@ -34,8 +34,9 @@ def closing_text(reply: ModelReplied, before: str = "") -> str:
 
 def _strange(reply: ModelReplied) -> str:
     """What it is that we do not know."""
-    kinds = [str(block.get("type")) for block in reply.content]
-    return next((kind for kind in kinds if kind not in stop_reasons.KNOWN_BLOCKS), reply.stop_reason)
+    kinds = [stop_reasons.kind_of(block) for block in reply.content]
+    known = {*stop_reasons.KNOWN_BLOCKS, stop_reasons.SEARCH}
+    return next((kind for kind in kinds if kind not in known), reply.stop_reason)
 
 
 def spoken(reply: ModelReplied) -> str:

@@ -5,14 +5,17 @@ What is not known is refused (reference: model API, trap 6): nothing runs, and t
 
 from collections.abc import Mapping
 
+from agent import tool_search
 from agent.session import Session
 from agent.steps import LeftOut, ModelReplied, Resumed
+from agent.types import Block
 
-KNOWN_BLOCKS = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+KNOWN_BLOCKS = frozenset({"text", "thinking", "redacted_thinking", "tool_use", "tool_search_tool_result"})
 KNOWN = frozenset({"end_turn", "stop_sequence", "tool_use", "max_tokens", "pause_turn", "refusal"})
 WINDOW = "model_context_window_exceeded"  # in old logs; now it becomes a WindowExceeded, and a compaction
 # How often in a turn the model is asked to go on after a reply that was no end. All of it counts as steps of the turn.
 RESUMES: Mapping[str, int] = {"max_tokens": 3, "pause_turn": 10, "empty": 1}
+SEARCH = str(tool_search.SEARCH["name"])
 THINKING = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -21,13 +24,19 @@ def text_of(reply: ModelReplied) -> str:
     return "\n\n".join(str(block["text"]) for block in reply.content if block.get("type") == "text")
 
 
+def kind_of(block: Block) -> str:
+    """The block's type; of what the provider runs by itself, the search over tools is the one thing that we ask for."""
+    return str(block.get("name") if block.get("type") == "server_tool_use" else block.get("type"))
+
+
 def reason_of(reply: ModelReplied) -> str:
     """The stop reason as stated, but `empty` for an end without a word, and `strange` for what we do not know."""
-    kinds = {str(block.get("type")) for block in reply.content}
+    kinds = {kind_of(block) for block in reply.content}
     last = reply.content[-1].get("type") if reply.content else None
-    # A pause is sent back as it is, so it must be something that can be.
-    odd = {"tool_use": "tool_use" not in kinds, "pause_turn": "tool_use" in kinds or last != "text"}.get(reply.stop_reason, False)
-    if kinds - KNOWN_BLOCKS or reply.stop_reason not in KNOWN | {WINDOW} or odd:
+    calls = "tool_use" in kinds
+    sent_back = not calls and last not in (None, *THINKING)  # as a pause is: it must be something that can be
+    odd = {"tool_use": not calls, "pause_turn": not sent_back}.get(reply.stop_reason, False)
+    if kinds - KNOWN_BLOCKS - {SEARCH} or reply.stop_reason not in KNOWN | {WINDOW} or odd:
         return "strange"
     if reply.stop_reason in ("end_turn", "stop_sequence") and not text_of(reply).strip():
         return "empty"

@@ -87,6 +87,7 @@ class Transcript:
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
     _turn: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])  # the steps of this turn
     _before_turn: _Mark = _Mark()
+    _as_it_was: bool = True  # the last reply is written as it came
     _unsaid: str | None = None  # words for a reply without content, unless the model is asked to go on
     _told: list[str] = field(default_factory=list[str])  # what opened this turn, if that was not what people said
     _tools: dict[str, str] = field(default_factory=dict[str, str])  # of this turn's calls
@@ -190,6 +191,7 @@ class Transcript:
     def _replied(self, step: ModelReplied) -> None:
         content, asked = tool_search.answered(step.content), self.characters
         self.found_tools |= set(tool_search.found(content))
+        self._as_it_was = len(content) == len(step.content)
         while content and content[-1].get("type") in stop_reasons.THINKING:
             del content[-1]  # cut off in its thoughts, or nothing but thoughts: the API takes no message that ends in them
         if not content:
@@ -197,6 +199,7 @@ class Transcript:
             return
         self._reply(content)
         self.counted = counted(step.usage, asked, self._written_characters)
+        self.found_tools |= set(tool_search.found(content))
         calls = [block for block in content if block.get("type") == "tool_use"]
         self._calls = tuple(str(block["id"]) for block in calls)
         self._tools |= {str(block["id"]): str(block["name"]) for block in calls}
@@ -210,6 +213,8 @@ class Transcript:
             self._results = dict.fromkeys(self._calls, CUT_OFF)
         elif reason in GO_ON:
             self._texts.append(GO_ON[reason])
+        elif not self._as_it_was:  # a search that had not ended was left away
+            self._texts.append(GO_ON["empty"])
 
     def _begin_turn(self) -> None:
         self._say_unsaid()

@@ -34,6 +34,12 @@ NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoc
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ASKED = Asked(said=(Said(user="U1", text="tell me", ts="1.0"),))
 CALL: Block = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+SEARCH: Block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "tool_search_tool_bm25", "input": {"query": "x"}}
+FOUND: Block = {
+    "type": "tool_search_tool_result",
+    "tool_use_id": "srvtoolu_1",
+    "content": {"type": "tool_search_tool_search_result", "tool_references": []},
+}
 THOUGHT: Block = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
 
 
@@ -83,6 +89,8 @@ def answer(session: Session) -> str:
         (reply("some_new_reason", text("Hi.")), "strange"),
         (reply("tool_use", text("Hi.")), "strange"),  # nothing is called
         (reply("tool_use", CALL, {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}), "strange"),
+        (reply("tool_use", SEARCH, FOUND, CALL), "tool_use"),  # the one thing that the provider runs for us
+        (reply("pause_turn", SEARCH), "pause_turn"),
         (reply("pause_turn", CALL), "strange"),  # sent back as it is, it would leave a call unanswered
         (reply("pause_turn", text("H"), THOUGHT), "strange"),  # and this the API would refuse
     ],
@@ -127,6 +135,16 @@ def test_a_paused_reply_is_sent_back_as_it_is() -> None:
     _, log = played(reply("pause_turn", text("First.")))
     assert messages(log)[-1] == {"role": "assistant", "content": [text("First.")]}
     assert answer(played(reply("pause_turn", text("First.")), reply("end_turn", text("Second.")))[0]) == "First.\n\nSecond."
+
+
+def test_a_search_that_had_not_ended_at_a_pause_is_left_away_and_the_model_asked_to_go_on() -> None:
+    _, log = played(reply("pause_turn", text("First."), SEARCH))
+    assert [(message["role"], message["content"]) for message in messages(log)[1:]] == [
+        ("assistant", [text("First.")]),
+        ("user", [text("Please continue.")]),
+    ]
+    _, log = played(reply("pause_turn", text("First."), SEARCH, FOUND))
+    assert messages(log)[-1] == {"role": "assistant", "content": [text("First."), SEARCH, FOUND]}
 
 
 def test_an_end_without_a_word_is_asked_about_once() -> None:

@@ -170,9 +170,9 @@ class ScriptedModel:
         except Exception as error:
             traceback.print_exc()
             raise Refusal(f"The script failed: {error}", "api_error") from error
-        self.usages.append(finished.message["usage"])
         if finished.message["stop_reason"] == "pause_turn":
             self._paused.add(mark_of(finished.message["content"]))
+        self.usages.append(finished.message["usage"])
         return finished
 
     def _refuse(self, refusal: Refusal, http: web.Request, body: Mapping[str, Any]) -> web.Response:
