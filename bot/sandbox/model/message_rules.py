@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .file_rules import check_file
 from .json_shapes import is_list, is_object
 from .models import ModelCard
 from .refusal import Refusal, extra, required
@@ -111,6 +112,8 @@ def _fields(path: str, kind: str, block: Mapping[str, Any], role: str) -> None:
         _tool_use(path, block)
     elif kind == "tool_result":
         _tool_result(path, block)
+    elif kind in ("image", "document"):
+        check_file(path, kind, block["source"])
     elif kind == "thinking" and not (isinstance(block["thinking"], str) and isinstance(block["signature"], str)):
         raise Refusal(f"{path}: Input should be a valid string")
 

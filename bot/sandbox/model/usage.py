@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from .file_rules import tokens_of_files, without_data
 from .json_shapes import is_list, is_object
 
 CHARACTERS_PER_TOKEN = 4
@@ -19,7 +20,8 @@ def tokens_in(text: str) -> int:
 def input_tokens_of(body: Mapping[str, Any]) -> int:
     """What `system`, `tools` and `messages` come to."""
     told = [body.get(part) for part in ("tools", "system", "messages")]
-    return tokens_in(json.dumps([part for part in told if part], ensure_ascii=False))
+    text = json.dumps(without_data([part for part in told if part]), ensure_ascii=False)
+    return tokens_in(text) + tokens_of_files(body.get("messages"))
 
 
 class PromptCache:
