@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from agent import attachments
 from agent.call_moves import call_moves
 from agent.card_moves import card_moves
 from agent.errors import AgentMaxIterationsError
 from agent.inbox_moves import inbox_moves
-from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Post, Record
+from agent.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Post, Record
 from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
@@ -51,6 +52,8 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
             "please narrow the request down, or tell me how to go on."
         )
         return [Record((Halted(error=AgentMaxIterationsError.__name__, sentence=sentence),))]
+    if session.unread:
+        return [FetchFile(session.unread[0], attachments.room(session, rules), f"file:{session.unread[0].id}")]
     return [CallModel(iteration=session.iterations + (session.model_epoch is None))]
 
 

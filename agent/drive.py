@@ -141,11 +141,12 @@ class Drive:
         return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
     def _give_up_what_is_over(self) -> None:
-        """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
+        """After a Stop nobody waits for the model's reply, for a file, nor for what a call would have changed."""
         wanted = {f"preview:{state.call.id}" for state in self.session.calls if state.phase in ("asked", "approved")}
+        wanted |= {f"file:{file.id}" for file in self.session.unread}
         if self.session.model_epoch is not None:
             wanted.add("model")
-        for key in [key for key in self.under_way if key.startswith("preview:") or key == "model"]:
+        for key in [key for key in self.under_way if key.startswith(("preview:", "file:")) or key == "model"]:
             if key not in wanted:
                 self.under_way.pop(key).cancel()
 
@@ -280,9 +281,9 @@ class Drive:
             self.not_before[f"show:{action.message}"] = time.monotonic() + QUICK_SECONDS
 
     async def _wind_down(self) -> None:
-        """The process is to end: a model call is given up, tools and posts under way may finish and are recorded."""
-        if (task := self.under_way.pop("model", None)) is not None:
-            task.cancel()
+        """The process is to end: the model and files are given up, tools and posts under way may finish and are recorded."""
+        for key in [key for key in self.under_way if key == "model" or key.startswith("file:")]:
+            self.under_way.pop(key).cancel()
         if self.under_way:
             await asyncio.wait(self.under_way.values())
         for key, task in list(self.under_way.items()):

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent import fence, grants, output, tool, transcript
+from agent.attachments import Nowhere
 from agent.digest import sha256
 from agent.ended import Ended
 from agent.errors import FencedError, RefusedError
+from agent.file_effects import FileEffects
 from agent.model_calls import ModelCalls
-from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
-from agent.ports import Budget, Model, Surface
+from agent.moves import CallModel, FetchFile, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
+from agent.ports import Budget, Files, Model, Surface
 from agent.received import Click, Edit, OutcomeClick
 from agent.session import Session
 from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
@@ -35,11 +37,14 @@ class Effects:
     budget: Budget
     store: Store
     tools: tool.Tools
+    files: Files = field(default_factory=Nowhere)
+    attached: FileEffects = field(init=False)
     calls: ModelCalls = field(init=False)
     _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def __post_init__(self) -> None:
-        self.calls = ModelCalls(self.model, self.budget)
+        self.attached = FileEffects(self.files, self.store)
+        self.calls = ModelCalls(self.model, self.budget, self.attached)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for: a status, a word to one person."""
@@ -57,6 +62,8 @@ class Effects:
         match move:
             case CallModel():
                 return self.calls.call(session, said, pinned)
+            case FetchFile():
+                return self.attached.fetch(move, session)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():

@@ -8,4 +8,4 @@ CHARACTERS_PER_TOKEN = 3  # on the careful side: English and JSON take about 4 (
 
 def input_tokens(said: Transcript, pinned: Pinned) -> int:
     """Of the request that would be made now."""
-    return (said.characters + len(pinned.model_dump_json())) // CHARACTERS_PER_TOKEN
+    return (said.characters + len(pinned.model_dump_json())) // CHARACTERS_PER_TOKEN + said.file_tokens

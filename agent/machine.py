@@ -6,7 +6,7 @@
 
 from collections.abc import Iterable
 
-from agent import actions, answers
+from agent import actions, answers, attachments
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
 from agent.errors import IllegalStepError
@@ -15,6 +15,7 @@ from agent.session import FINAL, CallState, Closing, GrantState, Session, Status
 from agent.steps import (
     ActionDecided,
     Asked,
+    Attached,
     CardShown,
     Edited,
     Escalated,
@@ -42,6 +43,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
     "idle": frozenset({"asked", "outcome_told", "post_started", "posted", "card_shown"}),
     "ready": frozenset(
         {
+            "attached",
             "model_started",
             "model_replied",
             "previewed",
@@ -81,7 +83,10 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Asked():
             users = tuple(dict.fromkeys(said.user for said in step.said))
             opened = _open(session, users, reads=not step.budget_tokens)
-            return replace(opened, granted_tokens=session.granted_tokens + step.budget_tokens)
+            unread = attachments.unread(step)
+            return replace(opened, granted_tokens=session.granted_tokens + step.budget_tokens, unread=unread)
+        case Attached():
+            return attachments.attached(session, step)
         case OutcomeTold():
             return _outcome_told(session, step)
         case ModelStarted():
@@ -123,9 +128,11 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             turn = session.turn if step.offer_continue else session.halted_turn
             lost = session.reserved_tokens if session.stopped_by else 0  # a call given up half-way is charged all the same
             used = session.used_tokens + lost
-            return replace(session, closing=closing, model_epoch=None, used_tokens=used, reserved_tokens=0, halted_turn=turn)
+            return replace(
+                session, closing=closing, model_epoch=None, used_tokens=used, reserved_tokens=0, halted_turn=turn, unread=()
+            )
         case Stopped():
-            return replace(session, stopped_by=step.by)
+            return replace(session, stopped_by=step.by, unread=())
 
 
 def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Session:
@@ -137,6 +144,7 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         turn=session.turn + 1,
         open=True,
         requesters=requesters,
+        unread=(),
         iterations=0,
         calls=(),
         runs={},
@@ -166,7 +174,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
 
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     in_flight = session.model_epoch is not None and session.model_epoch >= epoch
-    undone = any(state.phase not in FINAL for state in session.calls)
+    undone = bool(session.unread) or any(state.phase not in FINAL for state in session.calls)
     if in_flight or undone or session.closing:
         raise IllegalStepError(f"session {session.id} cannot call the model now")
     used = session.used_tokens + session.reserved_tokens  # a call whose reply was lost is charged as it was reserved

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from agent import estimate
 from agent.ended import Ended
 from agent.errors import BudgetExceededError, ModelFailedError, UnreachableError
+from agent.file_effects import FileEffects
 from agent.ports import Budget, Model, Request
 from agent.rules import Rules
 from agent.session import Session
@@ -26,6 +27,7 @@ class ModelCalls:
 
     model: Model
     budget: Budget
+    attached: FileEffects
     _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
 
     async def reserve(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> tuple[int, int] | Halted:
@@ -50,7 +52,7 @@ class ModelCalls:
 
     async def call(self, session: Session, said: Transcript, pinned: Pinned) -> Ended:
         """The model's reply to the conversation so far, or why there is none."""
-        request = Request(pinned, said.messages(), session.max_tokens)
+        request = Request(pinned, await self.attached.shown(session, said), session.max_tokens)
         try:
             reply = await self.model.reply(request)
         except ModelFailedError as error:

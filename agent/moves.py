@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.received import Click, Edit, OutcomeClick
 from agent.steps import Step
-from agent.types import Call, Decision, Look, Preview, Verdict
+from agent.types import Attachment, Call, Decision, Look, Preview, Room, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -90,6 +90,15 @@ class CallModel:
 
     iteration: int
     key: str = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFile:
+    """Read a file that somebody attached. Its bytes and tokens have to fit into what the session has left for them."""
+
+    file: Attachment
+    room: Room
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +198,4 @@ class Close:
     key: str
 
 
-Move = Record | CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
+Move = Record | CallModel | FetchFile | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close

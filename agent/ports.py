@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from agent.moves import Cards, Content
-from agent.types import Approvers, Block, Pinned, Place, Usage, Verdict
+from agent.types import Approvers, Attachment, Block, Pinned, Place, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 
@@ -90,6 +90,14 @@ class Deaf:
 
 
 DEAF = Deaf()
+
+
+class Files(Protocol):
+    """Where the files are that people attach."""
+
+    async def fetch(self, file: Attachment, most_bytes: int) -> bytes:
+        """What is in it. Raises RefusedError with the reason, for the model, when it cannot be had."""
+        ...
 
 
 class Model(Protocol):

@@ -162,6 +162,16 @@ OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
 """
 
+# As above: a file that is fetched again after a crash is written over what no step names yet.
+KEEP_FILE: LiteralString = f"""
+WITH {HELD},
+kept AS (
+    INSERT INTO attachment (session_id, id, data) SELECT held.id, %(handle)s, %(data)b::bytea FROM held
+    ON CONFLICT (session_id, id) DO UPDATE SET data = EXCLUDED.data, made_at = now())
+SELECT count(*) FROM held
+"""
+FILES: LiteralString = "SELECT id, data FROM attachment WHERE session_id = %(session_id)s AND id = ANY(%(handles)s)"
+
 LOAD_STEPS: LiteralString = "SELECT seq, epoch, body::text FROM step WHERE session_id = %s ORDER BY seq"
 LOAD_INBOX: LiteralString = """
 SELECT session.wakes, inbox.id, inbox.body::text FROM session

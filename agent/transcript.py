@@ -16,6 +16,7 @@ from agent import answers
 from agent.steps import (
     ActionDecided,
     Asked,
+    Attached,
     Edited,
     Halted,
     ModelReplied,
@@ -26,7 +27,7 @@ from agent.steps import (
     ToolReturned,
 )
 from agent.tool import Result, failed
-from agent.types import Block
+from agent.types import Block, Said
 
 Message = dict[str, Any]
 
@@ -53,7 +54,8 @@ class Transcript:
     _written_characters: int = 0  # as JSON
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
     _results: dict[str, str] = field(default_factory=dict[str, str])
-    _texts: list[str] = field(default_factory=list[str])
+    _said: list[Block] = field(default_factory=list[Block])
+    file_tokens: int = 0  # of the bytes of files, which the blocks only name
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
 
@@ -61,7 +63,11 @@ class Transcript:
         """The next step of the log."""
         match step:
             case Asked():
-                self._texts += [_spoken(said.user, said.text) for said in step.said]
+                for said in step.said:
+                    self._say(_spoken(said))
+            case Attached():
+                self._said += step.blocks
+                self.file_tokens += step.tokens
             case ModelReplied():
                 self._reply(list(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
                 self._calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
@@ -75,11 +81,11 @@ class Transcript:
             case ToolReturned() if step.call_id in self._calls:
                 self._result(step.call_id, step.text)
             case ToolReturned():  # its call has long been answered: a run after an unknown outcome
-                self._texts.append(f"It was run again. The result: {step.text}")
+                self._say(f"It was run again. The result: {step.text}")
             case OutcomeTold():
-                self._texts.append(_told(step, self._proposed[step.action_id]))
+                self._say(_told(step, self._proposed[step.action_id]))
             case Stopped():
-                self._texts.append(f"<@{step.by}> pressed Stop.")
+                self._say(f"<@{step.by}> pressed Stop.")
             case Halted():
                 self._reply([{"type": "text", "text": step.sentence}])
             case _:
@@ -98,6 +104,10 @@ class Transcript:
             for message in self.messages()[-last:]
         ]
 
+    def _say(self, text: str) -> None:
+        """Words on the user's side."""
+        self._said.append({"type": "text", "text": text})
+
     def _result(self, call_id: str, text: str) -> None:
         """A call's result; of an edited call the model is told what ran instead of what it asked for."""
         if edits := self._edits.get(call_id):
@@ -110,15 +120,13 @@ class Transcript:
         for call_id in self._calls:
             result = self._results.get(call_id, NOT_RUN)
             content.append({"type": "tool_result", "tool_use_id": call_id, "content": result})
-        for text in self._texts:
-            content.append({"type": "text", "text": text})
-        return content
+        return content + self._said
 
     def _reply(self, content: list[Block]) -> None:
         if asked := self._user_side():
             self._write("user", asked)
         self._write("assistant", content)
-        self._calls, self._results, self._texts, self._edits = (), {}, [], {}
+        self._calls, self._results, self._said, self._edits = (), {}, [], {}
 
     def _write(self, role: str, content: list[Block]) -> None:
         message: Message = {"role": role, "content": content}
@@ -139,8 +147,9 @@ def messages(steps: Iterable[Step]) -> list[Message]:
     return transcript.messages()
 
 
-def _spoken(user: str, text: str) -> str:
-    return f"<@{user}>: {text}"
+def _spoken(said: Said) -> str:
+    attached = [f"[attached file: {file.name} ({file.mimetype or 'unknown kind'}, {file.size} bytes)]" for file in said.files]
+    return "\n".join([f"<@{said.user}>: {said.text}", *attached])
 
 
 def _declined(step: ActionDecided) -> str:

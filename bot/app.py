@@ -33,6 +33,7 @@ from bot.database import open_pool
 from bot.databases import sql_packs
 from bot.dialogs import Dialogs
 from bot.edge import Edge
+from bot.files import SlackFiles
 from bot.home import Servers
 from bot.home_tab import HomeTab
 from bot.packs import tool_packs
@@ -41,6 +42,7 @@ from bot.refusal import Refusal
 from bot.settings import Settings, environment
 from bot.surface import SlackSurface, open_client
 from bot.toolbox import Agents, Toolbox
+from bot.web_api import open_reader
 from tools.mcp import Bridge
 from tools.mcp import Server as McpServer
 
@@ -80,6 +82,7 @@ async def running(
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
         budget = await _open_budget(stack, servers)
         bridge = await stack.enter_async_context(Bridge(mcp))
+        reader = _reader(stack, settings)
         packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
         tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
         hold_to(config.policy, tools, bridge.unseen())
@@ -89,7 +92,7 @@ async def running(
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
-            effects = Effects(surface, _model(stack, settings), budget, store, tools)
+            effects = Effects(surface, _model(stack, settings), budget, store, tools, SlackFiles(reader))
             runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
         home = HomeTab(
@@ -133,6 +136,14 @@ async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebCli
     stack.push_async_callback(client.session.close)
     answer = await _asked(cast(Any, client).auth_test(), settings, "SLACK_BOT_TOKEN", "copy it from the page OAuth & Permissions")
     return client, str(answer["url"]), str(answer["user_id"])
+
+
+def _reader(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """A client for what only reads."""
+    reader = open_reader(_secret(settings.slack_bot_token), settings.slack_api_url)
+    assert reader.session is not None
+    stack.push_async_callback(reader.session.close)
+    return reader
 
 
 async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> AsyncSocketModeHandler:
