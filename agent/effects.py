@@ -93,7 +93,7 @@ class Effects:
 
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
-        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, session.place)
         if isinstance(arguments, Result):
             return await self._returned(move.call, arguments, context, session.epoch)
         definition = self.tools[move.call.tool]
@@ -111,14 +111,14 @@ class Effects:
     async def _preview(self, move: MakePreview, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.tool, move.arguments)
         assert not isinstance(arguments, Result)  # they were validated before this move was made
-        context = ToolContext(session.id, session.requesters[0], idempotency_key="")
+        context = ToolContext(session.id, session.requesters[0], "", session.place)
         preview = await tool.preview(self.tools[move.tool], arguments, context)
         return Ended((Previewed(call_id=move.call_id, preview=preview),))
 
     async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
         """A call was started by a process that is gone. It is not repeated, whatever its tool says of that."""
         definition = self.tools.get(move.call.tool)
-        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, session.place)
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
         if definition is None or isinstance(arguments, Result):
             return self._unknown(move.call.id, move.call.tool)

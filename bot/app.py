@@ -40,6 +40,7 @@ from bot.packs import tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
 from bot.settings import Settings, environment
+from bot.slack_port import SlackPort
 from bot.surface import SlackSurface, open_client
 from bot.toolbox import Agents, Toolbox
 from bot.web_api import open_reader
@@ -83,11 +84,12 @@ async def running(
         budget = await _open_budget(stack, servers)
         bridge = await stack.enter_async_context(Bridge(mcp))
         reader = _reader(stack, settings)
-        packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
+        client = _client(stack, settings)
+        packs = tool_packs(pool, config, sql_packs(config.databases, environment()), SlackPort(reader, client))
         tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
         hold_to(config.policy, tools, bridge.unseen())
         agents = Agents(config, tools)
-        client, slack_url, bot_user_id = await _slack(stack, settings)
+        slack_url, bot_user_id = await _who(client, settings)
         store, surface = Store(pool), SlackSurface(client, tools, mask)
         stack.push_async_callback(surface.drain)
         worker = None
@@ -129,13 +131,18 @@ async def _open_budget(stack: AsyncExitStack, servers: Servers) -> RedisBudget:
 # ---------------------------------------------------------------------------------------------- Slack
 
 
-async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebClient, str, str]:
-    """A client, the workspace's address, and who we are."""
+def _client(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """A client for what is done."""
     client = open_client(_secret(settings.slack_bot_token), settings.slack_api_url)
     assert client.session is not None
     stack.push_async_callback(client.session.close)
+    return client
+
+
+async def _who(client: AsyncWebClient, settings: Settings) -> tuple[str, str]:
+    """The workspace's address, and who we are."""
     answer = await _asked(cast(Any, client).auth_test(), settings, "SLACK_BOT_TOKEN", "copy it from the page OAuth & Permissions")
-    return client, str(answer["url"]), str(answer["user_id"])
+    return str(answer["url"]), str(answer["user_id"])
 
 
 def _reader(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:

@@ -19,7 +19,7 @@ from agent.types import Approvers, Place, Verdict
 from bot.arguments import Mask, unmasked
 from bot.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
 from bot.messages import answer_blocks, answer_text, notice_blocks, notice_text
-from bot.web_api import called
+from bot.web_api import called, pages
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +81,10 @@ class SlackSurface:
         """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
         where = {"channel": place.channel, "include_all_metadata": True, "limit": 200}
         if place.thread_ts:
-            pages = self._pages("conversations.replies", {**where, "ts": place.thread_ts})
+            found = self._pages("conversations.replies", {**where, "ts": place.thread_ts})
         else:
-            pages = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
-        async for page in pages:
+            found = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
+        async for page in found:
             for message in page["messages"]:
                 metadata: Any = message.get("metadata") or {}
                 if metadata.get("event_type") == METADATA_TYPE and metadata["event_payload"].get("key") == key:
@@ -143,8 +143,8 @@ class SlackSurface:
     async def listed(self, method: str, of: dict[str, str]) -> frozenset[str]:
         """Everybody on a list of people. Raises UnclearError or DelayedError when Slack does not give it."""
         try:
-            pages = self._pages(method, {**of, "limit": 1000})
-            return frozenset([str(user) async for page in pages for user in page.get("members") or page.get("users") or ()])
+            listed = self._pages(method, {**of, "limit": 1000})
+            return frozenset([str(user) async for page in listed for user in page.get("members") or page.get("users") or ()])
         except RefusedError as error:
             raise UnclearError(f"{method} cannot be asked: {error}") from error
 
@@ -220,16 +220,8 @@ class SlackSurface:
             log.info("%s was not done: %s", method, error)
         return None
 
-    async def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
-        """Every page of a list."""
-        cursor = ""
-        while True:
-            page = await self._call(method, **arguments, **({"cursor": cursor} if cursor else {}))
-            yield page
-            following: Any = page.get("response_metadata") or {}
-            cursor = str(following.get("next_cursor") or "")
-            if not cursor:
-                return
+    def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
+        return pages(self._client, method, arguments)
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         """One Web API call, tried once. Raises RefusedError, DelayedError, UnclearError, FencedError."""

@@ -1,5 +1,6 @@
 """One Web API call, tried once, with its failures in the heart's words."""
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -48,6 +49,18 @@ async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
             raise error.__cause__ from None
         raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
     return answer.data
+
+
+async def pages(client: AsyncWebClient, method: str, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
+    """Every page of a list. Raises like `called`."""
+    cursor = ""
+    while True:
+        page = await called(client, method, **arguments, **({"cursor": cursor} if cursor else {}))
+        yield page
+        following: Any = page.get("response_metadata") or {}
+        cursor = str(following.get("next_cursor") or "")
+        if not cursor:
+            return
 
 
 def _problem(error: SlackApiError) -> Exception:
