@@ -54,22 +54,9 @@ class SlackFiles:
             raise RefusedError("it lies outside of Slack, so only its name is known")
         if int(found.get("size") or 0) > most_bytes:
             raise RefusedError(f"it has {int(found['size']):,} bytes, and at most {most_bytes:,} can be read")
-        if not self._is_slacks(str(url)):
+        if not is_slacks(str(url), self._client.base_url):
             raise RefusedError("its address is not one of Slack's")
         return await self._download(str(url), most_bytes, html="html" in str(found.get("mimetype")))
-
-    def _is_slacks(self, url: str) -> bool:
-        """Whether the bot's token may be sent there: over TLS to Slack, or to where the Web API itself is."""
-        try:
-            parts, own = urlsplit(url), urlsplit(self._client.base_url)
-            if "@" in parts.netloc or "\\" in url:
-                return False
-            if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
-                return True
-            host = parts.hostname or ""
-            return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(tuple(f".{one}" for one in HOSTS))
-        except ValueError:  # no port, no address
-            return False
 
     async def _download(self, url: str, most_bytes: int, *, html: bool) -> bytes:
         session = self._client.session
@@ -105,3 +92,17 @@ def _refused(error: str) -> str:
             return "it is not there any more, or stands where the bot is no member"
         case _:
             return f"Slack refuses it ({error})"
+
+
+def is_slacks(url: str, api_url: str) -> bool:
+    """Whether the bot's token may be sent there: over TLS to Slack, or to where the Web API itself is."""
+    try:
+        parts, own = urlsplit(url), urlsplit(api_url)
+        if "@" in parts.netloc or "\\" in url:
+            return False
+        if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
+            return True
+        host = parts.hostname or ""
+        return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(tuple(f".{one}" for one in HOSTS))
+    except ValueError:  # no port, no address
+        return False
