@@ -1,5 +1,6 @@
 """Files that people attach reach the model: as text, as an image, as a PDF, or as a sentence that says why not."""
 
+import asyncio
 import base64
 import json
 import zlib
@@ -10,11 +11,13 @@ import pytest
 from pydantic import BaseModel
 
 from agent.tool import Tool, ToolContext
+from agent.worker import STOP_SECONDS
 from bot.config import Agent, Budget, Config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.slack.people import Upload
 from tests.dialog.conftest import Talk, World
 from tests.samples import pdf, png
+from tests.stores.heart import until
 
 CSV = "sku,quantity\nWGT-001,2\nLMP-004,7\n"
 
@@ -156,7 +159,8 @@ async def test_a_process_that_ends_while_a_file_is_on_its_way_loses_nothing(worl
     world.slack.faults.hold("url_private_download")
     talk = await shares(world, "how many?", ("list.csv", CSV.encode()), ("shot.png", png()))
     await world.slack.until(lambda: world.slack.faults.holding("url_private_download"))
-    await stop()
+    async with asyncio.timeout(STOP_SECONDS / 2):  # nobody waits for the file
+        await stop()
     world.slack.faults.release("url_private_download")
     await world.start_bot()
     await talk.sees("Nine pieces.")
@@ -172,12 +176,18 @@ async def test_stop_ends_a_turn_that_waits_for_a_file(bot: World) -> None:
     await bot.slack.until(lambda: bot.slack.faults.holding("url_private_download"))
     await bot.slack.stop_session("ann", talk.channel, talk.ts)
     await talk.sees("Stopped by")
+    await until(lambda: let_go(bot))  # though the file is still on its way
     bot.slack.faults.release("url_private_download")
     assert bot.model.requests == []
     await talk.says("ann", "are you there?")
     await talk.sees("Hello again.")
     assert "[attached file: list.csv" in texts(bot.model.requests[0]["messages"][0]["content"])
     assert CSV not in str(bot.model.requests)
+
+
+async def let_go(world: World) -> bool:
+    """Whether no process holds the session."""
+    return await world.rows("SELECT FROM session WHERE lease_until IS NOT NULL") == []
 
 
 class Payment(BaseModel):

@@ -96,7 +96,7 @@ class WebApi:
         allowed = request.headers.get("Authorization") == f"Bearer {self.bot_token}" and "files:read" in self.desk.scopes
         if file is None or not allowed or not workspace.sees_file(workspace.bot_user_id, file.id):
             self._write_down(method, sent, None, 302)
-            raise web.HTTPFound(f"{self.desk.base_url()}?redir={request.path}")
+            raise web.HTTPFound(f"{workspace.base_url}?redir={request.path}")
         self._write_down(method, sent, None, 200)
         return web.Response(body=file.content, content_type=file.mimetype)
 
