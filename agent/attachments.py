@@ -62,7 +62,7 @@ def attached(session: Session, step: Attached) -> Session:
 
 def room(session: Session, rules: Rules) -> Room:
     """What is left for one more file: it should not take all that the session may spend, since there is an answer to be given."""
-    left = rules.budget_tokens + session.granted_tokens - session.used_tokens - session.reserved_tokens
+    left = rules.budget_tokens + session.granted_tokens - session.used_tokens
     return Room(
         files=MOST_KEPT_FILES - session.attached,
         bytes=MOST_KEPT_BYTES - session.attached_bytes,

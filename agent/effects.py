@@ -18,6 +18,7 @@ from agent.model_calls import ModelCalls
 from agent.moves import CallModel, FetchFile, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
 from agent.ports import Budget, Files, Model, Surface
 from agent.received import Click, Edit, OutcomeClick
+from agent.rules import Rules
 from agent.session import Session
 from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
@@ -57,11 +58,11 @@ class Effects:
         if self._behind:
             await asyncio.wait(set(self._behind), timeout=2)
 
-    def make(self, move: Move, session: Session, said: Transcript, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+    def make(self, move: Move, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, pinned)
+                return self.calls.call(session, said, rules, pinned)
             case FetchFile():
                 return self.attached.fetch(move, session)
             case RunTool():

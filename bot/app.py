@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.budget import RedisBudget
 from agent.effects import Effects
 from agent.errors import UnreachableError
+from agent.ledger import Ledger
 from agent.model import AnthropicModel
 from agent.overview import Overview
 from agent.queue import Queue
@@ -81,7 +82,7 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
-        budget = await _open_budget(stack, servers)
+        budget = await _open_budget(stack, servers, Ledger(pool))
         bridge = await stack.enter_async_context(Bridge(mcp))
         reader = _reader(stack, settings)
         client = _client(stack, settings)
@@ -118,8 +119,8 @@ def _model(stack: AsyncExitStack, settings: Settings) -> AnthropicModel:
     return model
 
 
-async def _open_budget(stack: AsyncExitStack, servers: Servers) -> RedisBudget:
-    budget = RedisBudget(servers.redis_url)
+async def _open_budget(stack: AsyncExitStack, servers: Servers, ledger: Ledger) -> RedisBudget:
+    budget = RedisBudget(servers.redis_url, ledger)
     stack.push_async_callback(budget.close)
     try:
         await budget.ping()

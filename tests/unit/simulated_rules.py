@@ -37,6 +37,7 @@ TOOLS = registry(
         tool("pay", Effect.WRITE),
         replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
         tool("wipe", Effect.IRREVERSIBLE),
+        tool("jot", Effect.WRITE),
     ]
 )
 LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
@@ -44,4 +45,5 @@ TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LA
 COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
 STRICT = Rule(tool="pay", quorum=3, name="three")
 REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
-POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSED)), Policy())
+FREELY = Rule(tool="jot", answer="allow", name="jotted freely")
+POLICIES = (Policy((TWO, COPIED, FREELY)), Policy((STRICT, COPIED, FREELY)), Policy((TWO, REFUSED, FREELY)), Policy())

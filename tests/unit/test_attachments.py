@@ -141,7 +141,7 @@ def test_the_room_shrinks_with_what_was_attached_and_spent() -> None:
     session = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
     rules = Rules({}, budget_tokens=50_000)
     assert room(session, rules) == Room(files=20, bytes=20 * 2**20, tokens=25_000)
-    used = Session(session.id, session.place, 1, unread=(FILE,), used_tokens=49_000, reserved_tokens=3_000)
+    used = Session(session.id, session.place, 1, unread=(FILE,), used_tokens=50_001)
     later = attachments.attached(used, Attached(file_id="F1", blocks=(), kept_bytes=2**20))
     assert room(later, rules) == Room(files=19, bytes=19 * 2**20, tokens=0)
 
