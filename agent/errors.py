@@ -34,6 +34,10 @@ class ModelFailedError(Exception):
         self.unbilled = unbilled
 
 
+class FilesNotTakenError(ModelFailedError):
+    """The model refused a request that shows files for the first time: they are left out of all further ones."""
+
+
 class RefusedError(Exception):
     """The outside refused a message for good: trying again would not help."""
 

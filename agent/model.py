@@ -20,7 +20,7 @@ from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
 from agent.characters import whole
-from agent.errors import ModelFailedError
+from agent.errors import FilesNotTakenError, ModelFailedError
 from agent.ports import DEAF, Listener, Reply, Request
 from agent.types import Usage
 
@@ -36,6 +36,13 @@ THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 # Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
 KEPT = cast(Any, ParsedMessage)[cast(Any, AsyncMessageStream).__parameters__]
+
+
+REFUSALS = (anthropic.BadRequestError, anthropic.ContentTooLargeError)  # of what a request says, whoever sends it and when
+NOT_TAKEN = (
+    "The model did not take this request, most likely because of a file that is attached. Nothing more was run. I leave the file "
+    "out from now on: please ask again without it, or attach it in another form."
+)
 
 
 class CutStreamError(Exception):
@@ -132,6 +139,8 @@ class AnthropicModel:
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
             log.warning("the model gave no reply: %s", type(error).__name__)
             unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # refused before it began
+            if isinstance(error, REFUSALS) and _shows_new_files(request):
+                raise FilesNotTakenError(NOT_TAKEN, unbilled=unbilled) from error
             raise ModelFailedError(sentence(error), unbilled=unbilled) from error
 
     async def _once(self, request: Request, listener: Listener) -> Message:
@@ -151,6 +160,11 @@ class AnthropicModel:
         if message.stop_reason is None:
             raise CutStreamError("the stream ended before its message did")
         return message
+
+
+def _shows_new_files(request: Request) -> bool:
+    """Whether there are some in the message that has no reply yet."""
+    return any(block["type"] in ("image", "document") for block in request.messages[-1]["content"])
 
 
 def _reply(message: Message) -> Reply:

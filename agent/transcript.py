@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from agent import answers
+from agent.errors import FilesNotTakenError
 from agent.steps import (
     ActionDecided,
     Asked,
@@ -38,6 +39,7 @@ DECLINED = {
     "withdrawn": "This action was withdrawn before anybody approved it; it was not run.",
     "undeliverable": "The approval card could not be shown to anybody, so this action was not run.",
 }
+LEFT_OUT: Block = {"type": "text", "text": "(It was left out: it could not be shown.)"}
 NOTE = "note"  # the field of a result that says what people changed about its call
 TOLD = {
     "happened": "it did happen; do not run it again.",
@@ -56,6 +58,7 @@ class Transcript:
     _results: dict[str, str] = field(default_factory=dict[str, str])
     _said: list[Block] = field(default_factory=list[Block])
     file_tokens: int = 0  # of the bytes of files, which the blocks only name
+    _new_file_tokens: int = 0  # of those, in what the model has not replied to
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
 
@@ -67,6 +70,7 @@ class Transcript:
                     self._say(_spoken(said))
             case Attached():
                 self._said += step.blocks
+                self._new_file_tokens += step.tokens
                 self.file_tokens += step.tokens
             case ModelReplied():
                 self._reply(list(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
@@ -87,6 +91,8 @@ class Transcript:
             case Stopped():
                 self._say(f"<@{step.by}> pressed Stop.")
             case Halted():
+                if step.error == FilesNotTakenError.__name__:
+                    self._leave_files_out()
                 self._reply([{"type": "text", "text": step.sentence}])
             case _:
                 pass  # what only people see
@@ -103,6 +109,11 @@ class Transcript:
             + ", ".join(f"{block.get('type')} ({len(str(block))} characters)" for block in message["content"])
             for message in self.messages()[-last:]
         ]
+
+    def _leave_files_out(self) -> None:
+        """The model took none of the files that it has not replied to: history goes on without them, or it would end here."""
+        self._said = [LEFT_OUT if block["type"] in ("image", "document") else block for block in self._said]
+        self.file_tokens -= self._new_file_tokens
 
     def _say(self, text: str) -> None:
         """Words on the user's side."""
@@ -127,6 +138,7 @@ class Transcript:
             self._write("user", asked)
         self._write("assistant", content)
         self._calls, self._results, self._said, self._edits = (), {}, [], {}
+        self._new_file_tokens = 0
 
     def _write(self, role: str, content: list[Block]) -> None:
         message: Message = {"role": role, "content": content}

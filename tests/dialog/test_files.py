@@ -229,6 +229,25 @@ async def test_an_image_counts_as_what_the_model_sees_of_it(world: World) -> Non
     assert len(asked(world)[2]["source"]["data"]) > 1_300_000
 
 
+async def test_a_file_that_the_model_does_not_take_ends_one_turn_and_not_the_conversation(bot: World) -> None:
+    """It is a PNG as far as we can tell, but what it shows cannot be unpacked."""
+    bot.model.script = Lines("Fine without it.", "And on.")
+    broken = b"\0\0\0\4IDAT????" + checksum(b"IDAT????")
+    talk = await shares(bot, "look", ("broken.png", png()[:33] + broken + png()[-12:]), ("list.csv", CSV.encode()))
+    await talk.sees("did not take this request, most likely because of a file", "out from now on")
+    assert [refusal.message for refusal in bot.model.refusals] == ["Could not process image"]
+    bot.model.refusals.clear()
+    await talk.says("ann", "then without it")
+    await talk.sees("Fine without it.")
+    first = bot.last_request().messages
+    assert "image" not in [block["type"] for block in first[0]["content"]]
+    assert "(It was left out: it could not be shown.)" in texts(first[0]["content"])
+    assert CSV in texts(first[0]["content"])
+    await talk.says("ann", "go on")
+    await talk.sees("And on.")
+    assert bot.last_request().messages[: len(first)] == first
+
+
 def checksum(data: bytes) -> bytes:
     """As PNG has it."""
     return zlib.crc32(data).to_bytes(4, "big")

@@ -110,7 +110,7 @@ class Process:
                 store, queue, ports = Store(pool), Queue(pool, lease_seconds=LEASE_SECONDS), Ports(self)
                 tools = toolbox(self)
                 pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=())
-                effects = Effects(ports, ports, ports, store, tools)
+                effects = Effects(ports, ports, ports, store, tools, ports)
 
                 def agent() -> Agent:
                     return Agent(pinned, Rules(tools, max_iterations=4, judge=self.outside.policy.judge, cards_per_hour=15))

@@ -9,8 +9,9 @@ import pytest
 
 from bot.sandbox.model import ScriptedModel, say
 from bot.sandbox.model.usage import input_tokens_of
+from tests.samples import png
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 100
+PNG = png()
 PDF = b"%PDF-1.7 ..."
 
 
@@ -24,6 +25,7 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a PDF as an image": (block("image", "application/pdf", PDF), "media_type: Input should be"),
     "an image as a PDF": (block("document", "application/pdf", PNG), "The PDF specified was not valid"),
     "something else inside": (block("image", "image/jpeg", PNG), "does not match the provided media type image/jpeg"),
+    "a damaged image": (block("image", "image/png", PNG.replace(b"IDAT", b"IDOT")), "Could not process image"),
     "no base64": (block("image", "image/png", "%%%"), "Invalid base64 data"),
     "too big": (block("image", "image/png", PNG + b"x" * 4_000_000), "image exceeds 5 MB maximum"),
     "a source of our own": ({"type": "image", "source": {"type": "attached", "handle": "F1"}}, "Input tag 'attached'"),

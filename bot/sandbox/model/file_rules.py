@@ -1,6 +1,7 @@
 """What the API checks of images and PDFs that stand in a request (documentation, "Vision" and "PDF support")."""
 
 import base64
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,17 @@ def _base64(path: str, kind: str, source: Mapping[str, Any]) -> None:
         raise Refusal(f"{path}: image exceeds 5 MB maximum: {len(source['data'])} bytes > {MOST_IMAGE_BASE64} bytes")
     elif not data.startswith(IMAGES[media_type]):
         raise Refusal(f"{path}.data: Image does not match the provided media type {media_type}")
+    elif media_type == "image/png" and not _is_drawn(data):
+        raise Refusal("Could not process image")
+
+
+def _is_drawn(png: bytes) -> bool:
+    """Whether what a PNG shows can be unpacked: of all formats the one whose rules are short."""
+    at = png.find(b"IDAT")
+    try:
+        return at > 0 and bool(zlib.decompressobj().decompress(png[at + 4 :], 1))
+    except zlib.error:
+        return False
 
 
 def without_data(value: Any) -> Any:
