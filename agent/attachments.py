@@ -109,8 +109,8 @@ def _image(file: Attachment, data: bytes, picture: pictures.Picture, room: Room,
     if len(data) > MOST_IMAGE_BYTES:
         raise RefusedError(f"the image has {len(data):,} bytes, and at most {MOST_IMAGE_BYTES:,} can be read")
     _fits(room, len(data), picture.tokens, "the image")
-    source: Block = {"type": KEPT, "media_type": picture.media_type, "handle": handle}
-    return _kept(file, {"type": "image", "source": source}, data, picture.tokens, handle)
+    source: Block = {"type": KEPT, "media_type": picture.media_type, "handle": handle, "tokens": picture.tokens}
+    return _kept(file, {"type": "image", "source": source}, data, handle)
 
 
 def _pdf(file: Attachment, data: bytes, room: Room, handle: str) -> Read:
@@ -122,8 +122,8 @@ def _pdf(file: Attachment, data: bytes, room: Room, handle: str) -> Read:
         raise RefusedError(f"the PDF has {count} pages, and at most {MOST_PAGES} can be read")
     tokens = count * PAGE_TOKENS
     _fits(room, len(data), tokens, f"the PDF of {count} pages")
-    source: Block = {"type": KEPT, "media_type": "application/pdf", "handle": handle}
-    return _kept(file, {"type": "document", "source": source}, data, tokens, handle)
+    source: Block = {"type": KEPT, "media_type": "application/pdf", "handle": handle, "tokens": tokens}
+    return _kept(file, {"type": "document", "source": source}, data, handle)
 
 
 def _fits(room: Room, size: int, tokens: int, what: str) -> None:
@@ -136,11 +136,10 @@ def _fits(room: Room, size: int, tokens: int, what: str) -> None:
         )
 
 
-def _kept(file: Attachment, block: Block, data: bytes, tokens: int, handle: str) -> Read:
+def _kept(file: Attachment, block: Block, data: bytes, handle: str) -> Read:
     step = Attached(
         file_id=file.id,
         blocks=(_text(f"The attached file {file.name} follows. {STRANGERS}"), block),
-        tokens=tokens,
         kept_bytes=len(data),
         source=_source(file),
     )

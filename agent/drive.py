@@ -19,13 +19,14 @@ from agent.decide import next_moves
 from agent.effects import Effects
 from agent.ended import Ended
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
-from agent.machine import apply, fold
+from agent.machine import apply
 from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
+from agent.snapshot import beginning, placed
 from agent.spending import Charge
 from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
@@ -61,6 +62,7 @@ class Drive:
 
     def __post_init__(self) -> None:
         self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
+        self.rested = self.session  # as it stood when no turn was open
         self.said = Transcript()
         self.inbox: list[Inboxed] = []
         self.wakes = self.lease.wakes
@@ -103,9 +105,12 @@ class Drive:
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
-        self.session = fold(self.session, recorded)
+        if (session := beginning(recorded, self.session)) is None:
+            session, recorded = self.session, await self.store.load(self.lease, whole=True)
+        self.session = self.rested = session
+        self.said = Transcript.of(session)
         for item in recorded:
-            self.said.add(item.step)
+            self._fold(item.step, item.epoch)
 
     async def _read_inbox(self) -> None:
         self.woken.clear()
@@ -159,10 +164,10 @@ class Drive:
         match move:
             case CallModel() if self.session.model_epoch == self.session.epoch:
                 pass  # its start stands: it was put off before anything was sent
-            case CallModel(iteration=iteration):
+            case CallModel():
                 calls, now = self.effects.calls, self.lease.now()
                 try:
-                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, iteration)
+                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, move)
                 except (UnreachableError, DelayedError) as error:
                     log.warning("session %s waits: %s", self.session.id, error)
                     seconds = error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS
@@ -301,7 +306,7 @@ class Drive:
             self.effects.background(work)
 
     def _show_status(self) -> None:
-        status = STATUS[self.session.status]
+        status = STATUS[self.session.status] if self.session.open else "active"
         if status == "suspended" and self.under_way:
             return  # a click is being judged, say: what the session comes to is shown after it
         if status != self.shown_status:
@@ -314,12 +319,17 @@ class Drive:
         if (due := charges.charge(self.session, step)) is not None:
             self.charges.append(due)
         self.capped_seq = charges.capped(self.session, step) or self.capped_seq
-        self.session = apply(self.session, step, self.lease.epoch)
+        self._fold(step, self.lease.epoch)
+
+    def _fold(self, step: Step, epoch: int) -> None:
+        if not self.session.open:
+            self.rested = self.session
+        self.session = apply(self.session, step, epoch)
         self.said.add(step)
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""
-        for step in steps:
+        for step in (placed(step, self.session, self.rested) for step in steps):
             if isinstance(step, ToolReturned):
                 state = next(state for state in self.session.calls if state.call.id == step.call_id)
                 if state.action_id is not None:

@@ -62,7 +62,7 @@ class Effects:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, rules, pinned)
+                return self.calls.call(session, said, rules, pinned, move)
             case FetchFile():
                 return self.attached.fetch(move, session)
             case RunTool():

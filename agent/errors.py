@@ -38,6 +38,10 @@ class FilesNotTakenError(ModelFailedError):
     """The model refused a request that shows files for the first time: they are left out of all further ones."""
 
 
+class TooLongError(ModelFailedError):
+    """The conversation does not fit into the model's window."""
+
+
 class RefusedError(Exception):
     """The outside refused a message for good: trying again would not help."""
 

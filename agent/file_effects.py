@@ -11,7 +11,7 @@ from agent.moves import FetchFile
 from agent.ports import Files
 from agent.session import Session
 from agent.store import Store
-from agent.transcript import Message, Transcript
+from agent.transcript import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,8 @@ class FileEffects:
             await self.store.keep_file(session.id, session.epoch, read.handle, read.data)
         return Ended((read.step,))
 
-    async def shown(self, session: Session, said: Transcript) -> Sequence[Message]:
+    async def shown(self, session: Session, messages: list[Message]) -> Sequence[Message]:
         """The messages of a request, with the bytes of files in them."""
-        messages = said.messages()
         if not (handles := attachments.handles(messages)):
             return messages
         return attachments.filled(messages, await self.store.files(session.id, handles))

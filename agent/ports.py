@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from agent.moves import Cards, Content
 from agent.spending import Ask, Charge, Refused, Reserved
-from agent.types import Approvers, Attachment, Block, Pinned, Place, Usage, Verdict
+from agent.types import Approvers, Attachment, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 
@@ -57,6 +57,8 @@ class Request:
     pinned: Pinned
     messages: Sequence[dict[str, Any]]
     max_tokens: int
+    purpose: Purpose = "reply"
+    lifetime: Lifetime = "5m"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from agent.characters import whole
 from agent.charges import begun, charged
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
+from agent.output import step_of
 from agent.received import RECEIVED, Click, Edit, Inboxed, OutcomeClick
 from agent.spending import Charge
 from agent.statements import (
@@ -36,6 +37,7 @@ from agent.statements import (
     SETTLE,
     START_ACTION,
     START_GRANTED,
+    STEP_OUTPUT,
     TELL,
     VIEWED,
 )
@@ -140,9 +142,9 @@ class Store:
 
     # ------------------------------------------------------------------------------------------ the holder
 
-    async def load(self, lease: Lease) -> list[Recorded]:
-        """The session's log. Raises UnreadableError."""
-        rows = await self._rows(LOAD_STEPS, (lease.session_id,))
+    async def load(self, lease: Lease, *, whole: bool = False) -> list[Recorded]:
+        """The session's log from where its last context begins, or the whole of it. Raises UnreadableError."""
+        rows = await self._rows(LOAD_STEPS, {"session_id": lease.session_id, "whole": whole})
         return [Recorded(seq=seq, epoch=epoch, step=_read(STEP, body)) for seq, epoch, body in rows]
 
     async def inbox(self, lease: Lease) -> tuple[int, list[Inboxed]]:
@@ -301,8 +303,8 @@ class Store:
 
     async def output(self, session_id: str, handle: str, offset: int, length: int) -> tuple[str, int] | None:
         """Characters of a long result, and how many it has. None: this session has none with this handle."""
-        values = {"session_id": session_id, "handle": handle, "offset": offset, "length": length}
-        rows = await self._rows(OUTPUT, values)
+        values = {"session_id": session_id, "handle": handle, "seq": step_of(handle), "offset": offset, "length": length}
+        rows = await self._rows(OUTPUT if values["seq"] is None else STEP_OUTPUT, values)
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def keep_file(self, session_id: str, epoch: int, handle: str, data: bytes) -> None:

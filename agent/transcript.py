@@ -2,7 +2,7 @@
 
 The API's rules that this holds (reference: model API, trap 7): each tool_use is answered by one tool_result in the
 immediately next user message, results first, in the order of the calls; no empty text; no message without content.
-History is append-only: a later request has the earlier one as its prefix.
+History is append-only: a later request has the earlier one as its prefix, until a Compacted step begins a new context.
 """
 
 import json
@@ -12,12 +12,16 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from agent import answers
+from agent import answers, output
 from agent.errors import FilesNotTakenError
+from agent.estimate import Counted, characters, counted
+from agent.past import LONG_CHARACTERS, Past, spoken, words
+from agent.session import Session
 from agent.steps import (
     ActionDecided,
     Asked,
     Attached,
+    Compacted,
     Edited,
     Halted,
     ModelReplied,
@@ -28,7 +32,7 @@ from agent.steps import (
     ToolReturned,
 )
 from agent.tool import Result, failed
-from agent.types import Block, Said
+from agent.types import Block
 
 Message = dict[str, Any]
 
@@ -52,28 +56,58 @@ TOLD = {
 class Transcript:
     """The conversation so far. It grows step by step, so that a step costs the same however long the conversation is."""
 
+    seq: int = 0  # of the last step that was added
+    past: Past = field(default_factory=Past)
+    counted: Counted | None = None  # by the API, with the last reply
     _written: list[Message] = field(default_factory=list[Message])
     _written_characters: int = 0  # as JSON
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
     _results: dict[str, str] = field(default_factory=dict[str, str])
     _said: list[Block] = field(default_factory=list[Block])
-    file_tokens: int = 0  # of the bytes of files, which the blocks only name
-    _new_file_tokens: int = 0  # of those, in what the model has not replied to
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
+    _turn: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])  # the steps of this turn
+    _before_turn: tuple[int, tuple[str, ...]] = (0, ())  # how many messages there were, and their unanswered calls
+
+    @classmethod
+    def of(cls, session: Session) -> "Transcript":
+        """That of a session of which only the steps from now on are added."""
+        return cls(session.seq, _proposed={id: action.proposed for id, action in session.actions.items()})
 
     def add(self, step: Step) -> None:
         """The next step of the log."""
+        self.seq += 1
+        if isinstance(step, Compacted):
+            self._begin_anew(step)
+            return
+        if isinstance(step, Asked | OutcomeTold):
+            self._turn, self._before_turn = [], (len(self._written), self._calls)
+            self.past.turn_opens()
+        self._turn.append((self.seq, step))
+        self.past.add(self.seq, step)
+        self._take(step)
+
+    def _begin_anew(self, step: Compacted) -> None:
+        """A new context: the head, and this turn's own steps, without thinking that was about what is gone (trap 8)."""
+        kept = [(seq, earlier) for seq, earlier in self._turn if seq >= step.since]
+        self.past, self._said = Past.after(step), [_text(step.head)]
+        self._written, self._written_characters, self._calls, self._results, self._edits = [], 0, (), {}, {}
+        self._turn, self._before_turn = kept, (0, ())
+        for seq, earlier in kept:
+            self.past.add(seq, earlier)
+            self._take(_as_kept(seq, earlier))
+        self.counted = None  # what was counted had another beginning
+
+    def _take(self, step: Step) -> None:
         match step:
             case Asked():
-                for said in step.said:
-                    self._say(_spoken(said))
+                self._said += [_text(spoken(said.user, words(said))) for said in step.said]
             case Attached():
                 self._said += step.blocks
-                self._new_file_tokens += step.tokens
-                self.file_tokens += step.tokens
             case ModelReplied():
+                asked = self.characters
                 self._reply(list(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
+                self.counted = counted(step.usage, asked, self._written_characters)
                 self._calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
             case ProposedAction():
                 self._proposed[step.action_id] = step
@@ -85,14 +119,14 @@ class Transcript:
             case ToolReturned() if step.call_id in self._calls:
                 self._result(step.call_id, step.text)
             case ToolReturned():  # its call has long been answered: a run after an unknown outcome
-                self._say(f"It was run again. The result: {step.text}")
+                self._said.append(_text(f"It was run again. The result: {step.text}"))
             case OutcomeTold():
-                self._say(_told(step, self._proposed[step.action_id]))
+                self._said.append(_text(_told(step, self._proposed[step.action_id])))
             case Stopped():
-                self._say(f"<@{step.by}> pressed Stop.")
+                self._said.append(_text(f"<@{step.by}> pressed Stop."))
             case Halted():
-                if step.error == FilesNotTakenError.__name__:
-                    self._leave_files_out()
+                if step.error == FilesNotTakenError.__name__:  # history goes on without them, or it would end here
+                    self._said = [LEFT_OUT if block["type"] in ("image", "document") else block for block in self._said]
                 self._reply([{"type": "text", "text": step.sentence}])
             case _:
                 pass  # what only people see
@@ -102,6 +136,17 @@ class Transcript:
         content = self._user_side()
         return [*self._written, {"role": "user", "content": content}] if content else list(self._written)
 
+    def before_turn(self, whole: bool, text: str) -> list[Message]:
+        """The `messages` of a request about what was said before this turn, or with `whole` about everything; it ends in `text`.
+
+        Nothing, when nothing was said before.
+        """
+        count, calls = (len(self._written), self._calls) if whole else self._before_turn
+        if not count:
+            return []
+        left: list[Block] = [{"type": "tool_result", "tool_use_id": call_id, "content": NOT_RUN} for call_id in calls]
+        return [*self._written[:count], {"role": "user", "content": [*left, {"type": "text", "text": text}]}]
+
     def shapes(self, last: int) -> list[str]:
         """The last messages for a log: until there is a masker, only the kinds and lengths of their blocks."""
         return [
@@ -109,15 +154,6 @@ class Transcript:
             + ", ".join(f"{block.get('type')} ({len(str(block))} characters)" for block in message["content"])
             for message in self.messages()[-last:]
         ]
-
-    def _leave_files_out(self) -> None:
-        """The model took none of the files that it has not replied to: history goes on without them, or it would end here."""
-        self._said = [LEFT_OUT if block["type"] in ("image", "document") else block for block in self._said]
-        self.file_tokens -= self._new_file_tokens
-
-    def _say(self, text: str) -> None:
-        """Words on the user's side."""
-        self._said.append({"type": "text", "text": text})
 
     def _result(self, call_id: str, text: str) -> None:
         """A call's result; of an edited call the model is told what ran instead of what it asked for."""
@@ -138,17 +174,16 @@ class Transcript:
             self._write("user", asked)
         self._write("assistant", content)
         self._calls, self._results, self._said, self._edits = (), {}, [], {}
-        self._new_file_tokens = 0
 
     def _write(self, role: str, content: list[Block]) -> None:
         message: Message = {"role": role, "content": content}
-        self._written_characters += len(json.dumps(message))
+        self._written_characters += characters(content)
         self._written.append(message)
 
     @property
     def characters(self) -> int:
         """Of `messages()`, as JSON."""
-        return self._written_characters + len(json.dumps(self._user_side()))
+        return self._written_characters + characters(self._user_side())
 
 
 def messages(steps: Iterable[Step]) -> list[Message]:
@@ -159,9 +194,20 @@ def messages(steps: Iterable[Step]) -> list[Message]:
     return transcript.messages()
 
 
-def _spoken(said: Said) -> str:
-    attached = [f"[attached file: {file.name} ({file.mimetype or 'unknown kind'}, {file.size} bytes)]" for file in said.files]
-    return "\n".join([f"<@{said.user}>: {said.text}", *attached])
+def _as_kept(seq: int, step: Step) -> Step:
+    """A step of a turn that goes on in a new context: its pairs stay whole, long results are named by their handles."""
+    match step:
+        case ModelReplied():
+            kept = tuple(block for block in step.content if block.get("type") not in ("thinking", "redacted_thinking"))
+            return step.model_copy(update={"content": kept})
+        case ToolReturned() if len(step.text) > LONG_CHARACTERS:
+            return step.model_copy(update={"text": output.handled(seq, step.text)})
+        case _:
+            return step
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}
 
 
 def _declined(step: ActionDecided) -> str:

@@ -14,6 +14,7 @@ from agent.tool import Tool, ToolContext
 from agent.worker import STOP_SECONDS
 from bot.config import Agent, Budget, Config
 from bot.sandbox.model import Lines, call
+from bot.sandbox.model.usage import unmarked
 from bot.sandbox.slack.people import Upload
 from tests.dialog.conftest import Talk, World
 from tests.samples import pdf, png
@@ -76,7 +77,7 @@ async def test_an_image_and_a_pdf_arrive_byte_for_byte_now_and_in_every_later_re
     await talk.says("ben", "and now?")
     await talk.sees("Still the same.")
     first, second = (request["messages"] for request in world.model.requests)
-    assert json.dumps(second[:1]) == json.dumps(first)
+    assert json.dumps(unmarked(second[:1])) == json.dumps(unmarked(first))
     downloads = [call for call in world.slack.calls if call.method == "url_private_download"]
     assert len(downloads) == 2  # each was fetched once
     [(longest,)] = await world.rows("SELECT max(length(body::text)) FROM step WHERE body->>'kind' = 'attached'")
@@ -245,7 +246,7 @@ async def test_a_file_that_the_model_does_not_take_ends_one_turn_and_not_the_con
     assert CSV in texts(first[0]["content"])
     await talk.says("ann", "go on")
     await talk.sees("And on.")
-    assert bot.last_request().messages[: len(first)] == first
+    assert unmarked(bot.last_request().messages[: len(first)]) == unmarked(first)
 
 
 def checksum(data: bytes) -> bytes:
