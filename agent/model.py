@@ -22,7 +22,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 
 from agent import caching, telemetry
 from agent.characters import whole
-from agent.errors import ModelFailedError, ModelOutOfReachError, ModelRetiredError, TooLongError
+from agent.errors import FilesNotTakenError, ModelFailedError, ModelOutOfReachError, ModelRetiredError, TooLongError
 from agent.estimate import CHARACTERS_PER_TOKEN
 from agent.patience import PATIENCE, Patience
 from agent.ports import DEAF, Listener, Reply, Request
@@ -39,6 +39,13 @@ THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 # Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
 KEPT = cast(Any, ParsedMessage)[cast(Any, AsyncMessageStream).__parameters__]
+
+
+REFUSALS = (anthropic.BadRequestError, anthropic.ContentTooLargeError)  # of what a request says, whoever sends it and when
+NOT_TAKEN = (
+    "The model did not take this request, most likely because of a file that is attached. Nothing more was run. I leave the file "
+    "out from now on: please ask again without it, or attach it in another form."
+)
 
 
 class CutStreamError(Exception):
@@ -119,10 +126,10 @@ def sentence(error: BaseException) -> str:
             return f"The model cannot be reached at the moment. {again}"
 
 
-def failure(error: BaseException, *, begun: bool) -> ModelFailedError:
+def failure(error: BaseException, *, begun: bool, new_files: bool) -> ModelFailedError:
     """The error that the heart knows: whether the model is to be waited for, left, asked for less, or asked no more.
 
-    `begun`: in one of the tries the model had begun, which is billed.
+    `begun`: in one of the tries the model had begun, which is billed. `new_files`: the request was the first with some files.
     """
     unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400 and not begun
     match error:
@@ -132,6 +139,8 @@ def failure(error: BaseException, *, begun: bool) -> ModelFailedError:
             return ModelRetiredError(sentence(error), unbilled=unbilled)
         case anthropic.BadRequestError() if TOO_LONG in str(error):
             return TooLongError("This conversation is too long for the model.", unbilled=unbilled)
+        case _ if new_files and isinstance(error, REFUSALS):
+            return FilesNotTakenError(NOT_TAKEN, unbilled=unbilled)
         case _:
             return ModelFailedError(sentence(error), unbilled=unbilled)
 
@@ -171,7 +180,7 @@ class AnthropicModel:
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
             _tell(int(retrying.statistics["attempt_number"]), error, None)
             log.warning("the model gave no reply: %s", type(error).__name__)
-            raise failure(error, begun=bool(lost)) from error
+            raise failure(error, begun=bool(lost), new_files=_shows_new_files(request)) from error
 
     async def _once(self, request: Request, listener: Listener, lost: list[Usage]) -> Message:
         """One try. What one used that broke off after the model had begun is added to `lost`: the provider bills it."""
@@ -202,6 +211,11 @@ class AnthropicModel:
                 lost.append(said.model_copy(update={"output_tokens": said.output_tokens + int(heard / CHARACTERS_PER_TOKEN)}))
             raise
         return message
+
+
+def _shows_new_files(request: Request) -> bool:
+    """Whether there are some in the message that has no reply yet."""
+    return any(block["type"] in ("image", "document") for block in request.messages[-1]["content"])
 
 
 def body(request: Request) -> dict[str, Any]:

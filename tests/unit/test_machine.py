@@ -14,6 +14,7 @@ from agent.steps import (
     STEP,
     ActionDecided,
     Asked,
+    Attached,
     CardShown,
     Compacted,
     Edited,
@@ -40,7 +41,7 @@ from agent.steps import (
     Voted,
     WindowExceeded,
 )
-from agent.types import Allowed, Place, Preview, Said, Usage, Verdict
+from agent.types import Allowed, Attachment, Place, Preview, Said, Usage, Verdict
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
@@ -85,6 +86,7 @@ WAITING: tuple[Step, ...] = (*READY, CARD[1])
 
 EVERY: dict[str, Step] = {
     "asked": ASKED,
+    "attached": Attached(file_id="F1", blocks=({"type": "text", "text": "1,2"},)),
     "model_started": STARTED,
     "model_replied": REPLIED,
     "model_failed": ModelFailed(reason="unavailable", since=NOW),
@@ -145,6 +147,23 @@ def test_a_step_that_the_table_does_not_allow_raises_and_changes_nothing(
 @pytest.mark.parametrize("phase", ["asked", "proposed", "pending", "approved", "running", "returned", "declined"])
 def test_a_final_call_takes_no_further_step(phase: Any) -> None:
     assert any(origin == phase for origin, _ in CALL) is (phase not in FINAL)
+
+
+def test_the_model_is_asked_only_after_every_file_was_read_or_could_not_be() -> None:
+    files = tuple(Attachment(id=id, name="a.csv") for id in ("F1", "F2"))
+    asked = Asked(said=(Said(user="U1", text="", ts="1.0", files=files), Said(user="U2", text="", ts="2.0", files=files[:1])))
+    first, second = (Attached(file_id=file.id, blocks=(), source=f"file {file.id}") for file in files)
+    assert after(asked).unread == files
+    for early in ((asked,), (asked, first)):
+        with pytest.raises(IllegalStepError, match="cannot call the model now"):
+            after(*early, STARTED)
+    with pytest.raises(IllegalStepError, match="waits for no file F1"):
+        after(asked, first, first)
+    assert after(asked, first, second).sources == ("file F1", "file F2")
+    assert after(asked, first, second, STARTED).model_epoch == 1
+    assert after(asked, first, Stopped(by="U1")).unread == ()
+    with pytest.raises(IllegalStepError, match="waits for no file F2"):
+        after(asked, first, Stopped(by="U1"), second)
 
 
 def test_the_whole_life_of_one_approved_call() -> None:
