@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from agent.errors import AgentMaxIterationsError
 from agent.session import Session
 from agent.spending import Charge, Spender
-from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
+from agent.steps import Compacted, Halted, ModelFailed, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.types import Place, Usage
 
-EndsCall = ModelStarted | ModelReplied | WindowExceeded | Compacted | Halted
+EndsCall = ModelStarted | ModelReplied | ModelFailed | WindowExceeded | Compacted | Halted
 
 
 def charged_tokens(started: ModelStarted | None, ended_by: EndsCall) -> int:
@@ -23,7 +23,7 @@ def charged_tokens(started: ModelStarted | None, ended_by: EndsCall) -> int:
             return sum(each.charged_tokens for each in (usage, *lost))
         case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             return usage.charged_tokens
-        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
+        case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             return 0
         case _:
             return started.reserved_tokens if started is not None else 0
@@ -42,7 +42,7 @@ def charge(session: Session, step: Step) -> Charge | None:
         case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             price = started.bill.price
             nano_usd = price.nano_usd(usage) if price is not None else 0
-        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
+        case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             usage, nano_usd = None, 0
         case _:
             usage, nano_usd = None, started.bill.nano_usd

@@ -25,6 +25,7 @@ MOST_FACTS, FACT_CHARACTERS = 40, 300
 SUMMARY_CHARACTERS = 4_000
 MOST_RESULTS, MOST_SOURCES = 20, 10
 LAST_LINES, LINE_CHARACTERS = 12, 300  # of what stands in for a summary
+ROOM_TOKENS = 4_096  # for the request's own words and the summary
 WORTH = 2  # a context that is not so many times as long as it began has nothing to give away
 # What people say so counts as a fact where no model picks them out.
 REMEMBER = re.compile(r"\b(remember|keep in mind|note that|don'?t forget|from now on|always|never)\b", re.IGNORECASE)
@@ -32,11 +33,15 @@ PART = re.compile(r"^#+ *(facts|summary)\b.*$", re.IGNORECASE | re.MULTILINE)
 
 
 def due(session: Session, rules: Rules) -> bool:
-    """Whether a session whose turn is over is to be compacted before the next one; also while that is under way."""
+    """Whether a session whose turn is over is to be compacted before the next one; also while that is under way.
+
+    Not while its budget has no room for a summary: people are asked then whether to go on, and if so it is with everything.
+    """
     if session.model_epoch is not None:
         return session.summing_up
-    long = session.context_tokens > rules.context_tokens
-    return long and session.context_tokens >= WORTH * session.context_began_tokens
+    long = session.context_tokens > max(rules.context_tokens, WORTH * session.context_began_tokens - 1)
+    room = rules.budget_tokens + session.granted_tokens - session.used_tokens
+    return long and room >= session.context_tokens + ROOM_TOKENS
 
 
 def request(session: Session, said: Transcript) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from agent import tool_search
 from agent.types import Pinned, Usage
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def counted(usage: Usage, request_characters: int, characters: int) -> Counted:
 
 def input_tokens(said: "Transcript", pinned: Pinned) -> int:
     """Of the request that would be made now."""
-    fixed = len(pinned.model_dump_json())
+    fixed = tool_search.characters(pinned, said.found_tools)
     last = said.counted
     if last is None or not last.request_tokens:
         return int((said.characters + fixed) / CHARACTERS_PER_TOKEN)

@@ -6,7 +6,7 @@
 
 from collections.abc import Iterable
 
-from agent import actions, answers
+from agent import actions, answers, stop_reasons
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
 from agent.charges import EndsCall, charged_tokens
@@ -23,6 +23,8 @@ from agent.steps import (
     Granted,
     GrantEnded,
     Halted,
+    LeftOut,
+    ModelFailed,
     ModelReplied,
     ModelStarted,
     OutcomeTold,
@@ -31,6 +33,8 @@ from agent.steps import (
     Previewed,
     ProposedAction,
     Recorded,
+    Repinned,
+    Resumed,
     Step,
     Stopped,
     ToolReturned,
@@ -47,6 +51,10 @@ ALLOWED: dict[Status, frozenset[str]] = {
         {
             "model_started",
             "model_replied",
+            "model_failed",
+            "resumed",
+            "left_out",
+            "repinned",
             "window_exceeded",
             "compacted",
             "previewed",
@@ -93,6 +101,18 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return _model_started(session, step, epoch)
         case ModelReplied():
             return _model_replied(session, step)
+        case ModelFailed():
+            return _model_failed(session, step)
+        case Resumed():
+            _no_other_end(session, step.kind, session.stopped_for == step.reason)
+            return replace(session, closing=None, stopped_for="", resumed=(*session.resumed, step.reason))
+        case LeftOut():
+            _no_other_end(session, step.kind, session.stopped_for in ("refusal", "strange"))
+            return replace(session, stopped_for="")
+        case Repinned():
+            if not session.retired or session.iterations or session.model_epoch is not None:
+                raise IllegalStepError(f"session {session.id} keeps its model within a turn")
+            return replace(session, retired=False)
         case WindowExceeded():
             if session.model_epoch is None or session.summing_up:
                 raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
@@ -130,9 +150,12 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Halted():
             if session.closing or any(state.phase == "running" for state in session.calls):
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
-            closing = Closing(answers.split(step.sentence), step.offer_continue)
+            text = f"{session.unfinished.rstrip()}\n\n{step.sentence}" if session.unfinished else step.sentence
+            closing = Closing(answers.split(text), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
-            return replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
+            retired = session.retired and bool(session.iterations)  # the next turn begins with another model
+            session = replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
+            return replace(session, outage_since=None, retired=retired)
         case Stopped():
             return replace(session, stopped_by=step.by)
 
@@ -147,6 +170,9 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         open=True,
         requesters=requesters,
         iterations=0,
+        stopped_for="",
+        resumed=(),
+        unfinished="",
         calls=(),
         runs={},
         sources=(),
@@ -203,16 +229,32 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
     if session.model_epoch is None or session.summing_up:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
     session = replace(_charged(session, step), model_epoch=None, reply_seq=session.seq, calls=())
-    session = replace(session, reply_text=answers.spoken(step))
+    session = replace(session, reply_text=answers.spoken(step), outage_since=None)
     read = step.usage.read_tokens
     began = session.context_began_tokens or read
     session = replace(session, context_tokens=read + step.usage.output_tokens, context_began_tokens=began)
-    if step.stop_reason != "tool_use":
-        return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
-    calls = tuple(CallState(call) for call in tool_calls(step))
-    if not calls:
-        return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
-    return replace(session, calls=calls)
+    reason, before = stop_reasons.reason_of(step), session.unfinished
+    session = replace(session, unfinished=stop_reasons.unfinished(step, before))
+    if reason == "tool_use":
+        return replace(session, calls=tuple(CallState(call) for call in tool_calls(step)))
+    return replace(session, closing=Closing(answers.split(answers.closing_text(step, before))), stopped_for=reason)
+
+
+def _model_failed(session: Session, step: ModelFailed) -> Session:
+    """The call gave nothing, so it is not one of the turn's steps. While others know of an outage none is even made."""
+    made = session.model_epoch is not None
+    if session.summing_up or (not made and (step.reason == "retired" or session.outage_since is not None or session.closing)):
+        raise IllegalStepError(f"session {session.id} has no model call in flight")
+    session = replace(_charged(session, step), model_epoch=None, iterations=session.iterations - made)
+    if step.reason == "retired":
+        return replace(session, retired=True)
+    return replace(session, outage_since=session.outage_since or step.since)
+
+
+def _no_other_end(session: Session, kind: str, fits: bool) -> None:
+    """Something is made of the last reply, before its words are posted as the end of the turn."""
+    if session.closing is None or not fits or f"answer:{session.turn}:0" in session.posts:
+        raise IllegalStepError(f"{kind} does not fit the last reply of session {session.id}")
 
 
 def _compacted(session: Session, step: Compacted) -> Session:

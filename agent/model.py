@@ -20,17 +20,16 @@ from anthropic.types import Message, ThinkingConfigAdaptiveParam
 from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
-from agent import caching
+from agent import caching, telemetry
 from agent.characters import whole
-from agent.errors import ModelFailedError, TooLongError
+from agent.errors import ModelFailedError, ModelOutOfReachError, ModelRetiredError, TooLongError
 from agent.estimate import CHARACTERS_PER_TOKEN
+from agent.patience import PATIENCE, Patience
 from agent.ports import DEAF, Listener, Reply, Request
 from agent.types import Usage
 
 log = logging.getLogger(__name__)
 
-DEADLINE_SECONDS = 60.0  # for all tries together; a wait that would pass it is not begun
-SILENCE_SECONDS = 60.0  # between two events of a stream
 RETRIED_STATUS = frozenset({408, 409, 429, 529})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0
@@ -60,10 +59,27 @@ def wait_seconds(state: RetryCallState) -> float:
     """What the server asks for, else exponential with full jitter; `stop_before_delay` refuses waits past the deadline."""
     outcome = state.outcome
     error = outcome.exception() if outcome else None
-    asked = _retry_after_seconds(error.response.headers) if isinstance(error, anthropic.APIStatusError) else None
+    asked = _stated_wait_seconds(error)
     if asked is not None:
         return asked + random.uniform(0, 0.25)
     return random.uniform(0, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**state.attempt_number))
+
+
+def _told(state: RetryCallState) -> None:
+    """A try failed and another one follows: into the trace."""
+    error = state.outcome.exception() if state.outcome else None
+    assert error is not None
+    _tell(state.attempt_number, error, state.next_action.sleep if state.next_action else None)
+
+
+def _tell(number: int, error: BaseException, waited_seconds: float | None) -> None:
+    status = error.status_code if isinstance(error, anthropic.APIStatusError) else None
+    kind = (error.type if isinstance(error, anthropic.APIStatusError) else None) or type(error).__name__
+    telemetry.failed_try(number, kind, status, _stated_wait_seconds(error), waited_seconds)
+
+
+def _stated_wait_seconds(error: BaseException | None) -> float | None:
+    return _retry_after_seconds(error.response.headers) if isinstance(error, anthropic.APIStatusError) else None
 
 
 def _retry_after_seconds(headers: httpx2.Headers) -> float | None:
@@ -103,45 +119,57 @@ def sentence(error: BaseException) -> str:
             return f"The model cannot be reached at the moment. {again}"
 
 
+def failure(error: BaseException, lost: Sequence[Usage] = ()) -> ModelFailedError:
+    """The error that the heart knows: whether the model is to be waited for, left, asked for less, or asked no more."""
+    refused = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # before the model began
+    unbilled = refused and not lost
+    match error:
+        case _ if retried(error):
+            return ModelOutOfReachError(sentence(error), _stated_wait_seconds(error), unbilled=unbilled)
+        case anthropic.NotFoundError() if error.type == "not_found_error" and "model" in error.message:
+            return ModelRetiredError(sentence(error), unbilled=unbilled)
+        case anthropic.BadRequestError() if TOO_LONG in str(error):
+            return TooLongError("This conversation is too long for the model.", unbilled=unbilled)
+        case _:
+            return ModelFailedError(sentence(error), unbilled=unbilled)
+
+
 @dataclass(slots=True)
 class AnthropicModel:
     """One client a process; what belongs to a session comes with each request."""
 
     client: anthropic.AsyncAnthropic
-    deadline_seconds: float = DEADLINE_SECONDS
+    tries_seconds: float
 
     @classmethod
-    def connect(cls, api_key: str, base_url: str | None, deadline_seconds: float = DEADLINE_SECONDS) -> "AnthropicModel":
+    def connect(cls, api_key: str, base_url: str | None, patience: Patience = PATIENCE) -> "AnthropicModel":
         """A client for this key; `base_url` None is the provider's own API."""
-        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=5.0)
+        timeout = httpx2.Timeout(patience.silence_seconds, connect=min(5.0, patience.silence_seconds))
         client = anthropic.AsyncAnthropic(
             api_key=api_key, base_url=base_url, max_retries=0, timeout=timeout, open_telemetry=False
         )
-        return cls(client, deadline_seconds)
+        return cls(client, patience.tries_seconds)
 
     async def close(self) -> None:
         """Give up the connections."""
         await self.client.close()
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
-        """One reply, after as many tries as the deadline allows. Raises ModelFailedError."""
+        """One reply, after as many tries as the time for them allows. Raises ModelFailedError."""
         lost: list[Usage] = []
         retrying = AsyncRetrying(
             retry=retry_if_exception(retried),
             wait=wait_seconds,
-            stop=stop_before_delay(self.deadline_seconds),
+            stop=stop_before_delay(0.0 if request.probe else self.tries_seconds),
+            before_sleep=_told,
             reraise=True,
         )
         try:
             return _reply(await retrying(self._once, request, listener, lost), lost)
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
+            _tell(int(retrying.statistics["attempt_number"]), error, None)
             log.warning("the model gave no reply: %s", type(error).__name__)
-            unbilled = (
-                isinstance(error, anthropic.APIStatusError) and error.status_code >= 400 and not lost
-            )  # refused before it began
-            if isinstance(error, anthropic.BadRequestError) and TOO_LONG in str(error):
-                raise TooLongError("This conversation is too long for the model.", unbilled=unbilled) from error
-            raise ModelFailedError(sentence(error), unbilled=unbilled) from error
+            raise failure(error, lost) from error
 
     async def _once(self, request: Request, listener: Listener, lost: list[Usage]) -> Message:
         """One try. What one used that broke off after the model had begun is added to `lost`: the provider bills it."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile, takewhile
 from typing import Any
 
 from agent import answers
@@ -46,6 +47,13 @@ class Past:
         """What comes now belongs to another turn."""
         self._before_turn = len(self._lines), len(self._results), len(self._sources)
 
+    def leave_turn_out(self, note: str) -> None:
+        """The turn is no part of the conversation; a note stands in its place."""
+        lines, results, sources = self._before_turn
+        del self._lines[lines:], self._results[results:]
+        self._sources = dict.fromkeys(list(self._sources)[:sources])
+        self._lines.append(("", note))
+
     def add(self, seq: int, step: Step) -> None:
         """The next step of the log, and its place there."""
         match step:
@@ -78,9 +86,9 @@ class Past:
         )
 
     def _first(self) -> tuple[str, ...]:
-        """What people said until the agent spoke."""
-        agent = next((at for at, (who, _) in enumerate(self._lines) if not who), len(self._lines))
-        return tuple(spoken(who, text) for who, text in self._lines[:agent])
+        """What people said first, until the agent spoke."""
+        said = dropwhile(lambda line: not line[0], self._lines)  # a note in the place of what is left out
+        return tuple(spoken(who, text) for who, text in takewhile(lambda line: bool(line[0]), said))
 
 
 def spoken(user: str, text: str) -> str:

@@ -41,6 +41,10 @@ class Surface(Protocol):
         """Show how the session stands. Best effort."""
         ...
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Show how far a call is, in words of its tool: they are not ours. Empty: it is over. Best effort."""
+        ...
+
     async def is_admin(self, user: str) -> bool:
         """Whether the person administers the workspace. Raises UnclearError or DelayedError when that cannot be asked."""
         ...
@@ -59,6 +63,7 @@ class Request:
     max_tokens: int
     purpose: Purpose = "reply"
     lifetime: Lifetime = "5m"
+    probe: bool = False  # one try only: the model was out of reach a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class Model(Protocol):
     """The model."""
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
-        """Raises ModelFailedError when no usable reply can be had."""
+        """Raises ModelFailedError when no usable reply can be had; of its kinds, ModelOutOfReachError and ModelRetiredError."""
         ...
 
 

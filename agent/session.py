@@ -139,6 +139,11 @@ class Session:
     model_epoch: int | None = None  # of the model call that has no reply yet
     reply_seq: int = 0
     reply_text: str = ""  # what the model said beside its calls
+    stopped_for: str = ""  # why the model stopped, as long as nothing was made of it (agent.stop_reasons)
+    resumed: tuple[str, ...] = ()  # why the model was asked to go on, this turn
+    unfinished: str = ""  # text of an answer that goes on with the next reply
+    outage_since: datetime | None = None  # the model is out of reach
+    retired: bool = False  # the pinned model is not offered any more
     calls: tuple[CallState, ...] = ()
     runs: dict[str, int] = field(default_factory=dict[str, int])  # same tool, same arguments, this turn
     sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn

@@ -54,6 +54,38 @@ class ModelReplied(Noun):
     lost: tuple[Usage, ...] = ()  # of tries before it that broke off: they are charged, too
 
 
+class ModelFailed(Noun):
+    """A model call, decided on at `since`, gave no reply, or was not even made: the model is out of reach, or retired."""
+
+    kind: Literal["model_failed"] = "model_failed"
+    reason: Literal["unavailable", "retired"]
+    since: datetime
+    unbilled: bool = False  # no try got as far as to cost anything
+
+
+class Resumed(Noun):
+    """The last reply was not the end of the turn: the model is asked to go on. `reason`: why it had stopped."""
+
+    kind: Literal["resumed"] = "resumed"
+    reason: str
+
+
+class LeftOut(Noun):
+    """This turn, whose last reply was a refusal or unknown to us, is left out of what the model reads from now on."""
+
+    kind: Literal["left_out"] = "left_out"
+
+
+class Repinned(Noun):
+    """The model that the session was pinned to is gone: from now on it runs with another model, prompt and tools."""
+
+    kind: Literal["repinned"] = "repinned"
+    pin_id: str
+    model: str
+    model_before: str
+    prompt: str = ""
+
+
 class WindowExceeded(Noun):
     """The model's window refused the conversation, or ended in the midst of a reply, which is thrown away."""
 
@@ -256,6 +288,10 @@ Step = Annotated[
     Asked
     | ModelStarted
     | ModelReplied
+    | ModelFailed
+    | Resumed
+    | LeftOut
+    | Repinned
     | WindowExceeded
     | Compacted
     | Previewed

@@ -24,6 +24,8 @@ class SessionRow(SQLModel, table=True):
     __table_args__ = (
         # What a claim reads: due sessions, a workspace at a time (fair between workspaces), those that people wait for first.
         Index("session_due", "team", "woken_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
+        # Those that people wait for, a channel at a time (fair between channels): such as wait for a click are not in it.
+        Index("session_woken", "team", "channel", "woken_at", "wake_at", postgresql_where=text("woken_at IS NOT NULL")),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))  # team:channel:thread_ts

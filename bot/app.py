@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import aiohttp
@@ -18,12 +18,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.budget import RedisBudget
-from agent.chores import Chores
+from agent.chores import Chores, forgetting
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.ledger import Ledger
 from agent.model import AnthropicModel
 from agent.overview import Overview
+from agent.patience import PATIENCE, Patience
 from agent.queue import Queue
 from agent.runner import Runner
 from agent.store import Pool, Store
@@ -74,10 +75,12 @@ async def running(
     further_packs: Mapping[str, Sequence[Tool]] | None = None,
     mcp: Sequence[McpServer] = (),
     mask: Mask = unmasked,
+    patience: Patience = PATIENCE,
 ) -> AsyncGenerator[Bot]:
     """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. The settings hold what
+    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. `patience` is that with the
+    model; how much is asked of it at once is the configuration's. The settings hold what
     `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend first.
     """
     async with AsyncExitStack() as stack:
@@ -88,17 +91,18 @@ async def running(
         packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
         tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
         hold_to(config.policy, tools, bridge.unseen())
-        agents = Agents(config, tools)
+        patience = replace(patience, calls_at_once=config.model_calls_at_once)
+        agents = Agents(config, tools, patience)
         client, slack_url, bot_user_id = await _slack(stack, settings)
         store, surface = Store(pool), SlackSurface(client, tools, mask)
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
-            effects = Effects(surface, _model(stack, settings), budget, store, tools)
+            effects = Effects(surface, _model(stack, settings, patience), budget, store, tools, patience)
             runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             watching = [watch(pool, surface, config.ops_channel)] if config.ops_channel else []
-            await stack.enter_async_context(Chores(pool, [budget.upkeep(), *watching]))
+            await stack.enter_async_context(Chores(pool, [budget.upkeep(), forgetting(store), *watching]))
         home = HomeTab(
             Overview(pool),
             surface,
@@ -120,8 +124,8 @@ async def running(
 # ---------------------------------------------------------------------------------------------- model and budget
 
 
-def _model(stack: AsyncExitStack, settings: Settings) -> AnthropicModel:
-    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url)
+def _model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> AnthropicModel:
+    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
     stack.push_async_callback(model.close)
     return model
 

@@ -12,7 +12,7 @@ from agent import compaction
 from agent.decide import next_moves
 from agent.grants import grantable
 from agent.machine import apply
-from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, RunTool, Settle, ShowCard, TurnAway
+from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, Repin, RunTool, Settle, ShowCard, TurnAway
 from agent.policy import Policy, Rule
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
@@ -25,6 +25,7 @@ from agent.steps import (
     Edited,
     Granted,
     GrantEnded,
+    ModelFailed,
     ModelStarted,
     OutcomeTold,
     Posted,
@@ -120,7 +121,7 @@ class Simulation:
             self.rested = self.session
         if isinstance(step, Compacted):
             step = placed(step, self.session, self.rested)
-            self.wire.context_ends()
+        self.wire.hear(step)
         self.session = apply(self.session, step, self.session.epoch)
         self.said.add(step)
         self.steps.append(step)
@@ -139,8 +140,11 @@ class Simulation:
         """Record what has no effect; what is left to be made and not under way."""
         for _ in range(100):
             moves = next_moves(self.session, self.inbox, self.rules(), self.now)
+            if any(isinstance(move, Repin) for move in moves):
+                self.apply(self.wire.repin())
+                continue
             if not (moves and isinstance(moves[0], Record)):
-                return [move for move in moves if not isinstance(move, Record) and move.key not in self.under_way]
+                return [move for move in moves if not isinstance(move, Record | Repin) and move.key not in self.under_way]
             for step in moves[0].steps:
                 self.apply(step)
             self.taken(moves[0].inbox_ids)
@@ -155,6 +159,9 @@ class Simulation:
         match move:
             case CallModel(purpose="compact") if self.random.random() < 0.2 or not compaction.request(self.session, self.said):
                 self.apply(compaction.compacted(self.session, self.said, None))  # there is no budget for it, or nothing to sum up
+                return
+            case CallModel(purpose="reply") if self.session.outage_since is None and self.random.random() < 0.03:
+                self.apply(ModelFailed(reason="unavailable", since=self.now))  # another session has found out
                 return
             case CallModel(iteration=iteration, purpose=purpose, lifetime=lifetime):
                 compact = purpose == "compact"
@@ -214,7 +221,7 @@ class Simulation:
                     self.apply(compaction.compacted(self.session, self.said, self.wire.summary()))
             case CallModel():
                 if self.session.model_epoch is not None:
-                    self.apply(self.wire.reply(self.session))
+                    self.apply(self.wire.reply(self.session, self.now))
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))

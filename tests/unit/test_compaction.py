@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent import compaction, windows
+from agent.charges import charge
 from agent.decide import next_moves
 from agent.machine import fold
 from agent.moves import CallModel, Record
@@ -16,6 +17,7 @@ from agent.received import Inboxed, Message
 from agent.rules import Rules
 from agent.session import Session
 from agent.snapshot import SHAPE, beginning, placed
+from agent.spending import Bill
 from agent.steps import (
     ActionDecided,
     Asked,
@@ -60,7 +62,7 @@ STARTED = ModelStarted(iteration=1, reserved_tokens=100, max_tokens=50)
 CALL: Block = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"query": "lamps"}}
 THOUGHT: Block = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
 RAN = (ToolStarted(call_id="toolu_1", idempotency_key="k"), ToolReturned(call_id="toolu_1", outcome="succeeded", text=LONG))
-SAID = (PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+SAID, SAID_AGAIN = ((PostStarted(key=key), Posted(key=key, ts="4.0")) for key in ("answer:1:0", "answer:2:0"))
 TURN = (asked(TASK), *replied(THOUGHT, CALL, reason="tool_use"), *RAN, *replied(text("There are brass ones."), read=1_200), *SAID)
 
 
@@ -109,7 +111,7 @@ def test_a_new_context_begins_with_facts_summary_handles_and_the_first_task_word
 def test_what_was_compacted_is_compacted_again_with_the_first_task_and_what_the_model_carries_over() -> None:
     world = World(*TURN)
     world.add(world.compacted(text("## Facts\n- one\n- two\n## Summary\nFirst.")))
-    for step in (asked("and now?", "U2"), *replied(text("Nothing new.")), *SAID):
+    for step in (asked("and now?", "U2"), *replied(text("Nothing new.")), *SAID_AGAIN):
         world.add(step)
     again = world.compacted(text("## Facts\n- two\n## Summary\nSecond."))
     assert (again.facts, again.first) == (("two",), (f"<@U1>: {TASK}",))
@@ -180,12 +182,53 @@ def test_a_turn_that_goes_on_keeps_its_pairs_without_thinking_and_with_handles_f
     assert said.messages() == world.said.messages()
 
 
+def test_calls_that_a_refusal_left_unanswered_are_answered_in_what_is_asked_about() -> None:
+    other = {**CALL, "id": "toolu_2"}
+    world = World(*TURN, asked("More."), *replied(other, reason="refusal"), *SAID_AGAIN)
+    between_turns = world.said.before_turn(True, "Sum up.")
+    for step in (asked("Now tables."), STARTED, WindowExceeded()):
+        world.add(step)
+    for messages in (between_turns, world.said.before_turn(False, "Sum up.")):
+        assert [block["type"] for block in messages[-1]["content"]][:2] == ["tool_result", "text"]
+        assert messages[-2]["content"] == [other]
+
+
 def test_a_first_turn_that_does_not_fit_keeps_nothing_but_itself() -> None:
     world = World(asked(TASK), *replied(CALL, reason="tool_use"), *RAN, STARTED, WindowExceeded())
     assert compaction.request(world.session, world.said) == []
     world.add(world.compacted())
     [[head, question], _, _] = told(world)
     assert (question, TASK in head) == (f"<@U1>: {TASK}", False)
+
+
+@pytest.mark.parametrize(
+    ("ended", "tokens"),
+    [
+        (Compacted(head="", usage=Usage(input_tokens=20, output_tokens=5)), 25),
+        (Compacted(head="", unbilled=True), 0),
+        (Compacted(head=""), 100),  # nobody knows what the model made of it
+    ],
+)
+def test_a_summary_is_charged_as_any_other_call(ended: Compacted, tokens: int) -> None:
+    bill = Bill(payer="U1", agent="assistant", model="m", started_at=NOW, nano_usd=7)
+    world = World(*TURN, STARTED.model_copy(update={"purpose": "compact", "bill": bill}))
+    due, used = charge(world.session, ended), world.session.used_tokens
+    assert due is not None
+    assert (due.tokens, due.usage) == (tokens, ended.usage)
+    world.add(ended)
+    assert world.session.used_tokens - used == tokens
+
+
+def test_a_call_that_the_window_ended_is_charged() -> None:
+    bill = Bill(payer="U1", agent="assistant", model="m", started_at=NOW)
+    session = World(asked(TASK), STARTED.model_copy(update={"bill": bill})).session
+    for ended, tokens in (
+        (WindowExceeded(usage=Usage(input_tokens=20, output_tokens=5)), 25),
+        (WindowExceeded(unbilled=True), 0),
+    ):
+        due = charge(session, ended)
+        assert due is not None
+        assert due.tokens == tokens
 
 
 # ------------------------------------------------------------------------------------------ when
@@ -201,6 +244,12 @@ def grown(tokens: int, began: int = 100) -> Session:
 )
 def test_a_context_is_ended_when_it_is_long_and_more_than_its_beginning(tokens: int, began: int, due: bool) -> None:
     assert compaction.due(grown(tokens, began), RULES) is due
+
+
+def test_a_budget_without_room_for_a_summary_leaves_the_conversation_as_it_is() -> None:
+    session = replace(grown(5_000), used_tokens=RULES.budget_tokens - 9_000)
+    assert not compaction.due(session, RULES)
+    assert compaction.due(replace(session, granted_tokens=1_000), RULES)
 
 
 def test_it_is_compacted_before_the_next_turn_opens() -> None:
