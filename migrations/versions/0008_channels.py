@@ -1,6 +1,6 @@
 """Claims are fair between channels: sessions that people wait for, by their channel.
 
-Revision ID: 0007
+Revision ID: 0008
 """
 
 from alembic import op

@@ -7,9 +7,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from agent.calls import CALL
+from agent.decide import next_moves
 from agent.errors import IllegalStepError
 from agent.machine import ALLOWED, apply, fold
+from agent.moves import Notice, Post
+from agent.rules import Rules
 from agent.session import FINAL, Session, Status
+from agent.spending import Bill
 from agent.steps import (
     STEP,
     ActionDecided,
@@ -283,3 +287,17 @@ def test_a_context_is_as_long_as_the_api_said_with_the_last_reply() -> None:
     session = after(ASKED, STARTED, REPLIED, RETURNED.model_copy(update={"outcome": "refused"}), STARTED)
     session = apply(session, REPLIED.model_copy(update={"usage": usage}), 1)
     assert (session.context_began_tokens, session.context_tokens) == (10, 335)
+
+
+def test_a_budget_that_is_nearly_used_is_told_once_also_when_the_turn_ends_before() -> None:
+    name = "user_day/2026-11-26/tokens/1000"
+    bill = Bill(payer="U1", agent="a", model="m", started_at=NOW, notes=(name,))
+    session = after(ASKED, STARTED.model_copy(update={"bill": bill}))
+    [post] = [move for move in next_moves(session, [], Rules({}), NOW) if isinstance(move, Post)]
+    assert isinstance(post.content, Notice)
+    assert post.content.text.startswith("80 % of <@U1>'s daily budget of 1,000 tokens")
+    answered = (EVERY["halted"], PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+    idle = fold(session, [Recorded(seq=0, epoch=1, step=step) for step in answered])
+    assert next_moves(idle, [], Rules({}), NOW) == (post,)
+    told = (PostStarted(key=post.key), Posted(key=post.key, ts="5.0"))
+    assert next_moves(fold(idle, [Recorded(seq=0, epoch=1, step=step) for step in told]), [], Rules({}), NOW) == ()
