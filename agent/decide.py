@@ -12,6 +12,7 @@ from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
 from agent.steps import Halted, ProposedAction
+from agent.stream_moves import stream_moves, unsettled
 
 
 def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime) -> tuple[Move, ...]:
@@ -20,7 +21,12 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
     A move that is being made is named again (same key): whoever makes them knows what is under way. Steps to be recorded
     come alone, since they may change what comes next.
     """
-    moves = (*inbox_moves(session, inbox, rules), *card_moves(session, now), *_turn_moves(session, rules, now))
+    moves = (
+        *inbox_moves(session, inbox, rules),
+        *card_moves(session, now),
+        *stream_moves(session),
+        *_turn_moves(session, rules, now),
+    )
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
 
@@ -70,11 +76,21 @@ def _brings_before_people(move: Move) -> bool:
 
 
 def _closing_moves(session: Session) -> list[Move]:
+    """The answer, part by part; the first one in the message that has grown so far, if there is one."""
     assert session.closing is not None
+    if unsettled(session):
+        return []
     for part, text in enumerate(session.closing.parts):
         key = f"answer:{session.turn}:{part}"
         if session.posts.get(key) is None:
             last = part == len(session.closing.parts) - 1
-            offered = session.turn if last and session.closing.offer_continue else None
-            return [Post(key, Answer(text, offered), found=key in session.posts)]
+            streamed = session.stream if part == 0 else None
+            answer = Answer(
+                text,
+                continue_turn=session.turn if last and session.closing.offer_continue else None,
+                rated_turn=session.turn if last and session.closing.answered else None,
+                tasks=session.tasks if streamed else (),
+                after_words=session.stopped_by is not None,
+            )
+            return [Post(key, answer, found=key in session.posts, stream_ts=streamed.ts if streamed else "")]
     return []

@@ -21,6 +21,7 @@ from agent.ended import Ended
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
 from agent.machine import apply, fold
 from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
+from agent.narration import Narration
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
@@ -74,6 +75,7 @@ class Drive:
         self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
         self.held_seconds = self.queue.lease_seconds  # how long that lasted from then on
         self.shown_status: SurfaceStatus = "active"
+        self.narration = Narration(self.effects.surface, self.lease.place)
 
     # ------------------------------------------------------------------------------------------ the loop
 
@@ -94,6 +96,7 @@ class Drive:
             await self._wind_down()
             return await self._release()
         finally:
+            self.narration.cancel()
             for task in self.under_way.values():
                 task.cancel()
 
@@ -119,6 +122,9 @@ class Drive:
             if moves and isinstance(moves[0], Record):
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
+            if (opening := self.narration.follow(self.session)) is not None:
+                self.not_before[opening.key] = self.narration.due
+                moves = (*moves, opening)
             begin = self._may_begin(moves)
             gated = [move for move in begin if isinstance(move, Close) or (isinstance(move, RunTool) and move.digest)]
             if gated:
@@ -212,19 +218,18 @@ class Drive:
         if move.key in self.under_way:
             return
         with self._fenced():  # the task's context keeps this
-            made = self.effects.make(move, self.session, self.said, self.pinned)
+            made = self.effects.make(move, self.session, self.said, self.pinned, self.narration)
             self.under_way[move.key] = asyncio.create_task(made, name=move.key)
 
     async def _wait(self) -> None:
         """Until an effect has ended or something new has come, then take it in."""
-        woken = asyncio.create_task(self.woken.wait())
-        stopping = asyncio.create_task(self.stopping.wait())
+        events = [asyncio.create_task(each.wait()) for each in (self.woken, self.stopping, self.narration.heard)]
         try:
             pause = self._pause_seconds()
-            await asyncio.wait({*self.under_way.values(), woken, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*self.under_way.values(), *events}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            woken.cancel()
-            stopping.cancel()
+            for event in events:
+                event.cancel()
         for key, task in list(self.under_way.items()):
             if task.done():
                 del self.under_way[key]

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, grants, output, tool, transcript
+from agent import fence, grants, output, streams, tool, transcript
 from agent.digest import sha256
 from agent.ended import Ended
 from agent.errors import FencedError, RefusedError
 from agent.model_calls import ModelCalls
 from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
+from agent.narration import Narration
 from agent.ports import Budget, Model, Surface
 from agent.received import Click, Edit, OutcomeClick
 from agent.session import Session
 from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
+from agent.streams import is_opening
 from agent.tool import Effect, Result, ToolContext, failed
 from agent.transcript import Transcript
 from agent.types import Call, Pinned, Place
@@ -52,11 +54,13 @@ class Effects:
         if self._behind:
             await asyncio.wait(set(self._behind), timeout=2)
 
-    def make(self, move: Move, session: Session, said: Transcript, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+    def make(
+        self, move: Move, session: Session, said: Transcript, pinned: Pinned, narration: Narration
+    ) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, pinned)
+                return self.calls.call(session, said, pinned, narration)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():
@@ -64,7 +68,7 @@ class Effects:
             case Reconcile():
                 return self._reconcile(move, session)
             case Post():
-                return self._post(move, session)
+                return self._post(move, session, narration)
             case ShowCard():
                 return self._show(move, session)
             case Settle():
@@ -144,13 +148,17 @@ class Effects:
 
     # ------------------------------------------------------------------------------------------ Slack
 
-    async def _post(self, move: Post, session: Session) -> Ended:
+    async def _post(self, move: Post, session: Session, narration: Narration) -> Ended:
         """Post, unless an earlier attempt did."""
         place = session.place
         if move.channel:
             place = place.model_copy(update={"channel": move.channel, "thread_ts": move.thread_ts})
         try:
+            if is_opening(move):
+                return Ended((await streams.open_stream(self.surface, move, session, narration),))
             ts = await self.surface.find(place, move.key) if move.found else None
+            if ts is None and move.stream_ts:
+                ts = await streams.finish(self.surface, move, session, narration)
             if ts is None:
                 ts = await self.surface.post(place, move.content, move.key)
         except RefusedError as error:

@@ -6,7 +6,7 @@
 
 from collections.abc import Iterable
 
-from agent import actions, answers
+from agent import actions, answers, parts, tasks
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
 from agent.errors import IllegalStepError
@@ -119,7 +119,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Halted():
             if session.closing or any(state.phase == "running" for state in session.calls):
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
-            closing = Closing(answers.split(step.sentence), step.offer_continue)
+            closing = Closing(parts.split(step.sentence), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
             lost = session.reserved_tokens if session.stopped_by else 0  # a call given up half-way is charged all the same
             used = session.used_tokens + lost
@@ -139,6 +139,7 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         requesters=requesters,
         iterations=0,
         calls=(),
+        tasks=(),
         runs={},
         sources=(),
         posts={**queued, **unanswered},
@@ -187,10 +188,10 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
     session = replace(session, model_epoch=None, reserved_tokens=0, used_tokens=used, reply_seq=session.seq, calls=())
     session = replace(session, reply_text=answers.spoken(step))
     if step.stop_reason != "tool_use":
-        return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
+        return replace(session, closing=Closing(parts.split(answers.closing_text(step)), answered=True))
     calls = tuple(CallState(call) for call in tool_calls(step))
     if not calls:
-        return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
+        return replace(session, closing=Closing(parts.split(answers.closing_text(step)), answered=True))
     return replace(session, calls=calls)
 
 
@@ -210,12 +211,12 @@ def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
     if step.action_id is not None:
         action = open_action(session, step.action_id)
         session = keep(session, replace(action, idempotency_key=step.idempotency_key))
-    return with_call(replace(session, runs=runs, grants=grants), state)
+    return tasks.begun(with_call(replace(session, runs=runs, grants=grants), state), state)
 
 
 def _tool_returned(session: Session, step: ToolReturned) -> Session:
     state = replace(advance(session, step.call_id, step.kind), outcome=step.outcome)
-    session = with_call(session, state)
+    session = tasks.ended(with_call(session, state), step)
     if step.source and step.source not in session.sources:
         session = replace(session, sources=(*session.sources, step.source))
     if state.action_id is None:
@@ -250,6 +251,12 @@ def _posted(session: Session, step: Posted) -> Session:
             session = keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
             session = keep(session, actions.told_people(session.actions[action_id], subject, step, number))
+        case "stream" if step.ts:
+            session = replace(session, stream=step)
+        case "unstream":
+            session = replace(session, stream=None, tasks=())
+        case "answer" if number == "0":
+            session = replace(session, stream=None)
         case _:
             pass  # nothing follows from it but what is below
     if session.closing and step.key == f"answer:{session.turn}:{len(session.closing.parts) - 1}":

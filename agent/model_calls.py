@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from agent import estimate
 from agent.ended import Ended
 from agent.errors import BudgetExceededError, ModelFailedError, UnreachableError
-from agent.ports import Budget, Model, Request
+from agent.ports import DEAF, Budget, Listener, Model, Request
 from agent.rules import Rules
 from agent.session import Session
 from agent.steps import Halted, ModelReplied
@@ -48,11 +48,11 @@ class ModelCalls:
         )
         return Halted(error=type(error).__name__, sentence=sentence, offer_continue=True)
 
-    async def call(self, session: Session, said: Transcript, pinned: Pinned) -> Ended:
+    async def call(self, session: Session, said: Transcript, pinned: Pinned, listener: Listener = DEAF) -> Ended:
         """The model's reply to the conversation so far, or why there is none."""
         request = Request(pinned, said.messages(), session.max_tokens)
         try:
-            reply = await self.model.reply(request)
+            reply = await self.model.reply(request, listener)
         except ModelFailedError as error:
             return Ended((Halted(error=type(error).__name__, sentence=error.sentence),))
         self._settling[session.id] = asyncio.create_task(

@@ -145,6 +145,23 @@ class VoteRow(SQLModel, table=True):
     voted_at: datetime = Field(sa_column=_now())
 
 
+class FeedbackRow(SQLModel, table=True):
+    """What one person says of the answer of one turn, and what made it."""
+
+    __tablename__: ClassVar[Any] = "feedback"
+    __table_args__ = (Index("feedback_of_prompt", "prompt_digest", "at"),)
+
+    session_id: str = Field(sa_column=Column(Text, primary_key=True))
+    turn: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    user: str = Field(sa_column=Column("user", Text, primary_key=True))
+    value: str = Field(sa_column=Column(Text, nullable=False))  # good, bad
+    reason: str = Field(default="", sa_column=_text())
+    prompt: str = Field(default="", sa_column=_text())  # NAME@N
+    prompt_digest: str = Field(default="", sa_column=_text())
+    model: str = Field(default="", sa_column=_text())
+    at: datetime = Field(sa_column=_now())
+
+
 class AuditRow(SQLModel, table=True):
     """One entry of a workspace's hash chain. Triggers write, number and chain it, and refuse to change it (migration 0003)."""
 

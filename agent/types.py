@@ -70,6 +70,15 @@ class Call(Noun):
     arguments: dict[str, JsonValue]
 
 
+class Task(Noun):
+    """A call as people watch it being made, while nobody has to be asked about it."""
+
+    id: str  # of the call
+    tool: str
+    arguments: dict[str, JsonValue]
+    state: Literal["in_progress", "complete", "error"] = "in_progress"
+
+
 class Approvers(Noun):
     """Who may decide: anybody in one of these sets. Read at the click, since memberships change while a card waits."""
 

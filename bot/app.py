@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.budget import RedisBudget
 from agent.effects import Effects
 from agent.errors import UnreachableError
+from agent.feedback import Feedback
 from agent.model import AnthropicModel
 from agent.overview import Overview
 from agent.queue import Queue
@@ -37,6 +38,7 @@ from bot.home import Servers
 from bot.home_tab import HomeTab
 from bot.packs import tool_packs
 from bot.policy_check import hold_to
+from bot.ratings import Ratings
 from bot.refusal import Refusal
 from bot.settings import Settings, environment
 from bot.surface import SlackSurface, open_client
@@ -85,7 +87,7 @@ async def running(
         hold_to(config.policy, tools, bridge.unseen())
         agents = Agents(config, tools)
         client, slack_url, bot_user_id = await _slack(stack, settings)
-        store, surface = Store(pool), SlackSurface(client, tools, mask)
+        store, surface = Store(pool), SlackSurface(client, tools, mask, bot_user_id=bot_user_id)
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
@@ -96,7 +98,7 @@ async def running(
             Overview(pool), surface, client, tools, slack_url, lambda channel: config.agent_for(channel)[1].budget.session_tokens
         )
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools)
-        app = Edge(client, secret, store, surface, dialogs, home, bot_user_id).app
+        app = Edge(client, secret, store, surface, dialogs, home, Ratings(Feedback(pool, store)), bot_user_id).app
         health = _Health(pool, budget)
         port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
