@@ -35,6 +35,7 @@ from agent.steps import (
     ToolStarted,
     Voted,
 )
+from agent.stream_moves import opening
 from agent.tool import Effect, Tool, registry
 from agent.transcript import messages
 from agent.types import Allowed, Approvers, Block, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Usage, Wish
@@ -136,6 +137,8 @@ class Simulation:
             rules = Rules(TOOLS, max_iterations=4, judge=self.policy.judge, cards_per_hour=12)
             moves = next_moves(self.session, self.inbox, rules, self.now)
             if not (moves and isinstance(moves[0], Record)):
+                begun = opening(self.session, "Well.")
+                moves = (*moves, begun) if begun is not None and self.random.random() < 0.3 else moves
                 return [move for move in moves if not isinstance(move, Record) and move.key not in self.under_way]
             for step in moves[0].steps:
                 self.apply(step)
