@@ -122,10 +122,7 @@ class Drive:
             if moves and isinstance(moves[0], Record):
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
-            if (opening := self.narration.follow(self.session)) is not None:
-                self.not_before[opening.key] = self.narration.due
-                moves = (*moves, opening)
-            begin = self._may_begin(moves)
+            begin = self._may_begin([*moves, *self._watched()])
             gated = [move for move in begin if isinstance(move, Close) or (isinstance(move, RunTool) and move.digest)]
             if gated:
                 await self._pass(gated[0])
@@ -137,7 +134,17 @@ class Drive:
             await self._commit(confirm=bool(begin))
         for move in begin:
             self._spawn(move)
+        self._watched()  # what has begun just now may be worth watching in a moment
         self._show_status()
+
+    def _watched(self) -> list[Move]:
+        """A stream that is to be opened, if not yet, then later."""
+        opening = self.narration.follow(self.session)
+        if opening is None:
+            return []
+        self.not_before[opening.key] = self.narration.due
+        self.held_back.append(self.narration.due)
+        return [opening]
 
     def _may_begin(self, moves: Sequence[Move]) -> list[Move]:
         """Those that are not under way and need not wait."""

@@ -10,7 +10,8 @@ from agent.session import Session
 def opening(session: Session, words: str) -> Post | None:
     """Begin a stream: the turn is worked on and there is something to be watched, such as the first words of the answer."""
     working = session.status == "ready" and session.closing is None and session.stopped_by is None
-    if not working or session.stream or _asks(session) or not (session.tasks or words):
+    card = _has_asked(session) and session.model_epoch is None  # which says itself what becomes of its call
+    if not working or card or session.stream or not (session.tasks or words):
         return None
     tried = [posted for key, posted in session.posts.items() if key.startswith(f"stream:{session.turn}:")]
     if any(posted is None or posted.error for posted in tried):
@@ -39,11 +40,11 @@ def _over(session: Session, key: str) -> bool:
     if not session.open or not _of_this_turn(session, key) or f"un{key}" in session.posts:
         return True
     busy = any(state.action_id is None and state.phase in ("asked", "running") for state in session.calls)
-    return session.closing is None and _asks(session) and not busy
+    return session.closing is None and session.model_epoch is None and _has_asked(session) and not busy
 
 
-def _asks(session: Session) -> bool:
-    """People see a card of the model's latest reply."""
+def _has_asked(session: Session) -> bool:
+    """A card stands there for a call of the model's latest reply, whatever has become of it."""
     return any(state.action_id is not None and state.phase != "proposed" for state in session.calls)
 
 

@@ -68,13 +68,13 @@ class Streams:
     async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str | None:
         """See `Surface.finish`. None: the message is gone, or cannot be changed, and the content stands nowhere."""
         whole = Work(content.tasks, content.text if isinstance(content, Answer) else "")
-        if shown is not None and whole.words.startswith(shown.words):
-            grown = chunks(shown, whole, self._tools, self._mask_in(place), over=True)
-            if grown or shown.tasks or shown.words:
-                below = below_answer(content) if isinstance(content, Answer) else []
-                if await self._stop(place, ts, chunks=grown, blocks=below, metadata=metadata(key)):
-                    return ts
-        await self._stop(place, ts)
+        if shown is None or not whole.words.startswith(shown.words):
+            await self._stop(place, ts)
+            return await self._replace(place, ts, content, key)
+        grown = chunks(shown, whole, self._tools, self._mask_in(place), over=True)
+        below = below_answer(content) if isinstance(content, Answer) else []
+        if await self._stop(place, ts, chunks=grown, blocks=below, metadata=metadata(key)):
+            return ts
         return await self._replace(place, ts, content, key)
 
     async def _stop(self, place: Place, ts: str, **last: Any) -> bool:
