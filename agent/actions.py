@@ -38,6 +38,8 @@ def keep(session: Session, *changed: ActionState) -> Session:
 def proposed(session: Session, step: ProposedAction) -> Session:
     """A call is brought before people; an earlier action of it is over."""
     before = next((state for state in session.calls if state.call.id == step.call_id), None)
+    if step.ran:
+        return _asked_about(session, before, step)
     state = replace(advance(session, step.call_id, step.kind), action_id=step.action_id)
     if before is not None and before.action_id in session.actions:  # asked anew: the old card is closed
         session = keep(session, replace(session.actions[before.action_id], outcome="refused"))
@@ -45,6 +47,15 @@ def proposed(session: Session, step: ProposedAction) -> Session:
         hour_ago = step.proposed_at - timedelta(hours=1)
         session = replace(session, asked_at=(*(at for at in session.asked_at if at > hour_ago), step.proposed_at))
     return keep(with_call(session, state), ActionState(step))
+
+
+def _asked_about(session: Session, state: CallState | None, step: ProposedAction) -> Session:
+    """A call that ran without a card: policy or a grant was its yes, and people are to say what became of it."""
+    if state is None or not state.lost:
+        raise IllegalStepError(f"call {step.call_id} did not get lost")
+    yes = ActionDecided(action_id=step.action_id, decision="approved", decided_at=step.proposed_at)
+    action = ActionState(step, decided=yes, idempotency_key=state.idempotency_key, outcome="unknown")
+    return keep(with_call(session, replace(state, action_id=step.action_id)), action)
 
 
 def voted(session: Session, step: Voted) -> Session:

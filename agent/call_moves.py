@@ -16,7 +16,7 @@ from agent.moves import Close, MakePreview, Move, Post, Reconcile, Record, RunTo
 from agent.rules import DECISION_LIFETIME, SAME_CALL_LIMIT, Rules
 from agent.session import ActionState, CallState, Session
 from agent.steps import ProposedAction, ToolReturned
-from agent.tool import Result, Tool, failed, validate
+from agent.tool import Effect, Result, Tool, failed, validate
 from agent.types import Asker, Call, Verdict
 
 SAID_CHARACTERS = 1_000  # of the model's own words that are kept with an action
@@ -35,8 +35,12 @@ def call_moves(session: Session, state: CallState, rules: Rules, now: datetime) 
             return _undecided_moves(session, state, now)
         case "approved":
             return [_approved(session, state, rules, now)]
+        case "running" if session.stopped_by is not None and _only_reads(state, rules):
+            return [_given_up(state)]
         case "running" if state.started_epoch < session.epoch:
             return [_found(session, state, rules)]
+        case "returned" if state.lost:
+            return [Record((_lost(session, state, rules, now),))]
         case _:
             return []  # under way in this process, or final
 
@@ -47,6 +51,17 @@ def _refused(state: CallState, result: Result) -> Record:
 
 def _forbidden(state: CallState, detail: str) -> Record:
     return _refused(state, failed("permission_denied", detail))
+
+
+def _only_reads(state: CallState, rules: Rules) -> bool:
+    tool = rules.tools.get(state.call.tool)
+    return tool is not None and tool.effect in (Effect.READ, Effect.EGRESS)
+
+
+def _given_up(state: CallState) -> Record:
+    """After a Stop nobody waits for what a read would have brought. A write that has begun is waited for: it may happen."""
+    result = failed("permission_denied", "It was given up before it had a result: a person pressed Stop.")
+    return Record((ToolReturned(call_id=state.call.id, outcome="failed", text=result.text()),))
 
 
 def _judged(session: Session, state: CallState, rules: Rules, now: datetime) -> Move:
@@ -202,28 +217,67 @@ def _approved(session: Session, state: CallState, rules: Rules, now: datetime) -
 
 
 def _found(session: Session, state: CallState, rules: Rules) -> Move:
-    """A run whose result was lost: repeated where that is safe and does what was allowed, else looked into."""
+    """A run whose result was lost: repeated where that is safe and still allowed, else looked into."""
     call = state.call
     if state.action_id is not None:
         call = call.model_copy(update={"arguments": session.actions[state.action_id].proposed.arguments})
     tool = rules.tools.get(call.tool)
-    if tool is not None and tool.repeatable and _as_allowed(session, state, call, rules):
+    if tool is not None and tool.repeatable and session.stopped_by is None and _as_allowed(session, state, call, rules):
         return RunTool(call, state.idempotency_key, state.action_id, None, f"tool:{call.id}", state.grant_id)
+    if _only_reads(state, rules):
+        detail = f"The result of {call.tool} was lost, and it may not simply be run again as things are now. Call it anew."
+        result = failed("permission_denied", detail)
+        return Record((ToolReturned(call_id=call.id, outcome="failed", text=result.text()),))
     return Reconcile(call, state.idempotency_key, f"tool:{call.id}")
 
 
 def _as_allowed(session: Session, state: CallState, call: Call, rules: Rules) -> bool:
-    """Whether the call is still what people allowed: its tool may be a newer one by now, and make something else of it."""
-    if state.action_id is None and state.grant_id is None:
-        return True
+    """Whether the call is still what people or policy allowed: its tool may be a newer one by now, and make something else of
+    it, and policy may have changed."""
     validated = validate(rules.tools, call.tool, call.arguments)
     if isinstance(validated, Result):
         return False
     arguments = validated.model_dump(mode="json")
-    if state.grant_id is None:
-        return arguments == call.arguments
-    grant = session.grants.get(state.grant_id)
-    return grant is not None and matches(grant.granted.pattern, arguments)
+    action, grant = session.actions.get(state.action_id or ""), session.grants.get(state.grant_id or "")
+    requesters = action.proposed.requesters if action is not None else ()
+    verdict = rules.judge(rules.tools[call.tool], arguments, asker(session, requesters))
+    if action is not None:
+        return arguments == action.proposed.arguments and policy.suffices(action.proposed.verdict, verdict)
+    if state.grant_id is not None:
+        holds = grant is not None and matches(grant.granted.pattern, arguments)
+        return grant is not None and holds and policy.suffices(grant.granted.verdict, verdict)
+    return verdict.answer == "allow"
+
+
+def _lost(session: Session, state: CallState, rules: Rules, now: datetime) -> ProposedAction:
+    """A run without a card whose outcome nobody knows: it becomes an action, so that people can be asked about it."""
+    call, tool = state.call, rules.tools.get(state.call.tool)
+    validated = validate(rules.tools, call.tool, call.arguments)
+    arguments = call.arguments if isinstance(validated, Result) else validated.model_dump(mode="json")
+    verdict = _let_it_run(session, state, tool, arguments, rules)
+    return ProposedAction(
+        action_id=action_id(session.id, session.reply_seq, call.id, session.seq),
+        call_id=call.id,
+        tool=call.tool,
+        arguments=arguments,
+        verdict=verdict,
+        digest=action_digest(session.id, tool, arguments, verdict) if tool is not None else "",
+        requesters=session.requesters,
+        expires_at=now + timedelta(seconds=verdict.expires_seconds),
+        ran=True,
+    )
+
+
+def _let_it_run(session: Session, state: CallState, tool: Tool | None, arguments: dict[str, Any], rules: Rules) -> Verdict:
+    """What a run without a card was allowed by: the verdict that its grant satisfied, or policy, which asked nobody.
+
+    Its approvers are those who would be asked today.
+    """
+    if (grant := session.grants.get(state.grant_id or "")) is not None:
+        return grant.granted.verdict
+    if tool is None:
+        return Verdict(answer="allow", rule="its tool is not there any more")
+    return rules.judge(tool, arguments, asker(session)).model_copy(update={"answer": "allow"})
 
 
 def _anew(

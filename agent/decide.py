@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from agent.budget_words import noted
 from agent.call_moves import call_moves
 from agent.card_moves import card_moves
 from agent.errors import AgentMaxIterationsError
 from agent.inbox_moves import inbox_moves
-from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Post, Record
+from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Notice, Post, Record
 from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
@@ -21,14 +22,16 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
     A move that is being made is named again (same key): whoever makes them knows what is under way. Steps to be recorded
     come alone, since they may change what comes next.
     """
-    moves = (
-        *inbox_moves(session, inbox, rules),
-        *card_moves(session, now),
-        *stream_moves(session),
-        *_turn_moves(session, rules, now),
-    )
+    told = (*card_moves(session, now), *_budget_moves(session), *stream_moves(session))
+    moves = (*inbox_moves(session, inbox, rules), *told, *_turn_moves(session, rules, now))
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
+
+
+def _budget_moves(session: Session) -> list[Move]:
+    """People hear of it once most of a budget is used."""
+    keyed = [(f"budget:{note.name}", noted(note.name, note.agent, note.user)) for note in session.budget_notes]
+    return [Post(key, Notice("told", text=text), found=key in session.posts) for key, text in keyed]
 
 
 def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:
@@ -46,7 +49,7 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
     if session.closing is not None:
         return _closing_moves(session)
     moves = [move for state in session.calls for move in call_moves(session, state, rules, now)]
-    if any(state.phase not in FINAL for state in session.calls):
+    if moves or any(state.phase not in FINAL for state in session.calls):
         return _together(moves)
     if session.stopped_by is not None:
         sentence = f"Stopped by <@{session.stopped_by}>. Nothing further was run."

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agent import fence
+from agent import charges, fence
 from agent.card_moves import due_at
 from agent.decide import next_moves
 from agent.effects import Effects
@@ -27,6 +27,7 @@ from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
+from agent.spending import Charge
 from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
 from agent.tool import failed
@@ -72,6 +73,8 @@ class Drive:
         self.taken: list[int] = []
         self.permitted: set[int] = set()  # inbox rows whose author may do what they ask for
         self.ended: dict[str, Outcome] = {}
+        self.charges: list[Charge] = []  # of model calls that are over
+        self.capped_seq: int | None = None
         self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
         self.held_seconds = self.queue.lease_seconds  # how long that lasted from then on
         self.shown_status: SurfaceStatus = "active"
@@ -139,8 +142,7 @@ class Drive:
 
     def _watched(self) -> list[Move]:
         """A stream that is to be opened, if not yet, then later."""
-        opening = self.narration.follow(self.session)
-        if opening is None:
+        if (opening := self.narration.follow(self.session)) is None:
             return []
         self.not_before[opening.key] = self.narration.due
         self.held_back.append(self.narration.due)
@@ -154,29 +156,31 @@ class Drive:
         return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
     def _give_up_what_is_over(self) -> None:
-        """After a Stop nobody waits for the model's reply, nor for what a call would have changed."""
+        """After a Stop nobody waits for the model's reply, what a call would have changed, or what a read would bring."""
         wanted = {f"preview:{state.call.id}" for state in self.session.calls if state.phase in ("asked", "approved")}
+        wanted |= {f"tool:{state.call.id}" for state in self.session.calls if state.phase == "running"}
         if self.session.model_epoch is not None:
             wanted.add("model")
-        for key in [key for key in self.under_way if key.startswith("preview:") or key == "model"]:
+        for key in [key for key in self.under_way if key.startswith(("preview:", "tool:")) or key == "model"]:
             if key not in wanted:
                 self.under_way.pop(key).cancel()
 
     async def _start(self, move: Move) -> bool:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
+            case CallModel() if self.session.model_epoch == self.session.epoch:
+                pass  # its start stands: it was put off before anything was sent
             case CallModel(iteration=iteration):
+                calls, now = self.effects.calls, self.lease.now()
                 try:
-                    reserved = await self.effects.calls.reserve(self.session, self.said, self.rules, self.pinned)
-                except UnreachableError as error:
+                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, iteration)
+                except (UnreachableError, DelayedError) as error:
                     log.warning("session %s waits: %s", self.session.id, error)
-                    self.not_before[move.key] = time.monotonic() + BUDGET_TROUBLE_SECONDS
+                    seconds = error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS
+                    self.not_before[move.key] = time.monotonic() + seconds
                     return False
-                if isinstance(reserved, Halted):
-                    self._note(reserved)
-                    return False
-                tokens, output = reserved
-                self._note(ModelStarted(iteration=iteration, reserved_tokens=tokens, max_tokens=output))
+                self._note(step)
+                return isinstance(step, ModelStarted)
             case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id):
                 self._note(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
             case Post(key=key, inbox_ids=inbox_ids):
@@ -225,7 +229,7 @@ class Drive:
         if move.key in self.under_way:
             return
         with self._fenced():  # the task's context keeps this
-            made = self.effects.make(move, self.session, self.said, self.pinned, self.narration)
+            made = self.effects.make(move, self.session, self.said, self.rules, self.pinned, self.narration)
             self.under_way[move.key] = asyncio.create_task(made, name=move.key)
 
     async def _wait(self) -> None:
@@ -317,6 +321,9 @@ class Drive:
     # ------------------------------------------------------------------------------------------ the log
 
     def _apply(self, step: Step) -> None:
+        if (due := charges.charge(self.session, step)) is not None:
+            self.charges.append(due)
+        self.capped_seq = charges.capped(self.session, step) or self.capped_seq
         self.session = apply(self.session, step, self.lease.epoch)
         self.said.add(step)
 
@@ -346,9 +353,18 @@ class Drive:
             return
         sent = time.monotonic()
         after_seq = self.session.seq - len(self.unwritten)
-        left_seconds = await self.store.append(self.lease, after_seq, self.unwritten, inbox_ids=self.taken, ended=self.ended)
+        left_seconds = await self.store.append(
+            self.lease,
+            after_seq,
+            self.unwritten,
+            inbox_ids=self.taken,
+            ended=self.ended,
+            charges=self.charges,
+            capped_seq=self.capped_seq,
+        )
         self._confirmed(sent, left_seconds)
-        self.unwritten, self.taken, self.ended = [], [], {}
+        self.effects.calls.settle(self.session.id, self.charges)  # only what is committed: Redis is filled from there
+        self.unwritten, self.taken, self.ended, self.charges, self.capped_seq = [], [], {}, [], None
 
     def _confirmed(self, sent: float, left_seconds: float) -> None:
         """The database said in answer to what was sent then that the session is ours, and for how long if nobody renews it."""

@@ -17,6 +17,7 @@ from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, R
 from agent.narration import Narration
 from agent.ports import Budget, Model, Surface
 from agent.received import Click, Edit, OutcomeClick
+from agent.rules import Rules
 from agent.session import Session
 from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
@@ -55,12 +56,12 @@ class Effects:
             await asyncio.wait(set(self._behind), timeout=2)
 
     def make(
-        self, move: Move, session: Session, said: Transcript, pinned: Pinned, narration: Narration
+        self, move: Move, session: Session, said: Transcript, rules: Rules, pinned: Pinned, narration: Narration
     ) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, pinned, narration)
+                return self.calls.call(session, said, rules, pinned, narration)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():

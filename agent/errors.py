@@ -22,15 +22,16 @@ class AgentMaxIterationsError(Exception):
 
 
 class BudgetExceededError(Exception):
-    """The next model call would break the session's token budget."""
+    """The next model call would break a budget: the conversation's, a person's, or the workspace's."""
 
 
 class ModelFailedError(Exception):
-    """The model gave no usable reply. `sentence` is what people read."""
+    """The model gave no usable reply. `sentence` is what people read; `unbilled`: no try got as far as to cost anything."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, *, unbilled: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.unbilled = unbilled
 
 
 class RefusedError(Exception):

@@ -12,9 +12,11 @@ import psycopg
 RUBBER_STAMP_DECISIONS = 10
 RUBBER_STAMP_SECONDS = 5.0
 
+# What ran without a card has an `ask` too, about its unknown outcome; its action's text ends in that field, and is not parsed.
 FIGURES: LiteralString = """
 WITH card AS (
-    SELECT action_id, tool, rule, at AS asked_at FROM audit WHERE kind = 'ask' AND at >= %(since)s),
+    SELECT action_id, tool, rule, at AS asked_at FROM audit WHERE kind = 'ask' AND at >= %(since)s
+      AND NOT EXISTS (SELECT FROM action WHERE id = audit.action_id AND body::text LIKE '%%"ran":true}')),
 ended AS (
     SELECT DISTINCT ON (action_id) action_id, at AS ended_at,
            CASE kind WHEN 'edit' THEN 'edited' ELSE body ->> 'decision' END AS decision

@@ -20,7 +20,7 @@ def grantable(tool: Tool, verdict: Verdict) -> bool:
     """Whether a standing permission may be offered for a call of this tool, under this verdict.
 
     Never for what cannot be undone, and never where policy asks for more than one yes: one person's standing yes would be less.
-    A run under a grant has no card to ask people about, so what became of a lost one must be known without them.
+    What became of a lost run under a grant should be known without people: they did not see it begin.
     """
     survives_a_crash = tool.repeatable or tool.reconcile is not None
     return tool.effect is not Effect.IRREVERSIBLE and verdict.answer == "ask" and verdict.quorum == 1 and survives_a_crash

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from agent import actions, answers, parts, tasks
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
+from agent.charges import charged_tokens
 from agent.errors import IllegalStepError
 from agent.frozen import replace
-from agent.session import FINAL, CallState, Closing, GrantState, Session, Status
+from agent.session import FINAL, BudgetNote, CallState, Closing, GrantState, Session, Status
 from agent.steps import (
     ActionDecided,
     Asked,
@@ -121,9 +122,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
             closing = Closing(parts.split(step.sentence), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
-            lost = session.reserved_tokens if session.stopped_by else 0  # a call given up half-way is charged all the same
-            used = session.used_tokens + lost
-            return replace(session, closing=closing, model_epoch=None, used_tokens=used, reserved_tokens=0, halted_turn=turn)
+            return replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
         case Stopped():
             return replace(session, stopped_by=step.by)
 
@@ -170,22 +169,30 @@ def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     undone = any(state.phase not in FINAL for state in session.calls)
     if in_flight or undone or session.closing:
         raise IllegalStepError(f"session {session.id} cannot call the model now")
-    used = session.used_tokens + session.reserved_tokens  # a call whose reply was lost is charged as it was reserved
+    bill = step.bill
+    notes = tuple(BudgetNote(name, bill.payer, bill.agent) for name in bill.notes) if bill is not None else ()
     return replace(
-        session,
+        _charged(session, step),
         model_epoch=epoch,
         iterations=step.iteration,
-        used_tokens=used,
-        reserved_tokens=step.reserved_tokens,
+        model_started=step,
+        model_seq=session.seq,
         max_tokens=step.max_tokens,
+        budget_notes=(*session.budget_notes, *notes),
+        noted_budgets=session.noted_budgets | {note.name for note in notes},
     )
+
+
+def _charged(session: Session, step: ModelStarted | ModelReplied | Halted) -> Session:
+    """The model call that this step ends, if there is one, is counted as used."""
+    used = session.used_tokens + charged_tokens(session.model_started, step)
+    return replace(session, used_tokens=used, model_started=None)
 
 
 def _model_replied(session: Session, step: ModelReplied) -> Session:
     if session.model_epoch is None:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
-    used = session.used_tokens + step.usage.charged_tokens
-    session = replace(session, model_epoch=None, reserved_tokens=0, used_tokens=used, reply_seq=session.seq, calls=())
+    session = replace(_charged(session, step), model_epoch=None, reply_seq=session.seq, calls=())
     session = replace(session, reply_text=answers.spoken(step))
     if step.stop_reason != "tool_use":
         return replace(session, closing=Closing(parts.split(answers.closing_text(step)), answered=True))
@@ -249,6 +256,9 @@ def _posted(session: Session, step: Posted) -> Session:
             session = keep(session, *(actions.copied(row, step) for row in rows))
         case "remind":
             session = keep(session, *(replace(row, reminders=max(row.reminders, int(number))) for row in rows))
+        case "budget":
+            left = tuple(note for note in session.budget_notes if f"budget:{note.name}" != step.key)
+            session = replace(session, budget_notes=left)
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
             session = keep(session, actions.told_people(session.actions[action_id], subject, step, number))
         case "stream" if step.ts:

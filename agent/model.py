@@ -131,7 +131,8 @@ class AnthropicModel:
             return _reply(await retrying(self._once, request, listener))
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
             log.warning("the model gave no reply: %s", type(error).__name__)
-            raise ModelFailedError(sentence(error)) from error
+            unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # refused before it began
+            raise ModelFailedError(sentence(error), unbilled=unbilled) from error
 
     async def _once(self, request: Request, listener: Listener) -> Message:
         pinned = request.pinned
@@ -163,5 +164,6 @@ def _reply(message: Message) -> Reply:
             output_tokens=usage.output_tokens,
             cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
             cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+            cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
         ),
     )

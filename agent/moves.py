@@ -67,11 +67,12 @@ class Work:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed"]
+    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told"]
     length: int = 0
     cards: tuple[Card, ...] = ()
     uses: int = 0  # of a grant so far, this one included
     most_uses: int = 0
+    text: str = ""  # of one that is a sentence of ours
 
 
 @dataclass(frozen=True, slots=True)

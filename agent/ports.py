@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from agent.moves import Answer, Cards, Content, Work
+from agent.spending import Ask, Charge, Refused, Reserved
 from agent.types import Approvers, Block, Pinned, Place, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
@@ -126,12 +127,18 @@ class Model(Protocol):
 
 
 class Budget(Protocol):
-    """Token budgets. Reserve before a call, settle after it."""
+    """What may be spent. Reserve before a call, settle after it."""
 
-    async def reserve(self, session_id: str, used_tokens: int, limit_tokens: int, tokens: int) -> bool:
-        """Set tokens aside for a session that has used `used_tokens`. False: over the limit. Raises UnreachableError."""
+    async def reserve(self, ask: Ask) -> Reserved | Refused:
+        """Set aside what a call may cost, in all its budgets or in none. Raises UnreachableError.
+
+        Asked again for the same call it changes nothing, as long as they still allow it.
+        """
         ...
 
-    async def settle(self, session_id: str, used_tokens: int) -> None:
-        """Replace the reservation by what was used in all. Raises UnreachableError."""
+    async def settle(self, charge: Charge) -> None:
+        """Put what a call is charged in the place of what was set aside for it. Once is enough, twice is the same.
+
+        Raises UnreachableError.
+        """
         ...

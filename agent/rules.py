@@ -1,11 +1,12 @@
 """What a session is run by, and the limits that every session has."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from agent import policy
+from agent.spending import Kind, Limit, Limits, Price
 from agent.tool import Tool, Tools
 from agent.types import Asker, Verdict
 
@@ -21,6 +22,8 @@ class Rules:
 
     tools: Tools
     max_iterations: int = 10
-    budget_tokens: int = 50_000
+    budget_tokens: int = 50_000  # of a session
     judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.Policy().judge
     cards_per_hour: int | None = None  # that a conversation may bring before people; None: as many as it likes
+    limits: Limits = field(default_factory=dict[Kind, Limit])  # of people and the workspace
+    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])  # by model

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from agent import policy
-from agent.steps import ActionDecided, Granted, Posted, ProposedAction
+from agent.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
 from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Task, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
@@ -28,6 +28,11 @@ class CallState:
     edited_by: str = ""  # whose arguments these are, if not the model's
     requesters: tuple[str, ...] = ()  # of an edited call: who asked, and everybody who edited
     verdict: Verdict | None = None  # of an edited call: that of the proposal before it
+
+    @property
+    def lost(self) -> bool:
+        """Nobody knows what became of it, and it has no action yet about which people could be asked."""
+        return self.phase == "returned" and self.outcome == "unknown" and self.action_id is None
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,15 @@ class Closing:
     answered: bool = False  # in the model's own words
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetNote:
+    """Most of a budget is used. `name` says of which one."""
+
+    name: str
+    user: str
+    agent: str
+
+
 @dataclass(frozen=True)
 class Session:
     """A session folded from its log. `epoch` is the holder's; a start of an older one without a result is *found*."""
@@ -139,8 +153,11 @@ class Session:
     closing: Closing | None = None
     stopped_by: str | None = None
     used_tokens: int = 0
-    reserved_tokens: int = 0  # set aside for the model call without a reply
-    max_tokens: int = 0  # of that, for its output
+    model_started: ModelStarted | None = None  # the model call that is not charged yet
+    model_seq: int = 0  # of the latest model call
+    max_tokens: int = 0  # for its output
+    budget_notes: tuple[BudgetNote, ...] = ()  # that people are still to be told
+    noted_budgets: frozenset[str] = frozenset()  # all of this session
     granted_tokens: int = 0  # budget added by Continue
     halted_turn: int = 0  # the last turn that ended in an offer to continue
 
@@ -150,6 +167,8 @@ class Session:
         if not self.open:
             return "idle"
         if self.closing or self.model_epoch is not None or not self.calls:
+            return "ready"
+        if any(state.lost for state in self.calls):
             return "ready"
         phases = {state.phase for state in self.calls}
         return "waiting" if "pending" in phases and phases <= FINAL | {"pending"} else "ready"

@@ -4,7 +4,7 @@ from typing import LiteralString
 
 # FOR SHARE: a claim of the same session waits for this write, or has come first and then nothing is held.
 HELD: LiteralString = """
-held AS MATERIALIZED (SELECT id, lease_until FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
+held AS MATERIALIZED (SELECT id, lease_until, team FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
 """
 # How long the hold lasts if nobody renews it: an effect does not begin after that.
 LEFT: LiteralString = "(SELECT extract(epoch FROM coalesce(lease_until, now()) - now())::float8 FROM held)"
@@ -20,15 +20,32 @@ appended AS (
     SELECT held.id, item.seq, %(epoch)s, item.body::json
     FROM held, unnest(%(seqs)s::bigint[], %(bodies)b::text[]) AS item (seq, body)),
 proposed AS (
-    INSERT INTO action (id, session_id, digest, quorum, rejections, body, expires_at)
-    SELECT item.id, held.id, item.digest, item.quorum, item.rejections, item.body::json, item.expires_at
-    FROM held, unnest(%(action_ids)s::text[], %(digests)s::text[], %(quorums)s::bigint[], %(rejections)s::bigint[],
-                      %(actions)b::text[], %(expiries)s::timestamptz[])
-        AS item (id, digest, quorum, rejections, body, expires_at)),
+    INSERT INTO action (id, session_id, status, started_at, digest, quorum, rejections, body, expires_at)
+    SELECT item.id, held.id, item.status, CASE item.status WHEN 'unknown' THEN now() END,
+           item.digest, item.quorum, item.rejections, item.body::json, item.expires_at
+    FROM held, unnest(%(action_ids)s::text[], %(statuses)s::text[], %(digests)s::text[], %(quorums)s::bigint[],
+                      %(rejections)s::bigint[], %(actions)b::text[], %(expiries)s::timestamptz[])
+        AS item (id, status, digest, quorum, rejections, body, expires_at)),
 ended AS (
     UPDATE action SET status = item.status
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
-    WHERE action.id = item.id)
+    WHERE action.id = item.id),
+begun AS (
+    INSERT INTO usage (session_id, seq, team, payer, agent, model, iteration, started_at,
+                       reserved_tokens, reserved_nano_usd, notes)
+    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model',
+           (call ->> 'iteration')::bigint, (call ->> 'started_at')::timestamptz, (call ->> 'tokens')::bigint,
+           (call ->> 'nano_usd')::bigint, ARRAY(SELECT jsonb_array_elements_text(call -> 'notes'))
+    FROM held, jsonb_array_elements(%(begun)s::jsonb) AS call),
+charged AS (
+    UPDATE usage SET settled_at = now(), tokens = (call ->> 'tokens')::bigint, nano_usd = (call ->> 'nano_usd')::bigint,
+        input_tokens = (call #>> '{{usage,input_tokens}}')::bigint, output_tokens = (call #>> '{{usage,output_tokens}}')::bigint,
+        cache_creation_input_tokens = (call #>> '{{usage,cache_creation_input_tokens}}')::bigint,
+        cache_read_input_tokens = (call #>> '{{usage,cache_read_input_tokens}}')::bigint
+    FROM held, jsonb_array_elements(%(charged)s::jsonb) AS call
+    WHERE usage.session_id = held.id AND usage.seq = (call ->> 'seq')::bigint AND usage.settled_at IS NULL),
+capped AS (
+    UPDATE usage SET capped = true FROM held WHERE usage.session_id = held.id AND usage.seq = %(capped_seq)s)
 SELECT (SELECT count(*) FROM held), {LEFT}
 """
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
 
+from agent.spending import Bill
 from agent.types import Block, Decision, Look, Noun, Outcome, OutcomeAnswer, Pattern, Preview, Said, Usage, Verdict
 
 
@@ -24,6 +25,7 @@ class ModelStarted(Noun):
     iteration: int
     reserved_tokens: int  # for input and output together
     max_tokens: int  # of output
+    bill: Bill | None = None  # None: of before there were bills
 
 
 class ModelReplied(Noun):
@@ -46,7 +48,8 @@ class Previewed(Noun):
 class ProposedAction(Noun):
     """A call waits for people. `digest` binds what was shown: tool, schema, arguments, verdict and session.
 
-    `message` is the key of the message that it is shown in, together with other calls of the same turn.
+    `message` is the key of the message that it is shown in, together with other calls of the same turn. `ran`: it ran without a
+    card, and people are asked only about its unknown outcome.
     """
 
     kind: Literal["proposed_action"] = "proposed_action"
@@ -63,6 +66,7 @@ class ProposedAction(Noun):
     preview: Preview | None = None
     sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn
     said: str = ""  # the model's own words beside the call
+    ran: bool = False
 
     @property
     def proposed_at(self) -> datetime:
@@ -182,6 +186,7 @@ class Halted(Noun):
     error: str
     sentence: str
     offer_continue: bool = False
+    unbilled: bool = False  # the model call that it ends never reached the model: it costs nothing
 
 
 class Stopped(Noun):

@@ -16,9 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent import policy
 from agent.characters import whole
+from agent.charges import begun, charged
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
 from agent.received import RECEIVED, Click, Edit, Inboxed, OutcomeClick
+from agent.spending import Charge
 from agent.statements import (
     APPEND,
     CLOSE,
@@ -158,8 +160,11 @@ class Store:
         *,
         inbox_ids: Sequence[int] = (),
         ended: Mapping[str, Outcome] | None = None,
+        charges: Sequence[Charge] = (),
+        capped_seq: int | None = None,
     ) -> float:
-        """Write steps after `after_seq`, new actions, and how actions `ended`; the seconds that the hold lasts from now.
+        """Write steps after `after_seq`, new actions and model calls, how actions `ended`, and what model calls are charged; the
+        seconds that the hold lasts from now. `capped_seq`: of the call after which a turn had used all that it may make.
 
         Raises FencedError, and then nothing is written.
         """
@@ -172,6 +177,7 @@ class Store:
             "seqs": [after_seq + number for number in range(1, len(steps) + 1)],
             "bodies": [step.model_dump_json() for step in steps],
             "action_ids": [step.action_id for step in proposed],
+            "statuses": ["unknown" if step.ran else "pending" for step in proposed],
             "digests": [step.digest for step in proposed],
             "quorums": [step.verdict.quorum for step in proposed],
             "rejections": [step.verdict.rejections for step in proposed],
@@ -179,6 +185,9 @@ class Store:
             "expiries": [step.expires_at for step in proposed],
             "ended_ids": list(ended),
             "outcomes": list(ended.values()),
+            "begun": begun(after_seq, steps),
+            "charged": charged(charges),
+            "capped_seq": capped_seq,
         }
         held, left_seconds = await self._row(APPEND, values)
         _held(held, lease)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Identity, Index, Text, text
+from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, Column, DateTime, Identity, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 TIMESTAMP: Any = DateTime(timezone=True)
@@ -162,6 +162,69 @@ class FeedbackRow(SQLModel, table=True):
     at: datetime = Field(sa_column=_now())
 
 
+class UsageRow(SQLModel, table=True):
+    """One model call: reserved when it starts, charged when it is over. `settled_at` is null while it is under way."""
+
+    __tablename__: ClassVar[Any] = "usage"
+    __table_args__ = (
+        Index("usage_team", "team", "started_at"),
+        Index("usage_payer", "team", "payer", "started_at"),
+        Index("usage_settled", "settled_at"),
+    )
+
+    session_id: str = Field(sa_column=Column(Text, primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))  # of its ModelStarted
+    team: str = Field(sa_column=Column(Text, nullable=False))
+    payer: str = Field(sa_column=Column(Text, nullable=False))  # whoever asked first in the turn
+    agent: str = Field(sa_column=Column(Text, nullable=False))
+    model: str = Field(sa_column=Column(Text, nullable=False))
+    iteration: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="1"))  # 1: a turn began with it
+    started_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))  # decides in which day and month it counts
+    reserved_tokens: int = Field(sa_column=Column(BigInteger, nullable=False))
+    reserved_nano_usd: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    settled_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    tokens: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))  # charged
+    nano_usd: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    input_tokens: int | None = Field(
+        default=None, sa_column=Column(BigInteger, nullable=True)
+    )  # as the model counted; null: no reply
+    output_tokens: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    cache_creation_input_tokens: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    cache_read_input_tokens: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    notes: Any = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))  # budgets that people were told of
+    capped: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default="false")
+    )  # its turn may make no more
+
+
+class BudgetRaiseRow(SQLModel, table=True):
+    """More that an admin allowed to be spent of one budget, until its period is over. A trigger audits it (migration 0006)."""
+
+    __tablename__: ClassVar[Any] = "budget_raise"
+    __table_args__ = (Index("budget_raise_period", "team", "period", "kind", "subject"),)
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    team: str = Field(sa_column=Column(Text, nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))  # agent.spending.Kind
+    subject: str = Field(sa_column=Column(Text, nullable=False))
+    period: str = Field(sa_column=Column(Text, nullable=False))
+    tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    nano_usd: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    raised_by: str = Field(sa_column=Column(Text, nullable=False))
+    raised_at: datetime = Field(sa_column=_now())
+
+
+class AlertRow(SQLModel, table=True):
+    """Something unusual that the ops channel is told once; and, under the key `watch`, who looked last."""
+
+    __tablename__: ClassVar[Any] = "alert"
+
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    raised_at: datetime = Field(sa_column=_now())
+    tried_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    posted_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+
+
 class AuditRow(SQLModel, table=True):
     """One entry of a workspace's hash chain. Triggers write, number and chain it, and refuse to change it (migration 0003)."""
 
@@ -174,7 +237,7 @@ class AuditRow(SQLModel, table=True):
     team: str = Field(sa_column=Column(Text, primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
-    # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told
+    # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told, raise
     kind: str = Field(sa_column=Column(Text, nullable=False))
     actor: str = Field(default="", sa_column=_text())  # a person; empty: Signoff itself, or the clock
     session_id: str = Field(default="", sa_column=_text())

@@ -54,6 +54,7 @@ class Usage(Noun):
     output_tokens: int
     cache_creation_input_tokens: int = 0
     cache_read_input_tokens: int = 0
+    cache_creation_1h_input_tokens: int = 0  # of the cache_creation_input_tokens, those kept for an hour: they cost more
 
     @property
     def charged_tokens(self) -> int:

@@ -21,6 +21,7 @@ from agent.budget import RedisBudget
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.feedback import Feedback
+from agent.ledger import Ledger
 from agent.model import AnthropicModel
 from agent.overview import Overview
 from agent.queue import Queue
@@ -80,7 +81,7 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
-        budget = await _open_budget(stack, servers)
+        budget = await _open_budget(stack, servers, Ledger(pool))
         bridge = await stack.enter_async_context(Bridge(mcp))
         packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
         tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
@@ -115,8 +116,8 @@ def _model(stack: AsyncExitStack, settings: Settings) -> AnthropicModel:
     return model
 
 
-async def _open_budget(stack: AsyncExitStack, servers: Servers) -> RedisBudget:
-    budget = RedisBudget(servers.redis_url)
+async def _open_budget(stack: AsyncExitStack, servers: Servers, ledger: Ledger) -> RedisBudget:
+    budget = RedisBudget(servers.redis_url, ledger)
     stack.push_async_callback(budget.close)
     try:
         await budget.ping()

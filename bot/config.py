@@ -11,14 +11,26 @@ from pydantic import AfterValidator, Field, InstanceOf, ValidationError
 from agent.hosts import host_pattern
 from agent.policy import Policy
 from agent.policy import Rule as PolicyRule
+from agent.spending import Kind, Limit, Limits
 from bot.refusal import Refusal
-from bot.sections import Agent, Approvers, Budget, Database, DatabaseName, Escalate, McpServer, Rule, Section
+from bot.sections import (
+    Agent,
+    Approvers,
+    Budget,
+    Channel,
+    Database,
+    DatabaseName,
+    Escalate,
+    McpServer,
+    ModelPrice,
+    Rule,
+    Section,
+    WorkspaceBudget,
+)
 
 __all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "load_config"]
 
 DEFAULT_PATH = Path("signoff.yaml")
-# Part of the file's format, but not of this version. They limit or gate what runs, so they are refused, never ignored.
-NOT_YET = {"budget.user_tokens_per_day", "budget.workspace_tokens_per_day"}
 
 S = TypeVar("S", bound=Section)
 
@@ -34,11 +46,26 @@ class Config(Section):
     allowed_hosts: tuple[Annotated[str, AfterValidator(host_pattern)], ...] = ()
     """Where reads that send something out may go without asking."""
     policy: InstanceOf[Policy] = Policy()
+    budget: WorkspaceBudget = WorkspaceBudget()
+    prices: Mapping[str, ModelPrice] = {}
+    """Of models: what budgets in dollars are counted by."""
+    ops_channel: Channel = ""
+    """A channel that is told of unusual spending."""
 
     def agent_for(self, channel: str) -> tuple[str, Agent]:
         """Name and settings of the agent of this channel: the first one where none is named."""
         name = self.channels.get(channel, next(iter(self.agents)))
         return name, self.agents[name]
+
+    def limits(self, agent: str) -> Limits:
+        """What an agent's calls may spend, besides their conversation's own budget."""
+        of, own = self.budget, self.agents[agent].budget
+        limits: dict[Kind, Limit] = {
+            "user_day": Limit(own.user_tokens_per_day, own.user_usd_per_day),
+            "workspace_day": Limit(of.workspace_tokens_per_day, of.workspace_usd_per_day),
+            "workspace_month": Limit(of.workspace_tokens_per_month, of.workspace_usd_per_month),
+        }
+        return {kind: limit for kind, limit in limits.items() if limit != Limit()}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,6 +130,11 @@ class _File:
                 known = ", ".join(config.agents)
                 place = ("channels", channel)
                 self._note(place, f"`channels.{channel}` names the agent `{name}`, but `agents` has only {known}")
+        for name, agent in config.agents.items():
+            in_dollars = any(limit.nano_usd is not None for limit in config.limits(name).values())
+            if in_dollars and agent.model not in config.prices:
+                wrong = f"agent `{name}` has a budget in dollars, and its model {agent.model} no price: add it to `prices`"
+                self._note(("agents", name, "model"), wrong)
         return config.model_copy(update={"policy": Policy(self._rules(rules), config.allowed_hosts)})
 
     def _rules(self, rules: Any) -> tuple[PolicyRule, ...]:
@@ -125,12 +157,8 @@ class _File:
                 key = str(key_node.value)
                 line: int = key_node.start_mark.line + 1
                 here = (*path, key)
-                name = ".".join(here)
-                # agents.NAME.budget.x is looked up as budget.x.
-                if ".".join(here[-2:]) in NOT_YET:
-                    self.problems.append(Problem(line, f"`{name}` is not supported by this version yet: remove it"))
-                elif key in value:
-                    self.problems.append(Problem(line, f"`{name}` is there twice: remove one of the two"))
+                if key in value:
+                    self.problems.append(Problem(line, f"`{'.'.join(here)}` is there twice: remove one of the two"))
                 else:
                     value[key] = self._plain(value_node, here)
             return value
@@ -216,6 +244,10 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return Agent
         case ("agents", _, _):
             return Budget
+        case ("budget",):
+            return WorkspaceBudget
+        case ("prices", _):
+            return ModelPrice
         case ("databases", _):
             return Database
         case ("mcp", _):

@@ -44,7 +44,7 @@ def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[B
     Headlines stand in rich text, where nothing is live; those who are to decide are mentioned, so that they are notified.
     """
     match notice.subject:
-        case "capabilities" | "too_long":
+        case "capabilities" | "too_long" | "told":
             return None
         case "waiting":
             blocks = [*_about("I am waiting for a decision on", notice.cards, tools, mask), _section(QUEUED)]
@@ -73,6 +73,8 @@ def notice_text(notice: Notice, tools: Tools, mask: Mask = unmasked) -> str:
                 f"Your message has {notice.length:,} characters, and I read at most {LONGEST_MESSAGE_CHARACTERS:,}. "
                 "I have not read it; please send the part that matters."
             )
+        case "told":
+            return notice.text
         case "waiting":
             return f"I am waiting for a decision on {'; '.join(lines[:MOST_HEADLINES]) or SOMETHING}. {QUEUED}"
         case "reminder":

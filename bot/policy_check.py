@@ -34,7 +34,7 @@ def hold_to(policy: Policy, tools: Tools, unseen: Sequence[str] = ()) -> None:
 
 
 def _dangerous(policy: Policy, tools: Tools) -> Iterator[Problem]:
-    """A write that nobody was asked about has no card, so there is nobody to ask what became of it when its result is lost."""
+    """A write that nobody is asked about should not trouble people with what became of it, whenever its result is lost."""
     for rule in policy.rules:
         tool = tools.get(rule.tool)
         if tool is not None and (wrong := unkeepable(rule, tool)):

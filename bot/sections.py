@@ -1,6 +1,8 @@
 """The sections of signoff.yaml: what may stand in them, and what cannot be meant."""
 
+import math
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from agent import policy, types
 from agent.condition import Condition, ConditionError
+from agent.spending import Price
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 MOST_SECONDS = 365 * 24 * 3600
@@ -26,9 +29,66 @@ def _given(value: Any) -> Any:
     return value
 
 
+def _scaled(zeros: int) -> BeforeValidator:
+    """Dollars as a whole number of their 10^zeros-th part. YAML reads 0.3 as a float, whose shortest spelling is meant."""
+
+    def scale(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+            raise ValueError("should be a number of dollars, such as 5 or 0.25")
+        exact = Decimal(str(value))
+        if exact != round(exact, 6):
+            raise ValueError("should have at most six decimals")
+        return int(exact.scaleb(zeros))
+
+    return BeforeValidator(scale)
+
+
+Tokens = Annotated[Annotated[int, Field(gt=0, strict=True)] | None, BeforeValidator(_given)]
+Usd = Annotated[Annotated[int, Field(gt=0), _scaled(9)] | None, BeforeValidator(_given)]  # as billionths
+UsdPerMillion = Annotated[int, _scaled(6)]  # as trillionths a token
+OwnPrice = Annotated[UsdPerMillion | None, BeforeValidator(_given)]
+
+
 class Budget(Section):
+    """What one agent may spend. Tokens are input plus output, cache reads at a tenth, as they are priced. None: no such limit."""
+
     session_tokens: int = Field(default=50_000, gt=0, strict=True)
-    """Input plus output of all model calls of a session, cache reads at a tenth, as they are priced."""
+    user_tokens_per_day: Tokens = None
+    """Of one person with this agent, in all conversations. Days and months are those of UTC."""
+    user_usd_per_day: Usd = None
+
+
+class WorkspaceBudget(Section):
+    """What all agents together may spend."""
+
+    workspace_tokens_per_day: Tokens = None
+    workspace_usd_per_day: Usd = None
+    workspace_tokens_per_month: Tokens = None
+    workspace_usd_per_month: Usd = None
+
+
+class ModelPrice(Section):
+    """In dollars a million tokens. The caches cost what they usually do, in proportion to the input, unless it is said."""
+
+    input: UsdPerMillion
+    output: UsdPerMillion
+    cache_write_5m: OwnPrice = None
+    cache_write_1h: OwnPrice = None
+    cache_read: OwnPrice = None
+
+    def price(self) -> Price:
+        """For the heart."""
+
+        def given(price: int | None, percent: int) -> int:
+            return price if price is not None else -(-self.input * percent // 100)
+
+        return Price(
+            input=self.input,
+            output=self.output,
+            cache_write_5m=given(self.cache_write_5m, 125),
+            cache_write_1h=given(self.cache_write_1h, 200),
+            cache_read=given(self.cache_read, 10),
+        )
 
 
 class Agent(Section):
@@ -99,6 +159,9 @@ def _slack_id(letters: str, what: str) -> AfterValidator:
         return name
 
     return AfterValidator(check)
+
+
+Channel = Annotated[str, _slack_id("CG", "channel")]
 
 
 def _seconds(text: Any) -> int:
@@ -177,7 +240,7 @@ class Rule(Section):
     quorum: int = Field(default=1, ge=1, strict=True)
     rejections: int = Field(default=1, ge=1, strict=True)
     """How many of them settle it."""
-    post_to: Annotated[str, _slack_id("CG", "channel")] = ""
+    post_to: Channel = ""
     """Where the card stands besides the thread."""
 
     @field_validator("approvers", "expires", "remind", "escalate", "quorum", "rejections", "post_to")

@@ -11,7 +11,6 @@ from agent.rules import Rules
 from agent.runner import Agent
 from agent.tool import Tool, Tools, registry
 from agent.types import Pinned, Place
-from bot.config import Agent as AgentSettings
 from bot.config import Config
 from bot.packs import all_tools, chosen_packs
 from bot.policy_check import unkeepable
@@ -110,13 +109,14 @@ class Agents:
         packs = self._toolbox.packs()
         version, agent = self._made.get(name, (-1, None))
         if agent is None or version != self._toolbox.version:
-            agent = _agent(name, self._config.agents[name], packs, self._config.policy)
+            agent = _agent(name, self._config, packs)
             self._made[name] = self._toolbox.version, agent
         return agent
 
 
-def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool]], policy: Policy) -> Agent:
+def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Agent:
     """An agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
+    settings = config.agents[name]
     chosen = chosen_packs(name, settings, packs)
     try:
         prompt = registry_of_prompts.load(PROMPTS, settings.prompt)
@@ -131,6 +131,13 @@ def _agent(name: str, settings: AgentSettings, packs: Mapping[str, Sequence[Tool
         prompt=prompt.reference,
         prompt_digest=prompt.digest,
     )
-    return Agent(
-        pinned, Rules(tools, settings.max_iterations, settings.budget.session_tokens, policy.judge, settings.cards_per_hour)
+    rules = Rules(
+        tools,
+        settings.max_iterations,
+        settings.budget.session_tokens,
+        config.policy.judge,
+        settings.cards_per_hour,
+        config.limits(name),
+        {model: price.price() for model, price in config.prices.items()},
     )
+    return Agent(pinned, rules)

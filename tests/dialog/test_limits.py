@@ -55,17 +55,19 @@ async def test_tokens_are_reserved_in_redis_while_the_model_is_asked_and_settled
     seen: list[str] = []
 
     async def asked(_: Request) -> Reply:
-        [key] = await redis.keys("signoff:budget:session:*")
-        seen.append(await redis.hget(key, "reserved"))
+        [key] = await redis.keys("signoff:budget:*:session:*")
+        seen.append(await redis.hget(key, "open_tokens"))
         return say("Hello.")
 
     bot.model.script = asked
     talk = await mention(bot, "ann", "hello")
     await talk.sees("Hello.")
-    [key] = await redis.keys("signoff:budget:session:*")
+    [key] = await redis.keys("signoff:budget:*:session:*")
     assert int(seen[0]) > 0
-    assert await redis.hget(key, "reserved") == "0"
-    assert int(await redis.hget(key, "used")) > 0
+    await talk.rests()
+    assert await redis.hget(key, "open_tokens") == "0"
+    [(used,)] = await bot.rows("SELECT tokens FROM usage")
+    assert int(await redis.hget(key, "used_tokens")) == used > 0
     await redis.aclose()
 
 

@@ -107,6 +107,11 @@ class Judge:
         proposal = self._proposal(run.session_id, action_id)
         if (run.tool, run.arguments) != (proposal.tool, proposal.arguments):
             yield f"{proposal.arguments} were proposed"
+        if proposal.ran:
+            told = [item for item in self._steps(run.session_id, OutcomeTold) if item.step.action_id == action_id]
+            if not any(item.step.answer == "run_again" and item.seq < start.seq for item in told):
+                yield "it ran without a card, and nobody said that it should run again"
+            return
         shown = [row for message in self._outside.messages.values() for row in message.shown if row.action_id == action_id]
         if not any((row.tool, row.arguments) == (run.tool, run.arguments) for row in shown):
             yield "nobody was shown these arguments"

@@ -9,6 +9,7 @@ from agent import fence
 from agent.errors import DelayedError, ModelFailedError, RefusedError, UnclearError, UnreachableError
 from agent.moves import Answer, Cards, Content, Work
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
+from agent.spending import Ask, Charge, Refused, Reserved, Standing
 from agent.store import session_id
 from agent.types import Approvers, Place, Usage, Verdict
 from bot.sandbox.model.message_rules import check_messages
@@ -162,14 +163,17 @@ class Ports:
         await self._process.goes_on()
         return Reply(tuple(content), reason, Usage(input_tokens=20, output_tokens=20))
 
-    async def reserve(self, session_id: str, used_tokens: int, limit_tokens: int, tokens: int) -> bool:
+    async def reserve(self, ask: Ask) -> Reserved | Refused:
         """Mostly there is enough."""
         await self._process.goes_on()
         if self._outside.happens(0.03):
             raise UnreachableError("the budget does not answer")
-        return not self._outside.happens(0.03)
+        if self._outside.happens(0.06):
+            standing = Standing(ask.spender.scopes()[0], "tokens", used=1, open=0, limit=1)
+            return Refused((standing,), busy=self._outside.happens(0.5))
+        return Reserved(ask.most_output, ask.tokens(ask.most_output), 0)
 
-    async def settle(self, session_id: str, used_tokens: int) -> None:
+    async def settle(self, charge: Charge) -> None:
         """Nobody counts here."""
 
 

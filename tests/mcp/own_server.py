@@ -47,6 +47,7 @@ TOOLS = [
     tool("fail", NOTHING, READ),
     tool("die"),
     tool("hang"),
+    tool("linger", NOTHING, READ),
     tool("big", NOTHING, READ),
     tool("grow", NOTHING, READ),
     tool("variables", NOTHING, READ),
@@ -89,11 +90,11 @@ async def call_tool(_: ServerRequestContext[Any], params: CallToolRequestParams)
             return CallToolResult(content=[TextContent(text="I do not feel like it.")], is_error=True)
         case "die":
             os._exit(3)
-        case "hang":
+        case "hang" | "linger":
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                write("hang was cancelled")
+                write(f"{params.name} was cancelled")
                 raise
         case "big":
             return said("x" * 5_000_000)

@@ -29,7 +29,9 @@ async def heart(heart_database_url: str) -> AsyncIterator[Heart]:
     pool: Pool = AsyncConnectionPool(heart_database_url, max_size=32, open=False, kwargs={"autocommit": True})
     async with pool:
         heart = Heart(pool, heart_database_url)
-        await heart.sql('TRUNCATE session, pin, inbox, step, output, action, vote, "grant" RESTART IDENTITY')
+        await heart.sql(
+            'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, alert RESTART IDENTITY'
+        )
         yield heart
 
 

@@ -10,7 +10,7 @@ from agent.figures import Figures, Report, report
 from bot.report import lines
 from tests.signoff import refused, signoff
 from tests.stores.audit_log import LONG_AGO, Log, opened
-from tests.stores.desk import Desk
+from tests.stores.desk import Desk, proposal
 from tests.stores.heart import Heart, place
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -110,6 +110,7 @@ async def test_a_real_decision_is_counted_as_the_store_writes_it(log: Log) -> No
         await desk.votes(action_id, "U2", decision)
     await desk.propose("A3")
     await desk.closes("A3", "withdrawn")
+    await heart.store.append(desk.lease, desk.seq, [proposal("A4").model_copy(update={"ran": True})])  # no card was ever shown
     [row] = (await read(log)).rows
     assert (row.tool, row.rule) == ("create_order", "test")
     assert (row.cards, row.approved, row.rejected, row.withdrawn) == (3, 1, 1, 1)

@@ -8,7 +8,7 @@ import pytest
 from agent.received import Click
 from agent.steps import ActionDecided
 from agent.types import Decision, OutcomeAnswer
-from tests.stores.desk import DIGEST, HOUR, Desk, start
+from tests.stores.desk import DIGEST, HOUR, Desk, proposal, start
 from tests.stores.heart import place
 
 # ---------------------------------------------------------------------------------------------- votes
@@ -210,6 +210,21 @@ async def test_a_persons_word_on_an_outcome_counts_at_once_and_once(desk: Desk, 
     assert not await desk.hears("lost", "run_again", limit_seconds=0)
     assert await desk.status("lost") == status
     assert not await desk.starts("lost")
+
+
+async def test_a_run_without_a_card_whose_outcome_is_unknown_is_asked_about_like_any_other(desk: Desk) -> None:
+    jotted = proposal("jotted").model_copy(update={"ran": True})
+    await desk.heart.store.append(desk.lease, desk.seq, [jotted])
+    desk.seq += 1
+    assert await desk.status("jotted") == "unknown"
+    assert await desk.votes("jotted", "U2") is None  # there is nothing to approve
+    assert not await desk.starts("jotted")
+    assert not await desk.hears("jotted", "run_again", limit_seconds=60)  # it was started at this moment, or before
+    await desk.age("jotted", "started_at", 70)
+    assert await desk.hears("jotted", "run_again", limit_seconds=60)
+    assert await desk.starts("jotted")
+    kinds = await desk.heart.sql("SELECT kind FROM audit WHERE action_id = 'jotted' ORDER BY seq")
+    assert kinds == [("ask",), ("outcome_told",), ("claim",)]
 
 
 # ---------------------------------------------------------------------------------------------- edits and grants

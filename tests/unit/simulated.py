@@ -76,6 +76,7 @@ TOOLS = registry(
         tool("pay", Effect.WRITE),
         replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
         tool("wipe", Effect.IRREVERSIBLE),
+        tool("jot", Effect.WRITE),
     ]
 )
 LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
@@ -83,7 +84,8 @@ TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LA
 COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
 STRICT = Rule(tool="pay", quorum=3, name="three")
 REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
-POLICIES = (Policy((TWO, COPIED)), Policy((STRICT, COPIED)), Policy((TWO, REFUSED)), Policy())
+FREELY = Rule(tool="jot", answer="allow", name="jotted freely")
+POLICIES = (Policy((TWO, COPIED, FREELY)), Policy((STRICT, COPIED, FREELY)), Policy((TWO, REFUSED, FREELY)), Policy())
 
 
 DISTURBANCES = (
@@ -162,9 +164,13 @@ class Simulation:
             case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=digest):
                 repeated = digest is None and TOOLS[call.tool].repeatable
                 if TOOLS[call.tool].effect is not Effect.READ and not repeated:
-                    assert action_id in self.approvals, "a write ran without an approval of its own"
-                    assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
-                    self.approvals.discard(action_id)
+                    if action_id is None:
+                        assert FREELY in self.policy.rules, "a write ran without an approval of its own"
+                        assert call.tool == FREELY.tool
+                    else:
+                        assert action_id in self.approvals, "a write ran without an approval of its own"
+                        assert self.session.actions[action_id].proposed.arguments == call.arguments, "it ran something else"
+                        self.approvals.discard(action_id)
                     self.ran[call.id] = self.ran.get(call.id, 0) + 1
                     assert self.ran[call.id] == 1 or call.id in self.again, "a write ran twice"
                 grant_id = move.grant_id
@@ -223,6 +229,8 @@ class Simulation:
                     self.taken((row,))
             case TurnAway(inbox_id=row):
                 self.taken((row,))
+            case RunTool(call=call) if not any(one.call.id == call.id and one.phase == "running" for one in self.session.calls):
+                pass  # given up after a Stop
             case RunTool(call=call):
                 outcomes: tuple[Outcome, ...] = ("succeeded", "failed", "unknown")
                 outcome = self.random.choice(outcomes)
@@ -309,7 +317,8 @@ class Simulation:
         [kind] = self.random.choices(kinds, [12, 2, 1, 1, 1, 1, 1])
         if kind == "failed":
             return Halted(error="ModelFailedError", sentence="The model cannot be reached.")
-        names = self.random.choices(["look", "pay", "send", "wipe", "no_such_tool"], [1, 3, 3, 2, 1], k=self.random.randint(1, 4))
+        tools = {"look": 1, "pay": 3, "send": 3, "wipe": 2, "jot": 2, "no_such_tool": 1}
+        names = self.random.choices(list(tools), list(tools.values()), k=self.random.randint(1, 4))
         wanted = names if kind in ("calls", "cut", "refusal") else []
         content: list[Block] = [{"type": "text", "text": "Well."}] if kind in ("say", "cut", "odd") else []
         for name in wanted:
@@ -376,9 +385,11 @@ class Simulation:
     def settle_down(self) -> None:
         """Nothing more comes from outside: make every move until none is left."""
         for _ in range(500):
-            for move in self.moves():
+            moves = self.moves()
+            for move in moves:
                 self.begin(move)
-            if not self.under_way:
+            if self.under_way:
+                self.end(self.under_way[sorted(self.under_way)[0]])
+            elif not moves:  # one that was not begun after all, for a grant that ended, leads to others
                 return
-            self.end(self.under_way[sorted(self.under_way)[0]])
         raise AssertionError("the session does not come to rest")

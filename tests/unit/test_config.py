@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from agent.spending import Limit, Price
 from bot.config import Agent, Budget, Config, examine_config, load_config
 from bot.refusal import Refusal
-from bot.sections import Escalate, McpServer, Rule
+from bot.sections import Escalate, McpServer, ModelPrice, Rule, WorkspaceBudget
 
 GOOD = """
 agents:
@@ -54,7 +55,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     assert list(problems) == []
     assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse"]
     names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
-    names |= {*McpServer.model_fields}
+    names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
@@ -83,7 +84,7 @@ def test_a_folder_is_no_file(here: Path) -> None:
         (
             "agent: {}",
             "signoff.yaml, line 1: `agent` is not a setting: "
-            "the ones there are agents, channels, databases, mcp, allowed_hosts and policy.",
+            "the ones there are agents, channels, databases, mcp, allowed_hosts, policy, budget, prices and ops_channel.",
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
@@ -104,6 +105,26 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ),
         ("databases: {Re-ports: {url: '${R}'}}", "signoff.yaml, line 1: `databases.Re-ports` should be at most 40 small "),
         ("databases: {r: {url: '${R}', seconds: 61}}", "signoff.yaml, line 1: `databases.r.seconds` should be less than or"),
+        (
+            "budget: {workspace_tokens: 1}",
+            "signoff.yaml, line 1: `budget.workspace_tokens` is not a setting: the ones there are ",
+        ),
+        ("budget:\n  workspace_usd_per_day:", "signoff.yaml, line 2: `budget.workspace_usd_per_day` is empty: give it a value"),
+        ("budget: {workspace_usd_per_day: 0}", "signoff.yaml, line 1: `budget.workspace_usd_per_day` should be greater than 0."),
+        ("budget: {workspace_usd_per_day: yes}", "signoff.yaml, line 1: `budget.workspace_usd_per_day` should be a number of do"),
+        ("prices: {m: {input: .inf, output: 1}}", "signoff.yaml, line 1: `prices.m.input` should be a number of dollars, such"),
+        ("prices: {m: {input: 1, output: 0.0000001}}", "signoff.yaml, line 1: `prices.m.output` should have at most six decim"),
+        ("prices: {m: {input: 1}}", "signoff.yaml, line 1: `prices.m.output` is missing: add it."),
+        ("prices: {m: {inputs: 1, input: 1, output: 1}}", "signoff.yaml, line 1: `prices.m.inputs` is not a setting: the ones"),
+        ("ops_channel: '#ops'", "signoff.yaml, line 1: `ops_channel` should be the id of a Slack channel"),
+        (
+            "agents:\n  a:\n    model: m\n    budget: {user_usd_per_day: 1}",
+            "signoff.yaml, line 3: agent `a` has a budget in dollars, and its model m no price: add it to `prices`.",
+        ),
+        (
+            "budget: {workspace_usd_per_month: 9}\nprices: {other: {input: 1, output: 5}}",
+            "signoff.yaml, line 1: agent `assistant` has a budget in dollars, and its model claude-sonnet-5-5 no price: add ",
+        ),
         ("channels: {}\nchannels: {}", "signoff.yaml, line 2: `channels` is there twice: remove one of the two."),
     ],
 )
@@ -116,13 +137,20 @@ def test_what_cannot_be_meant_is_refused_with_its_line(here: Path, text: str, se
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "setting"),
-    [
-        ("agents: {a: {budget: {user_tokens_per_day: 5}}}", "agents.a.budget.user_tokens_per_day"),
-    ],
-)
-def test_a_limit_that_this_version_cannot_hold_is_refused_and_not_ignored(here: Path, text: str, setting: str) -> None:
-    Path("signoff.yaml").write_text(text)
-    with pytest.raises(Refusal, match=f"line 1: `{setting}` is not supported by this version yet: remove it"):
-        load_config()
+def test_budgets_and_prices_are_read_exactly(here: Path) -> None:
+    Path("signoff.yaml").write_text("""
+agents:
+  a: {model: m, budget: {session_tokens: 9, user_tokens_per_day: 500, user_usd_per_day: 0.07}}
+  b: {model: m}
+budget: {workspace_tokens_per_month: 7000, workspace_usd_per_day: 12.5}
+prices:
+  m: {input: 3, output: 15, cache_write_1h: 6.000001, cache_read: 0.3}
+""")
+    config = load_config()
+    day, month = Limit(nano_usd=12_500_000_000), Limit(tokens=7000)
+    assert config.limits("a") == {"user_day": Limit(500, 70_000_000), "workspace_day": day, "workspace_month": month}
+    assert config.limits("b") == {"workspace_day": day, "workspace_month": month}
+    price = config.prices["m"].price()
+    assert price == Price(
+        input=3_000_000, output=15_000_000, cache_write_5m=3_750_000, cache_write_1h=6_000_001, cache_read=300_000
+    )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.card_moves import due_at
 from agent.received import Message
+from agent.steps import ProposedAction, ToolReturned
 from agent.types import Said
 from tests.unit.simulated import Simulation
 
@@ -35,6 +36,8 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
             assert due_at(session) is not None
         assert action.asked_ts or action.outcome != "unknown"  # somebody was asked
         assert action.decided or action.proposed.expires_at > simulation.now  # no deadline is left unnoticed
+    lost = {step.call_id for step in simulation.steps if isinstance(step, ToolReturned) and step.outcome == "unknown"}
+    assert lost <= {step.call_id for step in simulation.steps if isinstance(step, ProposedAction)}  # with a card, or without
     if session.status == "idle":  # and the thread can be used again
         asked = simulation.requests
         simulation.receive(Message(said=Said(user="U1", text="and now?", ts="99.0")))

@@ -114,9 +114,7 @@ class ModelFaults:
         """Connection reset before the answer."""
         self._add(Reset(), times)
 
-    def cut_stream(
-        self, after_events: int = 3, *, clean: bool = True, seconds_per_event: float = 0.0, times: int = 1
-    ) -> None:
+    def cut_stream(self, after_events: int = 3, *, clean: bool = True, seconds_per_event: float = 0.0, times: int = 1) -> None:
         """The stream ends after so many events, slow ones perhaps, cleanly (the SDK raises nothing) or with a reset."""
         self._add(Cut(after_events, clean, seconds_per_event), times)
 
