@@ -100,7 +100,7 @@ async def test_an_answer_is_read_while_it_is_made(shop: World) -> None:
 
 
 async def test_a_quick_answer_is_one_post(bot: World) -> None:
-    bot.model.script = Lines(ANSWER)
+    bot.model.script = Lines(call("search_product_catalog", query="Widget Pro"), ANSWER)
     talk = await mention(bot, "ann", "tell me")
     assert await comes_to_rest(talk) == [ANSWER]
     assert made(bot, "chat.startStream") == 0
