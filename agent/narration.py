@@ -97,7 +97,10 @@ class Narration:
         self._over.set()
         self._news.set()
         if self._telling is not None:
-            await self._telling
+            await asyncio.wait([self._telling])
+            if (error := self._telling.exception()) is not None:  # ours, and no reason to keep the answer back
+                log.error("a stream was not told to its end", exc_info=error)
+                self._shown = None
             self._telling = None
         shown, self._shown = self._shown, None
         return shown

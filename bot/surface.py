@@ -115,13 +115,14 @@ class SlackSurface:
         await self._streams.extend(place, ts, shown, work)
 
     async def find_stream(self, place: Place) -> str | None:
-        """See `Surface.find_stream`. All that we post in a thread has a key, but for a stream that is not ended."""
+        """See `Surface.find_stream`. All that we post in a thread has a key, but for a stream that is not ended: the newest."""
+        found: str | None = None
         where = {"channel": place.channel, "ts": place.thread_ts, "include_all_metadata": True, "limit": 200}
         async for page in self._pages("conversations.replies", where):
             for message in page["messages"]:
                 if message.get("user") == self._bot_user_id and not message.get("metadata"):
-                    return str(message["ts"])
-        return None
+                    found = str(message["ts"])
+        return found
 
     async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
         """See `Surface.finish`."""

@@ -140,7 +140,9 @@ async def test_after_a_wait_that_slack_asks_for_the_rest_is_told(surface: Grows)
     assert await told.closed() == Work(words=LONG.strip())
 
 
-@pytest.mark.parametrize("error", [RefusedError("message_not_in_streaming_state"), UnclearError("lost")])
+@pytest.mark.parametrize(
+    "error", [RefusedError("message_not_in_streaming_state"), UnclearError("lost"), ValueError("a bug of ours")]
+)
 async def test_after_trouble_nobody_is_sure_what_stands_there(surface: Grows, error: Exception) -> None:
     surface.raises = [error]
     told = heard(surface, LONG)
