@@ -22,6 +22,7 @@ import redis.asyncio as redis
 from redis.exceptions import RedisError
 
 from agent.budget_scripts import FILL, FORGET, RESERVE, SETTLE
+from agent.chores import Chore
 from agent.errors import UnreachableError
 from agent.ledger import Ledger
 from agent.spending import KINDS, Ask, Charge, Measure, Refused, Reserved, Scope, Standing
@@ -29,6 +30,8 @@ from agent.spending import KINDS, Ask, Charge, Measure, Refused, Reserved, Scope
 FRESH_SECONDS = (
     60.0  # nobody is refused by what was read from Postgres longer ago: a process may have died with what it set aside
 )
+SETTLE_AGAIN_SECONDS = 10.0
+SETTLE_FIRST_SECONDS = 3_600.0
 MOST_TRIES = 50  # of filling what is lost again and again
 MEASURES: tuple[Measure, Measure] = ("tokens", "nano_usd")
 
@@ -84,6 +87,10 @@ class RedisBudget:
     async def forget(self, scope: Scope) -> None:
         """Have a budget read from Postgres anew: its limit was raised."""
         await self._run(FORGET, [scope], [""])
+
+    def upkeep(self) -> Chore:
+        """What keeps it in step with Postgres."""
+        return Chore("settle", SETTLE_AGAIN_SECONDS, SETTLE_FIRST_SECONDS, self.settle_again)
 
     async def settle_again(self, seconds: float) -> None:
         """Settle what was charged within this time: of whoever could not do it, since it died or did not reach Redis."""

@@ -9,18 +9,32 @@ configured), each in tokens and nano_usd; `call:SESSION` ("SEQ TOKENS NANO") of 
 NUMBERS = """
 local function int(number) return string.format('%.0f', number) end
 """
+CHARGE = """
+local function settle(key, session, reserved, charged)
+    redis.call('HDEL', key, 'call:' .. session)
+    for m, measure in ipairs({'tokens', 'nano_usd'}) do
+        redis.call('HINCRBY', key, 'open_' .. measure, int(0 - reserved[m]))
+        redis.call('HINCRBY', key, 'used_' .. measure, int(charged[m]))
+    end
+end
+"""
 
 # KEYS: budgets. ARGV: session, seq, input tokens, least and most output, nano_usd of the input, pico_usd of a token of output,
 # a new mark, a lost call of the session or 0; then for each budget its limits in tokens and nano_usd (-1: none) and when it may
-# be forgotten. What the session set aside before counts as used if it was for the lost call, else it is replaced.
+# be forgotten. What the session set aside before counts as used from now on if it was for the lost call (also when this one is
+# refused: else two lost calls would wait for each other), and is replaced if it was for this one; of any other one it is not
+# known here what became of it, so the budget is to be filled anew.
 # All budgets or none; the output shrinks to what all of them leave.
 RESERVE = (
     NUMBERS
+    + CHARGE
     + """
 local session, seq, input = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local least, output, input_nano, pico = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local missing = {'fill'}
 for i, key in ipairs(KEYS) do
+    local before = string.match(redis.call('HGET', key, 'call:' .. session) or '', '^%d+')
+    if before and before ~= seq and before ~= ARGV[9] then redis.call('DEL', key) end
     if redis.call('HEXISTS', key, 'filled') == 0 then
         redis.call('HSETNX', key, 'filling', ARGV[8])
         redis.call('EXPIREAT', key, ARGV[9 + 3 * i])
@@ -35,16 +49,21 @@ local states, told = {}, {'refused'}
 for i, key in ipairs(KEYS) do
     local stored = redis.call('HMGET', key, 'used_tokens', 'open_tokens', 'raised_tokens',
         'used_nano_usd', 'open_nano_usd', 'raised_nano_usd', 'filled', 'call:' .. session)
-    local own, lost = {0, 0}, {0, 0}
+    local own = {0, 0}
     if stored[8] then
         local before, tokens, nano = string.match(stored[8], '^(%d+) (%d+) (%d+)$')
         own = {tonumber(tokens), tonumber(nano)}
-        if before == ARGV[9] then lost = own end
+        if before == ARGV[9] then
+            settle(key, session, own, own)
+            stored[1], stored[4] = stored[1] + own[1], stored[4] + own[2]
+            stored[2], stored[5] = stored[2] - own[1], stored[5] - own[2]
+            own = {0, 0}
+        end
     end
-    local state = {key = key, own = own, lost = lost, used = {}, limit = {}}
+    local state = {key = key, own = own, used = {}, limit = {}}
     told[#told + 1] = stored[7]
     for m = 1, 2 do
-        local used, open = tonumber(stored[3 * m - 2]) + lost[m], tonumber(stored[3 * m - 1]) - own[m]
+        local used, open = tonumber(stored[3 * m - 2]), tonumber(stored[3 * m - 1]) - own[m]
         local limit = tonumber(ARGV[6 + 3 * i + m])
         if limit >= 0 then
             limit = limit + tonumber(stored[3 * m])
@@ -71,7 +90,6 @@ local answer = {'reserved', int(output), int(reserved[2])}
 for i, state in ipairs(states) do
     redis.call('HSET', state.key, 'call:' .. session, seq .. ' ' .. int(reserved[1]) .. ' ' .. int(reserved[2]))
     for m, measure in ipairs({'tokens', 'nano_usd'}) do
-        redis.call('HINCRBY', state.key, 'used_' .. measure, int(state.lost[m]))
         redis.call('HINCRBY', state.key, 'open_' .. measure, int(reserved[m] - state.own[m]))
         local limit = state.limit[m]
         if limit >= 0 and state.used[m] >= limit * 0.8 then
@@ -92,6 +110,7 @@ return answer
 # KEYS: budgets. ARGV: session, seq, charged tokens, charged nano_usd. A call that is not the one under way changes nothing.
 SETTLE = (
     NUMBERS
+    + CHARGE
     + """
 for _, key in ipairs(KEYS) do
     local stored = redis.call('HMGET', key, 'filled', 'call:' .. ARGV[1])
@@ -100,11 +119,7 @@ for _, key in ipairs(KEYS) do
     elseif stored[2] then
         local seq, tokens, nano = string.match(stored[2], '^(%d+) (%d+) (%d+)$')
         if seq == ARGV[2] then
-            redis.call('HDEL', key, 'call:' .. ARGV[1])
-            redis.call('HINCRBY', key, 'open_tokens', int(0 - tokens))
-            redis.call('HINCRBY', key, 'open_nano_usd', int(0 - nano))
-            redis.call('HINCRBY', key, 'used_tokens', ARGV[3])
-            redis.call('HINCRBY', key, 'used_nano_usd', ARGV[4])
+            settle(key, ARGV[1], {tokens, nano}, {ARGV[3], ARGV[4]})
         end
     end
 end

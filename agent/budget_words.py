@@ -6,8 +6,8 @@ RAISED_BY = "An admin of the workspace can raise it in my Home tab."
 MOST_PERCENT = 80
 
 
-def exceeded(refused: Refused, user: str) -> str:
-    """Why a turn ends before its next step. What stands in the way for longest is named."""
+def exceeded(refused: Refused) -> str:
+    """Why a turn ends before its next step, to whoever asked. What stands in the way for longest is named."""
     short = max(refused.short, key=lambda each: _rank(each.scope.kind))
     if short.scope.kind == "session":
         return (
@@ -15,7 +15,7 @@ def exceeded(refused: Refused, user: str) -> str:
             "Continue with another budget, or start a new thread."
         )
     used = "is set aside for other calls that are under way" if refused.busy else "has not enough left for the next step"
-    named = _named(short.scope.kind, short.measure, short.limit, short.scope.subject.partition("/")[2], f"<@{user}>'s")
+    named = _named(short.scope.kind, short.measure, short.limit, short.scope.subject.partition("/")[2], "Your")
     return f"{named} {used}: {_spent(short)}. I stopped before that step. {_resets(short.scope)} {RAISED_BY}"
 
 

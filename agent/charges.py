@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from agent.errors import AgentMaxIterationsError
 from agent.session import Session
 from agent.spending import Charge, Spender
-from agent.steps import Halted, ModelReplied, ModelStarted, Step
-from agent.types import Place
+from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
+from agent.types import Place, Usage
+
+EndsCall = ModelStarted | ModelReplied | WindowExceeded | Compacted | Halted
 
 
-def charged_tokens(started: ModelStarted | None, ended_by: ModelStarted | ModelReplied | Halted) -> int:
+def charged_tokens(started: ModelStarted | None, ended_by: EndsCall) -> int:
     """Of the model call that this step ends."""
     match ended_by:
-        case ModelReplied(usage=usage):
+        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             return usage.charged_tokens
-        case Halted(unbilled=True):
+        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             return 0
         case _:
             return started.reserved_tokens if started is not None else 0
@@ -28,14 +30,14 @@ def charged_tokens(started: ModelStarted | None, ended_by: ModelStarted | ModelR
 def charge(session: Session, step: Step) -> Charge | None:
     """What is due with this next step of a session. None: it ends no model call."""
     started = session.model_started
-    if started is None or started.bill is None or not isinstance(step, ModelStarted | ModelReplied | Halted):
+    if started is None or started.bill is None or not isinstance(step, EndsCall):
         return None
     tokens = charged_tokens(started, step)
     match step:
-        case ModelReplied(usage=usage):
+        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             price = started.bill.price
             nano_usd = price.nano_usd(usage) if price is not None else 0
-        case Halted(unbilled=True):
+        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             usage, nano_usd = None, 0
         case _:
             usage, nano_usd = None, started.bill.nano_usd
@@ -64,6 +66,7 @@ def begun(after_seq: int, steps: Sequence[Step]) -> str:
             {
                 "seq": seq,
                 "tokens": step.reserved_tokens,
+                "purpose": step.purpose,
                 "iteration": step.iteration,
                 **step.bill.model_dump(mode="json", exclude={"price"}),
             }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from agent import compaction
 from agent.budget_words import noted
 from agent.call_moves import call_moves
 from agent.card_moves import card_moves
@@ -14,6 +15,7 @@ from agent.rules import Rules
 from agent.session import FINAL, Session
 from agent.steps import Halted, ProposedAction
 from agent.stream_moves import stream_moves, unsettled
+from agent.types import Lifetime
 
 
 def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime) -> tuple[Move, ...]:
@@ -22,8 +24,11 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
     A move that is being made is named again (same key): whoever makes them knows what is under way. Steps to be recorded
     come alone, since they may change what comes next.
     """
+    turn_moves = _turn_moves(session, rules, now)
+    if turn_moves and not session.open and session.model_epoch is None:
+        inbox = ()  # the conversation is compacted before anything opens the next turn
     told = (*card_moves(session, now), *_budget_moves(session), *stream_moves(session))
-    moves = (*inbox_moves(session, inbox, rules), *told, *_turn_moves(session, rules, now))
+    moves = (*inbox_moves(session, inbox, rules), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
 
@@ -45,7 +50,7 @@ def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:
 
 def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
     if not session.open:
-        return []
+        return [_compaction(session, rules)] if compaction.due(session, rules) else []
     if session.closing is not None:
         return _closing_moves(session)
     moves = [move for state in session.calls for move in call_moves(session, state, rules, now)]
@@ -54,13 +59,24 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
     if session.stopped_by is not None:
         sentence = f"Stopped by <@{session.stopped_by}>. Nothing further was run."
         return [Record((Halted(error="Stopped", sentence=sentence),))]
+    if session.window == "exceeded":
+        return [_compaction(session, rules)]
     if session.model_epoch is None and session.iterations >= rules.max_iterations:
         sentence = (
             f"I stopped after {rules.max_iterations} steps without finishing. Nothing more will be run; "
             "please narrow the request down, or tell me how to go on."
         )
         return [Record((Halted(error=AgentMaxIterationsError.__name__, sentence=sentence),))]
-    return [CallModel(iteration=session.iterations + (session.model_epoch is None))]
+    return [CallModel(iteration=session.iterations + (session.model_epoch is None), lifetime=_lifetime(rules))]
+
+
+def _compaction(session: Session, rules: Rules) -> CallModel:
+    return CallModel(iteration=session.iterations, purpose="compact", lifetime=_lifetime(rules))
+
+
+def _lifetime(rules: Rules) -> Lifetime:
+    """A card is answered after minutes or hours, and the request before it was made when nobody knew of the card yet."""
+    return "1h" if rules.people_wait else "5m"
 
 
 def _together(moves: list[Move]) -> list[Move]:

@@ -19,7 +19,7 @@ from agent.decide import next_moves
 from agent.effects import Effects
 from agent.ended import Ended
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
-from agent.machine import apply, fold
+from agent.machine import apply
 from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
 from agent.narration import Narration
 from agent.ports import SurfaceStatus
@@ -27,12 +27,14 @@ from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
+from agent.snapshot import beginning, placed
 from agent.spending import Charge
 from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
 from agent.tool import failed
 from agent.transcript import Transcript
 from agent.types import Outcome, Pinned
+from agent.waiting import first_of
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Drive:
 
     def __post_init__(self) -> None:
         self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
+        self.rested = self.session  # as it stood when no turn was open
         self.said = Transcript()
         self.inbox: list[Inboxed] = []
         self.wakes = self.lease.wakes
@@ -106,9 +109,12 @@ class Drive:
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
-        self.session = fold(self.session, recorded)
+        if (session := beginning(recorded, self.session)) is None:
+            session, recorded = self.session, await self.store.load(self.lease, whole=True)
+        self.session = self.rested = session
+        self.said = Transcript.of(session)
         for item in recorded:
-            self.said.add(item.step)
+            self._fold(item.step, item.epoch)
 
     async def _read_inbox(self) -> None:
         self.woken.clear()
@@ -140,13 +146,12 @@ class Drive:
         self._watched()  # what has begun just now may be worth watching in a moment
         self._show_status()
 
-    def _watched(self) -> list[Move]:
+    def _watched(self) -> Sequence[Move]:
         """A stream that is to be opened, if not yet, then later."""
-        if (opening := self.narration.follow(self.session)) is None:
-            return []
-        self.not_before[opening.key] = self.narration.due
-        self.held_back.append(self.narration.due)
-        return [opening]
+        opening = self.narration.follow(self.session)
+        self.not_before |= {post.key: self.narration.due for post in opening}
+        self.held_back += [self.narration.due for _ in opening]
+        return opening
 
     def _may_begin(self, moves: Sequence[Move]) -> list[Move]:
         """Those that are not under way and need not wait."""
@@ -170,10 +175,10 @@ class Drive:
         match move:
             case CallModel() if self.session.model_epoch == self.session.epoch:
                 pass  # its start stands: it was put off before anything was sent
-            case CallModel(iteration=iteration):
+            case CallModel():
                 calls, now = self.effects.calls, self.lease.now()
                 try:
-                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, iteration)
+                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, move)
                 except (UnreachableError, DelayedError) as error:
                     log.warning("session %s waits: %s", self.session.id, error)
                     seconds = error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS
@@ -234,13 +239,8 @@ class Drive:
 
     async def _wait(self) -> None:
         """Until an effect has ended or something new has come, then take it in."""
-        events = [asyncio.create_task(each.wait()) for each in (self.woken, self.stopping, self.narration.heard)]
-        try:
-            pause = self._pause_seconds()
-            await asyncio.wait({*self.under_way.values(), *events}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for event in events:
-                event.cancel()
+        events = (self.woken, self.stopping, self.narration.heard)
+        await first_of(self.under_way.values(), events, self._pause_seconds())
         for key, task in list(self.under_way.items()):
             if task.done():
                 del self.under_way[key]
@@ -311,7 +311,7 @@ class Drive:
             self.effects.background(work)
 
     def _show_status(self) -> None:
-        status = STATUS[self.session.status]
+        status = STATUS[self.session.status] if self.session.open else "active"
         if status == "suspended" and self.under_way:
             return  # a click is being judged, say: what the session comes to is shown after it
         if status != self.shown_status:
@@ -324,12 +324,17 @@ class Drive:
         if (due := charges.charge(self.session, step)) is not None:
             self.charges.append(due)
         self.capped_seq = charges.capped(self.session, step) or self.capped_seq
-        self.session = apply(self.session, step, self.lease.epoch)
+        self._fold(step, self.lease.epoch)
+
+    def _fold(self, step: Step, epoch: int) -> None:
+        if not self.session.open:
+            self.rested = self.session
+        self.session = apply(self.session, step, epoch)
         self.said.add(step)
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""
-        for step in steps:
+        for step in (placed(step, self.session, self.rested) for step in steps):
             if isinstance(step, ToolReturned):
                 state = next(state for state in self.session.calls if state.call.id == step.call_id)
                 if state.action_id is not None:
@@ -351,16 +356,9 @@ class Drive:
         nothing = not self.unwritten and not self.taken
         if nothing and not (confirm and time.monotonic() - self.held_at > CONFIRM_SECONDS):
             return
-        sent = time.monotonic()
-        after_seq = self.session.seq - len(self.unwritten)
+        sent, seq, capped = time.monotonic(), self.session.seq - len(self.unwritten), self.capped_seq
         left_seconds = await self.store.append(
-            self.lease,
-            after_seq,
-            self.unwritten,
-            inbox_ids=self.taken,
-            ended=self.ended,
-            charges=self.charges,
-            capped_seq=self.capped_seq,
+            self.lease, seq, self.unwritten, inbox_ids=self.taken, ended=self.ended, charges=self.charges, capped_seq=capped
         )
         self._confirmed(sent, left_seconds)
         self.effects.calls.settle(self.session.id, self.charges)  # only what is committed: Redis is filled from there

@@ -34,6 +34,10 @@ class ModelFailedError(Exception):
         self.unbilled = unbilled
 
 
+class TooLongError(ModelFailedError):
+    """The conversation does not fit into the model's window."""
+
+
 class RefusedError(Exception):
     """The outside refused a message for good: trying again would not help."""
 

@@ -38,8 +38,8 @@ WHERE settled_at > now() - make_interval(secs => %s) ORDER BY settled_at
 """
 
 RAISE: LiteralString = """
-INSERT INTO budget_raise (team, kind, subject, period, tokens, nano_usd, raised_by)
-VALUES (%(team)s, %(kind)s, %(subject)s, %(period)s, %(tokens)s, %(nano_usd)s, %(by)s)
+INSERT INTO budget_raise (key, team, kind, subject, period, tokens, nano_usd, raised_by)
+VALUES (%(key)s, %(team)s, %(kind)s, %(subject)s, %(period)s, %(tokens)s, %(nano_usd)s, %(by)s) ON CONFLICT (key) DO NOTHING
 """
 
 
@@ -73,11 +73,11 @@ class Ledger:
         rows = await self._rows(CHARGED, (seconds,))
         return [Charge(Spender(*row[:6]), *row[6:]) for row in rows]
 
-    async def raise_budget(self, scope: Scope, tokens: int, nano_usd: int, by: str) -> None:
-        """Let more be spent of a budget, until its period is over."""
+    async def raise_budget(self, scope: Scope, tokens: int, nano_usd: int, by: str, key: str) -> None:
+        """Let more be spent of a budget, until its period is over; once for each key."""
         values = {"team": scope.team, "kind": scope.kind, "subject": scope.subject, "period": scope.period}
         async with self._pool.connection() as connection:
-            await connection.execute(RAISE, {**values, "tokens": tokens, "nano_usd": nano_usd, "by": by})
+            await connection.execute(RAISE, {**values, "tokens": tokens, "nano_usd": nano_usd, "by": by, "key": key})
 
     async def now(self) -> datetime:
         """By the clock that decides which day it is."""

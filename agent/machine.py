@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from agent import actions, answers, parts, tasks
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
-from agent.charges import charged_tokens
+from agent.charges import EndsCall, charged_tokens
 from agent.errors import IllegalStepError
 from agent.frozen import replace
 from agent.session import FINAL, BudgetNote, CallState, Closing, GrantState, Session, Status
@@ -17,6 +17,7 @@ from agent.steps import (
     ActionDecided,
     Asked,
     CardShown,
+    Compacted,
     Edited,
     Escalated,
     Granted,
@@ -35,16 +36,19 @@ from agent.steps import (
     ToolReturned,
     ToolStarted,
     Voted,
+    WindowExceeded,
 )
 from agent.types import Call, Outcome
 
 # Which step may follow which status. `idle`: no turn is open. `waiting`: only people can move the turn on.
 ALLOWED: dict[Status, frozenset[str]] = {
-    "idle": frozenset({"asked", "outcome_told", "post_started", "posted", "card_shown"}),
+    "idle": frozenset({"asked", "outcome_told", "model_started", "compacted", "post_started", "posted", "card_shown"}),
     "ready": frozenset(
         {
             "model_started",
             "model_replied",
+            "window_exceeded",
+            "compacted",
             "previewed",
             "proposed_action",
             "voted",
@@ -89,6 +93,12 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return _model_started(session, step, epoch)
         case ModelReplied():
             return _model_replied(session, step)
+        case WindowExceeded():
+            if session.model_epoch is None or session.summing_up:
+                raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
+            return replace(_charged(session, step), model_epoch=None, window="exceeded")
+        case Compacted():
+            return _compacted(session, step)
         case Previewed():
             return with_call(session, replace(advance(session, step.call_id, step.kind), preview=step.preview))
         case ProposedAction():
@@ -144,6 +154,7 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         posts={**queued, **unanswered},
         closing=None,
         stopped_by=None,
+        window="fits",
     )
 
 
@@ -167,7 +178,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     in_flight = session.model_epoch is not None and session.model_epoch >= epoch
     undone = any(state.phase not in FINAL for state in session.calls)
-    if in_flight or undone or session.closing:
+    if in_flight or undone or session.closing or not (session.open or step.purpose == "compact"):
         raise IllegalStepError(f"session {session.id} cannot call the model now")
     bill = step.bill
     notes = tuple(BudgetNote(name, bill.payer, bill.agent) for name in bill.notes) if bill is not None else ()
@@ -183,23 +194,36 @@ def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     )
 
 
-def _charged(session: Session, step: ModelStarted | ModelReplied | Halted) -> Session:
+def _charged(session: Session, step: EndsCall) -> Session:
     """The model call that this step ends, if there is one, is counted as used."""
     used = session.used_tokens + charged_tokens(session.model_started, step)
     return replace(session, used_tokens=used, model_started=None)
 
 
 def _model_replied(session: Session, step: ModelReplied) -> Session:
-    if session.model_epoch is None:
+    if session.model_epoch is None or session.summing_up:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
     session = replace(_charged(session, step), model_epoch=None, reply_seq=session.seq, calls=())
     session = replace(session, reply_text=answers.spoken(step))
+    read = step.usage.read_tokens
+    began = session.context_began_tokens or read
+    session = replace(session, context_tokens=read + step.usage.output_tokens, context_began_tokens=began)
     if step.stop_reason != "tool_use":
         return replace(session, closing=Closing(parts.split(answers.closing_text(step)), answered=True))
     calls = tuple(CallState(call) for call in tool_calls(step))
     if not calls:
         return replace(session, closing=Closing(parts.split(answers.closing_text(step)), answered=True))
     return replace(session, calls=calls)
+
+
+def _compacted(session: Session, step: Compacted) -> Session:
+    """A new context: how large it is will be known with its first reply."""
+    if session.model_epoch is not None and not session.summing_up:
+        raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
+    if session.open and session.window != "exceeded":
+        raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
+    session = replace(_charged(session, step), model_epoch=None, context_tokens=0, context_began_tokens=0)
+    return replace(session, window="compacted" if session.open else "fits")
 
 
 def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:

@@ -15,12 +15,13 @@ from typing import Any, cast
 import anthropic
 import httpx2
 from anthropic.lib.streaming import AsyncMessageStream
-from anthropic.types import Message, MessageParam, ThinkingConfigAdaptiveParam, ToolParam
+from anthropic.types import Message, ThinkingConfigAdaptiveParam
 from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
+from agent import caching
 from agent.characters import whole
-from agent.errors import ModelFailedError
+from agent.errors import ModelFailedError, TooLongError
 from agent.ports import DEAF, Listener, Reply, Request
 from agent.types import Usage
 
@@ -32,6 +33,7 @@ RETRIED_STATUS = frozenset({408, 409, 429, 529})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0
 # Models that think unasked put their words between calls into thinking, which is left out unless asked for (trap 12).
+TOO_LONG = "prompt is too long"
 THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 # Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
@@ -132,25 +134,26 @@ class AnthropicModel:
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
             log.warning("the model gave no reply: %s", type(error).__name__)
             unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # refused before it began
+            if isinstance(error, anthropic.BadRequestError) and TOO_LONG in str(error):
+                raise TooLongError("This conversation is too long for the model.", unbilled=unbilled) from error
             raise ModelFailedError(sentence(error), unbilled=unbilled) from error
 
     async def _once(self, request: Request, listener: Listener) -> Message:
-        pinned = request.pinned
         listener.begin()
-        async with self.client.messages.stream(
-            model=pinned.model,
-            system=pinned.system,
-            tools=cast("list[ToolParam]", list(pinned.tools)),
-            messages=cast("list[MessageParam]", list(request.messages)),
-            max_tokens=request.max_tokens,
-            thinking=SHOWN_THINKING if THINKS.match(pinned.model) else anthropic.omit,
-        ) as stream:
+        async with self.client.messages.stream(**body(request)) as stream:
             async for words in stream.text_stream:
                 listener.text(words)
             message = await stream.get_final_message()
         if message.stop_reason is None:
             raise CutStreamError("the stream ended before its message did")
         return message
+
+
+def body(request: Request) -> dict[str, Any]:
+    """What is sent: nothing in it depends on the purpose, since any other setting would make the provider's cache void."""
+    model = request.pinned.model
+    sent = {"model": model, "max_tokens": request.max_tokens, **caching.body(request)}
+    return {**sent, "thinking": SHOWN_THINKING} if THINKS.match(model) else sent
 
 
 def _reply(message: Message) -> Reply:

@@ -6,24 +6,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent import budget_words, estimate
+from agent import budget_words, compaction, estimate
 from agent.charges import spender
 from agent.ended import Ended
-from agent.errors import BudgetExceededError, DelayedError, ModelFailedError, UnreachableError
+from agent.errors import BudgetExceededError, DelayedError, ModelFailedError, TooLongError, UnreachableError
+from agent.moves import CallModel
 from agent.ports import DEAF, Budget, Listener, Model, Request
 from agent.rules import Rules
 from agent.session import Session
 from agent.spending import Ask, Bill, Charge, Limit, Limits, Refused, Spender
-from agent.steps import Halted, ModelReplied, ModelStarted
+from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.transcript import Transcript
-from agent.types import Pinned
+from agent.types import Pinned, Usage
 
 log = logging.getLogger(__name__)
 
 MAX_OUTPUT_TOKENS = 4_096
+LEAST_SUMMARY_TOKENS = 1_024  # below this a summary would be cut
 LEAST_OUTPUT_TOKENS = 256  # with less to spend than this on the answer a call is not worth its input
 BUSY_SECONDS = 3.0  # until a budget is asked again that calls under way have set aside: the session is put back meanwhile
 CONFIRM_SECONDS = 1.0  # until a start that stands is confirmed again, when Redis did not answer
+
+
+def window_exceeded(session: Session, usage: Usage | None) -> WindowExceeded | Halted:
+    """What follows when the model's window refuses a conversation: it is compacted, and goes on once; then the turn ends."""
+    if session.window == "fits":
+        return WindowExceeded(usage=usage, unbilled=usage is None)
+    sentence = (
+        "This conversation is too long for the model, even after I summed up what came before. Nothing more was run; "
+        "please ask for less at once, or start a new thread."
+    )
+    return Halted(error=TooLongError.__name__, sentence=sentence, unbilled=usage is None)
 
 
 @dataclass(slots=True)
@@ -35,13 +48,25 @@ class ModelCalls:
     _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
 
     async def reserve(
-        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, iteration: int
-    ) -> ModelStarted | Halted:
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel
+    ) -> ModelStarted | Halted | Compacted:
         """The start of the next model call, paid for; or the turn's end when a budget forbids it.
 
+        A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up.
         Raises UnreachableError when the budget cannot be asked, and DelayedError while calls under way hold what is left of it:
         then nothing is spent.
         """
+        if move.purpose == "reply":
+            return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS)
+        if compaction.request(session, said):
+            started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS)
+            if isinstance(started, ModelStarted):
+                return started
+        return compaction.compacted(session, said, None)
+
+    async def _reserve(
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel, least: int
+    ) -> ModelStarted | Halted:
         await self.settled(session.id)
         limits, price = _limits(session, rules), rules.prices.get(pinned.model)
         if price is None and any(limit.nano_usd is not None for limit in limits.values()):
@@ -49,7 +74,7 @@ class ModelCalls:
         payer = Spender(session.place.team, session.id, pinned.agent, session.requesters[0], now, session.seq + 1)
         asked = estimate.input_tokens(said, pinned)
         lost = session.model_seq if session.model_started is not None else 0
-        ask = Ask(payer, asked, LEAST_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS, limits, price, lost)
+        ask = Ask(payer, asked, least, MAX_OUTPUT_TOKENS, limits, price, lost)
         answer = await self.budget.reserve(ask)
         if isinstance(answer, Refused):
             if answer.busy:
@@ -65,18 +90,51 @@ class ModelCalls:
             price=price,
             notes=notes,
         )
-        return ModelStarted(iteration=iteration, reserved_tokens=answer.tokens, max_tokens=answer.output, bill=bill)
+        return ModelStarted(
+            iteration=move.iteration,
+            reserved_tokens=answer.tokens,
+            max_tokens=answer.output,
+            purpose=move.purpose,
+            bill=bill,
+        )
 
-    async def call(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, listener: Listener = DEAF) -> Ended:
-        """The model's reply to the conversation so far, or why there is none. Raises DelayedError: nothing was sent yet."""
+    async def call(
+        self,
+        session: Session,
+        said: Transcript,
+        rules: Rules,
+        pinned: Pinned,
+        move: CallModel,
+        listener: Listener = DEAF,
+    ) -> Ended:
+        """The model's reply to the conversation so far, or why there is none; or the new context, with a summary or without.
+
+        Raises DelayedError: nothing was sent yet.
+        """
+        return Ended((await self._called(session, said, rules, pinned, move, listener),))
+
+    async def _called(
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel, listener: Listener
+    ) -> Step:
+        summing_up = move.purpose == "compact"
         if (refused := await self._confirm(session, rules)) is not None:
-            return Ended((refused,))
-        request = Request(pinned, said.messages(), session.max_tokens)
+            return compaction.compacted(session, said, None, unbilled=True) if summing_up else refused
+        messages = compaction.request(session, said) if summing_up else said.messages()
         try:
-            reply = await self.model.reply(request, listener)
+            request = Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime)
+            reply = await self.model.reply(request, DEAF if summing_up else listener)
         except ModelFailedError as error:
-            return Ended((Halted(error=type(error).__name__, sentence=error.sentence, unbilled=error.unbilled),))
-        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
+            if summing_up:
+                log.warning("session %s is summed up without the model: %s", session.id, error)
+                return compaction.compacted(session, said, None, unbilled=error.unbilled)
+            if isinstance(error, TooLongError):
+                return window_exceeded(session, None)
+            return Halted(error=type(error).__name__, sentence=error.sentence, unbilled=error.unbilled)
+        if summing_up:
+            return compaction.compacted(session, said, reply)
+        if reply.stop_reason == "model_context_window_exceeded":
+            return window_exceeded(session, reply.usage)
+        return ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage)
 
     async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
         """The start is committed, so nothing that Redis loses from now on is lost for good; whatever it lost before is set aside
@@ -127,5 +185,5 @@ def _exceeded(refused: Refused, payer: Spender) -> Halted:
     """The turn's end, in words; with an offer to continue if only the conversation's own budget is short."""
     log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
     offer = all(each.scope.kind == "session" for each in refused.short)
-    sentence = budget_words.exceeded(refused, payer.user)
+    sentence = budget_words.exceeded(refused)
     return Halted(error=BudgetExceededError.__name__, sentence=sentence, offer_continue=offer)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.received import Click, Edit, OutcomeClick
 from agent.steps import Step
-from agent.types import Call, Decision, Look, Preview, Task, Verdict
+from agent.types import Call, Decision, Lifetime, Look, Preview, Purpose, Task, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -98,10 +98,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CallModel:
-    """Ask the model for its next reply."""
+    """Ask the model for its next reply, or to sum up what was said before this turn."""
 
     iteration: int
     key: str = "model"
+    purpose: Purpose = "reply"
+    lifetime: Lifetime = "5m"  # of what the provider keeps of the request
 
 
 @dataclass(frozen=True, slots=True)

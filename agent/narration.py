@@ -65,8 +65,8 @@ class Narration:
         words = words[:mark] if mark >= 0 else words
         return words[: max(words.rfind(" "), words.rfind("\n")) + 1 or None].rstrip()
 
-    def follow(self, session: Session) -> Post | None:
-        """Take in how the session stands; the stream to be opened, if it is time for one."""
+    def follow(self, session: Session) -> Sequence[Post]:
+        """Take in how the session stands. The stream to be opened when it is `due`, or nothing."""
         self.heard.clear()
         if session.status != "ready" or session.turn != self._turn:
             self._turn, self._since = session.turn, time.monotonic()
@@ -75,7 +75,8 @@ class Narration:
         if session.tasks != self._tasks:
             self._tasks = session.tasks
             self._news.set()
-        return stream_moves.opening(session, self.sayable()) if self._surface.streams else None
+        opening = stream_moves.opening(session, self.sayable()) if self._surface.streams else None
+        return [opening] if opening else []
 
     @property
     def due(self) -> float:

@@ -1,7 +1,7 @@
 """Long results: kept whole, while the model reads head and tail and pages through the rest by a handle."""
 
 import json
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pydantic import BaseModel, Field
 
@@ -13,6 +13,9 @@ from agent.tool import Effect, Result, Tool, ToolContext, ToolError, failed
 MOST_CHARACTERS = 20_000  # of a result that reaches the model (DESIGN, outside faces)
 HEAD_CHARACTERS, TAIL_CHARACTERS = 4_000, 1_000
 PAGE_CHARACTERS = 10_000  # some 3,000 tokens of a session's 50,000
+SHORT_CHARACTERS = 600  # of a result that the model has read before
+STANDS_FOR_MORE = {"head", "tail", "characters", "handle", "next_offset"}  # the fields of a result that was too long
+STEP = "step-"  # begins the handle of a result that the log itself holds
 NAME = "read_output"
 
 DESCRIPTION = f"""\
@@ -50,7 +53,27 @@ def shortened(result: Result, tool: str, session_id: str, key: str) -> tuple[Res
         return result.model_copy(update={"result": content}), handle, text
     assert result.error is not None
     detail = f"{head} … (the first of {len(text):,} characters; {NAME} has them all, with the handle {handle})"
-    return failed(result.error, detail, unclear=result.unclear), handle, text
+    return failed(result.error, detail, unclear=result.unclear).coming_from(result.source), handle, text
+
+
+def handle_of(seq: int, text: str) -> str:
+    """The handle of the result that a step of the log holds: its own, where it stands for a longer one already."""
+    kept = json.loads(text).get("result")
+    shortened = isinstance(kept, dict) and set(cast(dict[str, Any], kept)) == STANDS_FOR_MORE
+    return str(cast(dict[str, Any], kept)["handle"]) if shortened else f"{STEP}{seq}"
+
+
+def step_of(handle: str) -> int | None:
+    """The step whose result has this handle; None for a handle of another kind."""
+    seq = handle.removeprefix(STEP)
+    return int(seq) if handle != seq and seq.isdecimal() and len(seq) < 18 else None
+
+
+def handled(seq: int, text: str) -> str:
+    """What the model reads of a long result from a new context on: where it begins, and its handle."""
+    told = {"ok": json.loads(text).get("ok"), "handle": handle_of(seq, text), "characters": len(text)}
+    note = f"Shortened, since the conversation has grown long; {NAME} has it whole."
+    return json.dumps({**told, "note": note, "head": fitting(text[:SHORT_CHARACTERS], 2 * SHORT_CHARACTERS)}, ensure_ascii=False)
 
 
 def _text(result: Result) -> str:
@@ -93,7 +116,8 @@ def read_output(outputs: Outputs) -> Tool:
     async def read(arguments: ReadOutput, context: ToolContext) -> Page:
         found = await outputs.output(context.session_id, arguments.handle, arguments.offset, PAGE_CHARACTERS)
         if found is None:
-            raise ToolError("not_found", f"No result of this conversation has the handle {arguments.handle!r}.")
+            told = f"No result of this conversation has the handle {arguments.handle!r}; old ones are not kept."
+            raise ToolError("not_found", told)
         part, characters = found
         if arguments.offset >= characters:
             raise ToolError("invalid_input", f"The result has {characters} characters: take an offset below that.")

@@ -79,6 +79,7 @@ FROM mine CROSS JOIN LATERAL (
            coalesce(sum((said ->> 'budget_tokens')::bigint), 0) AS added
     FROM (SELECT {_readable("step.body")} AS said FROM step
           WHERE step.session_id = mine.id AND (starts_with(step.body::text, '{{"kind":"model_replied"')
+             OR starts_with(step.body::text, '{{"kind":"compacted"') OR starts_with(step.body::text, '{{"kind":"window_exceeded"')
              OR starts_with(step.body::text, '{{"kind":"asked"'))) AS read
     CROSS JOIN LATERAL (SELECT said -> 'usage' AS usage) AS told) AS spent
 ORDER BY mine.asked_at DESC, mine.id

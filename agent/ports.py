@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from agent.moves import Answer, Cards, Content, Work
 from agent.spending import Ask, Charge, Refused, Reserved
-from agent.types import Approvers, Block, Pinned, Place, Usage, Verdict
+from agent.types import Approvers, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 
@@ -66,6 +66,10 @@ class Surface(Protocol):
         """Show how the session stands. Best effort."""
         ...
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Show how far a call is, in words of its tool: they are not ours. Empty: it is over. Best effort."""
+        ...
+
     async def is_admin(self, user: str) -> bool:
         """Whether the person administers the workspace. Raises UnclearError or DelayedError when that cannot be asked."""
         ...
@@ -82,6 +86,8 @@ class Request:
     pinned: Pinned
     messages: Sequence[dict[str, Any]]
     max_tokens: int
+    purpose: Purpose = "reply"
+    lifetime: Lifetime = "5m"
 
 
 @dataclass(frozen=True, slots=True)

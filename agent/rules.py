@@ -27,3 +27,5 @@ class Rules:
     cards_per_hour: int | None = None  # that a conversation may bring before people; None: as many as it likes
     limits: Limits = field(default_factory=dict[Kind, Limit])  # of people and the workspace
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])  # by model
+    context_tokens: int = 12_500  # a conversation that takes more is compacted when its turn is over (`agent.windows`)
+    people_wait: bool = True  # whether a call of these tools may wait for a person: then what is cached is to last

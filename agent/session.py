@@ -160,18 +160,27 @@ class Session:
     noted_budgets: frozenset[str] = frozenset()  # all of this session
     granted_tokens: int = 0  # budget added by Continue
     halted_turn: int = 0  # the last turn that ended in an offer to continue
+    context_tokens: int = 0  # of the conversation as the model has it, as the API counted them with the last reply
+    context_began_tokens: int = 0  # of the first request of this context: prompt, tools, summary, question
+    window: Literal["fits", "exceeded", "compacted"] = "fits"  # whether the model's window has refused this turn
 
     @property
     def status(self) -> Status:
         """Follows from the log: idle, ready (something is to be done) or waiting (for people)."""
         if not self.open:
-            return "idle"
+            return "idle" if self.model_epoch is None else "ready"
         if self.closing or self.model_epoch is not None or not self.calls:
             return "ready"
         if any(state.lost for state in self.calls):
             return "ready"
         phases = {state.phase for state in self.calls}
         return "waiting" if "pending" in phases and phases <= FINAL | {"pending"} else "ready"
+
+    @property
+    def summing_up(self) -> bool:
+        """The model call that has no reply yet is one for a summary."""
+        started = self.model_started
+        return self.model_epoch is not None and started is not None and started.purpose == "compact"
 
     def undecided(self) -> tuple[ActionState, ...]:
         """Actions that wait for people."""

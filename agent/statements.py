@@ -31,9 +31,9 @@ ended AS (
     FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
     WHERE action.id = item.id),
 begun AS (
-    INSERT INTO usage (session_id, seq, team, payer, agent, model, iteration, started_at,
+    INSERT INTO usage (session_id, seq, team, payer, agent, model, purpose, iteration, started_at,
                        reserved_tokens, reserved_nano_usd, notes)
-    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model',
+    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model', call ->> 'purpose',
            (call ->> 'iteration')::bigint, (call ->> 'started_at')::timestamptz, (call ->> 'tokens')::bigint,
            (call ->> 'nano_usd')::bigint, ARRAY(SELECT jsonb_array_elements_text(call -> 'notes'))
     FROM held, jsonb_array_elements(%(begun)s::jsonb) AS call),
@@ -175,11 +175,28 @@ kept AS (
     ON CONFLICT (session_id, id) DO UPDATE SET text = EXCLUDED.text, made_at = now())
 SELECT count(*) FROM held
 """
+FORGET: LiteralString = """
+WITH forgotten AS (DELETE FROM output WHERE made_at < now() - make_interval(days => %(days)s) RETURNING 1)
+SELECT count(*) FROM forgotten
+"""
 OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
 """
+# A result that the log itself holds.
+STEP_OUTPUT: LiteralString = """
+SELECT substr(body ->> 'text', %(offset)s + 1, %(length)s), length(body ->> 'text') FROM step
+WHERE session_id = %(session_id)s AND seq = %(seq)s AND starts_with(body::text, '{"kind":"tool_returned"')
+"""
 
-LOAD_STEPS: LiteralString = "SELECT seq, epoch, body::text FROM step WHERE session_id = %s ORDER BY seq"
+# From where the last context begins: looking for it backwards reads no step that is not loaded anyway.
+LOAD_STEPS: LiteralString = """
+WITH context AS MATERIALIZED (
+    SELECT substring(body::text FROM '"since":([0-9]+)')::bigint AS since FROM step
+    WHERE session_id = %(session_id)s AND starts_with(body::text, '{"kind":"compacted"') AND NOT %(whole)s
+    ORDER BY seq DESC LIMIT 1)
+SELECT seq, epoch, body::text FROM step
+WHERE session_id = %(session_id)s AND seq >= coalesce((SELECT since FROM context), 0) ORDER BY seq
+"""
 LOAD_INBOX: LiteralString = """
 SELECT session.wakes, inbox.id, inbox.body::text FROM session
 LEFT JOIN inbox ON inbox.session_id = session.id AND inbox.taken_at IS NULL

@@ -1,5 +1,6 @@
 """The steps of a session's log: past tense, frozen, never changed. Moves, the imperatives, are in `agent.moves`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -7,7 +8,21 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
 
 from agent.spending import Bill
-from agent.types import Block, Decision, Look, Noun, Outcome, OutcomeAnswer, Pattern, Preview, Said, Usage, Verdict
+from agent.types import (
+    Block,
+    Decision,
+    KeptResult,
+    Look,
+    Noun,
+    Outcome,
+    OutcomeAnswer,
+    Pattern,
+    Preview,
+    Purpose,
+    Said,
+    Usage,
+    Verdict,
+)
 
 
 class Asked(Noun):
@@ -25,6 +40,7 @@ class ModelStarted(Noun):
     iteration: int
     reserved_tokens: int  # for input and output together
     max_tokens: int  # of output
+    purpose: Purpose = "reply"
     bill: Bill | None = None  # None: of before there were bills
 
 
@@ -35,6 +51,35 @@ class ModelReplied(Noun):
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
+
+
+class WindowExceeded(Noun):
+    """The model's window refused the conversation, or ended in the midst of a reply, which is thrown away."""
+
+    kind: Literal["window_exceeded"] = "window_exceeded"
+    usage: Usage | None = None
+    unbilled: bool = False  # it was refused before anything was read
+
+
+class Compacted(Noun):
+    """A new context begins. It holds `head`, then the steps from `since` on: everything before them is read by no model again.
+
+    `state` is the session right before `since`, so that whoever loads it can begin there; `shape` says which fields it has.
+    The other fields are what the head was made of, for the next compaction, and for a longer memory.
+    """
+
+    kind: Literal["compacted"] = "compacted"
+    since: int = 0
+    head: str
+    facts: tuple[str, ...] = ()  # what is to be known when everything else is forgotten, a line each
+    first: tuple[str, ...] = ()  # what the conversation began with, word for word
+    results: tuple[KeptResult, ...] = ()  # long ones that can still be read by their handle
+    sources: tuple[str, ...] = ()  # untrusted ones that the head may draw on
+    summary_by: Literal["model", "code"] = "model"
+    usage: Usage | None = None  # None: no model was asked, or it gave no reply
+    unbilled: bool = False  # no try got as far as to cost anything
+    shape: str = ""
+    state: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
 class Previewed(Noun):
@@ -210,6 +255,8 @@ Step = Annotated[
     Asked
     | ModelStarted
     | ModelReplied
+    | WindowExceeded
+    | Compacted
     | Previewed
     | ProposedAction
     | Voted

@@ -19,12 +19,14 @@ from agent.characters import whole
 from agent.charges import begun, charged
 from agent.digest import sha256
 from agent.errors import FencedError, UnreadableError
+from agent.output import step_of
 from agent.received import RECEIVED, Click, Edit, Inboxed, OutcomeClick
 from agent.spending import Charge
 from agent.statements import (
     APPEND,
     CLOSE,
     EDIT,
+    FORGET,
     HELD,
     KEEP,
     LOAD_INBOX,
@@ -34,11 +36,14 @@ from agent.statements import (
     SETTLE,
     START_ACTION,
     START_GRANTED,
+    STEP_OUTPUT,
     TELL,
     VIEWED,
 )
 from agent.steps import STEP, ActionDecided, Edited, Granted, OutcomeTold, ProposedAction, Recorded, Step, ToolStarted
 from agent.types import PINNED, Approvers, Decision, Outcome, Pinned, Place
+
+OUTPUT_DAYS = 30  # that a long result is kept whole
 
 Pool = AsyncConnectionPool[Any]
 _Noun = TypeVar("_Noun")
@@ -138,9 +143,9 @@ class Store:
 
     # ------------------------------------------------------------------------------------------ the holder
 
-    async def load(self, lease: Lease) -> list[Recorded]:
-        """The session's log. Raises UnreadableError."""
-        rows = await self._rows(LOAD_STEPS, (lease.session_id,))
+    async def load(self, lease: Lease, *, whole: bool = False) -> list[Recorded]:
+        """The session's log from where its last context begins, or the whole of it. Raises UnreadableError."""
+        rows = await self._rows(LOAD_STEPS, {"session_id": lease.session_id, "whole": whole})
         return [Recorded(seq=seq, epoch=epoch, step=_read(STEP, body)) for seq, epoch, body in rows]
 
     async def inbox(self, lease: Lease) -> tuple[int, list[Inboxed]]:
@@ -299,9 +304,13 @@ class Store:
 
     async def output(self, session_id: str, handle: str, offset: int, length: int) -> tuple[str, int] | None:
         """Characters of a long result, and how many it has. None: this session has none with this handle."""
-        values = {"session_id": session_id, "handle": handle, "offset": offset, "length": length}
-        rows = await self._rows(OUTPUT, values)
+        values = {"session_id": session_id, "handle": handle, "seq": step_of(handle), "offset": offset, "length": length}
+        rows = await self._rows(OUTPUT if values["seq"] is None else STEP_OUTPUT, values)
         return (rows[0][0], rows[0][1]) if rows else None
+
+    async def forget_outputs(self, days: int = OUTPUT_DAYS) -> int:
+        """Drop long results that are older than that; how many. What the log holds of them stays: head, tail and length."""
+        return (await self._row(FORGET, {"days": days}))[0]
 
     async def discard(self, lease: Lease, inbox_id: int) -> None:
         """Take an inbox row that changes nothing."""

@@ -9,7 +9,7 @@ from agent.session import Session
 
 def opening(session: Session, words: str) -> Post | None:
     """Begin a stream: the turn is worked on and there is something to be watched, such as the first words of the answer."""
-    working = session.status == "ready" and session.closing is None and session.stopped_by is None
+    working = session.open and session.status == "ready" and session.closing is None and session.stopped_by is None
     card = _has_asked(session) and session.model_epoch is None  # which says itself what becomes of its call
     if not working or card or session.stream or not (session.tasks or words):
         return None

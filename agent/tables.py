@@ -178,6 +178,7 @@ class UsageRow(SQLModel, table=True):
     payer: str = Field(sa_column=Column(Text, nullable=False))  # whoever asked first in the turn
     agent: str = Field(sa_column=Column(Text, nullable=False))
     model: str = Field(sa_column=Column(Text, nullable=False))
+    purpose: str = Field(sa_column=Column(Text, nullable=False, server_default="reply"))  # or compact
     iteration: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="1"))  # 1: a turn began with it
     started_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))  # decides in which day and month it counts
     reserved_tokens: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -203,7 +204,7 @@ class BudgetRaiseRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "budget_raise"
     __table_args__ = (Index("budget_raise_period", "team", "period", "kind", "subject"),)
 
-    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    key: str = Field(sa_column=Column(Text, primary_key=True))  # of the dialog that it was entered in
     team: str = Field(sa_column=Column(Text, nullable=False))
     kind: str = Field(sa_column=Column(Text, nullable=False))  # agent.spending.Kind
     subject: str = Field(sa_column=Column(Text, nullable=False))
@@ -214,15 +215,14 @@ class BudgetRaiseRow(SQLModel, table=True):
     raised_at: datetime = Field(sa_column=_now())
 
 
-class AlertRow(SQLModel, table=True):
-    """Something unusual that the ops channel is told once; and, under the key `watch`, who looked last."""
+class ChoreRow(SQLModel, table=True):
+    """What one of all processes does, once or now and then, and when that was begun and done last (`agent.chores`)."""
 
-    __tablename__: ClassVar[Any] = "alert"
+    __tablename__: ClassVar[Any] = "chore"
 
     key: str = Field(sa_column=Column(Text, primary_key=True))
-    raised_at: datetime = Field(sa_column=_now())
-    tried_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
-    posted_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    begun_at: datetime = Field(sa_column=_now())
+    done_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
 
 
 class AuditRow(SQLModel, table=True):

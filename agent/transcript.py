@@ -2,7 +2,7 @@
 
 The API's rules that this holds (reference: model API, trap 7): each tool_use is answered by one tool_result in the
 immediately next user message, results first, in the order of the calls; no empty text; no message without content.
-History is append-only: a later request has the earlier one as its prefix.
+History is append-only: a later request has the earlier one as its prefix, until a Compacted step begins a new context.
 """
 
 import json
@@ -12,10 +12,14 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from agent import answers
+from agent import answers, output, tool_search
+from agent.estimate import Counted, characters, counted
+from agent.past import LONG_CHARACTERS, Past, spoken
+from agent.session import Session
 from agent.steps import (
     ActionDecided,
     Asked,
+    Compacted,
     Edited,
     Halted,
     ModelReplied,
@@ -49,6 +53,10 @@ TOLD = {
 class Transcript:
     """The conversation so far. It grows step by step, so that a step costs the same however long the conversation is."""
 
+    seq: int = 0  # of the last step that was added
+    past: Past = field(default_factory=Past)
+    counted: Counted | None = None  # by the API, with the last reply
+    found_tools: set[str] = field(default_factory=set[str])  # that searches have loaded
     _written: list[Message] = field(default_factory=list[Message])
     _written_characters: int = 0  # as JSON
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
@@ -56,14 +64,47 @@ class Transcript:
     _texts: list[str] = field(default_factory=list[str])
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
+    _turn: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])  # the steps of this turn
+    _before_turn: tuple[int, tuple[str, ...]] = (0, ())  # how many messages there were, and their unanswered calls
+
+    @classmethod
+    def of(cls, session: Session) -> "Transcript":
+        """That of a session of which only the steps from now on are added."""
+        return cls(session.seq, _proposed={id: action.proposed for id, action in session.actions.items()})
 
     def add(self, step: Step) -> None:
         """The next step of the log."""
+        self.seq += 1
+        if isinstance(step, Compacted):
+            self._begin_anew(step)
+            return
+        if isinstance(step, Asked | OutcomeTold):
+            self._turn, self._before_turn = [], (len(self._written), self._calls)
+            self.past.turn_opens()
+        self._turn.append((self.seq, step))
+        self.past.add(self.seq, step)
+        self._take(step)
+
+    def _begin_anew(self, step: Compacted) -> None:
+        """A new context: the head, and this turn's own steps, without thinking that was about what is gone (trap 8)."""
+        kept = [(seq, earlier) for seq, earlier in self._turn if seq >= step.since]
+        self.past, self._texts = Past.after(step), [step.head]
+        self._written, self._written_characters, self._calls, self._results, self._edits = [], 0, (), {}, {}
+        self._turn, self._before_turn, self.found_tools = kept, (0, ()), set()
+        for seq, earlier in kept:
+            self.past.add(seq, earlier)
+            self._take(_as_kept(seq, earlier))
+        self.counted = None  # what was counted had another beginning
+
+    def _take(self, step: Step) -> None:
         match step:
             case Asked():
-                self._texts += [_spoken(said.user, said.text) for said in step.said]
+                self._texts += [spoken(said.user, said.text) for said in step.said]
             case ModelReplied():
-                self._reply(list(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
+                asked = self.characters
+                self._reply(tool_search.answered(step.content) or [{"type": "text", "text": answers.closing_text(step)}])
+                self.counted = counted(step.usage, asked, self._written_characters)
+                self.found_tools |= set(tool_search.found(step.content))
                 self._calls = tuple(str(block["id"]) for block in step.content if block.get("type") == "tool_use")
             case ProposedAction():
                 self._proposed[step.action_id] = step
@@ -89,6 +130,17 @@ class Transcript:
         """The `messages` of a request that is made now."""
         content = self._user_side()
         return [*self._written, {"role": "user", "content": content}] if content else list(self._written)
+
+    def before_turn(self, whole: bool, text: str) -> list[Message]:
+        """The `messages` of a request about what was said before this turn, or with `whole` about everything; it ends in `text`.
+
+        Nothing, when nothing was said before.
+        """
+        count, calls = (len(self._written), self._calls) if whole else self._before_turn
+        if not count:
+            return []
+        left: list[Block] = [{"type": "tool_result", "tool_use_id": call_id, "content": NOT_RUN} for call_id in calls]
+        return [*self._written[:count], {"role": "user", "content": [*left, {"type": "text", "text": text}]}]
 
     def shapes(self, last: int) -> list[str]:
         """The last messages for a log: until there is a masker, only the kinds and lengths of their blocks."""
@@ -122,13 +174,13 @@ class Transcript:
 
     def _write(self, role: str, content: list[Block]) -> None:
         message: Message = {"role": role, "content": content}
-        self._written_characters += len(json.dumps(message))
+        self._written_characters += characters(content)
         self._written.append(message)
 
     @property
     def characters(self) -> int:
         """Of `messages()`, as JSON."""
-        return self._written_characters + len(json.dumps(self._user_side()))
+        return self._written_characters + characters(self._user_side())
 
 
 def messages(steps: Iterable[Step]) -> list[Message]:
@@ -139,8 +191,16 @@ def messages(steps: Iterable[Step]) -> list[Message]:
     return transcript.messages()
 
 
-def _spoken(user: str, text: str) -> str:
-    return f"<@{user}>: {text}"
+def _as_kept(seq: int, step: Step) -> Step:
+    """A step of a turn that goes on in a new context: its pairs stay whole, long results are named by their handles."""
+    match step:
+        case ModelReplied():
+            kept = tuple(block for block in step.content if block.get("type") not in ("thinking", "redacted_thinking"))
+            return step.model_copy(update={"content": kept})
+        case ToolReturned() if len(step.text) > LONG_CHARACTERS:
+            return step.model_copy(update={"text": output.handled(seq, step.text)})
+        case _:
+            return step
 
 
 def _declined(step: ActionDecided) -> str:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 Block = dict[str, JsonValue]  # one content block of the Messages API, kept exactly as it came
 Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable", "edited"]
 Outcome = Literal["succeeded", "failed", "unknown", "refused"]
+Purpose = Literal["reply", "compact"]  # of a model call
+Lifetime = Literal["5m", "1h"]  # of what the provider keeps of a request in its cache
 OutcomeAnswer = Literal["happened", "run_again", "leave"]
 Look = Literal["pending", "approved", "rejected", "expired", "withdrawn", "edited", "succeeded", "failed", "unknown", "refused"]
 
@@ -57,6 +59,11 @@ class Usage(Noun):
     cache_creation_1h_input_tokens: int = 0  # of the cache_creation_input_tokens, those kept for an hour: they cost more
 
     @property
+    def read_tokens(self) -> int:
+        """The whole input, wherever it came from (reference: model API, trap 10)."""
+        return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
+
+    @property
     def charged_tokens(self) -> int:
         """Input and output; a cache read counts a tenth, as it is priced (reference: DESIGN, Model)."""
         reads = -(-self.cache_read_input_tokens // 10)
@@ -78,6 +85,14 @@ class Task(Noun):
     tool: str
     arguments: dict[str, JsonValue]
     state: Literal["in_progress", "complete", "error"] = "in_progress"
+
+
+class KeptResult(Noun):
+    """A tool's result that the model reads no more as such, and can read by its handle."""
+
+    handle: str
+    what: str  # the call
+    characters: int
 
 
 class Approvers(Noun):

@@ -18,6 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.budget import RedisBudget
+from agent.chores import Chores, forgetting
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.feedback import Feedback
@@ -30,6 +31,7 @@ from agent.store import Pool, Store
 from agent.tool import Tool, Tools
 from agent.worker import Worker
 from bot.arguments import Mask, unmasked
+from bot.budgets import Budgets
 from bot.config import Config
 from bot.database import open_pool
 from bot.databases import sql_packs
@@ -37,6 +39,7 @@ from bot.dialogs import Dialogs
 from bot.edge import Edge
 from bot.home import Servers
 from bot.home_tab import HomeTab
+from bot.ops import watch
 from bot.packs import tool_packs
 from bot.policy_check import hold_to
 from bot.ratings import Ratings
@@ -81,7 +84,8 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
-        budget = await _open_budget(stack, servers, Ledger(pool))
+        ledger = Ledger(pool)
+        budget = await _open_budget(stack, servers, ledger)
         bridge = await stack.enter_async_context(Bridge(mcp))
         packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
         tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
@@ -95,8 +99,16 @@ async def running(
             effects = Effects(surface, _model(stack, settings), budget, store, tools)
             runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
+            watching = [watch(pool, surface, config.ops_channel)] if config.ops_channel else []
+            await stack.enter_async_context(Chores(pool, [budget.upkeep(), forgetting(store), *watching]))
         home = HomeTab(
-            Overview(pool), surface, client, tools, slack_url, lambda channel: config.agent_for(channel)[1].budget.session_tokens
+            Overview(pool),
+            surface,
+            client,
+            tools,
+            slack_url,
+            lambda channel: config.agent_for(channel)[1].budget.session_tokens,
+            Budgets(config, ledger, budget, surface),
         )
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools)
         app = Edge(client, secret, store, surface, dialogs, home, Ratings(Feedback(pool, store)), bot_user_id).app

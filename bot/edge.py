@@ -63,6 +63,8 @@ class Edge:
         listeners.event("app_home_opened")(home.opened)
         listeners.action(re.compile("home_page_(previous|next)"))(home.turned)
         listeners.action("revoke")(home.revoked)
+        listeners.action("raise_budget")(home.raise_asked)
+        listeners.view("raise_budget")(home.raised)
         listeners.action(re.compile(".*"))(_acknowledge)  # buttons of older versions: acked, and nothing happens
 
     async def _take_in(self, req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> BoltResponse | None:

@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.errors import DelayedError, UnclearError
 from agent.overview import Overview, Spent, Waiting
 from agent.tool import Tools
+from bot.budgets import Budgets
 from bot.home_view import Gathered, Pages, home_view, trouble_view
 from bot.surface import SlackSurface
 
@@ -103,6 +104,7 @@ class HomeTab:
         tools: Tools,
         slack_url: str,
         session_tokens: Callable[[str], int],
+        budgets: Budgets,
     ) -> None:
         self._overview = overview
         self._surface = surface
@@ -110,6 +112,7 @@ class HomeTab:
         self._tools = tools
         self._slack_url = slack_url
         self._session_tokens = session_tokens  # of a conversation in this channel
+        self._budgets = budgets
 
     # ------------------------------------------------------------------------------------------ what Bolt calls
 
@@ -132,6 +135,19 @@ class HomeTab:
         await ack()
         self._surface.soon(self.publish(team, user, _pages(body)))
 
+    async def raise_asked(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """A click on Raise a budget."""
+        await self._budgets.open(body, client)
+        await ack()
+
+    async def raised(self, ack: Any, body: dict[str, Any]) -> None:
+        """The dialog, submitted: what it changes is in the database before it is acknowledged."""
+        if errors := await self._budgets.submitted(body):
+            await ack(response_action="errors", errors=dict(errors))
+            return
+        await ack()
+        self._surface.soon(self.publish(*_whose(body), {}))
+
     # ------------------------------------------------------------------------------------------ the tab
 
     async def publish(self, team: str, user: str, pages: Pages) -> None:
@@ -150,12 +166,15 @@ class HomeTab:
         """What this person may see now."""
         pending = await self._overview.pending(team, READS)
         decide, unclear = await self._to_decide(pending, user)
+        budgets, may_raise = await self._budgets.seen(team, user)
         return Gathered(
             decide=decide,
             asked=[each for each in pending if user in each.seen.proposed.requesters],
             recent=await self._overview.recent(team, user, RECENT),
             grants=await self._overview.grants(team, user),
             budget=[(spent, self._limit(spent)) for spent in await self._overview.spent(team, user, CONVERSATIONS)],
+            budgets=budgets,
+            may_raise=may_raise,
             unclear=unclear,
             read_all=len(pending) < READS,
         )

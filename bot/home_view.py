@@ -12,10 +12,13 @@ from typing import Any, Literal, TypeVar
 from agent.card_moves import card
 from agent.overview import GrantSeen, Spent, Waiting
 from agent.session import ActionState
+from agent.spending import amount
 from agent.steps import ProposedAction
 from agent.store import ActionSeen
 from agent.tool import Tools
 from agent.types import Allowed, Pattern, Place
+from bot.block_kit import button
+from bot.budgets import BudgetSeen
 from bot.cards import headline, moment
 from bot.messages import capabilities
 from bot.plain import cut, visible
@@ -44,6 +47,7 @@ ENDINGS = {
     "edited": "Edited, and proposed anew",
     "refused": "Not run, or not run again",
 }
+RAISE: Block = {"type": "actions", "block_id": "raise", "elements": [button("raise_budget", "Raise a budget…", "raise")]}
 ABOVE = "What you asked for stands above: you may decide it yourself."
 TROUBLE = "What waits for you could not be read just now. Nothing is lost: please open this tab again in a minute."
 
@@ -57,6 +61,8 @@ class Gathered:
     recent: Sequence[ActionSeen] = ()
     grants: Sequence[GrantSeen] = ()
     budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
+    budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
+    may_raise: bool = False
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 
@@ -73,12 +79,15 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
     def granted(each: GrantSeen) -> Block:
         return _grant(each, tools)
 
-    def spent(each: tuple[Spent, int]) -> Block:
+    def spent(each: tuple[Spent, int] | BudgetSeen) -> Block:
+        if isinstance(each, BudgetSeen):
+            return _line(_text(f"{each.words}: {amount(each.measure, each.used)} of {amount(each.measure, each.limit)}"))
         used, most = each[0].used_tokens, each[1]
         return _line(_text(f"{used:,} of {most:,} tokens"), *_where(each[0].place), *_link(each[0].place, slack_url))
 
     above = {each.seen.proposed.action_id for each in gathered.decide}
     others = [each for each in gathered.asked if each.seen.proposed.action_id not in above]
+    spending = (*gathered.budgets, *gathered.budget)
     blocks = [
         *_section("decide", "Waiting for your decision", gathered.decide, waiting, "Nothing waits for you.", pages),
         *_unsure(gathered),
@@ -92,7 +101,8 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
         ),
         *_section("recent", "Recent outcomes", gathered.recent, ended, "Nothing was decided in the last 30 days.", pages),
         *_section("grants", "Your standing permissions", gathered.grants, granted, "You have given none.", pages),
-        *_section("budget", "Budget used", gathered.budget, spent, "No conversation of yours in the last 30 days.", pages),
+        *_section("budget", "Budget used", spending, spent, "No conversation of yours in the last 30 days.", pages),
+        *([RAISE] if gathered.may_raise else []),
         _header("What I can do"),
         {"type": "section", "text": {"type": "mrkdwn", "text": cut(capabilities(tools), 3_000)}},
     ]

@@ -101,6 +101,8 @@ class Agent(Section):
     max_iterations: int = Field(default=10, gt=0, strict=True)
     """Model calls in one turn."""
     budget: Budget = Budget()
+    context_tokens: Annotated[int | None, BeforeValidator(_given)] = Field(default=None, ge=1_000, strict=True)
+    """A conversation that takes more is compacted when a turn of it is over; None: a quarter of its budget."""
     cards_per_hour: Annotated[int | None, BeforeValidator(_given)] = Field(default=None, gt=0, strict=True)
     """How many approval cards one conversation may ask for in an hour; None: no limit."""
 

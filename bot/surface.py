@@ -20,6 +20,7 @@ from agent.types import Approvers, Place, Verdict
 from bot.arguments import Mask, unmasked
 from bot.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
 from bot.messages import answer_blocks, answer_text, notice_blocks, notice_text
+from bot.plain import cut, visible
 from bot.streams import METADATA_TYPE, Streams, metadata
 from bot.work import plan_blocks, plan_title
 
@@ -29,6 +30,7 @@ LOOK_BACK_SECONDS = 24 * 3600  # for a copy of a card in a channel: it was to be
 ANSWER_SECONDS = 10.0  # for one Web API call
 # Errors in a 200 answer after which the call may or may not have been done (docs: every method lists them).
 UNCLEAR_ERRORS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+PROGRESS_CHARACTERS = 120
 # The workspace or the app has no agent sessions: then the older thread status is tried, then none.
 NO_SESSIONS = frozenset(
     {"not_authorized", "not_allowed", "unknown_method", "missing_scope", "method_not_supported_for_channel_type"}
@@ -63,6 +65,7 @@ class SlackSurface:
         self._mask = mask
         self._tools = tools
         self._status_methods = [self._session_status, self._thread_status]
+        self._progress_is_shown = True
         self._behind: set[asyncio.Task[None]] = set()
         self._streams = Streams(self._call, tools, self.mask_in)
 
@@ -232,6 +235,14 @@ class SlackSurface:
         return await self._best_effort(
             "assistant.threads.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status=words
         )
+
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """See `Surface.progress`. In the thread's status, which Slack takes away with the bot's next message."""
+        if self._progress_is_shown:
+            words = f"is working on it: {cut(visible(self.mask_in(place)(text)), PROGRESS_CHARACTERS)}" if text else ""
+            where = {"channel_id": place.channel, "thread_ts": place.thread_ts}
+            error = await self._best_effort("assistant.threads.setStatus", **where, status=words)
+            self._progress_is_shown = error not in NO_SESSIONS
 
     # ------------------------------------------------------------------------------------------ calls
 

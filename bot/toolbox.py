@@ -6,10 +6,12 @@ from pathlib import Path
 
 import prompts
 from agent import prompts as registry_of_prompts
+from agent import windows
 from agent.policy import Policy
 from agent.rules import Rules
 from agent.runner import Agent
-from agent.tool import Tool, Tools, registry
+from agent.tool import Effect, Tool, Tools, registry
+from agent.tool_search import rendered
 from agent.types import Pinned, Place
 from bot.config import Config
 from bot.packs import all_tools, chosen_packs
@@ -126,7 +128,7 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
     pinned = Pinned(
         model=settings.model,
         system=prompt.text,
-        tools=tuple(tool.schema() for tool in tools.values()),
+        tools=rendered(settings.model, [packs[pack] for pack in chosen]),
         agent=name,
         prompt=prompt.reference,
         prompt_digest=prompt.digest,
@@ -139,5 +141,14 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
         settings.cards_per_hour,
         config.limits(name),
         {model: price.price() for model, price in config.prices.items()},
+        windows.context_tokens(settings.model, settings.budget.session_tokens, settings.context_tokens),
+        _people_wait(tools, config.policy),
     )
     return Agent(pinned, rules)
+
+
+def _people_wait(tools: Tools, policy: Policy) -> bool:
+    """Whether a call of one of these tools may have to wait for a person."""
+    return any(tool.effect is not Effect.READ for tool in tools.values()) or any(
+        rule.answer == "ask" and rule.tool in tools for rule in policy.rules
+    )

@@ -18,6 +18,7 @@ CREATE TABLE usage (
     payer text NOT NULL,
     agent text NOT NULL,
     model text NOT NULL,
+    purpose text NOT NULL DEFAULT 'reply',
     iteration bigint NOT NULL DEFAULT 1,
     started_at timestamptz NOT NULL,
     reserved_tokens bigint NOT NULL,
@@ -38,7 +39,7 @@ CREATE INDEX usage_payer ON usage (team, payer, started_at);
 CREATE INDEX usage_settled ON usage (settled_at);
 
 CREATE TABLE budget_raise (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text PRIMARY KEY,
     team text NOT NULL,
     kind text NOT NULL,
     subject text NOT NULL,
@@ -50,11 +51,10 @@ CREATE TABLE budget_raise (
 );
 CREATE INDEX budget_raise_period ON budget_raise (team, period, kind, subject);
 
-CREATE TABLE alert (
+CREATE TABLE chore (
     key text PRIMARY KEY,
-    raised_at timestamptz NOT NULL DEFAULT now(),
-    tried_at timestamptz,
-    posted_at timestamptz
+    begun_at timestamptz NOT NULL DEFAULT now(),
+    done_at timestamptz
 );
 """
 
@@ -63,7 +63,7 @@ CREATE FUNCTION budget_raise_audited() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO audit (team, kind, actor, rule, body)
     VALUES (NEW.team, 'raise', NEW.raised_by, 'budget ' || NEW.kind,
-            json_build_object('raise', NEW.id, 'subject', NEW.subject, 'period', NEW.period,
+            json_build_object('subject', NEW.subject, 'period', NEW.period,
                               'tokens', NEW.tokens, 'nano_usd', NEW.nano_usd));
     RETURN NULL;
 END $$;

@@ -1,6 +1,6 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
-`python -m tests.bench turns`, `suspended` or `calls` measures one part alone.
+`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from bot.home import Home, Servers
 from bot.sandbox.model import ScriptedModel, fast
 from tests.bench import subject
 from tests.bench.calls import calls
+from tests.bench.cost import cost
 from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.subject import Subject
@@ -70,7 +71,7 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
         console.print(TURNS_EXPLAINED, style="dim")
 
 
-PARTS = {"turns": turns, "suspended": suspended, "calls": calls}
+PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost}
 
 
 def figures_table(figures: list[Figure]) -> Table:

@@ -72,7 +72,7 @@ class Judge:
             yield from self._grants_used(session_id)
             yield from self._votes(session_id)
             yield from self._outcomes_told(session_id)
-        for session_id, requests in self._outside.requests.items():
+        for (session_id, _), requests in self._outside.requests.items():
             for earlier, later in pairwise(sorted(requests, key=len)):
                 if later[: len(earlier)] != earlier:
                     yield f"{session_id}: history was rewritten between two requests"

@@ -101,7 +101,8 @@ class Outside:
     messages: dict[tuple[str, str], Message] = field(default_factory=dict[tuple[str, str], Message])  # by channel and key
     growing: dict[str, Growing] = field(default_factory=dict[str, Growing])  # by ts
     threads: dict[str, str] = field(default_factory=dict[str, str])  # by action: the thread that its card stands in
-    requests: dict[str, list[list[Block]]] = field(default_factory=dict[str, list[list[Block]]])  # by session: blocks
+    # By session and the first block of a context: the blocks of each request.
+    requests: dict[tuple[str, str], list[list[Block]]] = field(default_factory=dict[tuple[str, str], list[list[Block]]])
     sent: list[Sent] = field(default_factory=list[Sent])
     memberships: list[Membership] = field(default_factory=list[Membership])
     policies: list[tuple[datetime, Policy]] = field(default_factory=list[tuple[datetime, Policy]])
@@ -109,6 +110,7 @@ class Outside:
     tally: Counter[str] = field(default_factory=Counter[str])
     calls: int = 0
     posted: int = 0
+    replies: int = 0
 
     def __post_init__(self) -> None:
         self.memberships.append(Membership(now(), frozenset(PEOPLE), frozenset(PEOPLE[:3])))
@@ -218,9 +220,12 @@ class Outside:
     # ------------------------------------------------------------------------------------------ the model
 
     def reply(self) -> tuple[list[Block], str]:
-        """What the model says next: a few calls, or words; now and then something odd."""
-        [kind] = self.random.choices(["calls", "say", "nothing", "cut", "refusal", "odd"], [16, 4, 1, 1, 1, 1])
-        content: list[Block] = [{"type": "text", "text": "Well, that is how it stands."}] if kind in ("say", "cut", "odd") else []
+        """What the model says next: a few calls, or words, no two alike; now and then something odd."""
+        kinds = {"calls": 16, "say": 4, "nothing": 1, "cut": 1, "refusal": 1, "odd": 1, "window": 1}
+        [kind] = self.random.choices(list(kinds), list(kinds.values()))
+        self.replies += 1
+        words: Block = {"type": "text", "text": f"Well, that is how it stands: {self.replies}."}
+        content = [words] if kind in ("say", "cut", "odd") else []
         if kind in ("calls", "cut", "refusal"):
             names = ["look", "pay", "send", "book", "wipe", "no_such_tool"]
             for name in self.random.choices(names, [3, 8, 6, 6, 3, 1], k=self.random.randint(1, 4)):
@@ -228,4 +233,13 @@ class Outside:
                 arguments: Block = {"n": self.random.randint(0, 3)}
                 content.append({"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": arguments})
         reasons = {"calls": "tool_use", "cut": "max_tokens", "refusal": "refusal", "odd": "some_new_reason"}
+        reasons["window"] = "model_context_window_exceeded"
         return content, reasons.get(kind, "end_turn")
+
+    def summary(self) -> tuple[list[Block], str]:
+        """What comes of asking for one: mostly that."""
+        self.replies += 1
+        self.tally["summaries"] += 1
+        if self.happens(0.2):
+            return self.reply()
+        return [{"type": "text", "text": f"## Facts\n- {self.replies} replies\n## Summary\nThis and that."}], "end_turn"

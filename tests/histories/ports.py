@@ -1,6 +1,7 @@
 """The heart's ports as one process sees them: every call may be slow, refused, put off, or end without an answer."""
 
 import asyncio
+import json
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -124,6 +125,9 @@ class Ports:
     async def status(self, place: Place, status: SurfaceStatus) -> None:
         """Nobody looks."""
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Nor here."""
+
     async def is_admin(self, user: str) -> bool:
         """One person is."""
         await self._reach()
@@ -151,17 +155,21 @@ class Ports:
         except Refusal as refusal:
             self._outside.wrong.append(f"a request that the model refuses: {refusal}")
         blocks = [block for message in messages for block in message["content"]]
-        self._outside.requests.setdefault(_session(messages), []).append(blocks)
+        summing_up = request.purpose == "compact"
+        asked = blocks[:-1] if summing_up else blocks  # without the words that ask for a summary
+        context = (_session(messages), json.dumps(blocks[0]))
+        self._outside.requests.setdefault(context, []).append(asked)
         if self._outside.happens(0.03):
             raise ModelFailedError("The model cannot be reached.")
-        content, reason = self._outside.reply()
+        content, reason = self._outside.summary() if summing_up else self._outside.reply()
         listener.begin()
         for word in (word for block in content for word in str(block.get("text", "")).split(" ")):
             listener.text(f"{word} ")
             await self._outside.dawdle()
         await self._outside.dawdle()
         await self._process.goes_on()
-        return Reply(tuple(content), reason, Usage(input_tokens=20, output_tokens=20))
+        usage = Usage(input_tokens=len(json.dumps(messages)) // 4, output_tokens=20)
+        return Reply(tuple(content), reason, usage)
 
     async def reserve(self, ask: Ask) -> Reserved | Refused:
         """Mostly there is enough."""

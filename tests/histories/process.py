@@ -116,7 +116,8 @@ class Process:
                 effects = Effects(ports, ports, ports, store, tools)
 
                 def agent() -> Agent:
-                    return Agent(pinned, Rules(tools, max_iterations=4, judge=self.outside.policy.judge, cards_per_hour=15))
+                    judge = self.outside.policy.judge
+                    return Agent(pinned, Rules(tools, max_iterations=4, judge=judge, cards_per_hour=15, context_tokens=300))
 
                 runner = Runner(store, queue, effects, lambda place: agent())
                 self._worker = Freezable(

@@ -9,10 +9,14 @@ from typing import Any, cast
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from agent.budget import RedisBudget
+from agent.ledger import Ledger
 from agent.overview import Overview
 from agent.store import Pool
 from agent.tool import registry
 from agent.types import Approvers, Escalation, Place, Verdict
+from bot.budgets import Budgets
+from bot.config import Config
 from bot.home_tab import HomeTab
 from bot.manifest import read_manifest
 from bot.sandbox.slack.faults import Faults
@@ -32,7 +36,9 @@ class Office:
         self._threads = count(1)
         surface = SlackSurface(client, TOOLS)
         url = "https://team.slack.com/"
-        self.tab = HomeTab(Overview(pool or heart.pool), surface, client, TOOLS, url, lambda channel: 50_000)
+        ledger = Ledger(heart.pool)
+        budgets = Budgets(Config(), ledger, RedisBudget("redis://127.0.0.1:1", ledger), surface)
+        self.tab = HomeTab(Overview(pool or heart.pool), surface, client, TOOLS, url, lambda channel: 50_000, budgets)
 
     async def propose(self, channel: str, *tools: str, by: str = "ann", **verdict: Any) -> Desk:
         """Actions of a session in this channel, each of its own tool, so that one can tell them apart."""

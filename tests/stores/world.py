@@ -75,6 +75,9 @@ class World:
     async def status(self, place: Place, status: SurfaceStatus) -> None:
         """Nobody looks."""
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Nor here."""
+
     async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
         """Nobody decides here."""
         return False

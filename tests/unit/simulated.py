@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from random import Random
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from hypothesis import note
 from pydantic import BaseModel
 
+from agent import compaction
 from agent.decide import next_moves
 from agent.grants import grantable
 from agent.machine import apply
@@ -17,19 +17,20 @@ from agent.policy import Policy, Rule
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
 from agent.session import ActionState, Session
+from agent.snapshot import beginning, placed
 from agent.steps import (
     ActionDecided,
     CardShown,
+    Compacted,
     Edited,
     Granted,
     GrantEnded,
-    Halted,
-    ModelReplied,
     ModelStarted,
     OutcomeTold,
     Posted,
     PostStarted,
     Previewed,
+    Recorded,
     Step,
     ToolReturned,
     ToolStarted,
@@ -37,14 +38,9 @@ from agent.steps import (
 )
 from agent.stream_moves import opening
 from agent.tool import Effect, Tool, registry
-from agent.transcript import messages
-from agent.types import Allowed, Approvers, Block, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Usage, Wish
-from bot.sandbox.model.message_rules import check_messages
-from bot.sandbox.model.models import ModelCard, Models
-from bot.sandbox.model.pairing import check_pairing
-
-MODEL = cast(ModelCard, Models().get("claude-sonnet-5-5"))
-
+from agent.transcript import Transcript
+from agent.types import Allowed, Approvers, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
+from tests.unit.wire import Wire
 
 Made = CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
 
@@ -101,13 +97,13 @@ class Simulation:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.session = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
+        self.rested, self.said = self.session, Transcript()
         self.steps: list[Step] = []
+        self.epochs: list[int] = []  # of the steps
         self.inbox: list[Inboxed] = []
         self.now = datetime(2026, 11, 22, tzinfo=UTC)
         self.under_way: dict[str, Made] = {}
-        self.requests = 0
-        self.last_request: list[dict[str, Any]] = []
-        self.calls = 0
+        self.wire = Wire(self.random)
         self.rows = 0
         self.ran: dict[str, int] = {}
         self.again: set[str] = set()
@@ -121,8 +117,15 @@ class Simulation:
 
     def apply(self, step: Step) -> None:
         """The step happened."""
+        if not self.session.open:
+            self.rested = self.session
+        if isinstance(step, Compacted):
+            step = placed(step, self.session, self.rested)
+            self.wire.context_ends()
         self.session = apply(self.session, step, self.session.epoch)
+        self.said.add(step)
         self.steps.append(step)
+        self.epochs.append(self.session.epoch)
 
     def receive(self, received: Any) -> None:
         """Something new is in the inbox."""
@@ -136,8 +139,7 @@ class Simulation:
     def moves(self) -> list[Made]:
         """Record what has no effect; what is left to be made and not under way."""
         for _ in range(100):
-            rules = Rules(TOOLS, max_iterations=4, judge=self.policy.judge, cards_per_hour=12)
-            moves = next_moves(self.session, self.inbox, rules, self.now)
+            moves = next_moves(self.session, self.inbox, self.rules(), self.now)
             if not (moves and isinstance(moves[0], Record)):
                 begun = opening(self.session, "Well.")
                 moves = (*moves, begun) if begun is not None and self.random.random() < 0.3 else moves
@@ -147,13 +149,21 @@ class Simulation:
             self.taken(moves[0].inbox_ids)
         raise AssertionError("steps are recorded without end")
 
+    def rules(self) -> Rules:
+        """What the session is run by: its conversation is compacted as soon as it is worth it."""
+        return Rules(TOOLS, max_iterations=4, judge=self.policy.judge, cards_per_hour=12, context_tokens=300)
+
     def begin(self, move: Made) -> None:
         """Commit the start."""
         match move:
-            case CallModel(iteration=iteration):
-                request = messages(self.steps)
-                self.check(request)
-                self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5))
+            case CallModel(purpose="compact") if self.random.random() < 0.2 or not compaction.request(self.session, self.said):
+                self.apply(compaction.compacted(self.session, self.said, None))  # there is no budget for it, or nothing to sum up
+                return
+            case CallModel(iteration=iteration, purpose=purpose, lifetime=lifetime):
+                compact = purpose == "compact"
+                messages = compaction.request(self.session, self.said) if compact else self.said.messages()
+                self.wire.ask(messages, purpose, lifetime, in_turn=self.session.open)
+                self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5, purpose=purpose))
             case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
                 if grant_id not in self.session.grants:  # it failed a sibling just now: what comes next is worked out anew
                     return
@@ -198,27 +208,16 @@ class Simulation:
         self.uses[grant_id] += 1
         return True
 
-    def check(self, request: list[dict[str, Any]]) -> None:
-        """What the strict server would, and that history only grows."""
-        check_messages(request, MODEL)
-        check_pairing(request, has_tools=True)
-        for earlier, later in pairwise(request):  # the API would take any order; ours is that of the calls
-            asked = [block["id"] for block in earlier["content"] if block["type"] == "tool_use"]
-            answered = [block["tool_use_id"] for block in later["content"] if block["type"] == "tool_result"]
-            assert asked == answered
-        grown = [block for message in self.last_request for block in message["content"]]
-        whole = [block for message in request for block in message["content"]]
-        assert whole[: len(grown)] == grown, "history was rewritten"
-        self.last_request = request
-        self.requests += 1
-
     def end(self, move: Made) -> None:
         """The effect has ended, somehow."""
         del self.under_way[move.key]
         match move:
+            case CallModel(purpose="compact"):
+                if self.session.model_epoch is not None:
+                    self.apply(compaction.compacted(self.session, self.said, self.wire.summary()))
             case CallModel():
                 if self.session.model_epoch is not None:
-                    self.apply(self.reply())
+                    self.apply(self.wire.reply(self.session))
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))
@@ -236,7 +235,7 @@ class Simulation:
                 outcome = self.random.choice(outcomes)
                 if TOOLS[call.tool].repeatable and outcome == "unknown":
                     outcome = "failed"
-                self.apply(ToolReturned(call_id=call.id, outcome=outcome, text='{"ok":true,"result":1}'))
+                self.apply(ToolReturned(call_id=call.id, outcome=outcome, text=self.wire.result()))
             case Reconcile(call=call):
                 self.apply(ToolReturned(call_id=call.id, outcome="unknown", text='{"ok":false}'))
             case Post(key=key):
@@ -310,25 +309,6 @@ class Simulation:
             self.approvals.discard(action_id)
         self.apply(ActionDecided(action_id=action_id, decision=decision, by=by, decided_at=self.now))
 
-    def reply(self) -> Step:
-        """The model says something, calls something, or cannot be had."""
-        usage = Usage(input_tokens=5, output_tokens=5)
-        kinds = ["calls", "say", "nothing", "cut", "refusal", "failed", "odd"]
-        [kind] = self.random.choices(kinds, [12, 2, 1, 1, 1, 1, 1])
-        if kind == "failed":
-            return Halted(error="ModelFailedError", sentence="The model cannot be reached.")
-        tools = {"look": 1, "pay": 3, "send": 3, "wipe": 2, "jot": 2, "no_such_tool": 1}
-        names = self.random.choices(list(tools), list(tools.values()), k=self.random.randint(1, 4))
-        wanted = names if kind in ("calls", "cut", "refusal") else []
-        content: list[Block] = [{"type": "text", "text": "Well."}] if kind in ("say", "cut", "odd") else []
-        for name in wanted:
-            self.calls += 1
-            content.append(
-                {"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": {"n": self.random.randint(0, 1)}}
-            )
-        reasons = {"calls": "tool_use", "cut": "max_tokens", "refusal": "refusal", "odd": "some_new_reason"}
-        return ModelReplied(content=tuple(content), stop_reason=reasons.get(kind, "end_turn"), usage=usage)
-
     def disturb(self) -> None:
         """Something from outside: a person, the clock, or the end of the process."""
         waiting = [action.proposed.action_id for action in self.session.undecided()]
@@ -368,7 +348,23 @@ class Simulation:
             case _:  # another process takes over: what was under way is lost, what was written stands
                 note("crash")
                 self.under_way = {}
+                self.load()
                 self.session = replace(self.session, epoch=self.session.epoch + 1)
+
+    def load(self) -> None:
+        """Another process begins where the last context does, and comes to what this one has."""
+        log = [Recorded(seq, *written) for seq, written in enumerate(zip(self.epochs, self.steps, strict=True), 1)]
+        session = beginning(log, Session(self.session.id, self.session.place, epoch=self.session.epoch))
+        assert session is not None
+        said = Transcript.of(session)
+        for item in log[session.seq :]:
+            session = apply(session, item.step, item.epoch)
+            said.add(item.step)
+        assert session == self.session
+        assert said.messages() == self.said.messages()
+        assert compaction.request(session, said) == compaction.request(self.session, self.said)
+        assert said.past.gathered(whole=True) == self.said.past.gathered(whole=True)
+        self.said = said
 
     def play(self) -> None:
         """One thing happens."""

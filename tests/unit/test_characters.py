@@ -72,6 +72,6 @@ async def test_a_models_reply_with_half_a_character_can_be_stored() -> None:
     async with server:
         model = AnthropicModel.connect("a key", str(server.make_url("/")))
         pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=())
-        reply = await model.reply(Request(pinned, [{"role": "user", "content": "Hello"}], 100))
+        reply = await model.reply(Request(pinned, [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}], 100))
         await model.close()
     assert reply.content == ({"type": "text", "text": "Six 😀 and \ufffd."},)

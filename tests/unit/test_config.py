@@ -92,6 +92,7 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("agents:\n  a:\n    max_iterations: many", "signoff.yaml, line 3: `agents.a.max_iterations` should be a valid int"),
         ("agents:\n  a:\n    max_iterations: 0", "signoff.yaml, line 3: `agents.a.max_iterations` should be greater than 0."),
         ("agents:\n  a: {budget: {session_tokens: yes}}", "signoff.yaml, line 2: `agents.a.budget.session_tokens` should"),
+        ("agents:\n  a:\n    context_tokens: 10", "signoff.yaml, line 3: `agents.a.context_tokens` should be greater than or"),
         ("agents:\n  a:\n    cards_per_hour: 0", "signoff.yaml, line 3: `agents.a.cards_per_hour` should be greater than 0."),
         ("agents:\n  a:\n    cards_per_hour: 1.0", "signoff.yaml, line 3: `agents.a.cards_per_hour` should be a valid int"),
         ("agents:\n  a:\n    cards_per_hour:", "signoff.yaml, line 3: `agents.a.cards_per_hour` is empty: give it a value"),

@@ -22,6 +22,7 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
     for _ in range(events):
         simulation.play()
     simulation.settle_down()
+    simulation.load()
     session = simulation.session
     for kind in {step.kind for step in simulation.steps}:
         event(kind)  # pytest --hypothesis-show-statistics says how many histories had one
@@ -39,7 +40,7 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
     lost = {step.call_id for step in simulation.steps if isinstance(step, ToolReturned) and step.outcome == "unknown"}
     assert lost <= {step.call_id for step in simulation.steps if isinstance(step, ProposedAction)}  # with a card, or without
     if session.status == "idle":  # and the thread can be used again
-        asked = simulation.requests
+        asked = simulation.wire.requests
         simulation.receive(Message(said=Said(user="U1", text="and now?", ts="99.0")))
         simulation.settle_down()
-        assert simulation.requests > asked
+        assert simulation.wire.requests > asked

@@ -15,6 +15,7 @@ from agent.steps import (
     ActionDecided,
     Asked,
     CardShown,
+    Compacted,
     Edited,
     Escalated,
     Granted,
@@ -33,6 +34,7 @@ from agent.steps import (
     ToolReturned,
     ToolStarted,
     Voted,
+    WindowExceeded,
 )
 from agent.types import Allowed, Place, Preview, Said, Usage, Verdict
 
@@ -71,6 +73,9 @@ GRANTED = Granted(
 RUNNING = ToolStarted(call_id="toolu_1", idempotency_key="k", action_id="A1")
 RETURNED = ToolReturned(call_id="toolu_1", outcome="succeeded", text='{"ok":true,"result":{}}')
 
+SUMMING_UP = STARTED.model_copy(update={"purpose": "compact"})
+COMPACTED = Compacted(head="What came before.", usage=Usage(input_tokens=20, output_tokens=5))
+
 READY: tuple[Step, ...] = (ASKED, STARTED, REPLIED, PROPOSED, CARD[0])
 WAITING: tuple[Step, ...] = (*READY, CARD[1])
 
@@ -78,6 +83,8 @@ EVERY: dict[str, Step] = {
     "asked": ASKED,
     "model_started": STARTED,
     "model_replied": REPLIED,
+    "window_exceeded": WindowExceeded(),
+    "compacted": Compacted(head="What came before."),
     "previewed": Previewed(call_id="toolu_1", preview=Preview()),
     "proposed_action": PROPOSED,
     "edited": Edited(action_id="A1", by="U2", arguments={"to": "bob"}, edited_at=NOW),
@@ -159,6 +166,12 @@ def test_the_whole_life_of_one_approved_call() -> None:
         ((*WAITING, APPROVED, RUNNING), Halted(error="x", sentence="x")),  # the turn ends while a call runs
         ((ASKED, STARTED), STARTED),  # two model calls at once
         ((ASKED, STARTED, REPLIED), STARTED),  # the model asked with a call unanswered
+        ((), STARTED),  # the model asked for a reply when nobody said anything
+        ((SUMMING_UP,), ASKED),  # a turn opened while the conversation is summed up
+        ((SUMMING_UP,), REPLIED),  # a summary taken for a reply
+        ((ASKED,), COMPACTED),  # a turn that fits put into a new context
+        ((ASKED, STARTED), COMPACTED),
+        ((SUMMING_UP,), WindowExceeded()),
     ],
 )
 def test_what_must_never_happen_raises(steps: tuple[Step, ...], illegal: Step) -> None:
@@ -226,3 +239,20 @@ def test_a_call_that_is_run_again_keeps_its_idempotency_key() -> None:
     again = OutcomeTold(action_id="A1", by="U1", answer="run_again", told_at=NOW)
     [state] = after(*WAITING, APPROVED, RUNNING, lost, *answered, again).calls
     assert (state.phase, state.idempotency_key) == ("approved", RUNNING.idempotency_key)
+
+
+def test_a_conversation_is_summed_up_between_turns_or_when_the_window_refuses_it() -> None:
+    assert after(SUMMING_UP).status == "ready"  # nothing else may open a turn meanwhile
+    summed_up = after(SUMMING_UP, COMPACTED)
+    assert (summed_up.status, summed_up.used_tokens, summed_up.model_started) == ("idle", 25, None)
+    refused = after(ASKED, STARTED, WindowExceeded(usage=Usage(input_tokens=7, output_tokens=1)))
+    assert (refused.window, refused.used_tokens, refused.model_epoch) == ("exceeded", 8, None)
+    goes_on = fold(refused, [Recorded(seq=4, epoch=1, step=step) for step in (SUMMING_UP, COMPACTED)])
+    assert (goes_on.window, goes_on.open, goes_on.iterations) == ("compacted", True, 1)
+
+
+def test_a_context_is_as_long_as_the_api_said_with_the_last_reply() -> None:
+    usage = Usage(input_tokens=10, cache_creation_input_tokens=20, cache_read_input_tokens=300, output_tokens=5)
+    session = after(ASKED, STARTED, REPLIED, RETURNED.model_copy(update={"outcome": "refused"}), STARTED)
+    session = apply(session, REPLIED.model_copy(update={"usage": usage}), 1)
+    assert (session.context_began_tokens, session.context_tokens) == (10, 335)

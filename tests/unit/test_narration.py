@@ -103,9 +103,9 @@ def test_words_beside_calls_are_forgotten_and_so_are_those_of_a_broken_try(surfa
 
 
 def test_where_nothing_streams_nothing_is_opened(surface: Grows) -> None:
-    assert Narration(surface, PLACE).follow(WORKING) is not None
+    assert len(Narration(surface, PLACE).follow(WORKING)) == 1
     surface.streams = False
-    assert Narration(surface, PLACE).follow(WORKING) is None
+    assert Narration(surface, PLACE).follow(WORKING) == []
 
 
 async def test_what_is_shown_follows_what_is_heard_and_seen(surface: Grows) -> None:

@@ -55,6 +55,8 @@ PROPOSED = ProposedAction(
     expires_at=datetime(2026, 11, 27, tzinfo=UTC),
 )
 CARD = (PostStarted(key="card:A"), Posted(key="card:A", ts="3.0"))
+TOLD = (PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+SUMMING_UP = ModelStarted(iteration=1, reserved_tokens=10, max_tokens=5, purpose="compact")
 ANSWERED = replied({"type": "text", "text": "Done."}, reason="end_turn")
 
 
@@ -84,6 +86,7 @@ def test_a_stream_is_opened_for_calls_and_for_words() -> None:
         pytest.param((ASKED, STARTED, Stopped(by="U1")), id="the turn was stopped"),
         pytest.param((ASKED, STARTED, ANSWERED), id="the answer is there"),
         pytest.param((ASKED, STARTED, replied(used("P", "pay")), PROPOSED, *CARD), id="people are asked"),
+        pytest.param((ASKED, STARTED, LOOKS, LOOKING, LOOKED, STARTED, ANSWERED, *TOLD, SUMMING_UP), id="the turn is summed up"),
     ],
 )
 def test_a_stream_is_not_opened_when(steps: tuple[Step, ...]) -> None:
@@ -127,11 +130,10 @@ def test_after_a_decision_the_next_stream_begins_with_nothing() -> None:
 
 def test_a_stream_that_is_found_after_its_turn_is_ended_before_the_next_answer() -> None:
     lost = (ASKED, STARTED, LOOKS, LOOKING, STREAM[0], LOOKED, STARTED, ANSWERED)
-    answered = (PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
-    session = after(*lost, *answered, STREAM[1])
+    session = after(*lost, *TOLD, STREAM[1])
     assert session.status == "idle"
     assert [post.key for post in posts(session)] == ["unstream:1:0"]
-    again = after(*lost, *answered, ASKED, STREAM[1], STARTED, ANSWERED)
+    again = after(*lost, *TOLD, ASKED, STREAM[1], STARTED, ANSWERED)
     assert [(post.key, post.stream_ts) for post in posts(again)] == [("unstream:1:0", "2.0")]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from .json_shapes import is_list, is_object
 from .models import ModelCard
 from .refusal import Refusal, extra, required
+from .tool_search import check_search_block
 
 _CACHED = "cache_control"
 FIELDS: Mapping[str, frozenset[str]] = {
@@ -15,6 +16,8 @@ FIELDS: Mapping[str, frozenset[str]] = {
     "redacted_thinking": frozenset({"type", "data"}),
     "tool_use": frozenset({"type", "id", "name", "input", "caller", "toolset_name", _CACHED}),
     "tool_result": frozenset({"type", "tool_use_id", "content", "is_error", "toolset_name", _CACHED}),
+    "server_tool_use": frozenset({"type", "id", "name", "input", "caller", _CACHED}),
+    "tool_search_tool_result": frozenset({"type", "tool_use_id", "content", _CACHED}),
     "image": frozenset({"type", "source", "transformations", _CACHED}),
     "document": frozenset({"type", "source", "title", "context", "citations", _CACHED}),
     "search_result": frozenset({"type", "source", "title", "content", "citations", _CACHED}),
@@ -25,12 +28,16 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "redacted_thinking": ("data",),
     "tool_use": ("id", "name", "input"),
     "tool_result": ("tool_use_id",),
+    "server_tool_use": ("id", "name", "input"),
+    "tool_search_tool_result": ("tool_use_id", "content"),
     "image": ("source",),
     "document": ("source",),
     "search_result": ("source", "title", "content"),
 }
 ONLY_BY = {
     "tool_use": "assistant",
+    "server_tool_use": "assistant",
+    "tool_search_tool_result": "assistant",
     "thinking": "assistant",
     "redacted_thinking": "assistant",
     "tool_result": "user",
@@ -111,6 +118,8 @@ def _fields(path: str, kind: str, block: Mapping[str, Any], role: str) -> None:
         _tool_use(path, block)
     elif kind == "tool_result":
         _tool_result(path, block)
+    elif kind in ("server_tool_use", "tool_search_tool_result"):
+        check_search_block(path, block)
     elif kind == "thinking" and not (isinstance(block["thinking"], str) and isinstance(block["signature"], str)):
         raise Refusal(f"{path}: Input should be a valid string")
 

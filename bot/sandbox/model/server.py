@@ -60,10 +60,11 @@ class ScriptedModel:
         self.api_key = "sk-ant-sandbox-" + secrets.token_hex(12)
         self.base_url = ""
         self.requests: list[Arrived] = []
+        self.usages: list[Mapping[str, Any]] = []  # of the answers, in order
         self.refusals: list[Refused] = []
         self.faults = ModelFaults()
         self.models = Models()
-        self._cache = PromptCache()
+        self.cache = PromptCache()
         self._port = port
         self._leaving = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -159,14 +160,16 @@ class ScriptedModel:
 
     async def _ask(self, request: Request, card: ModelCard) -> Answer:
         """The script's answer. Whatever a script raises becomes a loud 500."""
-        usage = self._cache.input_usage(request.body)
+        usage = self.cache.input_usage(request.body)
         try:
             given = self.script(request)
             reply = as_reply(await given if inspect.isawaitable(given) else given)
+            finished = answer(reply, request, card, usage)
         except Exception as error:
             traceback.print_exc()
             raise Refusal(f"The script failed: {error}", "api_error") from error
-        return answer(reply, request, card, usage)
+        self.usages.append(finished.message["usage"])
+        return finished
 
     def _refuse(self, refusal: Refusal, http: web.Request, body: Mapping[str, Any]) -> web.Response:
         kept = Refused(refusal.status, refusal.type, refusal.message, http.path, body)

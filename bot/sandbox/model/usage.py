@@ -1,14 +1,20 @@
-"""Believable token counts: a token is four characters of what the model reads or writes."""
+"""Believable token counts: a token is four characters of what the model reads or writes. And the prompt cache behind them."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from .json_shapes import is_list, is_object
+from .tool_search import loaded_tools
 
 CHARACTERS_PER_TOKEN = 4
-LEAST_CACHED_TOKENS = 512  # a shorter prefix is not cached (documentation, prompt caching)
+# Documentation, prompt caching: shorter prefixes are not cached; what is cached is looked for this far before a breakpoint.
+LEAST_CACHED_TOKENS = 512
+LOOK_BACK_BLOCKS = 20
+LIFETIME_SECONDS = {"5m": 300.0, "1h": 3600.0}
 
 
 def tokens_in(text: str) -> int:
@@ -17,64 +23,108 @@ def tokens_in(text: str) -> int:
 
 
 def input_tokens_of(body: Mapping[str, Any]) -> int:
-    """What `system`, `tools` and `messages` come to."""
-    told = [body.get(part) for part in ("tools", "system", "messages")]
+    """What `system`, the loaded `tools` and `messages` come to; markers of the cache are not read."""
+    told = [unmarked(part) for part in (loaded_tools(body), body.get("system"), body.get("messages"))]
     return tokens_in(json.dumps([part for part in told if part], ensure_ascii=False))
 
 
-class PromptCache:
-    """Which prefixes were seen, so that usage tells cache writes from reads. Lifetimes are not modelled."""
+def unmarked(value: object) -> object:
+    """The value without `cache_control`, at every depth."""
+    if is_object(value):
+        return {name: unmarked(part) for name, part in value.items() if name != "cache_control"}
+    return [unmarked(part) for part in value] if is_list(value) else value
 
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
+
+@dataclass
+class _Kept:
+    until: float
+    seconds: float
+
+
+@dataclass
+class PromptCache:
+    """What is kept of earlier requests, and until when: usage tells what was written, read, and billed in full.
+
+    A prefix is kept for its breakpoint's lifetime, and reading it begins that anew. `pass_seconds` lets time go by.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _kept: dict[str, _Kept] = field(default_factory=dict[str, _Kept])
+    _passed: float = 0.0
+
+    def pass_seconds(self, seconds: float) -> None:
+        """As if so much time had gone by."""
+        self._passed += seconds
 
     def input_usage(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The input fields of `usage`. Their sum is always `input_tokens_of(body)`."""
-        total = input_tokens_of(body)
-        read = written = 0
-        lifetime = "5m"
-        for prefix, ttl in _prefixes(body):
-            tokens = min(total, tokens_in(prefix))
-            if tokens < LEAST_CACHED_TOKENS:
+        now, total = self.clock() + self._passed, input_tokens_of(body)
+        blocks = _blocks(body)
+        found = max((self._read(blocks, at, now) for at, block in enumerate(blocks) if block.lifetime), default=0)
+        read = min(total, found)
+        written, begun = {"5m": 0, "1h": 0}, read
+        for block in blocks:
+            tokens = min(total, block.tokens)
+            if block.lifetime is None or tokens < LEAST_CACHED_TOKENS:
                 continue
-            mark = hashlib.sha256(prefix.encode()).hexdigest()
-            if mark in self._seen:
-                read, written = tokens, 0
-            else:
-                written, lifetime = tokens - read, ttl
-                self._seen.add(mark)
+            if tokens > begun:
+                written[block.lifetime] += tokens - begun
+                begun = tokens
+            if block.mark not in self._kept or self._kept[block.mark].until <= now:
+                seconds = LIFETIME_SECONDS[block.lifetime]
+                self._kept[block.mark] = _Kept(now + seconds, seconds)
         return {
-            "input_tokens": total - read - written,
-            "cache_creation_input_tokens": written,
+            "input_tokens": total - begun,
+            "cache_creation_input_tokens": sum(written.values()),
             "cache_read_input_tokens": read,
-            "cache_creation": {
-                "ephemeral_5m_input_tokens": written if lifetime == "5m" else 0,
-                "ephemeral_1h_input_tokens": written if lifetime == "1h" else 0,
-            },
+            "cache_creation": {f"ephemeral_{lifetime}_input_tokens": tokens for lifetime, tokens in written.items()},
         }
 
+    def _read(self, blocks: "list[_Block]", at: int, now: float) -> int:
+        """Tokens of the longest kept prefix that ends at this breakpoint or shortly before it."""
+        for block in reversed(blocks[max(0, at - LOOK_BACK_BLOCKS) : at + 1]):
+            kept = self._kept.get(block.mark)
+            if kept is not None and kept.until > now:
+                kept.until = now + kept.seconds
+                return block.tokens
+        return 0
 
-def _prefixes(body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The text before each breakpoint with the breakpoint's lifetime, shortest first."""
-    found: list[tuple[str, str]] = []
-    told: list[str] = []
 
-    def take(holder: object) -> None:
+@dataclass(frozen=True)
+class _Block:
+    """A block of the request: everything up to and with it, as a mark and as tokens, and its breakpoint's lifetime."""
+
+    mark: str
+    tokens: int
+    lifetime: str | None
+
+
+def _blocks(body: Mapping[str, Any]) -> list[_Block]:
+    """In the order in which the cache reads them. Settings that the messages depend on are part of their prefixes."""
+    found: list[_Block] = []
+    told, characters = hashlib.sha256(str(body["model"]).encode()), 0
+    separator, around = len(", "), len('{"role": "", "content": []}')
+
+    def take(holder: object, more: object = None) -> None:
+        nonlocal characters
+        text = json.dumps(unmarked(holder), ensure_ascii=False)
+        told.update(json.dumps(more).encode() + text.encode())
+        characters += len(text) + separator
         marker: object = holder.get("cache_control") if is_object(holder) else None
-        shown = {name: part for name, part in holder.items() if name != "cache_control"} if is_object(holder) else holder
-        told.append(json.dumps(shown, ensure_ascii=False))
-        if is_object(marker):
-            found.append(("".join(told), str(marker.get("ttl", "5m"))))
+        lifetime = str(marker.get("ttl", "5m")) if is_object(marker) else None
+        found.append(_Block(told.hexdigest(), -(-characters // CHARACTERS_PER_TOKEN), lifetime))
 
-    for part in ("tools", "system"):
-        holders: object = body.get(part) or []
+    for part in (loaded_tools(body), body.get("system")):
+        holders: object = part or []
         for holder in holders if is_list(holders) else [holders]:
             take(holder)
+    settings = [body.get("tool_choice"), body.get("thinking")]
     for message in body["messages"]:
+        characters += around + len(message["role"])
         content: object = message["content"]
         for block in content if is_list(content) else [content]:
-            take(block)
+            take(block, [message["role"], settings])
     whole: object = body.get("cache_control")
-    if is_object(whole) and told:
-        found.append(("".join(told), str(whole.get("ttl", "5m"))))
+    if is_object(whole) and found:
+        found[-1] = _Block(found[-1].mark, found[-1].tokens, str(whole.get("ttl", "5m")))
     return found

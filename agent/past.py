@@ -1,0 +1,99 @@
+"""What a context has seen: the material that its end is made of, gathered step by step as the conversation goes on."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent import answers
+from agent.output import handle_of
+from agent.steps import Asked, Compacted, Halted, ModelReplied, Step, ToolReturned
+from agent.types import KeptResult
+
+LONG_CHARACTERS = 2_000  # a result that is longer is named by its handle when it is compacted away
+CALL_CHARACTERS = 120  # of a call's arguments, where it is named
+ANSWER_CHARACTERS = 600  # of an answer, where the last words stand in for a summary
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything that was seen up to a moment."""
+
+    first: tuple[str, ...] = ()  # the first thing that people said
+    facts: tuple[str, ...] = ()  # of the contexts before
+    lines: tuple[tuple[str, str], ...] = ()  # who, "" for the agent itself, and what they said
+    results: tuple[KeptResult, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Past:
+    """Grows with the transcript. Results are named by the step that holds them: the log keeps them whole."""
+
+    began: Gathered = Gathered()  # what the context started with
+    _lines: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    _results: list[KeptResult] = field(default_factory=list[KeptResult])
+    _sources: dict[str, None] = field(default_factory=dict[str, None])
+    _calls: dict[str, str] = field(default_factory=dict[str, str])  # of the last reply: id -> the call in words
+    _before_turn: tuple[int, int, int] = (0, 0, 0)
+
+    @classmethod
+    def after(cls, step: Compacted) -> "Past":
+        """That of the context which this step begins."""
+        return cls(Gathered(step.first, step.facts, (), step.results, step.sources))
+
+    def turn_opens(self) -> None:
+        """What comes now belongs to another turn."""
+        self._before_turn = len(self._lines), len(self._results), len(self._sources)
+
+    def add(self, seq: int, step: Step) -> None:
+        """The next step of the log, and its place there."""
+        match step:
+            case Asked():
+                self._lines += [(said.user, said.text) for said in step.said]
+            case ModelReplied():
+                self._calls |= {str(block["id"]): _spelled(block) for block in step.content if block.get("type") == "tool_use"}
+                if step.stop_reason != "tool_use":
+                    self._lines.append(("", answers.closing_text(step)[:ANSWER_CHARACTERS]))
+            case Halted():
+                self._lines.append(("", step.sentence))
+            case ToolReturned():
+                if step.source:
+                    self._sources[step.source] = None
+                if len(step.text) > LONG_CHARACTERS:
+                    what = self._calls.get(step.call_id, "a call")
+                    self._results.append(KeptResult(handle=handle_of(seq, step.text), what=what, characters=len(step.text)))
+            case _:
+                pass
+
+    def gathered(self, *, whole: bool) -> Gathered:
+        """`whole`: all of it, otherwise without the turn that is open."""
+        lines, results, sources = (None, None, None) if whole else self._before_turn
+        return Gathered(
+            first=self.began.first or (self._first() if self._lines[:lines] else ()),
+            facts=self.began.facts,
+            lines=tuple(self._lines[:lines]),
+            results=(*self.began.results, *self._results[:results]),
+            sources=tuple(dict.fromkeys((*self.began.sources, *list(self._sources)[:sources]))),
+        )
+
+    def _first(self) -> tuple[str, ...]:
+        """What people said until the agent spoke."""
+        agent = next((at for at, (who, _) in enumerate(self._lines) if not who), len(self._lines))
+        return tuple(spoken(who, text) for who, text in self._lines[:agent])
+
+
+def spoken(user: str, text: str) -> str:
+    """A person's words as the model reads them."""
+    return f"<@{user}>: {text}"
+
+
+def _spelled(block: dict[str, Any]) -> str:
+    arguments = json.dumps(block.get("input"), ensure_ascii=False)
+    cut = arguments if len(arguments) <= CALL_CHARACTERS else f"{arguments[:CALL_CHARACTERS]}…"
+    return f"{block.get('name')}({cut})"
+
+
+def latest(results: Sequence[KeptResult], most: int) -> tuple[KeptResult, ...]:
+    """The last ones, each once."""
+    return tuple({kept.handle: kept for kept in results}.values())[-most:]

@@ -1,0 +1,232 @@
+"""The scripts beside a budget in plain Python: whatever happens in whatever order, both say the same and hold the same."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg_pool import AsyncConnectionPool
+
+from agent.spending import Ask, Charge, Limit, Refused, Reserved, Spender
+from agent.store import Pool
+from tests.conftest import TOLD
+from tests.stores.books import LEAST, MOST, PRICE, Books, day, who
+from tests.stores.heart import Heart
+
+SESSIONS = ("S1", "S2", "S3", "S4")
+Amounts = tuple[int, int]  # tokens and nano_usd
+
+
+@dataclass
+class Call:
+    """One call, as the world knows it."""
+
+    spender: Spender
+    reserved: Amounts
+    committed: bool = False
+    confirmed: bool = False
+    charged: Amounts | None = None
+
+
+@dataclass
+class Plain:
+    """A budget in plain Python; `filled` until everything is lost."""
+
+    limits: Amounts
+    filled: bool = False
+    used: Amounts = (0, 0)
+    open: dict[str, tuple[int, Amounts]] = field(default_factory=dict[str, tuple[int, Amounts]])
+
+    def fill(self, calls: list[Call]) -> None:
+        """With what is committed."""
+        if not self.filled:
+            known = [call for call in calls if call.committed]
+            self.filled = True
+            self.used = _sum([call.charged for call in known if call.charged])
+            self.open = {call.spender.session_id: (call.spender.seq, call.reserved) for call in known if not call.charged}
+
+    def reserve(self, ask: Ask, calls: list[Call]) -> int | None:
+        """The output that there is room for."""
+        session_id, seq = ask.spender.session_id, ask.spender.seq
+        if self.open.get(session_id, (seq,))[0] not in (seq, ask.lost_seq):  # nobody settled it: what became of it?
+            self.filled = False
+        self.fill(calls)
+        if self.open.get(session_id, (0,))[0] == ask.lost_seq != 0:
+            self.used = _sum([self.used, self.open.pop(session_id)[1]])
+        taken = _sum([self.used, *(amounts for id, (_, amounts) in self.open.items() if id != session_id)])
+        room = (self.limits[0] - taken[0], self.limits[1] - taken[1])
+        fitting = [
+            n for n in range(ask.least_output, ask.most_output + 1) if ask.tokens(n) <= room[0] and ask.nano_usd(n) <= room[1]
+        ]
+        if not fitting:
+            return None
+        self.open[session_id] = (seq, (ask.tokens(fitting[-1]), ask.nano_usd(fitting[-1])))
+        return fitting[-1]
+
+    def settle(self, charge: Charge) -> None:
+        """Once."""
+        session_id = charge.spender.session_id
+        if self.filled and self.open.get(session_id, (0,))[0] == charge.spender.seq:
+            del self.open[session_id]
+            self.used = _sum([self.used, (charge.tokens, charge.nano_usd)])
+
+    def stands(self) -> dict[str, int]:
+        """As `Books.in_redis` has it."""
+        if not self.filled:
+            return {}
+        open_ = _sum([amounts for _, amounts in self.open.values()])
+        names = ("used_tokens", "open_tokens", "used_nano_usd", "open_nano_usd")
+        return dict(zip(names, (self.used[0], open_[0], self.used[1], open_[1]), strict=True))
+
+
+def _sum(amounts: list[Amounts]) -> Amounts:
+    return sum(each[0] for each in amounts), sum(each[1] for each in amounts)
+
+
+class Play:
+    """One random course of things."""
+
+    def __init__(self, books: Books, seed: int) -> None:
+        self._books, self._random = books, Random(seed)
+        self._limits = (self._random.randint(200, 2_000), self._random.randint(2_000_000, 20_000_000))
+        self.plain = Plain(self._limits)
+        self.calls: list[Call] = []
+        self.happened: set[str] = set()
+
+    async def go_on(self) -> None:
+        """Something happens; then both hold the same, and no more than there is was let pass."""
+        what, weights = ["start", "confirm", "charge", "settle", "repeat", "flush"], [8, 8, 8, 8, 3, 1]
+        [chosen] = self._random.choices(what, weights)
+        self.happened.add(chosen)
+        await getattr(self, f"_{chosen}")()
+        assert await self._books.in_redis(day(who())) == self.plain.stands()
+        passed = [call for call in self.calls if call.confirmed]
+        spent = sum((call.charged or call.reserved)[0] for call in passed)
+        errors = sum(max(0, call.charged[0] - call.reserved[0]) for call in passed if call.charged)
+        assert spent <= self._limits[0] + errors
+        self.happened |= {"over"} if spent > self._limits[0] else set()
+
+    async def ends(self) -> None:
+        """Once all is settled Redis comes to what Postgres says, but for what a process set aside that died before its commit."""
+        await self._repeat()
+        committed = {(call.spender.session_id, call.spender.seq) for call in self.calls if call.charged is None}
+        if self.plain.filled and {(id, seq) for id, (seq, _) in self.plain.open.items()} <= committed:
+            self.happened.add("equal")
+            assert await self._books.in_redis(day(who())) == await self._books.in_postgres(day(who()))
+
+    def _latest(self, session_id: str) -> Call | None:
+        return next((call for call in reversed(self.calls) if call.spender.session_id == session_id and call.committed), None)
+
+    async def _start(self) -> None:
+        """A session reserves and commits its next call; sometimes its process dies before, sometimes the call before is lost."""
+        session_id = self._random.choice(SESSIONS)
+        before = self._latest(session_id)
+        spender = who(session_id, seq=before.spender.seq + 1 if before else 1)
+        lost = before if before is not None and before.charged is None else None
+        limits = {"session": Limit(tokens=10**6), "user_day": Limit(*self._limits)}
+        lost_seq = lost.spender.seq if lost else 0
+        ask = Ask(spender, self._random.randint(1, 200), LEAST, MOST, limits, PRICE, lost_seq)  # pyright: ignore[reportArgumentType]
+        call = await self._reserve(ask)
+        if call is None and lost is not None:  # the turn ends with that
+            await self._charged(lost, lost.reserved)
+        if call is not None and self._random.random() < 0.8:
+            call.committed = True
+            if lost is not None:  # in the same transaction
+                await self._charged(lost, lost.reserved)
+            await self._books.commit(spender, *call.reserved)
+            self.calls.append(call)
+
+    async def _reserve(self, ask: Ask) -> Call | None:
+        """Both are asked."""
+        expected = self.plain.reserve(ask, self.calls)
+        answer = await self._books.budget.reserve(ask)
+        assert (answer.output if isinstance(answer, Reserved) else None) == expected
+        if isinstance(answer, Refused):
+            self.happened.add("busy" if answer.busy else "used up")
+            return None
+        return Call(ask.spender, (answer.tokens, answer.nano_usd))
+
+    async def _confirm(self) -> None:
+        """A start that is committed is confirmed; one that does not fit any more is given up, and costs nothing."""
+        waiting = [call for call in self.calls if not call.confirmed and call.charged is None]
+        if not waiting:
+            return
+        call = self._random.choice(waiting)
+        output = next(n for n in range(MOST + 1) if PRICE.input_nano_usd(call.reserved[0] - n) + n * 15_000 == call.reserved[1])
+        limits = {"session": Limit(tokens=10**6), "user_day": Limit(*self._limits)}
+        ask = Ask(call.spender, call.reserved[0] - output, output, output, limits, PRICE)  # pyright: ignore[reportArgumentType]
+        if await self._reserve(ask) is not None:
+            call.confirmed = True
+        else:
+            self.happened.add("refused at its confirmation")
+            await self._charged(call, (0, 0))
+
+    async def _charged(self, call: Call, amounts: Amounts) -> None:
+        call.charged = amounts
+        await self._books.charge(call.spender, *amounts)
+
+    async def _charge(self) -> None:
+        """A reply is committed; mostly it took less than was set aside, sometimes more."""
+        if under_way := [call for call in self.calls if call.confirmed and call.charged is None]:
+            call = self._random.choice(under_way)
+            times = self._random.choice([0.3, 0.6, 1.0, 1.4])
+            await self._charged(call, (int(call.reserved[0] * times), int(call.reserved[1] * times)))
+
+    async def _settle(self) -> None:
+        """Some charge is settled, the first time or once more."""
+        if charged := [call for call in self.calls if call.charged is not None]:
+            call = self._random.choice(charged[-6:])
+            assert call.charged is not None
+            charge = Charge(call.spender, *call.charged)
+            self.plain.settle(charge)
+            await self._books.budget.settle(charge)
+
+    async def _repeat(self) -> None:
+        """Whoever looks after the budgets settles everything that was charged."""
+        for call in self.calls:
+            if call.charged is not None:
+                self.plain.settle(Charge(call.spender, *call.charged))
+        await self._books.budget.settle_again(3_600)
+
+    async def _flush(self) -> None:
+        """Redis loses everything."""
+        self.plain.filled = False
+        await self._books.redis.flushall()
+
+
+async def play(database_url: str, redis_url: str, seed: int, acts: int) -> set[str]:
+    """One course of things on empty stores; what happened in it."""
+    pool: Pool = AsyncConnectionPool(database_url, min_size=1, open=False, kwargs={"autocommit": True})
+    async with pool:
+        books = Books(Heart(pool, database_url), redis_url)
+        try:
+            await books.heart.sql("TRUNCATE usage")
+            await books.redis.flushall()
+            course = Play(books, seed)
+            for _ in range(acts):
+                await course.go_on()
+            await course.ends()
+        finally:
+            await books.close()
+        return course.happened
+
+
+@pytest.mark.parametrize("most", [40, pytest.param(3_000, marks=[pytest.mark.chaos, pytest.mark.timeout(3600)])])
+def test_the_scripts_do_what_plain_python_does(
+    database_url: str, redis_url: str, most: int, record_property: Callable[[str, object], None]
+) -> None:
+    happened: set[str] = set()
+
+    @settings(
+        max_examples=most, deadline=None, database=None, derandomize=most == 40, suppress_health_check=[HealthCheck.too_slow]
+    )
+    @given(seed=st.integers(0, 2**32), acts=st.integers(10, 60))
+    def any_course(seed: int, acts: int) -> None:
+        happened.update(asyncio.run(play(database_url, redis_url, seed, acts)))
+
+    any_course()
+    assert {"busy", "used up", "over", "flush", "refused at its confirmation", "equal"} <= happened  # it was about something
+    record_property(TOLD, f"{most} courses of a budget, beside one in plain Python")

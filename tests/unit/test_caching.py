@@ -1,0 +1,65 @@
+"""Where a request ends the prefixes that the provider is to keep."""
+
+from typing import Any
+
+import pytest
+
+from agent import caching
+from agent.model import body
+from agent.ports import Request
+from agent.types import Lifetime, Pinned, Purpose
+from bot.sandbox.model.usage import PromptCache
+
+PINNED = Pinned(model="claude-sonnet-5-5", system="You help.", tools=({"name": "look", "input_schema": {"type": "object"}},))
+
+
+def said(role: str, *texts: str) -> dict[str, Any]:
+    """A message."""
+    return {"role": role, "content": [{"type": "text", "text": text} for text in texts]}
+
+
+ONE = [said("user", "a", "b")]
+TWO = [*ONE, said("assistant", "c"), said("user", "d", "e")]
+THREE = [*TWO, said("assistant", "f"), said("user", "g")]
+
+
+def ends(messages: list[dict[str, Any]], purpose: Purpose = "reply", lifetime: Lifetime = "1h") -> list[str]:
+    """The texts of the blocks that end a prefix, after the prompt, which always does."""
+    sent = caching.body(Request(PINNED, messages, 100, purpose, lifetime))
+    assert [block["cache_control"] for block in sent["system"]] == [{"type": "ephemeral", "ttl": "1h"}]
+    blocks = [block for message in sent["messages"] for block in message["content"]]
+    marked = [block for block in blocks if "cache_control" in block]
+    expected = {"type": "ephemeral", "ttl": "1h"} if lifetime == "1h" else {"type": "ephemeral"}
+    assert all(block["cache_control"] == expected for block in marked)
+    return [block["text"] for block in marked]
+
+
+@pytest.mark.parametrize("lifetime", ["5m", "1h"])
+def test_what_the_request_before_ended_with_is_read_and_what_is_new_is_kept_for_the_next(lifetime: Lifetime) -> None:
+    assert ends(ONE, lifetime=lifetime) == ["b"]
+    assert ends(TWO, lifetime=lifetime) == ["b", "e"]
+    assert ends(THREE, lifetime=lifetime) == ["e", "g"]
+
+
+def test_a_request_for_a_summary_is_the_last_of_its_context_and_keeps_nothing() -> None:
+    assert ends(ONE, "compact") == []
+    assert ends(THREE, "compact") == ["e"]
+
+
+def test_what_was_said_before_is_read_however_much_one_reply_adds() -> None:
+    cache = PromptCache(lambda: 0.0)
+    pinned = PINNED.model_copy(update={"system": "You help. " * 300})
+    ids = [f"toolu_{number}" for number in range(30)]  # more blocks than the cache looks back
+    used: list[dict[str, Any]] = [{"type": "tool_use", "id": id, "name": "look", "input": {}} for id in ids]
+    results = [{"type": "tool_result", "tool_use_id": id, "content": "{}"} for id in ids]
+    begun = [said("user", "look thirty times")]
+    first = cache.input_usage(body(Request(pinned, begun, 100)))
+    added: list[dict[str, Any]] = [{"role": "assistant", "content": used}, {"role": "user", "content": results}]
+    second = cache.input_usage(body(Request(pinned, [*begun, *added], 100)))
+    assert second["cache_read_input_tokens"] == first["cache_creation_input_tokens"] > 500
+
+
+def test_markers_are_put_into_copies() -> None:
+    before = repr(THREE)
+    caching.body(Request(PINNED, THREE, 100))
+    assert repr(THREE) == before
