@@ -1,10 +1,7 @@
-"""The words that end a turn, and how a long answer is cut into messages."""
+"""The words that end a turn."""
 
 from agent import stop_reasons
 from agent.steps import ModelReplied
-
-# A markdown block takes 12,000 characters in all per message (reference: Slack, Limits); some are left for escapes.
-PART_CHARACTERS = 11_000
 
 CLOSINGS = {
     "max_tokens": "_(My answer was cut at its length limit. Ask me to go on if you need the rest.)_",
@@ -45,14 +42,3 @@ def spoken(reply: ModelReplied) -> str:
         if text := "\n\n".join(str(block.get(name, "")) for block in reply.content if block.get("type") == kind).strip():
             return text
     return ""
-
-
-def split(text: str) -> tuple[str, ...]:
-    """The text in parts of at most PART_CHARACTERS, cut at a paragraph, else a line, else a space."""
-    parts: list[str] = []
-    rest = text
-    while len(rest) > PART_CHARACTERS:
-        cut = next((at for mark in ("\n\n", "\n", " ") if (at := rest.rfind(mark, 1, PART_CHARACTERS)) > 0), PART_CHARACTERS)
-        parts.append(rest[:cut])
-        rest = rest[cut:].lstrip("\n ")
-    return (*parts, rest)

@@ -14,6 +14,7 @@ from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
 from agent.steps import Halted, ProposedAction
+from agent.stream_moves import stream_moves, unsettled
 from agent.types import Lifetime
 
 GIVEN_UP = "The model has been out of reach all this time, so I gave up. Nothing more was run; please ask again later."
@@ -31,7 +32,7 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
     turn_moves = _turn_moves(session, rules, now)
     if turn_moves and not session.open and session.model_epoch is None:
         inbox = ()  # the conversation is compacted before anything opens the next turn
-    told = (*card_moves(session, now), *_budget_moves(session))
+    told = (*card_moves(session, now), *_budget_moves(session), *stream_moves(session))
     moves = (*inbox_moves(session, inbox, rules), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
@@ -131,15 +132,25 @@ def _brings_before_people(move: Move) -> bool:
 
 
 def _closing_moves(session: Session, rules: Rules) -> list[Move]:
+    """The answer, part by part; the first one in the message that has grown so far, if there is one."""
     assert session.closing is not None
     if session.stopped_for and f"answer:{session.turn}:0" not in session.posts:
         step = stop_reasons.follow_up(session, rules.max_iterations)
         if step is not None:
             return [Record((step,))]
+    if unsettled(session):
+        return []
     for part, text in enumerate(session.closing.parts):
         key = f"answer:{session.turn}:{part}"
         if session.posts.get(key) is None:
             last = part == len(session.closing.parts) - 1
-            offered = session.turn if last and session.closing.offer_continue else None
-            return [Post(key, Answer(text, offered), found=key in session.posts)]
+            streamed = session.stream if part == 0 else None
+            answer = Answer(
+                text,
+                continue_turn=session.turn if last and session.closing.offer_continue else None,
+                rated_turn=session.turn if last and session.closing.answered else None,
+                tasks=session.tasks if streamed else (),
+                after_words=session.stopped_by is not None,
+            )
+            return [Post(key, answer, found=key in session.posts, stream_ts=streamed.ts if streamed else "")]
     return []

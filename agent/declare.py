@@ -36,6 +36,7 @@ def tool(
     consequence: str = "",
     undo: str = "",
     headline: Words | None = None,
+    doing: Words | None = None,
     untrusted: Words | None = None,
     preview: Callable[[Any, ToolContext], Awaitable[Preview] | Preview] | None = None,
     reconcile: Callable[[Any, ToolContext], Awaitable[Result | None] | Result | None] | None = None,
@@ -52,9 +53,9 @@ def tool(function: Function | None = None, /, **declared: Any) -> Tool | Callabl
       should give what it waits for a limit of its own.
     - `idempotent`: it honours `context.idempotency_key`, so that it may be run again when its result was lost.
       `reconcile(arguments, context)` is asked in that case otherwise: what it found, or None if that cannot be told.
-    - `verb`, `headline`, `consequence` and `undo` are for the person who decides. `preview(arguments, context)` says what would
-      change. `untrusted` names the outside source that the result's text comes from. `headline` and `untrusted` are a text with
-      arguments in braces, or a function of the arguments.
+    - `verb`, `headline`, `consequence` and `undo` are for the person who decides; `doing`, as in "Looking up {name}", is for
+      those who watch it run. `preview(arguments, context)` says what would change. `untrusted` names the outside source that the
+      result's text comes from. `headline`, `doing` and `untrusted` are a text with arguments in braces, or a function of them.
 
     Raises DeclarationError.
     """
@@ -74,7 +75,7 @@ class _Declared:
 
     def tool(self, declared: Mapping[str, Any]) -> Tool:
         """As the agent takes it."""
-        options = {name: value for name, value in declared.items() if name not in ("name", "headline", "untrusted")}
+        options = {name: value for name, value in declared.items() if name not in ("name", "headline", "doing", "untrusted")}
         name = declared.get("name") or self.function.__name__
         if not NAME.fullmatch(name):
             raise self.wrong("its name should be 1 to 64 of the letters a to z, digits, _ and -: give it another with `name=`")
@@ -87,7 +88,7 @@ class _Declared:
             raise self.wrong(f"its effect should be one of {', '.join(Effect)}, not {declared['effect']!r}") from None
         arguments = self.arguments()
         limit = float(declared.get("time_limit_seconds", 10.0))
-        for words in ("headline", "untrusted"):
+        for words in ("headline", "doing", "untrusted"):
             options[words] = self.words(words, declared.get(words), arguments)
         for asked in ("preview", "reconcile"):
             if (function := declared.get(asked)) is not None:

@@ -22,6 +22,7 @@ from agent.errors import DelayedError, FencedError, UnclearError
 from agent.machine import apply
 from agent.model_calls import NotYet
 from agent.moves import CallModel, Close, Move, Post, Record, Repin, RunTool, Settle
+from agent.narration import Narration
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
@@ -34,6 +35,7 @@ from agent.store import Lease, Store
 from agent.tool import failed
 from agent.transcript import Transcript
 from agent.types import Outcome, Pinned
+from agent.waiting import first_of
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,7 @@ class Drive:
         self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
         self.held_seconds = self.queue.lease_seconds  # how long that lasted from then on
         self.shown_status: SurfaceStatus = "active"
+        self.narration = Narration(self.effects.surface, self.lease.place)
 
     # ------------------------------------------------------------------------------------------ the loop
 
@@ -100,6 +103,7 @@ class Drive:
             await self._wind_down()
             return await self._release()
         finally:
+            self.narration.cancel()
             for task in self.under_way.values():
                 task.cancel()
             self.effects.calls.leave(self.session, self.pinned)
@@ -129,7 +133,7 @@ class Drive:
             if moves and isinstance(moves[0], Record):
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
-            begin = self._may_begin(moves)
+            begin = self._may_begin([*moves, *self._watched()])
             gated = [move for move in begin if isinstance(move, Close | Repin) or (isinstance(move, RunTool) and move.digest)]
             if gated:
                 await self._pass(gated[0])
@@ -142,7 +146,15 @@ class Drive:
             await self._commit(confirm=bool(begin))
         for move in begin:
             self._spawn(move)
+        self._watched()  # what has begun just now may be worth watching in a moment
         self._show_status()
+
+    def _watched(self) -> Sequence[Move]:
+        """A stream that is to be opened, if not yet, then later."""
+        opening = self.narration.follow(self.session)
+        self.not_before |= {post.key: self.narration.due for post in opening}
+        self.held_back += [self.narration.due for _ in opening]
+        return opening
 
     def _may_begin(self, moves: Sequence[Move]) -> list[Move]:
         """Those that are not under way and need not wait."""
@@ -219,21 +231,15 @@ class Drive:
         if move.key in self.under_way:
             return
         with self._fenced():  # the task's context keeps this
-            made = self.effects.make(move, self.session, self.said, self.rules, self.pinned)
+            made = self.effects.make(move, self.session, self.said, self.rules, self.pinned, self.narration)
             task = self.under_way[move.key] = asyncio.create_task(made, name=move.key)
         if isinstance(move, CallModel):  # also when it is cancelled before its first step
             task.add_done_callback(lambda _: self.effects.calls.leave(self.session, self.pinned))
 
     async def _wait(self) -> None:
         """Until an effect has ended or something new has come, then take it in."""
-        woken = asyncio.create_task(self.woken.wait())
-        stopping = asyncio.create_task(self.stopping.wait())
-        try:
-            pause = self._pause_seconds()
-            await asyncio.wait({*self.under_way.values(), woken, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-            stopping.cancel()
+        events = (self.woken, self.stopping, self.narration.heard)
+        await first_of(self.under_way.values(), events, self._pause_seconds())
         for key, task in list(self.under_way.items()):
             if task.done():
                 del self.under_way[key]
@@ -351,16 +357,9 @@ class Drive:
         nothing = not self.unwritten and not self.taken
         if nothing and not (confirm and time.monotonic() - self.held_at > CONFIRM_SECONDS):
             return
-        sent = time.monotonic()
-        after_seq = self.session.seq - len(self.unwritten)
+        sent, seq, capped = time.monotonic(), self.session.seq - len(self.unwritten), self.capped_seq
         left_seconds = await self.store.append(
-            self.lease,
-            after_seq,
-            self.unwritten,
-            inbox_ids=self.taken,
-            ended=self.ended,
-            charges=self.charges,
-            capped_seq=self.capped_seq,
+            self.lease, seq, self.unwritten, inbox_ids=self.taken, ended=self.ended, charges=self.charges, capped_seq=capped
         )
         self._confirmed(sent, left_seconds)
         self.effects.calls.settle(self.session.id, self.charges)  # only what is committed: Redis is filled from there

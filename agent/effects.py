@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, grants, output, telemetry, tool, transcript
+from agent import fence, grants, output, streams, telemetry, tool, transcript
 from agent.attachments import Nowhere
 from agent.digest import sha256
 from agent.ended import Ended
@@ -16,6 +16,7 @@ from agent.errors import FencedError, RefusedError
 from agent.file_effects import FileEffects
 from agent.model_calls import ModelCalls
 from agent.moves import CallModel, FetchFile, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
+from agent.narration import Narration
 from agent.patience import PATIENCE, Patience
 from agent.ports import Budget, Files, Model, Surface
 from agent.progress import Progress
@@ -24,6 +25,7 @@ from agent.rules import Rules
 from agent.session import Session
 from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
+from agent.streams import is_opening
 from agent.tool import Effect, Result, ToolContext, failed
 from agent.transcript import Transcript
 from agent.types import Call, Pinned, Place
@@ -61,11 +63,13 @@ class Effects:
         if self._behind:
             await asyncio.wait(set(self._behind), timeout=2)
 
-    def make(self, move: Move, session: Session, said: Transcript, rules: Rules, pinned: Pinned) -> Coroutine[Any, Any, Ended]:
+    def make(
+        self, move: Move, session: Session, said: Transcript, rules: Rules, pinned: Pinned, narration: Narration
+    ) -> Coroutine[Any, Any, Ended]:
         """The move's effect, not yet begun."""
         match move:
             case CallModel():
-                return self.calls.call(session, said, rules, pinned, move)
+                return self.calls.call(session, said, rules, pinned, move, narration)
             case FetchFile():
                 return self.attached.fetch(move, session)
             case RunTool():
@@ -75,7 +79,7 @@ class Effects:
             case Reconcile():
                 return self._reconcile(move, session)
             case Post():
-                return self._post(move, session)
+                return self._post(move, session, narration)
             case ShowCard():
                 return self._show(move, session)
             case Settle():
@@ -162,13 +166,17 @@ class Effects:
 
     # ------------------------------------------------------------------------------------------ Slack
 
-    async def _post(self, move: Post, session: Session) -> Ended:
+    async def _post(self, move: Post, session: Session, narration: Narration) -> Ended:
         """Post, unless an earlier attempt did."""
         place = session.place
         if move.channel:
             place = place.model_copy(update={"channel": move.channel, "thread_ts": move.thread_ts})
         try:
+            if is_opening(move):
+                return Ended((await streams.open_stream(self.surface, move, session, narration),))
             ts = await self.surface.find(place, move.key) if move.found else None
+            if ts is None and move.stream_ts:
+                ts = await streams.finish(self.surface, move, session, narration)
             if ts is None:
                 ts = await self.surface.post(place, move.content, move.key)
         except RefusedError as error:

@@ -27,6 +27,16 @@ def started(at_monotonic_seconds: float, within_seconds: float = BEGIN_WITHIN_SE
         _begin_by_seconds.reset(token)
 
 
+@contextmanager
+def without() -> Generator[None]:
+    """What is begun inside needs no fence, whatever it is begun from."""
+    token = _begin_by_seconds.set(None)
+    try:
+        yield
+    finally:
+        _begin_by_seconds.reset(token)
+
+
 def begin() -> None:
     """Call right before an effect. Raises FencedError when its start is too long ago; outside of `started` it does nothing."""
     by = _begin_by_seconds.get()

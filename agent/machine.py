@@ -6,7 +6,7 @@
 
 from collections.abc import Iterable
 
-from agent import actions, answers, attachments, stop_reasons
+from agent import actions, answers, attachments, parts, stop_reasons, tasks
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
 from agent.charges import EndsCall, charged_tokens
@@ -156,7 +156,7 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             if session.closing or any(state.phase == "running" for state in session.calls):
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
             text = f"{session.unfinished.rstrip()}\n\n{step.sentence}" if session.unfinished else step.sentence
-            closing = Closing(answers.split(text), step.offer_continue)
+            closing = Closing(parts.split(text), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
             retired = session.retired and bool(session.iterations)  # the next turn begins with another model
             session = replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
@@ -180,6 +180,7 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         resumed=(),
         unfinished="",
         calls=(),
+        tasks=(),
         runs={},
         sources=(),
         posts={**queued, **unanswered},
@@ -243,7 +244,7 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
     session = replace(session, unfinished=stop_reasons.unfinished(step, before))
     if reason == "tool_use":
         return replace(session, calls=tuple(CallState(call) for call in tool_calls(step)))
-    return replace(session, closing=Closing(answers.split(answers.closing_text(step, before))), stopped_for=reason)
+    return replace(session, closing=Closing(parts.split(answers.closing_text(step, before)), answered=True), stopped_for=reason)
 
 
 def _model_failed(session: Session, step: ModelFailed) -> Session:
@@ -291,12 +292,12 @@ def _tool_started(session: Session, step: ToolStarted, epoch: int) -> Session:
     if step.action_id is not None:
         action = open_action(session, step.action_id)
         session = keep(session, replace(action, idempotency_key=step.idempotency_key))
-    return with_call(replace(session, runs=runs, grants=grants), state)
+    return tasks.begun(with_call(replace(session, runs=runs, grants=grants), state), state)
 
 
 def _tool_returned(session: Session, step: ToolReturned) -> Session:
     state = replace(advance(session, step.call_id, step.kind), outcome=step.outcome)
-    session = with_call(session, state)
+    session = tasks.ended(with_call(session, state), step)
     if step.source and step.source not in session.sources:
         session = replace(session, sources=(*session.sources, step.source))
     if state.action_id is None:
@@ -334,6 +335,12 @@ def _posted(session: Session, step: Posted) -> Session:
             session = replace(session, budget_notes=left)
         case "question" | "escalated" | "remind_outcome" if action_id in session.actions:
             session = keep(session, actions.told_people(session.actions[action_id], subject, step, number))
+        case "stream" if step.ts:
+            session = replace(session, stream=step)
+        case "unstream":
+            session = replace(session, stream=None, tasks=())
+        case "answer" if number == "0":
+            session = replace(session, stream=None)
         case _:
             pass  # nothing follows from it but what is below
     if session.closing and step.key == f"answer:{session.turn}:{len(session.closing.parts) - 1}":

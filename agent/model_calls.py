@@ -24,7 +24,7 @@ from agent.errors import (
 from agent.file_effects import FileEffects
 from agent.moves import CallModel
 from agent.patience import PATIENCE, Patience
-from agent.ports import Budget, Model, Request
+from agent.ports import DEAF, Budget, Listener, Model, Request
 from agent.rules import Rules
 from agent.session import Session
 from agent.spending import Ask, Bill, Charge, Limit, Limits, Refused, Spender
@@ -160,7 +160,15 @@ class ModelCalls:
 
     # ------------------------------------------------------------------------------------------ the call
 
-    async def call(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel) -> Ended:
+    async def call(
+        self,
+        session: Session,
+        said: Transcript,
+        rules: Rules,
+        pinned: Pinned,
+        move: CallModel,
+        listener: Listener = DEAF,
+    ) -> Ended:
         """The model's reply to the conversation so far, or why there is none; or the new context, with a summary or without.
 
         Raises DelayedError: nothing was sent yet.
@@ -175,7 +183,7 @@ class ModelCalls:
         began_at = time.monotonic()
         with telemetry.chat_span(pinned.model, session.max_tokens) as span:
             try:
-                reply = await self.model.reply(request)
+                reply = await self.model.reply(request, DEAF if summing_up else listener)
             except ModelFailedError as error:
                 telemetry.failed(span, type(error).__name__)
                 again_seconds = self._noted(error, pinned.model, began_at)

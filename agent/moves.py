@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.received import Click, Edit, OutcomeClick
 from agent.steps import Step
-from agent.types import Attachment, Call, Decision, Lifetime, Look, Preview, Purpose, Room, Verdict
+from agent.types import Attachment, Call, Decision, Lifetime, Look, Preview, Purpose, Room, Task, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -50,6 +50,17 @@ class Answer:
 
     text: str
     continue_turn: int | None = None  # offers a Continue button
+    rated_turn: int | None = None  # asks how good it was
+    tasks: tuple[Task, ...] = ()  # what was done for it, where people could watch that
+    after_words: bool = False  # the turn was stopped: what people could read so far stays above it
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a turn is at: its calls, and the first words of its answer."""
+
+    tasks: tuple[Task, ...] = ()
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,7 @@ class Question:
     card: Card
 
 
-Content = Cards | Answer | Notice | Question
+Content = Cards | Answer | Work | Notice | Question
 
 
 # ------------------------------------------------------------------------------------------------ moves
@@ -150,7 +161,8 @@ class Reconcile:
 class Post:
     """Bring a message into the thread. `found`: an earlier process may have posted it already, so look first.
 
-    `channel`: another one than the session's, `thread_ts` there (empty: not in a thread).
+    `channel`: another one than the session's, `thread_ts` there (empty: not in a thread). `stream_ts`: the message that has
+    grown so far becomes this one.
     """
 
     key: str
@@ -159,6 +171,7 @@ class Post:
     inbox_ids: tuple[int, ...] = ()
     channel: str = ""
     thread_ts: str = ""
+    stream_ts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from agent.moves import Cards, Content
+from agent.moves import Answer, Cards, Content, Work
 from agent.spending import Ask, Charge, Refused, Reserved
 from agent.types import Approvers, Attachment, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
 
@@ -27,6 +27,31 @@ class Surface(Protocol):
 
     async def show(self, place: Place, cards: Cards, ts: str) -> None:
         """Bring a posted message with cards up to date. Raises like `post`."""
+        ...
+
+    @property
+    def streams(self) -> bool:
+        """Whether messages can grow here."""
+        ...
+
+    async def open_stream(self, place: Place, reader: str, work: Work) -> str:
+        """Post a message that grows, for this person to read first; its ts. Raises like `post`."""
+        ...
+
+    async def find_stream(self, place: Place) -> str | None:
+        """The ts of a message that grows, or did, and was never ended by `finish`: its beginning was lost. Raises like `post`."""
+        ...
+
+    async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
+        """Let a message that shows `shown` show `work`, which goes on with that. Raises like `post`."""
+        ...
+
+    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+        """Make a message that has grown into this one, whatever became of it, and however often this is asked; its ts.
+
+        `shown`: what stands in it, if that is known for sure. It may be another message in the end, or none where the content is
+        nothing. Raises like `post`.
+        """
         ...
 
     async def whisper(self, place: Place, user: str, text: str) -> None:

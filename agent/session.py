@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent import policy
 from agent.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
-from agent.types import Approvers, Attachment, Call, Look, Outcome, Place, Preview, Verdict
+from agent.types import Approvers, Attachment, Call, Look, Outcome, Place, Preview, Task, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
@@ -113,6 +113,7 @@ class Closing:
 
     parts: tuple[str, ...]
     offer_continue: bool = False
+    answered: bool = False  # in the model's own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ class Session:
     rejected: frozenset[str] = frozenset()  # calls that people said no to: they are not asked about again
     grants: dict[str, GrantState] = field(default_factory=dict[str, GrantState])
     posts: dict[str, Posted | None] = field(default_factory=dict[str, Posted | None])  # None: started, no answer yet
+    stream: Posted | None = None  # the message that grows while a turn is worked on
+    tasks: tuple[Task, ...] = ()  # of this turn, since people were asked last
     closing: Closing | None = None
     stopped_by: str | None = None
     used_tokens: int = 0

@@ -158,6 +158,23 @@ class VoteRow(SQLModel, table=True):
     voted_at: datetime = Field(sa_column=_now())
 
 
+class FeedbackRow(SQLModel, table=True):
+    """What one person says of the answer of one turn, and what made it."""
+
+    __tablename__: ClassVar[Any] = "feedback"
+    __table_args__ = (Index("feedback_of_prompt", "prompt_digest", "at"),)
+
+    session_id: str = Field(sa_column=Column(Text, primary_key=True))
+    turn: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    user: str = Field(sa_column=Column("user", Text, primary_key=True))
+    value: str = Field(sa_column=Column(Text, nullable=False))  # good, bad
+    reason: str = Field(default="", sa_column=_text())
+    prompt: str = Field(default="", sa_column=_text())  # NAME@N
+    prompt_digest: str = Field(default="", sa_column=_text())
+    model: str = Field(default="", sa_column=_text())
+    at: datetime = Field(sa_column=_now())
+
+
 class UsageRow(SQLModel, table=True):
     """One model call: reserved when it starts, charged when it is over. `settled_at` is null while it is under way."""
 

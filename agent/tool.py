@@ -104,7 +104,8 @@ class Tool:
 
     `description` is for the model: when to call it and when another one, what to check first, what comes back, and whether
     calling it again is safe. `verb`, `consequence` and `undo` are for the person who decides: the button, what will happen,
-    and whether it can be taken back, in the author's words. `headline` names the action and its scope in one line.
+    and whether it can be taken back, in the author's words. `headline` names the action and its scope in one line; `doing` says
+    the same of a call that is under way: "Looking up ...".
     """
 
     name: str
@@ -119,6 +120,7 @@ class Tool:
     consequence: str = ""
     undo: str = ""
     headline: Callable[[Any], str] | None = None
+    doing: Callable[[Any], str] | None = None
     preview: Callable[[Any, ToolContext], Awaitable[Preview]] | None = None  # what it would change, found without doing it
     untrusted: Callable[[Any], str] | None = None  # names the outside source that a result's text comes from
 

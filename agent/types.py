@@ -96,6 +96,15 @@ class Call(Noun):
     arguments: dict[str, JsonValue]
 
 
+class Task(Noun):
+    """A call as people watch it being made, while nobody has to be asked about it."""
+
+    id: str  # of the call
+    tool: str
+    arguments: dict[str, JsonValue]
+    state: Literal["in_progress", "complete", "error"] = "in_progress"
+
+
 class KeptResult(Noun):
     """A tool's result that the model reads no more as such, and can read by its handle."""
 

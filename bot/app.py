@@ -21,6 +21,7 @@ from agent.budget import RedisBudget
 from agent.chores import Chores, forgetting
 from agent.effects import Effects
 from agent.errors import UnreachableError
+from agent.feedback import Feedback
 from agent.ledger import Ledger
 from agent.model import AnthropicModel
 from agent.overview import Overview
@@ -43,6 +44,7 @@ from bot.home_tab import HomeTab
 from bot.ops import watch
 from bot.packs import tool_packs
 from bot.policy_check import hold_to
+from bot.ratings import Ratings
 from bot.refusal import Refusal
 from bot.settings import Settings, environment
 from bot.slack_port import SlackPort
@@ -99,7 +101,7 @@ async def running(
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience)
         slack_url, bot_user_id = await _who(client, settings)
-        store, surface = Store(pool), SlackSurface(client, tools, mask)
+        store, surface = Store(pool), SlackSurface(client, tools, mask, bot_user_id=bot_user_id)
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
@@ -118,7 +120,7 @@ async def running(
             Budgets(config, ledger, budget, surface),
         )
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools)
-        app = Edge(client, secret, store, surface, dialogs, home, bot_user_id).app
+        app = Edge(client, secret, store, surface, dialogs, home, Ratings(Feedback(pool, store)), bot_user_id).app
         health = _Health(pool, budget)
         port = await _listen(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:

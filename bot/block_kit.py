@@ -44,6 +44,16 @@ def button(action_id: str, label: str, value: str, *, style: str | None = None) 
     return {**made, "style": style} if style else made
 
 
+def feedback_buttons(turn: int) -> Block:
+    """Slack's own pair of thumbs, for the answer of this turn."""
+
+    def thumb(label: str, told: str, value: str) -> Block:
+        return {"text": {"type": "plain_text", "text": label}, "accessibility_label": told, "value": f"{value}:{turn}"}
+
+    good, bad = thumb("Good answer", "This answer was good", "good"), thumb("Bad answer", "This answer was bad", "bad")
+    return {"type": "feedback_buttons", "action_id": "feedback", "positive_button": good, "negative_button": bad}
+
+
 def confirm(title: str, text: str, yes: str, *, style: str | None = None) -> Block:
     """The dialog that asks once more."""
     made: Block = {

@@ -23,6 +23,7 @@ from bot import inbound
 from bot.dialogs import Dialogs
 from bot.home_tab import HomeTab
 from bot.inbound import Inbound
+from bot.ratings import Ratings
 from bot.surface import SlackSurface
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,13 @@ class Edge:
         surface: SlackSurface,
         dialogs: Dialogs,
         home: HomeTab,
+        ratings: Ratings,
         bot_user_id: str,
     ) -> None:
         self._store = store
         self._surface = surface
         self._dialogs = dialogs
+        self._ratings = ratings
         self._bot_user_id = bot_user_id
         # An action listener waits in steps of 10 ms for its ack unless it is processed before the response.
         self.app = AsyncApp(
@@ -55,6 +58,7 @@ class Edge:
         listeners.action("reject")(dialogs.reject)
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)
+        listeners.action("feedback")(ratings.ask_why)
         listeners.action("show_all")(dialogs.show_all)
         listeners.event("app_home_opened")(home.opened)
         listeners.action(re.compile("home_page_(previous|next)"))(home.turned)
@@ -86,8 +90,11 @@ class Edge:
                 if not arrived and body["event"].get("type") != "app_home_opened":
                     return BoltResponse(status=200)  # not for us
             case "block_actions":
+                await self._ratings.clicked(body)
                 arrived = inbound.read_clicks(body)
             case "view_submission":
+                if await self._ratings.submitted(body):
+                    return BoltResponse(status=200)
                 submitted = await self._dialogs.submitted(body)
                 if submitted is not None and not isinstance(submitted, Inbound):
                     return _errors(submitted)

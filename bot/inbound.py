@@ -130,9 +130,9 @@ def read_clicks(body: Body) -> tuple[Inbound, ...]:
             return tuple(Inbound(f"click:{user}:{name}:{click.action_id}:{ts}", click, clicked_ts=ts) for click in clicks)
         case "withdraw":
             withdraw = Withdraw(user=user, action_ids=tuple(value.split(",")))
-            return (Inbound(key, withdraw, _thread_of(body), clicked_ts=ts),)
+            return (Inbound(key, withdraw, thread_of(body), clicked_ts=ts),)
         case "continue" if value.isdigit():
-            return (Inbound(key, ContinueClick(turn=int(value), user=user), _thread_of(body)),)
+            return (Inbound(key, ContinueClick(turn=int(value), user=user), thread_of(body)),)
         case _ if name in OUTCOMES:
             click = OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name})
             return (Inbound(key, click, clicked_ts=ts),)
@@ -140,7 +140,7 @@ def read_clicks(body: Body) -> tuple[Inbound, ...]:
             return ()
 
 
-def _thread_of(body: Body) -> Place:
+def thread_of(body: Body) -> Place:
     """The thread that a message with a button stands in."""
     thread_ts = str(at(body, "message", "thread_ts") or at(body, "message", "ts"))
     return Place(team=str(body["team"]["id"]), channel=str(body["channel"]["id"]), thread_ts=thread_ts)

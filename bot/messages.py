@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agent.moves import Answer, Card, Notice
 from agent.tool import Effect, Tools
 from bot.arguments import Mask, unmasked
-from bot.block_kit import VALUE_CHARACTERS, Block, button, line, rich_text
+from bot.block_kit import VALUE_CHARACTERS, Block, button, feedback_buttons, line, rich_text
 from bot.people import approvers_named, moment, people
 from bot.plain import cut, escaped, unmassed
 from bot.row import headline
@@ -18,11 +18,18 @@ LONGEST_MESSAGE_CHARACTERS = 12_000  # of a person's message that the agent read
 
 
 def answer_blocks(answer: Answer) -> list[Block]:
-    """The agent's words in Markdown, and a Continue button where the budget ended them."""
-    blocks: list[Block] = [{"type": "markdown", "text": unmassed(answer.text)}]
+    """The agent's words in Markdown, and what stands below them."""
+    return [{"type": "markdown", "text": unmassed(answer.text)}, *below_answer(answer)]
+
+
+def below_answer(answer: Answer) -> list[Block]:
+    """A Continue button where the budget ended it; how good it was, where it is the model's own."""
+    blocks: list[Block] = []
     if answer.continue_turn is not None:
         offered = button("continue", "Continue", str(answer.continue_turn))
         blocks.append({"type": "actions", "block_id": "continue", "elements": [offered]})
+    if answer.rated_turn is not None:
+        blocks.append({"type": "context_actions", "block_id": "feedback", "elements": [feedback_buttons(answer.rated_turn)]})
     return blocks
 
 

@@ -1,9 +1,10 @@
 """One action on a card: what would run and to which effect, who may decide it and until when, or how it ended."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -81,17 +82,18 @@ def headline(card: Card, tool: Tool | None, mask: Mask = unmasked) -> str:
     """The action and its scope in one line: by names where a preview found them, else as the tool's author put it."""
     preview = words(card.preview.headline, mask) if card.preview is not None else ""
     verb = tool.verb if tool is not None else "Run"
-    return preview or words(_authors_headline(card, tool), mask) or f"{verb}: {card.tool}"
+    said = in_authors_words(tool, tool.headline, card.arguments) if tool is not None else ""
+    return preview or words(said, mask) or f"{verb}: {card.tool}"
 
 
-def _authors_headline(card: Card, tool: Tool | None) -> str:
-    if tool is None or tool.headline is None:
+def in_authors_words(tool: Tool, say: Callable[[Any], str] | None, arguments: Mapping[str, Any]) -> str:
+    """What the tool's author says of a call with these arguments; nothing where the tool does not take them (any more)."""
+    if say is None:
         return ""
     try:
-        arguments = tool.arguments.model_validate(card.arguments)
+        return say(tool.arguments.model_validate(dict(arguments)))
     except ValidationError:
-        return ""  # the tool's arguments have changed since the card was posted
-    return tool.headline(arguments)
+        return ""
 
 
 def _outcome(card: Card, mask: Mask) -> str:

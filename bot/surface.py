@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent import fence
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.grants import grantable
-from agent.moves import Answer, Cards, Content, Notice, Question
+from agent.moves import Answer, Cards, Content, Notice, Question, Work
 from agent.ports import SurfaceStatus
 from agent.tool import Tools
 from agent.types import Approvers, Place, Verdict
@@ -20,11 +20,12 @@ from bot.arguments import Mask, unmasked
 from bot.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
 from bot.messages import answer_blocks, answer_text, notice_blocks, notice_text
 from bot.plain import cut, visible
+from bot.streams import METADATA_TYPE, Streams, metadata
 from bot.web_api import called, pages
+from bot.work import plan_blocks, plan_title
 
 log = logging.getLogger(__name__)
 
-METADATA_TYPE = "signoff_post"
 LOOK_BACK_SECONDS = 24 * 3600  # for a copy of a card in a channel: it was to be posted right before the crash
 ANSWER_SECONDS = 10.0  # for one Web API call
 PROGRESS_CHARACTERS = 120
@@ -56,24 +57,25 @@ async def _begin(*_: Any) -> None:
 class SlackSurface:
     """The surface port on Slack's Web API."""
 
-    def __init__(self, client: AsyncWebClient, tools: Tools, mask: Mask = unmasked) -> None:
+    def __init__(self, client: AsyncWebClient, tools: Tools, mask: Mask = unmasked, *, bot_user_id: str = "") -> None:
         self._client = client
+        self._bot_user_id = bot_user_id
         self._mask = mask
         self._tools = tools
         self._status_methods = [self._session_status, self._thread_status]
         self._progress_is_shown = True
         self._behind: set[asyncio.Task[None]] = set()
+        self._streams = Streams(self._call, tools, self.mask_in)
 
     # ------------------------------------------------------------------------------------------ messages
 
     async def post(self, place: Place, content: Content, key: str) -> str:
         """See `Surface.post`."""
-        metadata = {"event_type": METADATA_TYPE, "event_payload": {"key": key}}
         answer = await self._call(
             "chat.postMessage",
             channel=place.channel,
             **({"thread_ts": place.thread_ts} if place.thread_ts else {}),
-            metadata=metadata,
+            metadata=metadata(key),
             unfurl_links=False,
             unfurl_media=False,
             **self._rendered(content, place),
@@ -89,14 +91,44 @@ class SlackSurface:
             found = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
         async for page in found:
             for message in page["messages"]:
-                metadata: Any = message.get("metadata") or {}
-                if metadata.get("event_type") == METADATA_TYPE and metadata["event_payload"].get("key") == key:
+                told: Any = message.get("metadata") or {}
+                if told.get("event_type") == METADATA_TYPE and told["event_payload"].get("key") == key:
                     return str(message["ts"])
         return None
 
     async def show(self, place: Place, cards: Cards, ts: str) -> None:
         """See `Surface.show`."""
         await self._call("chat.update", channel=place.channel, ts=ts, **self._rendered(cards, place))
+
+    # ------------------------------------------------------------------------------------------ messages that grow
+
+    @property
+    def streams(self) -> bool:
+        """See `Surface.streams`."""
+        return self._streams.available
+
+    async def open_stream(self, place: Place, reader: str, work: Work) -> str:
+        """See `Surface.open_stream`."""
+        return await self._streams.open(place, reader, work)
+
+    async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
+        """See `Surface.extend`."""
+        await self._streams.extend(place, ts, shown, work)
+
+    async def find_stream(self, place: Place) -> str | None:
+        """See `Surface.find_stream`. All that we post in a thread has a key, but for a stream that is not ended: the newest."""
+        found: str | None = None
+        where = {"channel": place.channel, "ts": place.thread_ts, "include_all_metadata": True, "limit": 200}
+        async for page in self._pages("conversations.replies", where):
+            for message in page["messages"]:
+                if message.get("user") == self._bot_user_id and not message.get("metadata"):
+                    found = str(message["ts"])
+        return found
+
+    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+        """See `Surface.finish`."""
+        ended = await self._streams.finish(place, ts, content, key, shown)
+        return ended or (await self.post(place, content, key) if isinstance(content, Answer) else ts)
 
     def _rendered(self, content: Content, place: Place) -> dict[str, Any]:
         """Blocks, and the same as text."""
@@ -110,6 +142,8 @@ class SlackSurface:
                 return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
             case Answer():
                 return {"text": answer_text(content), "blocks": answer_blocks(content)}
+            case Work(tasks=tasks):
+                return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
             case Notice():
                 notice = notice_blocks(content, self._tools, mask)
                 return {"text": notice_text(content, self._tools, mask), **({"blocks": notice} if notice else {})}

@@ -76,6 +76,7 @@ def web(allowed_hosts: Sequence[str] = (), *, private_hosts: Collection[str] = (
             consequence="Sends this address to its host and reads the page. Nothing is changed here.",
             undo="What the address says cannot be called back.",
             headline=lambda arguments: f"Fetch a page of {_host(arguments)}",
+            doing=lambda arguments: f"Fetching a page of {_host(arguments)}",
             untrusted=lambda arguments: f"web page {_host(arguments)}",
         ),
     )

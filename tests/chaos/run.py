@@ -33,11 +33,11 @@ class Run:
 
     @property
     def posts(self) -> Mapping[str, list[Message]]:
-        """The bot's messages in the thread, by the key in their metadata."""
+        """The bot's messages in the thread, by the key in their metadata. One that grows, or did until now, has none yet."""
         found: defaultdict[str, list[Message]] = defaultdict(list)
         for message in self.stage.slack.thread("orders", self.ts)[1:]:
-            assert message.metadata is not None, f"a message without a key: {message.seen_text}"
-            found[message.metadata["event_payload"]["key"]].append(message)
+            if message.metadata is not None:
+                found[message.metadata["event_payload"]["key"]].append(message)
         return found
 
     def post(self, kind: str, text: str = "") -> Message | None:
@@ -116,7 +116,10 @@ class Run:
     async def check(self) -> None:
         """Charged once, answered once, nothing posted twice, nothing invalid said to the model, no gap in the log."""
         assert self.stage.ledger.lines == [CHARGE]
-        posts = self.posts
+        for message in self.stage.slack.thread("orders", self.ts)[1:]:
+            assert message.metadata is not None, f"a message without a key: {message.seen_text}"
+            assert not message.streaming, f"a message that still grows: {message.seen_text}"
+        posts = {key: messages for key, messages in self.posts.items() if not key.startswith("unstream:")}  # what was watched
         assert {key: len(messages) for key, messages in posts.items()} == dict.fromkeys(posts, 1)
         kinds = sorted(key.partition(":")[0] + (key[6:] if key.startswith("answer") else "") for key in posts)
         asked = self.post("question") is not None

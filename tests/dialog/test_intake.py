@@ -84,7 +84,7 @@ async def test_one_mention_as_two_events_each_delivered_three_times_is_answered_
     await shop.slack.until(lambda: sum(1 for d in shop.slack.deliveries if d.acked_after_seconds is not None) >= 6)
     await talk.says("ann", "and then?")
     await talk.sees("The end.")
-    assert [message.seen_text for message in talk.posts()] == ["Once.", "The end."]
+    assert [message.text for message in talk.posts()] == ["Once.", "The end."]
     assert len(shop.model.requests[0]["messages"][0]["content"]) == 1  # the model reads it once, too
     assert await shop.rows("SELECT count(*) FROM inbox") == [(2,)]
 

@@ -177,6 +177,7 @@ class History:
                     wrong.append(f"{session.id} sleeps until {wake_at}, through {end}, and knows {known}")
                 if not any(row.action_id == action_id and row.arguments == body["arguments"] for row, _ in on_screen):
                     wrong.append(f"{action_id} stands nowhere")
+        wrong += [f"a message in {each.thread_ts} still shows {each.shows}" for each in self.outside.growing.values()]
         statuses = {row[0]: row[2] for row in rows}
         wrong += [
             f"the card of {row.action_id} in {message.channel} shows {row.look}, and it is {statuses[row.action_id]}"

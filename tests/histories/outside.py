@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from agent.moves import Card, Cards, Content
+from agent.moves import Answer, Card, Cards, Content, Work
 from agent.policy import Policy
 from agent.received import Received
 from agent.types import Approvers, Block
@@ -61,6 +61,16 @@ class Message:
             self.shown += content.rows
 
 
+@dataclass
+class Growing:
+    """A message that grows. It has no key before it ends."""
+
+    channel: str
+    thread_ts: str
+    shows: Work
+    taking: bool = True  # until somebody, or time, ends the stream
+
+
 @dataclass(frozen=True)
 class Sent:
     """What a person did, and when at the earliest it can have arrived."""
@@ -94,6 +104,7 @@ class Outside:
     calm: bool = False
     ledger: list[Run] = field(default_factory=list[Run])
     messages: dict[tuple[str, str], Message] = field(default_factory=dict[tuple[str, str], Message])  # by channel and key
+    growing: dict[str, Growing] = field(default_factory=dict[str, Growing])  # by ts
     threads: dict[str, str] = field(default_factory=dict[str, str])  # by action: the thread that its card stands in
     # By session and the first block of a context: the blocks of each request.
     requests: dict[tuple[str, str], list[list[Block]]] = field(default_factory=dict[tuple[str, str], list[list[Block]]])
@@ -103,6 +114,7 @@ class Outside:
     wrong: list[str] = field(default_factory=list[str])  # what must not happen and was seen while it did
     tally: Counter[str] = field(default_factory=Counter[str])
     calls: int = 0
+    posted: int = 0
     replies: int = 0
     model: str = "claude-1"  # that new sessions are pinned to
     retired: set[str] = field(default_factory=set[str])
@@ -159,10 +171,54 @@ class Outside:
             self.threads |= {row.action_id: thread_ts for row in content.rows}
         if (channel, key) in self.messages:
             self.wrong.append(f"{key} was posted twice")
-        message = Message(f"{len(self.messages) + 1}.5", channel, key, content)
+        return self._stand(self._new_ts(), channel, key, content)
+
+    def _stand(self, ts: str, channel: str, key: str, content: Content) -> str:
+        self.messages[channel, key] = message = Message(ts, channel, key, content)
         message.shows(content)
-        self.messages[channel, key] = message
-        return message.ts
+        return ts
+
+    def _new_ts(self) -> str:
+        self.posted += 1
+        return f"{self.posted}.5"
+
+    # ------------------------------------------------------------------------------------------ messages that grow
+
+    def grow(self, channel: str, thread_ts: str, work: Work) -> str:
+        """A message that is to grow appears."""
+        ts = self._new_ts()
+        self.growing[ts] = Growing(channel, thread_ts, work)
+        self.tally["streams"] += 1
+        return ts
+
+    def extend(self, ts: str, shown: Work, work: Work) -> bool:
+        """It grows. False: it takes nothing more."""
+        message = self.growing.get(ts)
+        if message is None or not message.taking:
+            return False
+        if message.shows != shown or not work.words.startswith(shown.words):
+            self.wrong.append(f"a message that shows {message.shows} and not {shown} was to go on to {work}")
+        message.shows = work
+        self.tally["appends"] += 1
+        return True
+
+    def finish(self, ts: str, key: str, content: Answer | Work, shown: Work | None) -> str:
+        """It becomes this. Its stream may be over; it may stand there already."""
+        message = self.growing.pop(ts, None)
+        if message is None:
+            if isinstance(content, Work):
+                return ts
+            known = next((each for each in self.messages.values() if each.ts == ts), None)
+            self.wrong += [f"{key} was to stand where {known.key} does"] if known and known.key != key else []
+            return known.ts if known else self.post(CHANNEL, "", key, content)
+        if shown is not None and message.shows != shown:
+            self.wrong.append(f"a message that shows {message.shows} and not {shown} was ended as {content}")
+        self.tally["ends known" if shown is not None else "ends unknown"] += 1
+        if isinstance(content, Work) and not content.tasks:
+            return ts
+        if (message.channel, key) in self.messages:
+            self.wrong.append(f"{key} stands there twice")
+        return self._stand(ts, message.channel, key, content)
 
     def cards(self) -> list[Card]:
         """Every card as it stands on the screen."""
@@ -176,7 +232,8 @@ class Outside:
         [kind] = self.random.choices(list(KINDS), list(KINDS.values()))
         said, _, reason = kind.partition(" ")
         self.replies += 1
-        content: list[Block] = [{"type": "text", "text": f"Well, {self.replies}."}] if said == "text" else []
+        words: Block = {"type": "text", "text": f"Well, that is how it stands: {self.replies}."}
+        content = [words] if said == "text" else []
         if said == "calls":
             names = ["look", "pay", "send", "book", "wipe", "no_such_tool"]
             for name in self.random.choices(names, [3, 8, 6, 6, 3, 1], k=self.random.randint(1, 4)):

@@ -16,7 +16,7 @@ from agent.errors import (
     UnclearError,
     UnreachableError,
 )
-from agent.moves import Cards, Content
+from agent.moves import Answer, Cards, Content, Work
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.spending import Ask, Charge, Refused, Reserved, Standing
 from agent.store import session_id
@@ -82,6 +82,47 @@ class Ports:
         message.shows(cards)
         await self._come_back()
 
+    # ------------------------------------------------------------------------------------------ messages that grow
+
+    streams = True
+
+    async def open_stream(self, place: Place, reader: str, work: Work) -> str:
+        """A message that grows, unless the channel takes none."""
+        await self._reach()
+        if self._outside.happens(0.05):
+            raise RefusedError("not_allowed")
+        ts = self._outside.grow(place.channel, place.thread_ts, work)
+        await self._come_back()
+        return ts
+
+    async def find_stream(self, place: Place) -> str | None:
+        """The newest of the thread that nobody has ended."""
+        await self._reach()
+        found = [ts for ts, each in self._outside.growing.items() if each.thread_ts == place.thread_ts]
+        await self._come_back()
+        return found[-1] if found else None
+
+    async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
+        """No fence here: it may come late."""
+        await self._outside.dawdle()
+        if self._outside.happens(0.05):
+            raise DelayedError(0.05)
+        await self._process.goes_on()
+        if self._outside.happens(0.05) and ts in self._outside.growing:
+            self._outside.growing[ts].taking = False  # its five minutes are over
+        if not self._outside.extend(ts, shown, work):
+            raise RefusedError("message_not_in_streaming_state")
+        await self._come_back()
+
+    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+        """What it is from now on."""
+        await self._reach()
+        ts = self._outside.finish(ts, _posted_as(place, key), content, shown)
+        await self._come_back()
+        return ts
+
+    # ------------------------------------------------------------------------------------------ people
+
     async def whisper(self, place: Place, user: str, text: str) -> None:
         """Words to one person."""
         self._outside.tally["whispers"] += 1
@@ -141,6 +182,10 @@ class Ports:
         if self._outside.happens(0.03):
             raise self._outside.random.choice([ModelFailedError, ModelOutOfReachError])("The model cannot be reached.")
         content, reason = self._outside.summary() if summing_up else self._outside.reply()
+        listener.begin()
+        for word in (word for block in content for word in str(block.get("text", "")).split(" ")):
+            listener.text(f"{word} ")
+            await self._outside.dawdle()
         await self._outside.dawdle()
         await self._process.goes_on()
         usage = Usage(input_tokens=len(json.dumps(messages)) // 4, output_tokens=20)

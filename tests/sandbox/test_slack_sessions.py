@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
-from slack_sdk.models.messages.chunk import MarkdownTextChunk, TaskUpdateChunk
+from slack_sdk.models.messages.chunk import MarkdownTextChunk, PlanUpdateChunk, TaskUpdateChunk
 
 from bot.sandbox import SlackSandbox
 from tests.sandbox.slack_bots import MANIFEST, Bot, Client, in_socket_mode, manifest, section, web_client
@@ -39,6 +39,36 @@ async def test_a_stream_grows_and_stops(sandbox: SlackSandbox, client: Client) -
     assert done.seen_text == "There are **12**\nLook in the catalogue\n_from the catalogue_"
     assert not done.streaming
     assert sandbox.status("orders", root) == "active"
+
+
+async def test_in_plan_mode_the_tasks_stand_together_above_the_text(sandbox: SlackSandbox, client: Client) -> None:
+    dm, channel = await sandbox.dm("ann", "hello"), sandbox.dm_channel("ann")
+    stream: dict[str, Any] = {"channel": channel, "thread_ts": dm, "task_display_mode": "plan"}
+    first = TaskUpdateChunk(id="t1", title="Look", status="in_progress")
+    ts: str = (await client.chat_startStream(**stream, chunks=[PlanUpdateChunk(title="Working"), first]))["ts"]
+    await client.chat_appendStream(channel=channel, ts=ts, chunks=[MarkdownTextChunk(text="There are ")])
+    done = TaskUpdateChunk(id="t1", title="Look", status="complete")
+    further = TaskUpdateChunk(id="t2", title="Count", status="error")
+    last = [done, further, PlanUpdateChunk(title="2 steps"), MarkdownTextChunk(text="12")]
+    await client.chat_stopStream(channel=channel, ts=ts, chunks=last)
+    shown = sandbox.thread("@ann", dm)[1]
+    assert shown.seen_text == "2 steps\nLook\nCount\nThere are 12"
+    assert [task["status"] for task in shown.blocks[0]["tasks"]] == ["complete", "error"]
+    bare: str = (await client.chat_startStream(**stream, markdown_text="No plan."))["ts"]
+    await client.chat_stopStream(channel=channel, ts=bare)
+    assert [block["type"] for block in sandbox.thread("@ann", dm)[2].blocks] == ["markdown"]
+    with pytest.raises(SlackApiError, match="invalid_arguments"):
+        await client.chat_startStream(**{**stream, "task_display_mode": "list"})
+
+
+async def test_a_message_that_grows_is_not_updated(sandbox: SlackSandbox, client: Client) -> None:
+    dm, channel = await sandbox.dm("ann", "hello"), sandbox.dm_channel("ann")
+    ts: str = (await client.chat_startStream(channel=channel, thread_ts=dm, markdown_text="half"))["ts"]
+    with pytest.raises(SlackApiError, match="streaming_state_conflict"):
+        await client.chat_update(channel=channel, ts=ts, text="the whole")
+    await client.chat_stopStream(channel=channel, ts=ts)
+    await client.chat_update(channel=channel, ts=ts, text="the whole")
+    assert sandbox.thread("@ann", dm)[1].seen_text == "the whole"
 
 
 async def test_a_stream_in_a_channel_needs_its_recipient(sandbox: SlackSandbox, client: Client) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.effects import Effects
-from agent.moves import Answer, Cards, Content
+from agent.moves import Answer, Cards, Content, Work
 from agent.patience import PATIENCE, Patience
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.queue import Queue
@@ -32,6 +32,7 @@ class World:
 
     think: Think = at_once
     answers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    streams: bool = False  # nothing grows here
 
     async def post(self, place: Place, content: Content, key: str) -> str:
         """Keep the answer."""
@@ -45,6 +46,22 @@ class World:
 
     async def show(self, place: Place, cards: Cards, ts: str) -> None:
         """No cards here."""
+
+    async def open_stream(self, place: Place, reader: str, work: Work) -> str:
+        """See `streams`."""
+        raise NotImplementedError
+
+    async def find_stream(self, place: Place) -> str | None:
+        """See `streams`."""
+        raise NotImplementedError
+
+    async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
+        """See `streams`."""
+        raise NotImplementedError
+
+    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+        """See `streams`."""
+        raise NotImplementedError
 
     async def is_admin(self, user: str) -> bool:
         """Nobody is."""

@@ -50,6 +50,7 @@ from agent.steps import (
     ToolStarted,
     Voted,
 )
+from agent.stream_moves import opening
 from agent.tool import Effect
 from agent.transcript import Transcript
 from agent.types import Allowed, Attachment, Decision, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
@@ -119,6 +120,8 @@ class Simulation:
                 self.apply(self.wire.repin())
                 continue
             if not (moves and isinstance(moves[0], Record)):
+                begun = opening(self.session, "Well.")
+                moves = (*moves, begun) if begun is not None and self.random.random() < 0.3 else moves
                 return [move for move in moves if not isinstance(move, Record | Repin) and move.key not in self.under_way]
             for step in moves[0].steps:
                 self.apply(step)

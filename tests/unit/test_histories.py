@@ -29,6 +29,7 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
     assert session.status in ("idle", "waiting")
     if session.status == "waiting":
         assert any(action.decided is None and action.ts for action in session.actions.values())
+    assert session.stream is None  # nothing grows that nobody is at work on
     for action in session.actions.values():
         assert not action.lags  # no card is left stale
         if action.decided is None and action.ts:

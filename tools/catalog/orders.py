@@ -146,6 +146,7 @@ def get_order_status(pool: Pool) -> Tool:
         consequence="Reads one order. Nothing is changed.",
         undo="There is nothing to undo.",
         headline=lambda arguments: f"Read order {arguments.order_id}",
+        doing=lambda arguments: f"Reading order {arguments.order_id}",
     )
 
 
@@ -169,6 +170,7 @@ def create_order(pool: Pool) -> Tool:
         consequence="Places a binding order at today's price and takes the pieces out of stock.",
         undo="Cannot be undone here; the shop can cancel an order until it is packed.",
         headline=lambda arguments: f"Order {arguments.quantity} × {arguments.sku} for {arguments.customer}",
+        doing=lambda arguments: f"Ordering {arguments.quantity} × {arguments.sku} for {arguments.customer}",
         preview=preview,
     )
 

@@ -106,6 +106,7 @@ def search_product_catalog(pool: Pool) -> Tool:
         consequence="Searches the product catalogue. Nothing is changed.",
         undo="There is nothing to undo.",
         headline=lambda arguments: f"Search the catalogue for “{arguments.query}”",
+        doing=lambda arguments: f"Looking up {arguments.query}",
     )
 
 

@@ -32,6 +32,7 @@ class Cut:
 
     after_events: int
     clean: bool
+    seconds_per_event: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,9 @@ class ModelFaults:
         """Connection reset before the answer."""
         self._add(Reset(), times)
 
-    def cut_stream(self, after_events: int = 3, *, clean: bool = True, times: int = 1) -> None:
-        """The stream ends after so many events, cleanly (the SDK raises nothing) or with a reset."""
-        self._add(Cut(after_events, clean), times)
+    def cut_stream(self, after_events: int = 3, *, clean: bool = True, seconds_per_event: float = 0.0, times: int = 1) -> None:
+        """The stream ends after so many events, slow ones perhaps, cleanly (the SDK raises nothing) or with a reset."""
+        self._add(Cut(after_events, clean, seconds_per_event), times)
 
     def error_in_stream(self, after_events: int = 3, *, type: str = "overloaded_error", times: int = 1) -> None:
         """An error event in a stream that had begun with status 200."""

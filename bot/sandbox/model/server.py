@@ -210,7 +210,7 @@ class ScriptedModel:
         stream = web.StreamResponse(headers={**_response_headers(), **headers})
         await stream.prepare(http)
         for sent, (name, data) in enumerate(finished.events()):
-            if isinstance(fault, Slow):
+            if isinstance(fault, Slow | Cut) and fault.seconds_per_event:
                 await self._pause(fault.seconds_per_event)
             if isinstance(fault, Garbage) and sent == 2:
                 await stream.write(b"event: content_block_delta\ndata: {not json\n\n")

@@ -113,8 +113,11 @@ function table(block) {
 
 const TASK_STATES = { pending: "to do", in_progress: "in progress", complete: "done", error: "failed" };
 
+/** The tasks stand open while the message grows, and are folded away behind the plan's title afterwards. */
 function plan(block, surface) {
-  return h("div", {}, h("div", { class: "plan-title" }, textOf(block.title)), renderBlocks((block.tasks ?? []).map((task) => ({ ...task, type: "task_card" })), surface));
+  const tasks = renderBlocks((block.tasks ?? []).map((task) => ({ ...task, type: "task_card" })), surface);
+  if (!tasks.length && !textOf(block.title)) return h("div", { hidden: true });
+  return add(h("details", { open: surface.growing }), h("summary", { class: "plan-title" }, textOf(block.title)), tasks);
 }
 
 function taskCard(block) {

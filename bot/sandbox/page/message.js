@@ -22,7 +22,7 @@ export function avatar(userId, size = "") {
  * `replied` are the replies of a message in a channel, `lastReply` how long ago the last one came, `status` its session's status.
  */
 export function messageNode(message, { channelId, compact, inThread, ephemeral, replied = [], lastReply = null, status = null }) {
-  const surface = { place: { channel: channelId, ts: message.ts, ...(ephemeral ? { ephemeral: true } : {}) } };
+  const surface = { growing: Boolean(message.streaming), place: { channel: channelId, ts: message.ts, ...(ephemeral ? { ephemeral: true } : {}) } };
   const classes = ["message", compact && "message-compact", ephemeral && "message-ephemeral"].filter(Boolean).join(" ");
   const when = momentOf(message.ts);
   const time = h("time", { class: "time", datetime: when.toISOString(), title: wholeDate(when) }, clock(when));

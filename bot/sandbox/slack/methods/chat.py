@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from bot.sandbox.slack.arguments import Arguments
@@ -40,6 +41,8 @@ def post_message(desk: Desk, given: Arguments) -> Json:
 def update(desk: Desk, given: Arguments) -> Json:
     channel = desk.channel(given.needed("channel", "channel_not_found"))
     before = own_message(desk, channel, given.needed("ts", "message_not_found"))
+    if time.monotonic() <= desk.workspace.streams.get((channel.id, before.ts), 0.0):
+        raise Refused("streaming_state_conflict")  # not said in Slack's reference; refused, so that nobody relies on it
     text = given.text("text")
     if text and len(text) > UPDATE_CHARACTERS:
         raise Refused("msg_too_long")
@@ -49,7 +52,7 @@ def update(desk: Desk, given: Arguments) -> Json:
         raise Refused("no_text")
     if content:
         # Text without blocks takes the place of the blocks, and only then the message is marked as edited.
-        content = {"blocks": (), **content, "edited": not content.get("blocks")}
+        content = {"blocks": (), **content, "edited": not content.get("blocks"), "streaming": False}
     if metadata is not None:
         content["metadata"] = metadata or None
     after = desk.workspace.change_message(before, **content)

@@ -30,6 +30,9 @@ def start(desk: Desk, given: Arguments) -> Json:
     if channel.kind != "im":
         for recipient in ("recipient_user_id", "recipient_team_id"):
             given.needed(recipient, f"missing_{recipient}")
+    mode = given.text("task_display_mode") or "timeline"
+    if mode not in ("timeline", "plan"):
+        raise Refused("invalid_arguments")
     chunks = _chunks(given)
     message = workspace.add_message(
         channel.id,
@@ -38,6 +41,8 @@ def start(desk: Desk, given: Arguments) -> Json:
         bot_id=workspace.bot_id,
         thread_ts=root.ts,
         streaming=True,
+        # In a plan all tasks stand together; else each is a card between the texts.
+        blocks=({"type": "plan", "block_id": _PLAN, "title": "", "tasks": []},) if mode == "plan" else (),
     )
     workspace.streams[channel.id, message.ts] = time.monotonic() + workspace.stream_seconds
     message = _grow(desk, message, chunks)
@@ -61,14 +66,19 @@ def stop(desk: Desk, given: Arguments) -> Json:
     if status := given.text("session_status"):
         put_status(desk, before.channel, before.thread_ts or before.ts, status)
     grown = _grow(desk, before, chunks)
-    after = close_stream(desk.workspace, grown, blocks=(*grown.blocks, *last_blocks), metadata=given.json_object("metadata"))
+    after = close_stream(desk.workspace, grown, blocks=(*_said(grown), *last_blocks), metadata=given.json_object("metadata"))
     desk.events.changed(before, after)
     return {"channel": after.channel, "ts": after.ts, "message": message_json(desk.workspace, after)}
 
 
 def close_stream(workspace: Workspace, message: Message, **changes: Any) -> Message:
     workspace.streams.pop((message.channel, message.ts), None)
-    return workspace.change_message(message, streaming=False, **changes)
+    return workspace.change_message(message, **{"streaming": False, "blocks": _said(message), **changes})
+
+
+def _said(message: Message) -> tuple[Json, ...]:
+    """The message's blocks without a plan that nothing was put into."""
+    return tuple(block for block in message.blocks if block["type"] != "plan" or block["title"] or block["tasks"])
 
 
 def _open_stream(desk: Desk, given: Arguments) -> Message:
@@ -105,9 +115,11 @@ def _grow(desk: Desk, message: Message, chunks: list[Json]) -> Message:
                 text += chunk["text"]
                 _put(blocks, {"type": "markdown", "block_id": _TEXT, "text": text})
             case "plan_update":
-                _put(blocks, {"type": "plan", "block_id": _PLAN, "title": chunk["title"], "tasks": []})
+                before = next((block for block in blocks if block["block_id"] == _PLAN), None)
+                tasks = before["tasks"] if before else ()
+                _put(blocks, {"type": "plan", "block_id": _PLAN, "title": chunk["title"], "tasks": list(tasks)})
             case "task_update":
-                _put(blocks, _task(chunk))
+                _put_task(blocks, _task(chunk))
             case _:
                 blocks += checked_blocks(chunk["blocks"])
     return desk.workspace.change_message(message, text=text, blocks=tuple(blocks))
@@ -120,6 +132,17 @@ def _put(blocks: list[Json], block: Json) -> None:
             blocks[index] = block
             return
     blocks.append(block)
+
+
+def _put_task(blocks: list[Json], task: Json) -> None:
+    """Into the plan, where there is one."""
+    plan = next((block for block in blocks if block["block_id"] == _PLAN), None)
+    if plan is None:
+        _put(blocks, task)
+        return
+    tasks = list(plan["tasks"])
+    _put(tasks, task)
+    _put(blocks, {**plan, "tasks": tasks})
 
 
 def _task(chunk: Json) -> Json:
