@@ -19,7 +19,9 @@ EndsCall = ModelStarted | ModelReplied | ModelFailed | WindowExceeded | Compacte
 def charged_tokens(started: ModelStarted | None, ended_by: EndsCall) -> int:
     """Of the model call that this step ends."""
     match ended_by:
-        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
+        case ModelReplied(usage=usage, lost=lost):
+            return sum(each.charged_tokens for each in (usage, *lost))
+        case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             return usage.charged_tokens
         case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             return 0
@@ -34,7 +36,10 @@ def charge(session: Session, step: Step) -> Charge | None:
         return None
     tokens = charged_tokens(started, step)
     match step:
-        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
+        case ModelReplied(usage=usage, lost=lost):
+            price = started.bill.price
+            nano_usd = sum(price.nano_usd(each) for each in (usage, *lost)) if price is not None else 0
+        case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             price = started.bill.price
             nano_usd = price.nano_usd(usage) if price is not None else 0
         case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):

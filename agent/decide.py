@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from agent import compaction, stop_reasons
+from agent import attachments, compaction, stop_reasons
 from agent.budget_words import noted
 from agent.call_moves import call_moves
 from agent.card_moves import card_moves
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.inbox_moves import inbox_moves
-from agent.moves import Answer, CallModel, Cards, MakePreview, Move, Notice, Post, Record, Repin
+from agent.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Record, Repin
 from agent.received import Inboxed
 from agent.rules import Rules
 from agent.session import FINAL, Session
@@ -38,11 +38,13 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
 
 
 def nobody_waits_for(under_way: Iterable[str], session: Session, moves: Sequence[Move]) -> list[str]:
-    """What may be given up: after a Stop, the model's reply, what a call would have changed, what a read would bring."""
+    """What may be given up: after a Stop, the model's reply, a file, what a call would have changed, what a read would bring."""
     wanted = {f"preview:{state.call.id}" for state in session.calls if state.phase in ("asked", "approved")}
     wanted |= {f"tool:{state.call.id}" for state in session.calls if state.phase == "running"}
+    wanted |= {f"file:{file.id}" for file in session.unread}
     wanted |= {move.key for move in moves if isinstance(move, CallModel)}  # also one that waits for its slot
-    return [key for key in under_way if (key.startswith(("preview:", "tool:")) or key == "model") and key not in wanted]
+    given_up = [key for key in under_way if key.startswith(("preview:", "tool:", "file:")) or key == "model"]
+    return [key for key in given_up if key not in wanted]
 
 
 def _budget_moves(session: Session) -> list[Move]:
@@ -83,6 +85,8 @@ def _turn_moves(session: Session, rules: Rules, now: datetime) -> list[Move]:
         return [_without_its_model(session)]
     if session.outage_since is not None and now >= session.outage_since + rules.outage_time:
         return [Record((Halted(error=ModelFailedError.__name__, sentence=GIVEN_UP),))]
+    if session.unread:
+        return [FetchFile(session.unread[0], attachments.room(session, rules), f"file:{session.unread[0].id}")]
     call = CallModel(session.iterations + (session.model_epoch is None), now, lifetime=_lifetime(rules))
     return [*_told_of_outage(session), call]
 

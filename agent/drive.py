@@ -291,9 +291,9 @@ class Drive:
             self.not_before[f"show:{action.message}"] = time.monotonic() + QUICK_SECONDS
 
     async def _wind_down(self) -> None:
-        """The process is to end: a model call is given up, tools and posts under way may finish and are recorded."""
-        if (task := self.under_way.pop("model", None)) is not None:
-            task.cancel()
+        """The process is to end: the model and files are given up, tools and posts under way may finish and are recorded."""
+        for key in [key for key in self.under_way if key == "model" or key.startswith("file:")]:
+            self.under_way.pop(key).cancel()
         if self.under_way:
             await asyncio.wait(self.under_way.values())
         for key, task in list(self.under_way.items()):

@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent import fence, grants, output, telemetry, tool, transcript
+from agent.attachments import Nowhere
 from agent.digest import sha256
 from agent.ended import Ended
 from agent.errors import FencedError, RefusedError
+from agent.file_effects import FileEffects
 from agent.model_calls import ModelCalls
-from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
+from agent.moves import CallModel, FetchFile, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
 from agent.patience import PATIENCE, Patience
-from agent.ports import Budget, Model, Surface
+from agent.ports import Budget, Files, Model, Surface
 from agent.progress import Progress
 from agent.received import Click, Edit, OutcomeClick
 from agent.rules import Rules
@@ -39,11 +41,14 @@ class Effects:
     store: Store
     tools: tool.Tools
     patience: Patience = PATIENCE
+    files: Files = field(default_factory=Nowhere)
+    attached: FileEffects = field(init=False)
     calls: ModelCalls = field(init=False)
     _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def __post_init__(self) -> None:
-        self.calls = ModelCalls(self.model, self.budget, self.patience)
+        self.attached = FileEffects(self.files, self.store)
+        self.calls = ModelCalls(self.model, self.budget, self.attached, self.patience)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for: a status, a word to one person."""
@@ -61,6 +66,8 @@ class Effects:
         match move:
             case CallModel():
                 return self.calls.call(session, said, rules, pinned, move)
+            case FetchFile():
+                return self.attached.fetch(move, session)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():
@@ -91,7 +98,7 @@ class Effects:
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
         progress = Progress(move.call.tool, lambda text: self.surface.progress(session.place, move.call.id, text))
-        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, progress.say)
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, session.place, progress.say)
         if isinstance(arguments, Result):
             return await self._returned(move.call, arguments, context, session.epoch)
         definition = self.tools[move.call.tool]
@@ -115,14 +122,14 @@ class Effects:
     async def _preview(self, move: MakePreview, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.tool, move.arguments)
         assert not isinstance(arguments, Result)  # they were validated before this move was made
-        context = ToolContext(session.id, session.requesters[0], idempotency_key="")
+        context = ToolContext(session.id, session.requesters[0], "", session.place)
         preview = await tool.preview(self.tools[move.tool], arguments, context)
         return Ended((Previewed(call_id=move.call_id, preview=preview),))
 
     async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
         """A call was started by a process that is gone. It is not repeated, whatever its tool says of that."""
         definition = self.tools.get(move.call.tool)
-        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, session.place)
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
         if definition is None or isinstance(arguments, Result):
             return self._unknown(move.call.id, move.call.tool)

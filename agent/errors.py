@@ -35,6 +35,10 @@ class ModelFailedError(Exception):
         self.unbilled = unbilled
 
 
+class FilesNotTakenError(ModelFailedError):
+    """The model refused a request that shows files for the first time: they are left out of all further ones."""
+
+
 class TooLongError(ModelFailedError):
     """The conversation does not fit into the model's window."""
 

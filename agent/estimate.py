@@ -55,6 +55,8 @@ def _characters(block: Mapping[str, Any]) -> int:
         rest = {name: part for name, part in block.items() if name != "content"}
         return len(json.dumps(rest)) + characters(cast("list[dict[str, Any]]", inner))
     source = block.get("source")
+    if isinstance(source, dict) and (tokens := cast("dict[str, Any]", source).get("tokens")):  # its bytes stand elsewhere
+        return int(tokens * CHARACTERS_PER_TOKEN)
     if block.get("type") == "image":
         return int(IMAGE_TOKENS * CHARACTERS_PER_TOKEN)
     if isinstance(source, dict) and (data := cast("dict[str, Any]", source).get("data")) and "base64" in source.values():

@@ -6,7 +6,7 @@
 
 from collections.abc import Iterable
 
-from agent import actions, answers, stop_reasons
+from agent import actions, answers, attachments, stop_reasons
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
 from agent.charges import EndsCall, charged_tokens
@@ -16,6 +16,7 @@ from agent.session import FINAL, BudgetNote, CallState, Closing, GrantState, Ses
 from agent.steps import (
     ActionDecided,
     Asked,
+    Attached,
     CardShown,
     Compacted,
     Edited,
@@ -49,6 +50,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
     "idle": frozenset({"asked", "outcome_told", "model_started", "compacted", "post_started", "posted", "card_shown"}),
     "ready": frozenset(
         {
+            "attached",
             "model_started",
             "model_replied",
             "model_failed",
@@ -94,7 +96,10 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Asked():
             users = tuple(dict.fromkeys(said.user for said in step.said))
             opened = _open(session, users, reads=not step.budget_tokens)
-            return replace(opened, granted_tokens=session.granted_tokens + step.budget_tokens)
+            unread = attachments.unread(step)
+            return replace(opened, granted_tokens=session.granted_tokens + step.budget_tokens, unread=unread)
+        case Attached():
+            return attachments.attached(session, step)
         case OutcomeTold():
             return _outcome_told(session, step)
         case ModelStarted():
@@ -155,9 +160,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             turn = session.turn if step.offer_continue else session.halted_turn
             retired = session.retired and bool(session.iterations)  # the next turn begins with another model
             session = replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
-            return replace(session, outage_since=None, retired=retired)
+            return replace(session, outage_since=None, retired=retired, unread=())
         case Stopped():
-            return replace(session, stopped_by=step.by)
+            return replace(session, stopped_by=step.by, unread=())
 
 
 def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Session:
@@ -169,6 +174,7 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         turn=session.turn + 1,
         open=True,
         requesters=requesters,
+        unread=(),
         iterations=0,
         stopped_for="",
         resumed=(),
@@ -202,7 +208,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
 
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     in_flight = session.model_epoch is not None and session.model_epoch >= epoch
-    undone = any(state.phase not in FINAL for state in session.calls)
+    undone = bool(session.unread) or any(state.phase not in FINAL for state in session.calls)
     if in_flight or undone or session.closing or not (session.open or step.purpose == "compact"):
         raise IllegalStepError(f"session {session.id} cannot call the model now")
     bill = step.bill
@@ -264,6 +270,8 @@ def _compacted(session: Session, step: Compacted) -> Session:
     if session.open and session.window != "exceeded":
         raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
     session = replace(_charged(session, step), model_epoch=None, context_tokens=0, context_began_tokens=0)
+    if not session.open:
+        session = replace(session, attached=0, attached_bytes=0)  # their context is gone
     return replace(session, window="compacted" if session.open else "fits")
 
 

@@ -8,6 +8,7 @@ import logging
 import random
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -21,7 +22,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 
 from agent import caching, telemetry
 from agent.characters import whole
-from agent.errors import ModelFailedError, ModelOutOfReachError, ModelRetiredError, TooLongError
+from agent.errors import FilesNotTakenError, ModelFailedError, ModelOutOfReachError, ModelRetiredError, TooLongError
+from agent.estimate import CHARACTERS_PER_TOKEN
 from agent.patience import PATIENCE, Patience
 from agent.ports import DEAF, Listener, Reply, Request
 from agent.types import Usage
@@ -37,6 +39,13 @@ THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 # Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
 KEPT = cast(Any, ParsedMessage)[cast(Any, AsyncMessageStream).__parameters__]
+
+
+REFUSALS = (anthropic.BadRequestError, anthropic.ContentTooLargeError)  # of what a request says, whoever sends it and when
+NOT_TAKEN = (
+    "The model did not take this request, most likely because of a file that is attached. Nothing more was run. I leave the file "
+    "out from now on: please ask again without it, or attach it in another form."
+)
 
 
 class CutStreamError(Exception):
@@ -117,9 +126,12 @@ def sentence(error: BaseException) -> str:
             return f"The model cannot be reached at the moment. {again}"
 
 
-def failure(error: BaseException) -> ModelFailedError:
-    """The error that the heart knows: whether the model is to be waited for, left, asked for less, or asked no more."""
-    unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # refused before it began
+def failure(error: BaseException, *, begun: bool, new_files: bool) -> ModelFailedError:
+    """The error that the heart knows: whether the model is to be waited for, left, asked for less, or asked no more.
+
+    `begun`: in one of the tries the model had begun, which is billed. `new_files`: the request was the first with some files.
+    """
+    unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400 and not begun
     match error:
         case _ if retried(error):
             return ModelOutOfReachError(sentence(error), _stated_wait_seconds(error), unbilled=unbilled)
@@ -127,6 +139,8 @@ def failure(error: BaseException) -> ModelFailedError:
             return ModelRetiredError(sentence(error), unbilled=unbilled)
         case anthropic.BadRequestError() if TOO_LONG in str(error):
             return TooLongError("This conversation is too long for the model.", unbilled=unbilled)
+        case _ if new_files and isinstance(error, REFUSALS):
+            return FilesNotTakenError(NOT_TAKEN, unbilled=unbilled)
         case _:
             return ModelFailedError(sentence(error), unbilled=unbilled)
 
@@ -153,6 +167,7 @@ class AnthropicModel:
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
         """One reply, after as many tries as the time for them allows. Raises ModelFailedError."""
+        lost: list[Usage] = []
         retrying = AsyncRetrying(
             retry=retry_if_exception(retried),
             wait=wait_seconds,
@@ -161,21 +176,46 @@ class AnthropicModel:
             reraise=True,
         )
         try:
-            return _reply(await retrying(self._once, request, listener))
+            return _reply(await retrying(self._once, request, listener, lost), lost)
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
             _tell(int(retrying.statistics["attempt_number"]), error, None)
             log.warning("the model gave no reply: %s", type(error).__name__)
-            raise failure(error) from error
+            raise failure(error, begun=bool(lost), new_files=_shows_new_files(request)) from error
 
-    async def _once(self, request: Request, listener: Listener) -> Message:
+    async def _once(self, request: Request, listener: Listener, lost: list[Usage]) -> Message:
+        """One try. What one used that broke off after the model had begun is added to `lost`: the provider bills it."""
         listener.begin()
-        async with self.client.messages.stream(**body(request)) as stream:
-            async for words in stream.text_stream:
-                listener.text(words)
-            message = await stream.get_final_message()
-        if message.stop_reason is None:
-            raise CutStreamError("the stream ended before its message did")
+        begun: Message | None = None
+        heard = 0
+        try:
+            async with self.client.messages.stream(**body(request)) as stream:
+                async for event in stream:
+                    match event.type:
+                        case "message_start":
+                            begun = event.message
+                        case "text":
+                            heard += len(event.text)
+                            listener.text(event.text)
+                        case "thinking":
+                            heard += len(event.thinking)
+                        case "input_json":
+                            heard += len(event.partial_json)
+                        case _:
+                            pass
+                message = await stream.get_final_message()
+            if message.stop_reason is None:
+                raise CutStreamError("the stream ended before its message did")
+        except BaseException:
+            if begun is not None:
+                said = _usage(begun)
+                lost.append(said.model_copy(update={"output_tokens": said.output_tokens + int(heard / CHARACTERS_PER_TOKEN)}))
+            raise
         return message
+
+
+def _shows_new_files(request: Request) -> bool:
+    """Whether there are some in the message that has no reply yet."""
+    return any(block["type"] in ("image", "document") for block in request.messages[-1]["content"])
 
 
 def body(request: Request) -> dict[str, Any]:
@@ -185,17 +225,22 @@ def body(request: Request) -> dict[str, Any]:
     return {**sent, "thinking": SHOWN_THINKING} if THINKS.match(model) else sent
 
 
-def _reply(message: Message) -> Reply:
+def _reply(message: Message, lost: Sequence[Usage]) -> Reply:
     """The reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
-    usage = message.usage
     return Reply(
         content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json"))) for block in message.content),
         stop_reason=str(message.stop_reason),
-        usage=Usage(
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
-            cache_read_input_tokens=usage.cache_read_input_tokens or 0,
-            cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
-        ),
+        usage=_usage(message),
+        lost=tuple(lost),
+    )
+
+
+def _usage(message: Message) -> Usage:
+    usage = message.usage
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
+        cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+        cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
     )

@@ -14,12 +14,14 @@ from agent.ended import Ended
 from agent.errors import (
     BudgetExceededError,
     DelayedError,
+    FilesNotTakenError,
     ModelFailedError,
     ModelOutOfReachError,
     ModelRetiredError,
     TooLongError,
     UnreachableError,
 )
+from agent.file_effects import FileEffects
 from agent.moves import CallModel
 from agent.patience import PATIENCE, Patience
 from agent.ports import Budget, Model, Request
@@ -64,6 +66,7 @@ class ModelCalls:
 
     model: Model
     budget: Budget
+    attached: FileEffects
     patience: Patience = PATIENCE
     admission: Admission = field(init=False)
     _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
@@ -165,7 +168,8 @@ class ModelCalls:
         summing_up = move.purpose == "compact"
         if (refused := await self._confirm(session, rules)) is not None:
             return Ended((compaction.compacted(session, said, None, unbilled=True) if summing_up else refused,))
-        messages = compaction.request(session, said) if summing_up else said.messages()
+        asked = compaction.request(session, said) if summing_up else said.messages()
+        messages = await self.attached.shown(session, asked)
         probe = self.admission.is_probe(session)
         request = Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime, probe)
         began_at = time.monotonic()
@@ -182,7 +186,7 @@ class ModelCalls:
             return Ended((compaction.compacted(session, said, reply),))
         if reply.stop_reason == "model_context_window_exceeded":
             return Ended((window_exceeded(session, reply.usage),))
-        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage),))
+        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage, lost=reply.lost),))
 
     def _noted(self, error: ModelFailedError, model: str, began_at: float) -> float | None:
         """Tell the admission how the call ended; how long a session waits for a model that is out of reach, if it may wait."""
@@ -207,6 +211,8 @@ class ModelCalls:
                 return Ended((ModelFailed(reason="retired", since=move.at, unbilled=unbilled),))
             case TooLongError():
                 return Ended((window_exceeded(session, None),))
+            case FilesNotTakenError():
+                return Ended((Halted(error=FilesNotTakenError.__name__, sentence=error.sentence, unbilled=unbilled),))
             case _:
                 return Ended((Halted(error=ModelFailedError.__name__, sentence=error.sentence, unbilled=unbilled),))
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.received import Click, Edit, OutcomeClick
 from agent.steps import Step
-from agent.types import Call, Decision, Lifetime, Look, Preview, Purpose, Verdict
+from agent.types import Attachment, Call, Decision, Lifetime, Look, Preview, Purpose, Room, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -101,6 +101,15 @@ class Repin:
     """Go on with the model, prompt and tools that the agent has now: the pinned model is not offered any more."""
 
     key: str = "repin"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFile:
+    """Read a file that somebody attached. Its bytes and tokens have to fit into what the session has left for them."""
+
+    file: Attachment
+    room: Room
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,4 +209,5 @@ class Close:
     key: str
 
 
-Move = Record | CallModel | Repin | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
+Turn = CallModel | Repin | FetchFile | RunTool | MakePreview | Reconcile
+Move = Record | Turn | Post | ShowCard | Settle | Permit | TurnAway | Close

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from agent.moves import Cards, Content
 from agent.spending import Ask, Charge, Refused, Reserved
-from agent.types import Approvers, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
+from agent.types import Approvers, Attachment, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 
@@ -73,6 +73,7 @@ class Reply:
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
+    lost: tuple[Usage, ...] = ()  # of tries before it that broke off
 
 
 class Listener(Protocol):
@@ -98,6 +99,14 @@ class Deaf:
 
 
 DEAF = Deaf()
+
+
+class Files(Protocol):
+    """Where the files are that people attach."""
+
+    async def fetch(self, file: Attachment, most_bytes: int) -> bytes:
+        """What is in it. Raises RefusedError with the reason, for the model, when it cannot be had."""
+        ...
 
 
 class Model(Protocol):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent import policy
 from agent.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
-from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Verdict
+from agent.types import Approvers, Attachment, Call, Look, Outcome, Place, Preview, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
@@ -135,6 +135,9 @@ class Session:
     turn: int = 0
     open: bool = False
     requesters: tuple[str, ...] = ()
+    unread: tuple[Attachment, ...] = ()  # files of this turn that the model waits for
+    attached: int = 0  # files whose bytes are kept for the model
+    attached_bytes: int = 0
     iterations: int = 0
     model_epoch: int | None = None  # of the model call that has no reply yet
     reply_seq: int = 0

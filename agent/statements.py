@@ -197,6 +197,15 @@ appended AS (
     INSERT INTO step (session_id, seq, epoch, body) SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held)
 SELECT count(*) FROM held
 """
+# As above: a file that is fetched again after a crash is written over what no step names yet.
+KEEP_FILE: LiteralString = f"""
+WITH {HELD},
+kept AS (
+    INSERT INTO attachment (session_id, id, data) SELECT held.id, %(handle)s, %(data)b::bytea FROM held
+    ON CONFLICT (session_id, id) DO UPDATE SET data = EXCLUDED.data, made_at = now())
+SELECT count(*) FROM held
+"""
+FILES: LiteralString = "SELECT id, data FROM attachment WHERE session_id = %(session_id)s AND id = ANY(%(handles)s)"
 
 # From where the last context begins: looking for it backwards reads no step that is not loaded anyway.
 LOAD_STEPS: LiteralString = """

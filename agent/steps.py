@@ -33,6 +33,19 @@ class Asked(Noun):
     budget_tokens: int = 0  # added to the session's budget by a Continue
 
 
+class Attached(Noun):
+    """A file that people attached was read, or could not be; `blocks` are what the model reads of it.
+
+    A block of an image or a PDF names its bytes by a handle: they are kept beside the log (`agent.attachments`).
+    """
+
+    kind: Literal["attached"] = "attached"
+    file_id: str
+    blocks: tuple[Block, ...]
+    kept_bytes: int = 0
+    source: str = ""  # empty: it was not read
+
+
 class ModelStarted(Noun):
     """A model call is about to be made; `reserved_tokens` were set aside for it."""
 
@@ -51,6 +64,7 @@ class ModelReplied(Noun):
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
+    lost: tuple[Usage, ...] = ()  # of tries before it that broke off: they are charged, too
 
 
 class ModelFailed(Noun):
@@ -285,6 +299,7 @@ class OutcomeTold(Noun):
 
 Step = Annotated[
     Asked
+    | Attached
     | ModelStarted
     | ModelReplied
     | ModelFailed

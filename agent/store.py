@@ -26,9 +26,11 @@ from agent.statements import (
     APPEND,
     CLOSE,
     EDIT,
+    FILES,
     FORGET,
     HELD,
     KEEP,
+    KEEP_FILE,
     LOAD_INBOX,
     LOAD_STEPS,
     OUTPUT,
@@ -312,6 +314,17 @@ class Store:
     async def forget_outputs(self, days: int = OUTPUT_DAYS) -> int:
         """Drop long results that are older than that; how many. What the log holds of them stays: head, tail and length."""
         return (await self._row(FORGET, {"days": days}))[0]
+
+    async def keep_file(self, session_id: str, epoch: int, handle: str, data: bytes) -> None:
+        """Keep a file's bytes before the step that names them. Raises FencedError and then nothing is written."""
+        values = {"session_id": session_id, "epoch": epoch, "handle": handle, "data": data}
+        if not (await self._row(KEEP_FILE, values))[0]:
+            raise FencedError(f"session {session_id} is no longer held under epoch {epoch}")
+
+    async def files(self, session_id: str, handles: Sequence[str]) -> Mapping[str, bytes]:
+        """The bytes of files that steps of this session name."""
+        rows = await self._rows(FILES, {"session_id": session_id, "handles": list(handles)}) if handles else []
+        return {handle: bytes(data) for handle, data in rows}
 
     async def discard(self, lease: Lease, inbox_id: int) -> None:
         """Take an inbox row that changes nothing."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent.blocking import watched
 from agent.errors import NotBegunError
-from agent.types import Preview
+from agent.types import Place, Preview
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ class ToolContext:
     session_id: str
     requester: str  # the Slack user who asked
     idempotency_key: str  # the same for every attempt of one call
+    place: Place | None = None  # the thread that it is asked in
     progress: Callable[[str], None] = nobody  # a few words for people, from any thread and as often as it likes
 
 

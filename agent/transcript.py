@@ -14,12 +14,14 @@ from typing import Any
 from pydantic import JsonValue
 
 from agent import answers, output, stop_reasons, tool_search
+from agent.errors import FilesNotTakenError
 from agent.estimate import Counted, characters, counted
-from agent.past import LONG_CHARACTERS, Past, spoken
+from agent.past import LONG_CHARACTERS, Past, spoken, words
 from agent.session import Session
 from agent.steps import (
     ActionDecided,
     Asked,
+    Attached,
     Compacted,
     Edited,
     Halted,
@@ -52,6 +54,7 @@ DECLINED = {
     "withdrawn": "This action was withdrawn before anybody approved it; it was not run.",
     "undeliverable": "The approval card could not be shown to anybody, so this action was not run.",
 }
+LEFT_OUT: Block = {"type": "text", "text": "(It was left out: it could not be shown.)"}
 NOTE = "note"  # the field of a result that says what people changed about its call
 TOLD = {
     "happened": "it did happen; do not run it again.",
@@ -67,7 +70,7 @@ class _Mark:
     messages: int = 0
     calls: tuple[str, ...] = ()
     results: Mapping[str, str] = field(default_factory=dict[str, str])
-    texts: tuple[str, ...] = ()
+    said: tuple[Block, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,14 +85,14 @@ class Transcript:
     _written_characters: int = 0  # as JSON
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
     _results: dict[str, str] = field(default_factory=dict[str, str])
-    _texts: list[str] = field(default_factory=list[str])
+    _said: list[Block] = field(default_factory=list[Block])
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _edits: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # by call: who changed what
     _turn: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])  # the steps of this turn
     _before_turn: _Mark = _Mark()
     _as_it_was: bool = True  # the last reply is written as it came
     _unsaid: str | None = None  # words for a reply without content, unless the model is asked to go on
-    _told: list[str] = field(default_factory=list[str])  # what opened this turn, if that was not what people said
+    _told: list[Block] = field(default_factory=list[Block])  # what opened this turn, if that was not what people said
     _tools: dict[str, str] = field(default_factory=dict[str, str])  # of this turn's calls
     _ran: list[str] = field(default_factory=list[str])  # this turn
 
@@ -114,21 +117,23 @@ class Transcript:
     def _begin_anew(self, step: Compacted) -> None:
         """A new context: the head, and this turn's own steps, without thinking that was about what is gone (trap 8)."""
         kept = [(seq, earlier) for seq, earlier in self._turn if seq >= step.since]
-        self.past, self._texts = Past.after(step), [step.head]
+        self.past, self._said = Past.after(step), [_text(step.head)]
         self._written, self._written_characters, self._calls, self._results, self._edits = [], 0, (), {}, {}
-        self._turn, self._before_turn, self._unsaid = kept, _Mark(texts=(step.head,)), None
+        self._turn, self._before_turn, self._unsaid = kept, _Mark(said=(_text(step.head),)), None
         self._told, self._tools, self._ran, self.found_tools = [], {}, [], set()
         for seq, earlier in kept:
             self.past.add(seq, earlier)
             self._take(_as_kept(seq, earlier))
         if self._written and not self._user_side():  # a pause, which cannot be sent back as it was: its thoughts are gone
-            self._texts.append(GO_ON["empty"])
+            self._said.append(_text(GO_ON["empty"]))
         self.counted = None  # what was counted had another beginning
 
     def _take(self, step: Step) -> None:
         match step:
             case Asked():
-                self._texts += [spoken(said.user, said.text) for said in step.said]
+                self._said += [_text(spoken(said.user, words(said))) for said in step.said]
+            case Attached():
+                self._said += step.blocks
             case ModelReplied():
                 self._replied(step)
             case Resumed():
@@ -148,13 +153,15 @@ class Transcript:
                 self._returned(step)
             case OutcomeTold():
                 proposed = self._proposed[step.action_id]
-                self._told = [_told(step, proposed)]
-                self._texts += self._told
+                self._told = [_text(_told(step, proposed))]
+                self._said += self._told
                 self._tools[proposed.call_id] = proposed.tool
             case Stopped():
-                self._texts.append(f"<@{step.by}> pressed Stop.")
+                self._said.append(_text(f"<@{step.by}> pressed Stop."))
             case Halted():
                 self._say_unsaid()
+                if step.error == FilesNotTakenError.__name__:  # history goes on without them, or it would end here
+                    self._said = [LEFT_OUT if block["type"] in ("image", "document") else block for block in self._said]
                 self._reply([{"type": "text", "text": step.sentence}])
             case _:
                 pass  # what only people see
@@ -190,6 +197,7 @@ class Transcript:
 
     def _replied(self, step: ModelReplied) -> None:
         content, asked = tool_search.answered(step.content), self.characters
+        self.found_tools |= set(tool_search.found(content))
         self._as_it_was = len(content) == len(step.content)
         while content and content[-1].get("type") in stop_reasons.THINKING:
             del content[-1]  # cut off in its thoughts, or nothing but thoughts: the API takes no message that ends in them
@@ -211,13 +219,13 @@ class Transcript:
         if reason == "max_tokens" and self._calls:
             self._results = dict.fromkeys(self._calls, CUT_OFF)
         elif reason in GO_ON:
-            self._texts.append(GO_ON[reason])
+            self._said.append(_text(GO_ON[reason]))
         elif not self._as_it_was:  # a search that had not ended was left away
-            self._texts.append(GO_ON["empty"])
+            self._said.append(_text(GO_ON["empty"]))
 
     def _begin_turn(self) -> None:
         self._say_unsaid()
-        self._before_turn = _Mark(len(self._written), self._calls, dict(self._results), tuple(self._texts))
+        self._before_turn = _Mark(len(self._written), self._calls, dict(self._results), tuple(self._said))
         self._turn, self._told, self._tools, self._ran = [], [], {}, []
 
     def _leave_out(self) -> None:
@@ -226,7 +234,7 @@ class Transcript:
         note, before = f"(A request that you could not answer is left out here.{ran})", self._before_turn
         self._rewrite(self._written[: before.messages])
         self._calls, self._results, self._edits, self._unsaid = before.calls, dict(before.results), {}, None
-        self._texts = [*before.texts, *self._told, note]
+        self._said = [*before.said, *self._told, _text(note)]
         self.past.leave_turn_out(note)
 
     def _forget_thinking(self) -> None:
@@ -243,7 +251,7 @@ class Transcript:
         if step.call_id in self._calls:
             self._result(step.call_id, step.text)
         else:  # its call has long been answered: a run after an unknown outcome
-            self._texts.append(f"It was run again. The result: {step.text}")
+            self._said.append(_text(f"It was run again. The result: {step.text}"))
 
     def _result(self, call_id: str, text: str) -> None:
         """A call's result; of an edited call the model is told what ran instead of what it asked for."""
@@ -255,7 +263,7 @@ class Transcript:
 
     def _user_side(self) -> list[Block]:
         """What answers the last reply: the results in the order of the calls, then what people said."""
-        return [*_results(self._calls, self._results), *({"type": "text", "text": text} for text in self._texts)]
+        return [*_results(self._calls, self._results), *self._said]
 
     def _reply(self, content: list[Block]) -> None:
         self._write_user_side()
@@ -264,7 +272,7 @@ class Transcript:
     def _write_user_side(self) -> None:
         if asked := self._user_side():
             self._write("user", asked)
-        self._calls, self._results, self._texts, self._edits = (), {}, [], {}
+        self._calls, self._results, self._said, self._edits = (), {}, [], {}
 
     def _say_unsaid(self) -> None:
         if self._unsaid is not None:
@@ -313,6 +321,10 @@ def _as_kept(seq: int, step: Step) -> Step:
 
 def _without_thinking(content: Sequence[Block]) -> tuple[Block, ...]:
     return tuple(block for block in content if block.get("type") not in stop_reasons.THINKING)
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}
 
 
 def _declined(step: ActionDecided) -> str:

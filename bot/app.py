@@ -37,6 +37,7 @@ from bot.database import open_pool
 from bot.databases import sql_packs
 from bot.dialogs import Dialogs
 from bot.edge import Edge
+from bot.files import SlackFiles
 from bot.home import Servers
 from bot.home_tab import HomeTab
 from bot.ops import watch
@@ -44,8 +45,10 @@ from bot.packs import tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
 from bot.settings import Settings, environment
+from bot.slack_port import SlackPort
 from bot.surface import SlackSurface, open_client
 from bot.toolbox import Agents, Toolbox
+from bot.web_api import open_reader
 from tools.mcp import Bridge
 from tools.mcp import Server as McpServer
 
@@ -88,17 +91,19 @@ async def running(
         ledger = Ledger(pool)
         budget = await _open_budget(stack, servers, ledger)
         bridge = await stack.enter_async_context(Bridge(mcp))
-        packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
+        reader = _reader(stack, settings)
+        client = _client(stack, settings)
+        packs = tool_packs(pool, config, sql_packs(config.databases, environment()), SlackPort(reader, client))
         tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
         hold_to(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience)
-        client, slack_url, bot_user_id = await _slack(stack, settings)
+        slack_url, bot_user_id = await _who(client, settings)
         store, surface = Store(pool), SlackSurface(client, tools, mask)
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
-            effects = Effects(surface, _model(stack, settings, patience), budget, store, tools, patience)
+            effects = Effects(surface, _model(stack, settings, patience), budget, store, tools, patience, SlackFiles(reader))
             runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             watching = [watch(pool, surface, config.ops_channel)] if config.ops_channel else []
@@ -143,13 +148,26 @@ async def _open_budget(stack: AsyncExitStack, servers: Servers, ledger: Ledger) 
 # ---------------------------------------------------------------------------------------------- Slack
 
 
-async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebClient, str, str]:
-    """A client, the workspace's address, and who we are."""
+def _client(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """A client for what is done."""
     client = open_client(_secret(settings.slack_bot_token), settings.slack_api_url)
     assert client.session is not None
     stack.push_async_callback(client.session.close)
+    return client
+
+
+async def _who(client: AsyncWebClient, settings: Settings) -> tuple[str, str]:
+    """The workspace's address, and who we are."""
     answer = await _asked(cast(Any, client).auth_test(), settings, "SLACK_BOT_TOKEN", "copy it from the page OAuth & Permissions")
-    return client, str(answer["url"]), str(answer["user_id"])
+    return str(answer["url"]), str(answer["user_id"])
+
+
+def _reader(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """A client for what only reads."""
+    reader = open_reader(_secret(settings.slack_bot_token), settings.slack_api_url)
+    assert reader.session is not None
+    stack.push_async_callback(reader.session.close)
+    return reader
 
 
 async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> AsyncSocketModeHandler:

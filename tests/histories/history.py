@@ -45,7 +45,7 @@ class History:
         pool: Pool = AsyncConnectionPool(self._database_url, max_size=16, open=False, kwargs={"autocommit": True})
         async with pool:
             self._pool = pool
-            await self._sql('TRUNCATE session, pin, inbox, step, action, vote, "grant", usage RESTART IDENTITY')
+            await self._sql('TRUNCATE session, pin, inbox, step, action, vote, "grant", usage, attachment RESTART IDENTITY')
             self._people = People(self.outside, Store(pool), Overview(pool), self._team)
             with _failures(self.outside.wrong):
                 try:

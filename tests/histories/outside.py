@@ -188,11 +188,6 @@ class Outside:
         self.tally[f"stopped for {reason}"] += 1
         return content, reason
 
-    def retire(self) -> None:
-        """The model that sessions are pinned to is not offered any more; the next deploy has another one."""
-        self.retired.add(self.model)
-        self.model = f"claude-{len(self.retired) + 1}"
-
     def summary(self) -> tuple[list[Block], str]:
         """What comes of asking for one: mostly that."""
         self.replies += 1
@@ -200,3 +195,8 @@ class Outside:
         if self.happens(0.2):
             return self.reply()
         return [{"type": "text", "text": f"## Facts\n- {self.replies} replies\n## Summary\nThis and that."}], "end_turn"
+
+    def retire(self) -> None:
+        """The model that sessions are pinned to is not offered any more; the next deploy has another one."""
+        self.retired.add(self.model)
+        self.model = f"claude-{len(self.retired) + 1}"

@@ -20,12 +20,13 @@ from agent.moves import Cards, Content
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.spending import Ask, Charge, Refused, Reserved, Standing
 from agent.store import session_id
-from agent.types import Approvers, Place, Usage, Verdict
+from agent.types import Approvers, Attachment, Place, Usage, Verdict
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import ModelCard, Models
 from bot.sandbox.model.pairing import check_pairing
 from bot.sandbox.model.refusal import Refusal
 from tests.histories.outside import BOSS
+from tests.samples import png
 
 if TYPE_CHECKING:
     from tests.histories.process import Process
@@ -108,6 +109,15 @@ class Ports:
             await asyncio.sleep(0.1)
         await self._come_back()
         return allowed
+
+    async def fetch(self, file: Attachment, most_bytes: int) -> bytes:
+        """A file, which may be another one each time that it is looked at."""
+        await self._outside.dawdle()
+        await self._process.goes_on()
+        if self._outside.happens(0.1):
+            raise RefusedError("it is gone")
+        self._outside.tally["files read"] += 1
+        return png(width=self._outside.random.randint(1, 1_000), height=1)
 
     # ------------------------------------------------------------------------------------------ the model, the budget
 

@@ -111,7 +111,7 @@ class Process:
             async with Line(self, self._database_url) as pool:
                 store, queue, ports = Store(pool), Queue(pool, lease_seconds=LEASE_SECONDS), Ports(self)
                 tools = toolbox(self)
-                effects = Effects(ports, ports, ports, store, tools, PATIENCE)
+                effects = Effects(ports, ports, ports, store, tools, PATIENCE, ports)
 
                 def agent() -> Agent:
                     pinned = Pinned(model=self.outside.model, system="You help.", tools=())

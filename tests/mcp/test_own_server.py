@@ -127,7 +127,7 @@ async def test_cancelling_the_task_of_a_call_cancels_the_request(own: Own) -> No
 async def test_its_progress_is_told_in_its_words_and_without_secrets(own: Own) -> None:
     own.start()
     said: list[str] = []
-    context = ToolContext("T1:C1:1.0", "U1", "key", said.append)
+    context = ToolContext("T1:C1:1.0", "U1", "key", progress=said.append)
     async with kept(own.server(secrets=("nothing",))) as world:
         step = world.tools()["own__step"]
         assert (await run(step, step.arguments.model_validate({}), context)).ok

@@ -6,20 +6,33 @@ from random import Random
 from typing import Any, Literal
 
 from hypothesis import note
-from pydantic import BaseModel
 
 from agent import compaction
 from agent.decide import next_moves
 from agent.grants import grantable
 from agent.machine import apply
-from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, Repin, RunTool, Settle, ShowCard, TurnAway
-from agent.policy import Policy, Rule
+from agent.moves import (
+    CallModel,
+    Close,
+    FetchFile,
+    MakePreview,
+    Permit,
+    Post,
+    Reconcile,
+    Record,
+    Repin,
+    RunTool,
+    Settle,
+    ShowCard,
+    TurnAway,
+)
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
 from agent.session import ActionState, Session
 from agent.snapshot import beginning, placed
 from agent.steps import (
     ActionDecided,
+    Attached,
     CardShown,
     Compacted,
     Edited,
@@ -37,51 +50,13 @@ from agent.steps import (
     ToolStarted,
     Voted,
 )
-from agent.tool import Effect, Tool, registry
+from agent.tool import Effect
 from agent.transcript import Transcript
-from agent.types import Allowed, Approvers, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
+from agent.types import Allowed, Attachment, Decision, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
+from tests.unit.simulated_rules import FREELY, POLICIES, TOOLS
 from tests.unit.wire import Wire
 
-Made = CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
-
-
-class Nothing(BaseModel):
-    """No arguments."""
-
-    n: int = 0
-
-
-async def never(arguments: Nothing, context: Any) -> dict[str, Any]:
-    """Handlers are not run here."""
-    raise AssertionError
-
-
-def tool(name: str, effect: Effect) -> Tool:
-    """A tool of this effect."""
-    return Tool(name=name, description=name, arguments=Nothing, handler=never, effect=effect)
-
-
-async def previewed(arguments: Nothing, context: Any) -> Preview:
-    """Nor are previews."""
-    raise AssertionError
-
-
-TOOLS = registry(
-    [
-        tool("look", Effect.READ),
-        tool("pay", Effect.WRITE),
-        replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
-        tool("wipe", Effect.IRREVERSIBLE),
-        tool("jot", Effect.WRITE),
-    ]
-)
-LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
-TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LATER, name="two")
-COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
-STRICT = Rule(tool="pay", quorum=3, name="three")
-REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
-FREELY = Rule(tool="jot", answer="allow", name="jotted freely")
-POLICIES = (Policy((TWO, COPIED, FREELY)), Policy((STRICT, COPIED, FREELY)), Policy((TWO, REFUSED, FREELY)), Policy())
+Made = CallModel | FetchFile | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
 
 
 DISTURBANCES = (
@@ -222,6 +197,9 @@ class Simulation:
             case CallModel():
                 if self.session.model_epoch is not None:
                     self.apply(self.wire.reply(self.session, self.now))
+            case FetchFile(file=file):
+                if file in self.session.unread:
+                    self.apply(Attached(file_id=file.id, blocks=({"type": "text", "text": "1,2"},), source="a.csv"))
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))
@@ -323,7 +301,8 @@ class Simulation:
                 forms: tuple[Literal["text", "bare", "too_long"], ...] = ("text", "text", "bare", "too_long")
                 form = self.random.choice(forms)
                 text = "hello" if form == "text" else ""
-                self.receive(Message(said=Said(user=user, text=text, ts=f"{self.rows}.0"), form=form))
+                files = (Attachment(id=f"F{self.rows}", name="a.csv"),) if text and self.random.random() < 0.3 else ()
+                self.receive(Message(said=Said(user=user, text=text, ts=f"{self.rows}.0", files=files), form=form))
             case "click":
                 decisions: tuple[Literal["approved", "rejected"], ...] = ("approved", "approved", "rejected")
                 decision = self.random.choice(decisions)

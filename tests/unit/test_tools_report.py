@@ -53,7 +53,7 @@ def findings(*tools: Tool, policy: Policy | None = None) -> list[str]:
 
 def test_the_tools_that_come_with_signoff_are_described_as_they_should_be() -> None:
     packs = tool_packs(POOL, Config())
-    assert {name for name, tools in packs.items() if tools} == {BUILT_IN, "catalog", "web"}
+    assert {name for name, tools in packs.items() if tools} == {BUILT_IN, "catalog", "slack", "slack:channels", "web"}
     assert list(lint(Config(), packs)) == []
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
+from .file_rules import check_file
 from .json_shapes import is_list, is_object
 from .models import ModelCard
 from .refusal import Refusal, extra, required
@@ -140,6 +141,8 @@ def _fields(path: str, kind: str, block: Mapping[str, Any], role: str) -> None:
         _tool_result(path, block)
     elif kind in ("server_tool_use", "tool_search_tool_result"):
         check_search_block(path, block)
+    elif kind in ("image", "document"):
+        check_file(path, kind, block["source"])
     elif kind == "thinking" and not (isinstance(block["thinking"], str) and isinstance(block["signature"], str)):
         raise Refusal(f"{path}: Input should be a valid string")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .file_rules import tokens_of_files, without_data
 from .json_shapes import is_list, is_object
 from .tool_search import loaded_tools
 
@@ -25,7 +26,8 @@ def tokens_in(text: str) -> int:
 def input_tokens_of(body: Mapping[str, Any]) -> int:
     """What `system`, the loaded `tools` and `messages` come to; markers of the cache are not read."""
     told = [unmarked(part) for part in (loaded_tools(body), body.get("system"), body.get("messages"))]
-    return tokens_in(json.dumps([part for part in told if part], ensure_ascii=False))
+    text = json.dumps(without_data([part for part in told if part]), ensure_ascii=False)
+    return tokens_in(text) + tokens_of_files(body.get("messages"))
 
 
 def unmarked(value: object) -> object:
