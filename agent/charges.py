@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from agent.errors import AgentMaxIterationsError
 from agent.session import Session
 from agent.spending import Charge, Spender
-from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
+from agent.steps import Compacted, Halted, ModelFailed, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.types import Place, Usage
 
-EndsCall = ModelStarted | ModelReplied | WindowExceeded | Compacted | Halted
+EndsCall = ModelStarted | ModelReplied | ModelFailed | WindowExceeded | Compacted | Halted
 
 
 def charged_tokens(started: ModelStarted | None, ended_by: EndsCall) -> int:
     """Of the model call that this step ends."""
     match ended_by:
-        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
+        case ModelReplied(usage=usage, lost=lost):
+            return sum(each.charged_tokens for each in (usage, *lost))
+        case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             return usage.charged_tokens
-        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
+        case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             return 0
         case _:
             return started.reserved_tokens if started is not None else 0
@@ -34,10 +36,13 @@ def charge(session: Session, step: Step) -> Charge | None:
         return None
     tokens = charged_tokens(started, step)
     match step:
-        case ModelReplied(usage=Usage() as usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
+        case ModelReplied(usage=usage, lost=lost):
+            price = started.bill.price
+            nano_usd = sum(price.nano_usd(each) for each in (usage, *lost)) if price is not None else 0
+        case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             price = started.bill.price
             nano_usd = price.nano_usd(usage) if price is not None else 0
-        case Halted(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
+        case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             usage, nano_usd = None, 0
         case _:
             usage, nano_usd = None, started.bill.nano_usd

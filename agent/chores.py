@@ -10,11 +10,12 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from agent.errors import DelayedError, RefusedError, UnclearError, UnreachableError
-from agent.store import Pool
+from agent.store import Pool, Store
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # between two looks at what is due
+FORGET_SECONDS = 3600.0
 MARGIN_SECONDS = 60.0  # of what is looked back at: a transaction is stamped when it begins, and seen when it commits
 
 # Whoever changes the row has the turn. How long ago it was last done, if ever.
@@ -44,6 +45,15 @@ class Chore:
     every_seconds: float
     first_seconds: float  # to look back where it was never done
     work: Callable[[float], Awaitable[None]]
+
+
+def forgetting(store: Store) -> Chore:
+    """Long results are dropped when they are old."""
+
+    async def work(_: float) -> None:
+        await store.forget_outputs()
+
+    return Chore("outputs", FORGET_SECONDS, 0.0, work)
 
 
 async def once(pool: Pool, key: str, work: Callable[[bool], Awaitable[None]]) -> None:

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agent import charges, fence
+from agent import charges, fence, pins
 from agent.card_moves import due_at
-from agent.decide import next_moves
+from agent.decide import next_moves, nobody_waits_for
 from agent.effects import Effects
 from agent.ended import Ended
-from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
+from agent.errors import DelayedError, FencedError, UnclearError
 from agent.machine import apply
-from agent.moves import CallModel, Close, Move, Post, Record, RunTool, Settle
+from agent.model_calls import NotYet
+from agent.moves import CallModel, Close, Move, Post, Record, Repin, RunTool, Settle
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
@@ -40,7 +41,6 @@ STATUS: dict[str, SurfaceStatus] = {"idle": "active", "ready": "processing", "wa
 # A wait that is longer than this is a due time of the released session, not a task.
 LONGEST_WAIT_SECONDS = 2.0
 FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
-BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
 LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
 QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
@@ -53,6 +53,7 @@ class Drive:
 
     lease: Lease
     pinned: Pinned
+    present: Pinned  # what the agent starts new sessions with
     store: Store
     queue: Queue
     effects: Effects
@@ -101,6 +102,7 @@ class Drive:
         finally:
             for task in self.under_way.values():
                 task.cancel()
+            self.effects.calls.leave(self.session, self.pinned)
 
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
@@ -128,13 +130,14 @@ class Drive:
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
             begin = self._may_begin(moves)
-            gated = [move for move in begin if isinstance(move, Close) or (isinstance(move, RunTool) and move.digest)]
+            gated = [move for move in begin if isinstance(move, Close | Repin) or (isinstance(move, RunTool) and move.digest)]
             if gated:
                 await self._pass(gated[0])
                 continue
             if all([await self._start(move) for move in begin]):
                 break
-        self._give_up_what_is_over()
+        for key in nobody_waits_for(self.under_way, self.session, moves):
+            self.under_way.pop(key).cancel()
         if begin or not self._can_wait():
             await self._commit(confirm=bool(begin))
         for move in begin:
@@ -148,32 +151,22 @@ class Drive:
         self.held_back = [at for move in free if (at := self.not_before.get(move.key, 0)) > now]
         return [move for move in free if self.not_before.get(move.key, 0) <= now]
 
-    def _give_up_what_is_over(self) -> None:
-        """After a Stop nobody waits for the model's reply, what a call would have changed, or what a read would bring."""
-        wanted = {f"preview:{state.call.id}" for state in self.session.calls if state.phase in ("asked", "approved")}
-        wanted |= {f"tool:{state.call.id}" for state in self.session.calls if state.phase == "running"}
-        if self.session.model_epoch is not None:
-            wanted.add("model")
-        for key in [key for key in self.under_way if key.startswith(("preview:", "tool:")) or key == "model"]:
-            if key not in wanted:
-                self.under_way.pop(key).cancel()
-
     async def _start(self, move: Move) -> bool:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
-            case CallModel() if self.session.model_epoch == self.session.epoch:
-                pass  # its start stands: it was put off before anything was sent
             case CallModel():
-                calls, now = self.effects.calls, self.lease.now()
-                try:
-                    step = await calls.reserve(self.session, self.said, self.rules, self.pinned, now, move)
-                except (UnreachableError, DelayedError) as error:
-                    log.warning("session %s waits: %s", self.session.id, error)
-                    seconds = error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS
-                    self.not_before[move.key] = time.monotonic() + seconds
-                    return False
-                self._note(step)
-                return isinstance(step, ModelStarted)
+                now = self.lease.now()
+                started = await self.effects.calls.start(move, self.session, self.said, self.rules, self.pinned, now)
+                match started:
+                    case NotYet(seconds=seconds):
+                        self.not_before[move.key] = time.monotonic() + seconds
+                    case asyncio.Task():
+                        self.under_way[move.key] = started
+                    case None:
+                        return True  # its start stands: it was put off before anything was sent
+                    case _:
+                        self._note(started)
+                return isinstance(started, ModelStarted)
             case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id):
                 self._note(ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id))
             case Post(key=key, inbox_ids=inbox_ids):
@@ -193,22 +186,26 @@ class Drive:
                     self.not_before[move.key] = time.monotonic() + 0.2
                 else:
                     self._apply(decided)
-            case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):
-                step = ToolStarted(call_id=call.id, idempotency_key=key, grant_id=grant_id, digest=digest)
-                left_seconds = await self.store.start_granted(self.lease, self.session.seq, step)
-                if left_seconds is not None:
-                    self._apply(step)
-                    self._confirmed(sent, left_seconds)
-                    self._spawn(move)
+            case Repin():
+                moved = await pins.repin(self.store, self.lease, self.session, self.pinned, self.present)
+                if isinstance(moved, Halted):
+                    self._note(moved)
                 else:
-                    self._note(GrantEnded(grant_id=grant_id))  # then the call is asked about
-            case RunTool(call=call, idempotency_key=key, action_id=action_id, digest=str(digest)):
-                step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id)
-                left_seconds = await self.store.start_action(self.lease, self.session.seq, step, digest)
+                    self.pinned = self.present
+                    self._apply(moved)
+            case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id, digest=str(digest)):
+                shown = digest if grant_id is not None else ""  # that of an action is on record
+                step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id, digest=shown)
+                if grant_id is not None:
+                    left_seconds = await self.store.start_granted(self.lease, self.session.seq, step)
+                else:
+                    left_seconds = await self.store.start_action(self.lease, self.session.seq, step, digest)
                 if left_seconds is not None:
                     self._apply(step)
                     self._confirmed(sent, left_seconds)
                     self._spawn(move)
+                elif grant_id is not None:
+                    self._note(GrantEnded(grant_id=grant_id))  # then the call is asked about
                 else:
                     result = failed("permission_denied", "Not run: the approval on record is not one for this very call.")
                     self._note(ToolReturned(call_id=call.id, outcome="refused", text=result.text()))
@@ -223,7 +220,9 @@ class Drive:
             return
         with self._fenced():  # the task's context keeps this
             made = self.effects.make(move, self.session, self.said, self.rules, self.pinned)
-            self.under_way[move.key] = asyncio.create_task(made, name=move.key)
+            task = self.under_way[move.key] = asyncio.create_task(made, name=move.key)
+        if isinstance(move, CallModel):  # also when it is cancelled before its first step
+            task.add_done_callback(lambda _: self.effects.calls.leave(self.session, self.pinned))
 
     async def _wait(self) -> None:
         """Until an effect has ended or something new has come, then take it in."""
@@ -261,6 +260,8 @@ class Drive:
         if ended.permitted is not None:
             self.permitted.add(ended.permitted)
             self.inbox = [self._permitted(row) for row in self.inbox]
+        if ended.again_seconds:
+            self.not_before[key] = time.monotonic() + ended.again_seconds
         self._note(*ended.steps, inbox_ids=ended.inbox_ids)
 
     async def _settle(self, move: Settle) -> None:
@@ -290,9 +291,9 @@ class Drive:
             self.not_before[f"show:{action.message}"] = time.monotonic() + QUICK_SECONDS
 
     async def _wind_down(self) -> None:
-        """The process is to end: a model call is given up, tools and posts under way may finish and are recorded."""
-        if (task := self.under_way.pop("model", None)) is not None:
-            task.cancel()
+        """The process is to end: the model and files are given up, tools and posts under way may finish and are recorded."""
+        for key in [key for key in self.under_way if key == "model" or key.startswith("file:")]:
+            self.under_way.pop(key).cancel()
         if self.under_way:
             await asyncio.wait(self.under_way.values())
         for key, task in list(self.under_way.items()):

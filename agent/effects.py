@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent import fence, grants, output, tool, transcript
+from agent import fence, grants, output, telemetry, tool, transcript
+from agent.attachments import Nowhere
 from agent.digest import sha256
 from agent.ended import Ended
 from agent.errors import FencedError, RefusedError
+from agent.file_effects import FileEffects
 from agent.model_calls import ModelCalls
-from agent.moves import CallModel, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
-from agent.ports import Budget, Model, Surface
+from agent.moves import CallModel, FetchFile, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
+from agent.patience import PATIENCE, Patience
+from agent.ports import Budget, Files, Model, Surface
+from agent.progress import Progress
 from agent.received import Click, Edit, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
@@ -36,11 +40,15 @@ class Effects:
     budget: Budget
     store: Store
     tools: tool.Tools
+    patience: Patience = PATIENCE
+    files: Files = field(default_factory=Nowhere)
+    attached: FileEffects = field(init=False)
     calls: ModelCalls = field(init=False)
     _behind: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def __post_init__(self) -> None:
-        self.calls = ModelCalls(self.model, self.budget)
+        self.attached = FileEffects(self.files, self.store)
+        self.calls = ModelCalls(self.model, self.budget, self.attached, self.patience)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for: a status, a word to one person."""
@@ -58,6 +66,8 @@ class Effects:
         match move:
             case CallModel():
                 return self.calls.call(session, said, rules, pinned, move)
+            case FetchFile():
+                return self.attached.fetch(move, session)
             case RunTool():
                 return self._run_tool(move, session)
             case MakePreview():
@@ -87,7 +97,8 @@ class Effects:
 
     async def _run_tool(self, move: RunTool, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
-        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        progress = Progress(move.call.tool, lambda text: self.surface.progress(session.place, move.call.id, text))
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, session.place, progress.say)
         if isinstance(arguments, Result):
             return await self._returned(move.call, arguments, context, session.epoch)
         definition = self.tools[move.call.tool]
@@ -96,28 +107,34 @@ class Effects:
         except FencedError:
             late = failed("unexpected", f"{definition.name} was not begun in time and did not run; call it again.")
             return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
-        result = await tool.run(definition, arguments, context)
+        try:
+            with telemetry.tool_span(definition.name, move.call.id) as span:
+                result = await tool.run(definition, arguments, context)
+                if result.error is not None:
+                    telemetry.failed(span, result.error)
+        finally:
+            if progress.over():
+                self.background(progress.take_back())
         if result.unclear and definition.effect in (Effect.WRITE, Effect.IRREVERSIBLE):
             return await self._unclear(move.call, definition, arguments, context, session.epoch)
-        source = definition.untrusted(arguments) if definition.untrusted is not None else ""
-        return await self._returned(move.call, result, context, session.epoch, source)
+        return await self._returned(move.call, _marked(result, definition, arguments), context, session.epoch)
 
     async def _preview(self, move: MakePreview, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.tool, move.arguments)
         assert not isinstance(arguments, Result)  # they were validated before this move was made
-        context = ToolContext(session.id, session.requesters[0], idempotency_key="")
+        context = ToolContext(session.id, session.requesters[0], "", session.place)
         preview = await tool.preview(self.tools[move.tool], arguments, context)
         return Ended((Previewed(call_id=move.call_id, preview=preview),))
 
     async def _reconcile(self, move: Reconcile, session: Session) -> Ended:
         """A call was started by a process that is gone. It is not repeated, whatever its tool says of that."""
         definition = self.tools.get(move.call.tool)
-        context = ToolContext(session.id, session.requesters[0], move.idempotency_key)
+        context = ToolContext(session.id, session.requesters[0], move.idempotency_key, session.place)
         arguments = tool.validate(self.tools, move.call.tool, move.call.arguments)
         if definition is None or isinstance(arguments, Result):
             return self._unknown(move.call.id, move.call.tool)
         found = await tool.reconcile(definition, arguments, context) if definition.reconcile is not None else None
-        return await self._found(move.call, found, context, session.epoch)
+        return await self._found(move.call, found and _marked(found, definition, arguments), context, session.epoch)
 
     async def _unclear(self, call: Call, definition: tool.Tool, arguments: Any, context: ToolContext, epoch: int) -> Ended:
         """It may have happened: repeat it where its key makes that safe, ask the tool where it can tell, else nobody knows."""
@@ -127,18 +144,18 @@ class Effects:
             found = None if result.unclear else result
         elif definition.reconcile is not None:
             found = await tool.reconcile(definition, arguments, context)
-        return await self._found(call, found, context, epoch)
+        return await self._found(call, found and _marked(found, definition, arguments), context, epoch)
 
     async def _found(self, call: Call, found: Result | None, context: ToolContext, epoch: int) -> Ended:
         return self._unknown(call.id, call.tool) if found is None else await self._returned(call, found, context, epoch)
 
-    async def _returned(self, call: Call, result: Result, context: ToolContext, epoch: int, source: str = "") -> Ended:
+    async def _returned(self, call: Call, result: Result, context: ToolContext, epoch: int) -> Ended:
         """The one way of every result into the log: a long one is kept whole, and the model gets its head and tail."""
         outcome = "succeeded" if result.ok else "failed"
         if (short := output.shortened(result, call.tool, context.session_id, context.idempotency_key)) is not None:
             result, handle, text = short
             await self.store.keep(context.session_id, epoch, handle, text)
-        return Ended((ToolReturned(call_id=call.id, outcome=outcome, text=result.text(), source=source),))
+        return Ended((ToolReturned(call_id=call.id, outcome=outcome, text=result.text(), source=result.source),))
 
     def _unknown(self, call_id: str, name: str) -> Ended:
         return Ended((ToolReturned(call_id=call_id, outcome="unknown", text=transcript.unknown(name).text()),))
@@ -234,3 +251,8 @@ class Effects:
         else:
             text = settled_sentence(seen)
         await self.surface.whisper(place, click.user, text)
+
+
+def _marked(result: Result, definition: tool.Tool, arguments: Any) -> Result:
+    """With the outside source that its text comes from, for the card and for the model."""
+    return result if definition.untrusted is None else result.coming_from(definition.untrusted(arguments))

@@ -14,3 +14,4 @@ class Ended:
     inbox_ids: tuple[int, ...] = ()
     settle: Settle | None = None
     permitted: int | None = None  # inbox row
+    again_seconds: float = 0.0  # until the same move may be made again

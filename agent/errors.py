@@ -26,7 +26,8 @@ class BudgetExceededError(Exception):
 
 
 class ModelFailedError(Exception):
-    """The model gave no usable reply. `sentence` is what people read; `unbilled`: no try got as far as to cost anything."""
+    """The model gave no usable reply, and trying again would not help. `sentence` is what people read; `unbilled`: no try got
+    as far as to cost anything."""
 
     def __init__(self, sentence: str, *, unbilled: bool = False) -> None:
         super().__init__(sentence)
@@ -34,8 +35,24 @@ class ModelFailedError(Exception):
         self.unbilled = unbilled
 
 
+class FilesNotTakenError(ModelFailedError):
+    """The model refused a request that shows files for the first time: they are left out of all further ones."""
+
+
 class TooLongError(ModelFailedError):
     """The conversation does not fit into the model's window."""
+
+
+class ModelOutOfReachError(ModelFailedError):
+    """The model gave no reply now: overloaded, limited or not reachable. `retry_seconds`: when it said to come back."""
+
+    def __init__(self, sentence: str, retry_seconds: float | None = None, *, unbilled: bool = False) -> None:
+        super().__init__(sentence, unbilled=unbilled)
+        self.retry_seconds = retry_seconds
+
+
+class ModelRetiredError(ModelFailedError):
+    """The model is not offered any more."""
 
 
 class RefusedError(Exception):

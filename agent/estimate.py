@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from agent import tool_search
 from agent.types import Pinned, Usage
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def counted(usage: Usage, request_characters: int, characters: int) -> Counted:
 
 def input_tokens(said: "Transcript", pinned: Pinned) -> int:
     """Of the request that would be made now."""
-    fixed = len(pinned.model_dump_json())
+    fixed = tool_search.characters(pinned, said.found_tools)
     last = said.counted
     if last is None or not last.request_tokens:
         return int((said.characters + fixed) / CHARACTERS_PER_TOKEN)
@@ -54,6 +55,8 @@ def _characters(block: Mapping[str, Any]) -> int:
         rest = {name: part for name, part in block.items() if name != "content"}
         return len(json.dumps(rest)) + characters(cast("list[dict[str, Any]]", inner))
     source = block.get("source")
+    if isinstance(source, dict) and (tokens := cast("dict[str, Any]", source).get("tokens")):  # its bytes stand elsewhere
+        return int(tokens * CHARACTERS_PER_TOKEN)
     if block.get("type") == "image":
         return int(IMAGE_TOKENS * CHARACTERS_PER_TOKEN)
     if isinstance(source, dict) and (data := cast("dict[str, Any]", source).get("data")) and "base64" in source.values():

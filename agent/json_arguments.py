@@ -24,6 +24,11 @@ MOST_PROBLEMS = 20
 MESSAGE_CHARACTERS = 300
 KNOWN_SCHEMAS = 1_000  # a server may list its tools again and again
 
+# Where a part of a schema only ever adds conditions, by keyword: the part itself, a list of parts, or parts by name.
+PARTS = ("items", "additionalProperties", "unevaluatedProperties", "unevaluatedItems", "additionalItems", "propertyNames")
+LISTS = ("prefixItems", "allOf", "anyOf")
+NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+
 # What evaluating a schema from outside may end in: it refers to itself without end, or out of itself (nothing is ever fetched);
 # its pattern is of another language's kind; a number is too large to be divided.
 UNREADABLE = (RecursionError, Unresolvable, re.error, ArithmeticError)
@@ -33,6 +38,8 @@ class JsonArguments(RootModel[dict[str, JsonValue]]):
     """Arguments that a JSON schema describes. `model_dump` gives them as they came: the schema's defaults are the server's."""
 
     schema_of_them: ClassVar[Mapping[str, Any]] = {}
+    checked_by: ClassVar[Mapping[str, Any]] = {}  # the same without patterns that nobody here can read
+    unread: ClassVar[tuple[str, ...]] = ()  # those
 
     @classmethod
     def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
@@ -43,7 +50,7 @@ class JsonArguments(RootModel[dict[str, JsonValue]]):
     def model_validate(cls, obj: Any, **options: Any) -> "JsonArguments":  # pyright: ignore[reportIncompatibleMethodOverride]
         """The arguments, if the schema takes them. Raises pydantic's ValidationError."""
         arguments = super().model_validate(obj, **options)
-        if found := list(islice(_problems(cls.schema_of_them, arguments.root), MOST_PROBLEMS)):
+        if found := list(islice(_problems(cls.checked_by, arguments.root), MOST_PROBLEMS)):
             raise ValidationError.from_exception_data(cls.__name__, found)
         return arguments
 
@@ -59,17 +66,56 @@ def json_arguments(schema: Mapping[str, Any]) -> type[JsonArguments]:
 @lru_cache(KNOWN_SCHEMAS)
 def _model(text: str) -> type[JsonArguments]:
     schema = json.loads(text)
+    patterns: list[str] = []
     try:
-        _dialect(schema).check_schema(schema)
+        readable = _readable(schema, patterns)
+        _dialect(schema).check_schema(readable)
     except SchemaError as error:
         raise ValueError(f"its schema is no JSON schema: {_cut(error.message)}") from None
     except UNREADABLE:
         raise ValueError("its schema cannot be read") from None
 
     class Arguments(JsonArguments):
-        schema_of_them = schema
+        schema_of_them, checked_by, unread = schema, readable, tuple(dict.fromkeys(patterns))
 
     return Arguments
+
+
+def _readable(schema: Any, unread: list[str]) -> Any:
+    """The schema without patterns of another language's kind, which are added to `unread`: whoever wrote them checks them.
+
+    Only where one that is left out lets more through, and nothing less: not below `not`, `oneOf`, `if` and the like.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    readable = dict(cast(dict[str, Any], schema))
+    if _strange(readable.get("pattern")):
+        unread.append(readable.pop("pattern"))
+    named = readable.get("patternProperties")
+    if isinstance(named, dict) and (strange := [name for name in cast(dict[str, Any], named) if _strange(name)]):
+        unread += strange
+        readable["patternProperties"] = {name: part for name, part in cast(dict[str, Any], named).items() if name not in strange}
+        for word in ("additionalProperties", "unevaluatedProperties"):  # of what they would have matched
+            readable.pop(word, None)
+    for word, value in readable.items():
+        if word in PARTS:
+            readable[word] = _readable(value, unread)
+        elif word in LISTS and isinstance(value, list):
+            readable[word] = [_readable(part, unread) for part in cast(list[Any], value)]
+        elif word in NAMED and isinstance(value, dict):
+            readable[word] = {name: _readable(part, unread) for name, part in cast(dict[str, Any], value).items()}
+    return readable
+
+
+def _strange(pattern: Any) -> bool:
+    """Whether this is a pattern that Python's `re` cannot read."""
+    if not isinstance(pattern, str):
+        return False
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return True
+    return False
 
 
 def _dialect(schema: Mapping[str, Any]) -> type[Validator]:

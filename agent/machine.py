@@ -6,7 +6,7 @@
 
 from collections.abc import Iterable
 
-from agent import actions, answers
+from agent import actions, answers, attachments, stop_reasons
 from agent.actions import keep, open_action, undecided_action
 from agent.calls import advance, fingerprint, tool_calls, with_call
 from agent.charges import EndsCall, charged_tokens
@@ -16,6 +16,7 @@ from agent.session import FINAL, BudgetNote, CallState, Closing, GrantState, Ses
 from agent.steps import (
     ActionDecided,
     Asked,
+    Attached,
     CardShown,
     Compacted,
     Edited,
@@ -23,6 +24,8 @@ from agent.steps import (
     Granted,
     GrantEnded,
     Halted,
+    LeftOut,
+    ModelFailed,
     ModelReplied,
     ModelStarted,
     OutcomeTold,
@@ -31,6 +34,8 @@ from agent.steps import (
     Previewed,
     ProposedAction,
     Recorded,
+    Repinned,
+    Resumed,
     Step,
     Stopped,
     ToolReturned,
@@ -45,8 +50,13 @@ ALLOWED: dict[Status, frozenset[str]] = {
     "idle": frozenset({"asked", "outcome_told", "model_started", "compacted", "post_started", "posted", "card_shown"}),
     "ready": frozenset(
         {
+            "attached",
             "model_started",
             "model_replied",
+            "model_failed",
+            "resumed",
+            "left_out",
+            "repinned",
             "window_exceeded",
             "compacted",
             "previewed",
@@ -86,13 +96,28 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Asked():
             users = tuple(dict.fromkeys(said.user for said in step.said))
             opened = _open(session, users, reads=not step.budget_tokens)
-            return replace(opened, granted_tokens=session.granted_tokens + step.budget_tokens)
+            unread = attachments.unread(step)
+            return replace(opened, granted_tokens=session.granted_tokens + step.budget_tokens, unread=unread)
+        case Attached():
+            return attachments.attached(session, step)
         case OutcomeTold():
             return _outcome_told(session, step)
         case ModelStarted():
             return _model_started(session, step, epoch)
         case ModelReplied():
             return _model_replied(session, step)
+        case ModelFailed():
+            return _model_failed(session, step)
+        case Resumed():
+            _no_other_end(session, step.kind, session.stopped_for == step.reason)
+            return replace(session, closing=None, stopped_for="", resumed=(*session.resumed, step.reason))
+        case LeftOut():
+            _no_other_end(session, step.kind, session.stopped_for in ("refusal", "strange"))
+            return replace(session, stopped_for="")
+        case Repinned():
+            if not session.retired or session.iterations or session.model_epoch is not None:
+                raise IllegalStepError(f"session {session.id} keeps its model within a turn")
+            return replace(session, retired=False)
         case WindowExceeded():
             if session.model_epoch is None or session.summing_up:
                 raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
@@ -130,11 +155,14 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Halted():
             if session.closing or any(state.phase == "running" for state in session.calls):
                 raise IllegalStepError(f"session {session.id} cannot halt while a call runs")
-            closing = Closing(answers.split(step.sentence), step.offer_continue)
+            text = f"{session.unfinished.rstrip()}\n\n{step.sentence}" if session.unfinished else step.sentence
+            closing = Closing(answers.split(text), step.offer_continue)
             turn = session.turn if step.offer_continue else session.halted_turn
-            return replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
+            retired = session.retired and bool(session.iterations)  # the next turn begins with another model
+            session = replace(_charged(session, step), closing=closing, model_epoch=None, halted_turn=turn)
+            return replace(session, outage_since=None, retired=retired, unread=())
         case Stopped():
-            return replace(session, stopped_by=step.by)
+            return replace(session, stopped_by=step.by, unread=())
 
 
 def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Session:
@@ -146,7 +174,11 @@ def _open(session: Session, requesters: tuple[str, ...], *, reads: bool) -> Sess
         turn=session.turn + 1,
         open=True,
         requesters=requesters,
+        unread=(),
         iterations=0,
+        stopped_for="",
+        resumed=(),
+        unfinished="",
         calls=(),
         runs={},
         sources=(),
@@ -176,7 +208,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
 
 def _model_started(session: Session, step: ModelStarted, epoch: int) -> Session:
     in_flight = session.model_epoch is not None and session.model_epoch >= epoch
-    undone = any(state.phase not in FINAL for state in session.calls)
+    undone = bool(session.unread) or any(state.phase not in FINAL for state in session.calls)
     if in_flight or undone or session.closing or not (session.open or step.purpose == "compact"):
         raise IllegalStepError(f"session {session.id} cannot call the model now")
     bill = step.bill
@@ -203,16 +235,32 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
     if session.model_epoch is None or session.summing_up:
         raise IllegalStepError(f"session {session.id} has no model call in flight")
     session = replace(_charged(session, step), model_epoch=None, reply_seq=session.seq, calls=())
-    session = replace(session, reply_text=answers.spoken(step))
+    session = replace(session, reply_text=answers.spoken(step), outage_since=None)
     read = step.usage.read_tokens
     began = session.context_began_tokens or read
     session = replace(session, context_tokens=read + step.usage.output_tokens, context_began_tokens=began)
-    if step.stop_reason != "tool_use":
-        return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
-    calls = tuple(CallState(call) for call in tool_calls(step))
-    if not calls:
-        return replace(session, closing=Closing(answers.split(answers.closing_text(step))))
-    return replace(session, calls=calls)
+    reason, before = stop_reasons.reason_of(step), session.unfinished
+    session = replace(session, unfinished=stop_reasons.unfinished(step, before))
+    if reason == "tool_use":
+        return replace(session, calls=tuple(CallState(call) for call in tool_calls(step)))
+    return replace(session, closing=Closing(answers.split(answers.closing_text(step, before))), stopped_for=reason)
+
+
+def _model_failed(session: Session, step: ModelFailed) -> Session:
+    """The call gave nothing, so it is not one of the turn's steps. While others know of an outage none is even made."""
+    made = session.model_epoch is not None
+    if session.summing_up or (not made and (step.reason == "retired" or session.outage_since is not None or session.closing)):
+        raise IllegalStepError(f"session {session.id} has no model call in flight")
+    session = replace(_charged(session, step), model_epoch=None, iterations=session.iterations - made)
+    if step.reason == "retired":
+        return replace(session, retired=True)
+    return replace(session, outage_since=session.outage_since or step.since)
+
+
+def _no_other_end(session: Session, kind: str, fits: bool) -> None:
+    """Something is made of the last reply, before its words are posted as the end of the turn."""
+    if session.closing is None or not fits or f"answer:{session.turn}:0" in session.posts:
+        raise IllegalStepError(f"{kind} does not fit the last reply of session {session.id}")
 
 
 def _compacted(session: Session, step: Compacted) -> Session:
@@ -222,6 +270,8 @@ def _compacted(session: Session, step: Compacted) -> Session:
     if session.open and session.window != "exceeded":
         raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
     session = replace(_charged(session, step), model_epoch=None, context_tokens=0, context_began_tokens=0)
+    if not session.open:
+        session = replace(session, attached=0, attached_bytes=0)  # their context is gone
     return replace(session, window="compacted" if session.open else "fits")
 
 

@@ -8,6 +8,7 @@ import logging
 import random
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -19,16 +20,16 @@ from anthropic.types import Message, ThinkingConfigAdaptiveParam
 from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
-from agent import caching
+from agent import caching, telemetry
 from agent.characters import whole
-from agent.errors import ModelFailedError, TooLongError
+from agent.errors import FilesNotTakenError, ModelFailedError, ModelOutOfReachError, ModelRetiredError, TooLongError
+from agent.estimate import CHARACTERS_PER_TOKEN
+from agent.patience import PATIENCE, Patience
 from agent.ports import DEAF, Listener, Reply, Request
 from agent.types import Usage
 
 log = logging.getLogger(__name__)
 
-DEADLINE_SECONDS = 60.0  # for all tries together; a wait that would pass it is not begun
-SILENCE_SECONDS = 60.0  # between two events of a stream
 RETRIED_STATUS = frozenset({408, 409, 429, 529})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0
@@ -38,6 +39,13 @@ THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 # Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
 KEPT = cast(Any, ParsedMessage)[cast(Any, AsyncMessageStream).__parameters__]
+
+
+REFUSALS = (anthropic.BadRequestError, anthropic.ContentTooLargeError)  # of what a request says, whoever sends it and when
+NOT_TAKEN = (
+    "The model did not take this request, most likely because of a file that is attached. Nothing more was run. I leave the file "
+    "out from now on: please ask again without it, or attach it in another form."
+)
 
 
 class CutStreamError(Exception):
@@ -58,10 +66,27 @@ def wait_seconds(state: RetryCallState) -> float:
     """What the server asks for, else exponential with full jitter; `stop_before_delay` refuses waits past the deadline."""
     outcome = state.outcome
     error = outcome.exception() if outcome else None
-    asked = _retry_after_seconds(error.response.headers) if isinstance(error, anthropic.APIStatusError) else None
+    asked = _stated_wait_seconds(error)
     if asked is not None:
         return asked + random.uniform(0, 0.25)
     return random.uniform(0, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**state.attempt_number))
+
+
+def _told(state: RetryCallState) -> None:
+    """A try failed and another one follows: into the trace."""
+    error = state.outcome.exception() if state.outcome else None
+    assert error is not None
+    _tell(state.attempt_number, error, state.next_action.sleep if state.next_action else None)
+
+
+def _tell(number: int, error: BaseException, waited_seconds: float | None) -> None:
+    status = error.status_code if isinstance(error, anthropic.APIStatusError) else None
+    kind = (error.type if isinstance(error, anthropic.APIStatusError) else None) or type(error).__name__
+    telemetry.failed_try(number, kind, status, _stated_wait_seconds(error), waited_seconds)
+
+
+def _stated_wait_seconds(error: BaseException | None) -> float | None:
+    return _retry_after_seconds(error.response.headers) if isinstance(error, anthropic.APIStatusError) else None
 
 
 def _retry_after_seconds(headers: httpx2.Headers) -> float | None:
@@ -101,52 +126,96 @@ def sentence(error: BaseException) -> str:
             return f"The model cannot be reached at the moment. {again}"
 
 
+def failure(error: BaseException, *, begun: bool, new_files: bool) -> ModelFailedError:
+    """The error that the heart knows: whether the model is to be waited for, left, asked for less, or asked no more.
+
+    `begun`: in one of the tries the model had begun, which is billed. `new_files`: the request was the first with some files.
+    """
+    unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400 and not begun
+    match error:
+        case _ if retried(error):
+            return ModelOutOfReachError(sentence(error), _stated_wait_seconds(error), unbilled=unbilled)
+        case anthropic.NotFoundError() if error.type == "not_found_error" and "model" in error.message:
+            return ModelRetiredError(sentence(error), unbilled=unbilled)
+        case anthropic.BadRequestError() if TOO_LONG in str(error):
+            return TooLongError("This conversation is too long for the model.", unbilled=unbilled)
+        case _ if new_files and isinstance(error, REFUSALS):
+            return FilesNotTakenError(NOT_TAKEN, unbilled=unbilled)
+        case _:
+            return ModelFailedError(sentence(error), unbilled=unbilled)
+
+
 @dataclass(slots=True)
 class AnthropicModel:
     """One client a process; what belongs to a session comes with each request."""
 
     client: anthropic.AsyncAnthropic
-    deadline_seconds: float = DEADLINE_SECONDS
+    tries_seconds: float
 
     @classmethod
-    def connect(cls, api_key: str, base_url: str | None, deadline_seconds: float = DEADLINE_SECONDS) -> "AnthropicModel":
+    def connect(cls, api_key: str, base_url: str | None, patience: Patience = PATIENCE) -> "AnthropicModel":
         """A client for this key; `base_url` None is the provider's own API."""
-        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=5.0)
+        timeout = httpx2.Timeout(patience.silence_seconds, connect=min(5.0, patience.silence_seconds))
         client = anthropic.AsyncAnthropic(
             api_key=api_key, base_url=base_url, max_retries=0, timeout=timeout, open_telemetry=False
         )
-        return cls(client, deadline_seconds)
+        return cls(client, patience.tries_seconds)
 
     async def close(self) -> None:
         """Give up the connections."""
         await self.client.close()
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
-        """One reply, after as many tries as the deadline allows. Raises ModelFailedError."""
+        """One reply, after as many tries as the time for them allows. Raises ModelFailedError."""
+        lost: list[Usage] = []
         retrying = AsyncRetrying(
             retry=retry_if_exception(retried),
             wait=wait_seconds,
-            stop=stop_before_delay(self.deadline_seconds),
+            stop=stop_before_delay(0.0 if request.probe else self.tries_seconds),
+            before_sleep=_told,
             reraise=True,
         )
         try:
-            return _reply(await retrying(self._once, request, listener))
+            return _reply(await retrying(self._once, request, listener, lost), lost)
         except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
+            _tell(int(retrying.statistics["attempt_number"]), error, None)
             log.warning("the model gave no reply: %s", type(error).__name__)
-            unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400  # refused before it began
-            if isinstance(error, anthropic.BadRequestError) and TOO_LONG in str(error):
-                raise TooLongError("This conversation is too long for the model.", unbilled=unbilled) from error
-            raise ModelFailedError(sentence(error), unbilled=unbilled) from error
+            raise failure(error, begun=bool(lost), new_files=_shows_new_files(request)) from error
 
-    async def _once(self, request: Request, listener: Listener) -> Message:
+    async def _once(self, request: Request, listener: Listener, lost: list[Usage]) -> Message:
+        """One try. What one used that broke off after the model had begun is added to `lost`: the provider bills it."""
         listener.begin()
-        async with self.client.messages.stream(**body(request)) as stream:
-            async for words in stream.text_stream:
-                listener.text(words)
-            message = await stream.get_final_message()
-        if message.stop_reason is None:
-            raise CutStreamError("the stream ended before its message did")
+        begun: Message | None = None
+        heard = 0
+        try:
+            async with self.client.messages.stream(**body(request)) as stream:
+                async for event in stream:
+                    match event.type:
+                        case "message_start":
+                            begun = event.message
+                        case "text":
+                            heard += len(event.text)
+                            listener.text(event.text)
+                        case "thinking":
+                            heard += len(event.thinking)
+                        case "input_json":
+                            heard += len(event.partial_json)
+                        case _:
+                            pass
+                message = await stream.get_final_message()
+            if message.stop_reason is None:
+                raise CutStreamError("the stream ended before its message did")
+        except BaseException:
+            if begun is not None:
+                said = _usage(begun)
+                lost.append(said.model_copy(update={"output_tokens": said.output_tokens + int(heard / CHARACTERS_PER_TOKEN)}))
+            raise
         return message
+
+
+def _shows_new_files(request: Request) -> bool:
+    """Whether there are some in the message that has no reply yet."""
+    return any(block["type"] in ("image", "document") for block in request.messages[-1]["content"])
 
 
 def body(request: Request) -> dict[str, Any]:
@@ -156,17 +225,22 @@ def body(request: Request) -> dict[str, Any]:
     return {**sent, "thinking": SHOWN_THINKING} if THINKS.match(model) else sent
 
 
-def _reply(message: Message) -> Reply:
+def _reply(message: Message, lost: Sequence[Usage]) -> Reply:
     """The reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
-    usage = message.usage
     return Reply(
         content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json"))) for block in message.content),
         stop_reason=str(message.stop_reason),
-        usage=Usage(
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
-            cache_read_input_tokens=usage.cache_read_input_tokens or 0,
-            cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
-        ),
+        usage=_usage(message),
+        lost=tuple(lost),
+    )
+
+
+def _usage(message: Message) -> Usage:
+    usage = message.usage
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
+        cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+        cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
     )

@@ -1,21 +1,34 @@
-"""A model call from its reservation to its settlement: what it may cost, the call itself, what it did cost."""
+"""A model call from its reservation to its settlement: when it may begin, what it may cost, the call itself, what it cost."""
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent import budget_words, compaction, estimate
+from agent import budget_words, compaction, estimate, telemetry
+from agent.admission import Admission
 from agent.charges import spender
 from agent.ended import Ended
-from agent.errors import BudgetExceededError, DelayedError, ModelFailedError, TooLongError, UnreachableError
+from agent.errors import (
+    BudgetExceededError,
+    DelayedError,
+    FilesNotTakenError,
+    ModelFailedError,
+    ModelOutOfReachError,
+    ModelRetiredError,
+    TooLongError,
+    UnreachableError,
+)
+from agent.file_effects import FileEffects
 from agent.moves import CallModel
+from agent.patience import PATIENCE, Patience
 from agent.ports import Budget, Model, Request
 from agent.rules import Rules
 from agent.session import Session
 from agent.spending import Ask, Bill, Charge, Limit, Limits, Refused, Spender
-from agent.steps import Compacted, Halted, ModelReplied, ModelStarted, Step, WindowExceeded
+from agent.steps import Compacted, Halted, ModelFailed, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.transcript import Transcript
 from agent.types import Pinned, Usage
 
@@ -25,6 +38,7 @@ MAX_OUTPUT_TOKENS = 4_096
 LEAST_SUMMARY_TOKENS = 1_024  # below this a summary would be cut
 LEAST_OUTPUT_TOKENS = 256  # with less to spend than this on the answer a call is not worth its input
 BUSY_SECONDS = 3.0  # until a budget is asked again that calls under way have set aside: the session is put back meanwhile
+BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
 CONFIRM_SECONDS = 1.0  # until a start that stands is confirmed again, when Redis did not answer
 
 
@@ -39,13 +53,59 @@ def window_exceeded(session: Session, usage: Usage | None) -> WindowExceeded | H
     return Halted(error=TooLongError.__name__, sentence=sentence, unbilled=usage is None)
 
 
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The call may not begin before so many seconds are over."""
+
+    seconds: float
+
+
 @dataclass(slots=True)
 class ModelCalls:
     """The model and the budget that its calls are paid from."""
 
     model: Model
     budget: Budget
+    attached: FileEffects
+    patience: Patience = PATIENCE
+    admission: Admission = field(init=False)
     _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.patience)
+
+    # ------------------------------------------------------------------------------------------ the start
+
+    async def start(
+        self, move: CallModel, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime
+    ) -> Step | NotYet | asyncio.Task[Ended] | None:
+        """The start of the next model call, admitted and paid for, or what follows instead of it. None: its start stands already.
+
+        A task: the call waits for a slot, and is to be started when that task is done; nothing is reserved until then. That the
+        model is out of reach becomes a step of each session that would call it: its people are to hear of it.
+        """
+        match self.admission.admit(session, pinned.model):
+            case int() | float() as seconds:
+                if move.purpose == "compact":
+                    return compaction.compacted(session, said, None, unbilled=True)
+                known = session.outage_since is not None
+                return NotYet(seconds) if known else ModelFailed(reason="unavailable", since=move.at, unbilled=True)
+            case asyncio.Task() as waiting:
+                return waiting
+            case None:
+                pass
+        if session.model_epoch == session.epoch:
+            return None
+        try:
+            return await self.reserve(session, said, rules, pinned, now, move)
+        except (UnreachableError, DelayedError) as error:
+            log.warning("session %s waits: %s", session.id, error)
+            self.leave(session, pinned)
+            return NotYet(error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS)
+
+    def leave(self, session: Session, pinned: Pinned) -> None:
+        """The session's call is over, was given up, or is not to be made."""
+        self.admission.leave(session, pinned.model)
 
     async def reserve(
         self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel
@@ -98,32 +158,63 @@ class ModelCalls:
             bill=bill,
         )
 
+    # ------------------------------------------------------------------------------------------ the call
+
     async def call(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel) -> Ended:
         """The model's reply to the conversation so far, or why there is none; or the new context, with a summary or without.
 
         Raises DelayedError: nothing was sent yet.
         """
-        return Ended((await self._called(session, said, rules, pinned, move),))
-
-    async def _called(self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, move: CallModel) -> Step:
         summing_up = move.purpose == "compact"
         if (refused := await self._confirm(session, rules)) is not None:
-            return compaction.compacted(session, said, None, unbilled=True) if summing_up else refused
-        messages = compaction.request(session, said) if summing_up else said.messages()
-        try:
-            reply = await self.model.reply(Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime))
-        except ModelFailedError as error:
-            if summing_up:
-                log.warning("session %s is summed up without the model: %s", session.id, error)
-                return compaction.compacted(session, said, None, unbilled=error.unbilled)
-            if isinstance(error, TooLongError):
-                return window_exceeded(session, None)
-            return Halted(error=type(error).__name__, sentence=error.sentence, unbilled=error.unbilled)
+            return Ended((compaction.compacted(session, said, None, unbilled=True) if summing_up else refused,))
+        asked = compaction.request(session, said) if summing_up else said.messages()
+        messages = await self.attached.shown(session, asked)
+        probe = self.admission.is_probe(session)
+        request = Request(pinned, messages, session.max_tokens, move.purpose, move.lifetime, probe)
+        began_at = time.monotonic()
+        with telemetry.chat_span(pinned.model, session.max_tokens) as span:
+            try:
+                reply = await self.model.reply(request)
+            except ModelFailedError as error:
+                telemetry.failed(span, type(error).__name__)
+                again_seconds = self._noted(error, pinned.model, began_at)
+                return self._without_reply(error, session, said, move, again_seconds)
+            telemetry.replied(span, reply.stop_reason, reply.usage)
+        self.admission.answered(pinned.model)
         if summing_up:
-            return compaction.compacted(session, said, reply)
+            return Ended((compaction.compacted(session, said, reply),))
         if reply.stop_reason == "model_context_window_exceeded":
-            return window_exceeded(session, reply.usage)
-        return ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage)
+            return Ended((window_exceeded(session, reply.usage),))
+        return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage, lost=reply.lost),))
+
+    def _noted(self, error: ModelFailedError, model: str, began_at: float) -> float | None:
+        """Tell the admission how the call ended; how long a session waits for a model that is out of reach, if it may wait."""
+        if isinstance(error, ModelOutOfReachError):
+            return self.admission.gave_up(model, began_at, error.retry_seconds)
+        self.admission.answered(model)
+        return None
+
+    def _without_reply(
+        self, error: ModelFailedError, session: Session, said: Transcript, move: CallModel, again_seconds: float | None
+    ) -> Ended:
+        """A summary is made without the model, a model out of reach is waited for, a retired one left; else the turn ends."""
+        unbilled = error.unbilled
+        if move.purpose == "compact":
+            log.warning("session %s is summed up without the model: %s", session.id, error)
+            return Ended((compaction.compacted(session, said, None, unbilled=unbilled),))
+        if again_seconds is not None:
+            failed = ModelFailed(reason="unavailable", since=move.at, unbilled=unbilled)
+            return Ended((failed,), again_seconds=again_seconds)
+        match error:
+            case ModelRetiredError():
+                return Ended((ModelFailed(reason="retired", since=move.at, unbilled=unbilled),))
+            case TooLongError():
+                return Ended((window_exceeded(session, None),))
+            case FilesNotTakenError():
+                return Ended((Halted(error=FilesNotTakenError.__name__, sentence=error.sentence, unbilled=unbilled),))
+            case _:
+                return Ended((Halted(error=ModelFailedError.__name__, sentence=error.sentence, unbilled=unbilled),))
 
     async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
         """The start is committed, so nothing that Redis loses from now on is lost for good; whatever it lost before is set aside
@@ -140,6 +231,8 @@ class ModelCalls:
         except UnreachableError as error:
             raise DelayedError(CONFIRM_SECONDS) from error
         return _exceeded(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
+
+    # ------------------------------------------------------------------------------------------ settlement
 
     def settle(self, session_id: str, charges: Sequence[Charge]) -> None:
         """Settle what is committed by now, while the session goes on."""

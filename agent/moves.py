@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.received import Click, Edit, OutcomeClick
 from agent.steps import Step
-from agent.types import Call, Decision, Lifetime, Look, Preview, Purpose, Verdict
+from agent.types import Attachment, Call, Decision, Lifetime, Look, Preview, Purpose, Room, Verdict
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -56,7 +56,7 @@ class Answer:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told"]
+    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told", "outage"]
     length: int = 0
     cards: tuple[Card, ...] = ()
     uses: int = 0  # of a grant so far, this one included
@@ -87,12 +87,29 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CallModel:
-    """Ask the model for its next reply, or to sum up what was said before this turn."""
+    """Ask the model for its next reply, or to sum up what was said before this turn; `at`: when that was decided."""
 
     iteration: int
+    at: datetime
     key: str = "model"
     purpose: Purpose = "reply"
     lifetime: Lifetime = "5m"  # of what the provider keeps of the request
+
+
+@dataclass(frozen=True, slots=True)
+class Repin:
+    """Go on with the model, prompt and tools that the agent has now: the pinned model is not offered any more."""
+
+    key: str = "repin"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFile:
+    """Read a file that somebody attached. Its bytes and tokens have to fit into what the session has left for them."""
+
+    file: Attachment
+    room: Room
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +209,5 @@ class Close:
     key: str
 
 
-Move = Record | CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
+Turn = CallModel | Repin | FetchFile | RunTool | MakePreview | Reconcile
+Move = Record | Turn | Post | ShowCard | Settle | Permit | TurnAway | Close

@@ -53,7 +53,7 @@ def shortened(result: Result, tool: str, session_id: str, key: str) -> tuple[Res
         return result.model_copy(update={"result": content}), handle, text
     assert result.error is not None
     detail = f"{head} … (the first of {len(text):,} characters; {NAME} has them all, with the handle {handle})"
-    return failed(result.error, detail, unclear=result.unclear), handle, text
+    return failed(result.error, detail, unclear=result.unclear).coming_from(result.source), handle, text
 
 
 def handle_of(seq: int, text: str) -> str:
@@ -116,7 +116,8 @@ def read_output(outputs: Outputs) -> Tool:
     async def read(arguments: ReadOutput, context: ToolContext) -> Page:
         found = await outputs.output(context.session_id, arguments.handle, arguments.offset, PAGE_CHARACTERS)
         if found is None:
-            raise ToolError("not_found", f"No result of this conversation has the handle {arguments.handle!r}.")
+            told = f"No result of this conversation has the handle {arguments.handle!r}; old ones are not kept."
+            raise ToolError("not_found", told)
         part, characters = found
         if arguments.offset >= characters:
             raise ToolError("invalid_input", f"The result has {characters} characters: take an offset below that.")

@@ -64,7 +64,7 @@ WHERE id = %(grant_id)s AND granted_by = %(user)s AND revoked_at IS NULL RETURNI
 """
 
 # Steps are told apart by how their text begins, which is not parsed; `"user":"U1"` cannot stand inside a JSON string.
-# A reply counts as `Usage.charged_tokens` does.
+# A call under way counts as it was reserved.
 SPENT: LiteralString = f"""
 WITH mine AS (
     SELECT session.id, session.team, session.channel, session.thread_ts, max(step.made_at) AS asked_at
@@ -72,16 +72,11 @@ WITH mine AS (
     WHERE starts_with(step.body::text, '{{"kind":"asked"') AND step.made_at > now() - interval '30 days'
       AND strpos(step.body::text, %(said_by)s) > 0 AND session.team = %(team)s
     GROUP BY session.id ORDER BY asked_at DESC, session.id LIMIT %(limit)s)
-SELECT mine.team, mine.channel, mine.thread_ts, spent.used, spent.added
-FROM mine CROSS JOIN LATERAL (
-    SELECT coalesce(sum((usage ->> 'input_tokens')::bigint + (usage ->> 'cache_creation_input_tokens')::bigint
-               + ((usage ->> 'cache_read_input_tokens')::bigint + 9) / 10 + (usage ->> 'output_tokens')::bigint), 0) AS used,
-           coalesce(sum((said ->> 'budget_tokens')::bigint), 0) AS added
-    FROM (SELECT {_readable("step.body")} AS said FROM step
-          WHERE step.session_id = mine.id AND (starts_with(step.body::text, '{{"kind":"model_replied"')
-             OR starts_with(step.body::text, '{{"kind":"compacted"') OR starts_with(step.body::text, '{{"kind":"window_exceeded"')
-             OR starts_with(step.body::text, '{{"kind":"asked"'))) AS read
-    CROSS JOIN LATERAL (SELECT said -> 'usage' AS usage) AS told) AS spent
+SELECT mine.team, mine.channel, mine.thread_ts,
+       (SELECT coalesce(sum(coalesce(tokens, reserved_tokens)), 0) FROM usage WHERE session_id = mine.id) AS used,
+       (SELECT coalesce(sum(({_readable("step.body")} ->> 'budget_tokens')::bigint), 0) FROM step
+        WHERE step.session_id = mine.id AND starts_with(step.body::text, '{{"kind":"asked"')) AS added
+FROM mine
 ORDER BY mine.asked_at DESC, mine.id
 """
 

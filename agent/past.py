@@ -3,12 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile, takewhile
 from typing import Any
 
 from agent import answers
 from agent.output import handle_of
-from agent.steps import Asked, Compacted, Halted, ModelReplied, Step, ToolReturned
-from agent.types import KeptResult
+from agent.steps import Asked, Attached, Compacted, Halted, ModelReplied, Step, ToolReturned
+from agent.types import KeptResult, Said
 
 LONG_CHARACTERS = 2_000  # a result that is longer is named by its handle when it is compacted away
 CALL_CHARACTERS = 120  # of a call's arguments, where it is named
@@ -46,11 +47,21 @@ class Past:
         """What comes now belongs to another turn."""
         self._before_turn = len(self._lines), len(self._results), len(self._sources)
 
+    def leave_turn_out(self, note: str) -> None:
+        """The turn is no part of the conversation; a note stands in its place."""
+        lines, results, sources = self._before_turn
+        del self._lines[lines:], self._results[results:]
+        self._sources = dict.fromkeys(list(self._sources)[:sources])
+        self._lines.append(("", note))
+
     def add(self, seq: int, step: Step) -> None:
         """The next step of the log, and its place there."""
         match step:
             case Asked():
-                self._lines += [(said.user, said.text) for said in step.said]
+                self._lines += [(said.user, words(said)) for said in step.said]
+            case Attached():
+                if step.source:
+                    self._sources[step.source] = None
             case ModelReplied():
                 self._calls |= {str(block["id"]): _spelled(block) for block in step.content if block.get("type") == "tool_use"}
                 if step.stop_reason != "tool_use":
@@ -78,9 +89,15 @@ class Past:
         )
 
     def _first(self) -> tuple[str, ...]:
-        """What people said until the agent spoke."""
-        agent = next((at for at, (who, _) in enumerate(self._lines) if not who), len(self._lines))
-        return tuple(spoken(who, text) for who, text in self._lines[:agent])
+        """What people said first, until the agent spoke."""
+        said = dropwhile(lambda line: not line[0], self._lines)  # a note in the place of what is left out
+        return tuple(spoken(who, text) for who, text in takewhile(lambda line: bool(line[0]), said))
+
+
+def words(said: Said) -> str:
+    """What somebody wrote, and the names of what they attached."""
+    attached = [f"[attached file: {file.name} ({file.mimetype or 'unknown kind'}, {file.size} bytes)]" for file in said.files]
+    return "\n".join([said.text, *attached])
 
 
 def spoken(user: str, text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from agent.moves import Cards, Content
 from agent.spending import Ask, Charge, Refused, Reserved
-from agent.types import Approvers, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
+from agent.types import Approvers, Attachment, Block, Lifetime, Pinned, Place, Purpose, Usage, Verdict
 
 SurfaceStatus = Literal["processing", "suspended", "active"]
 
@@ -41,6 +41,10 @@ class Surface(Protocol):
         """Show how the session stands. Best effort."""
         ...
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Show how far a call is, in words of its tool: they are not ours. Empty: it is over. Best effort."""
+        ...
+
     async def is_admin(self, user: str) -> bool:
         """Whether the person administers the workspace. Raises UnclearError or DelayedError when that cannot be asked."""
         ...
@@ -59,6 +63,7 @@ class Request:
     max_tokens: int
     purpose: Purpose = "reply"
     lifetime: Lifetime = "5m"
+    probe: bool = False  # one try only: the model was out of reach a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Reply:
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
+    lost: tuple[Usage, ...] = ()  # of tries before it that broke off
 
 
 class Listener(Protocol):
@@ -95,11 +101,19 @@ class Deaf:
 DEAF = Deaf()
 
 
+class Files(Protocol):
+    """Where the files are that people attach."""
+
+    async def fetch(self, file: Attachment, most_bytes: int) -> bytes:
+        """What is in it. Raises RefusedError with the reason, for the model, when it cannot be had."""
+        ...
+
+
 class Model(Protocol):
     """The model."""
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
-        """Raises ModelFailedError when no usable reply can be had."""
+        """Raises ModelFailedError when no usable reply can be had; of its kinds, ModelOutOfReachError and ModelRetiredError."""
         ...
 
 

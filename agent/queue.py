@@ -19,28 +19,41 @@ LEASE_SECONDS = 10
 RENEW_SECONDS = 2.5
 CHANNEL = "signoff_wake"
 
-# A workspace at a time (a loose index scan over `session_due`), in rounds: a workspace with a thousand due sessions delays
-# another one's single session by no more than one round. Within a workspace those that people wait for come first, then those
-# that only the clock woke, the oldest of each first and of the latter no more than `clock_slots`: a click does not stand behind a
-# thousand reminders. What is due is looked up by its id, row by row: as a join, Postgres reads the whole table as soon as its
-# statistics lag behind.
+# A workspace at a time (a loose index scan over `session_due`), and in it, of those that people wait for, a channel at a time
+# (over `session_woken`, where only they are), in rounds: a channel with a thousand due sessions delays another one's single
+# session by no more than one round. Those that people wait for come first, then those that only the clock woke, the oldest of
+# each first and of the latter no more than `clock_slots`: a click does not stand behind a thousand reminders. What is due is
+# looked up by its id, row by row: as a join, Postgres reads the whole table as soon as its statistics lag behind.
 CLAIM: LiteralString = """
 WITH RECURSIVE teams AS (
     (SELECT team FROM session WHERE wake_at IS NOT NULL ORDER BY team LIMIT 1)
     UNION ALL
     SELECT (SELECT team FROM session WHERE wake_at IS NOT NULL AND team > teams.team ORDER BY team LIMIT 1)
     FROM teams WHERE teams.team IS NOT NULL),
-due AS (
-    SELECT found.*, row_number() OVER (PARTITION BY teams.team ORDER BY found.woken_at, found.wake_at) AS round
+channels AS (
+    (SELECT team, channel FROM session WHERE woken_at IS NOT NULL ORDER BY team, channel LIMIT 1)
+    UNION ALL
+    SELECT following.team, following.channel FROM channels CROSS JOIN LATERAL (
+        SELECT team, channel FROM session
+        WHERE woken_at IS NOT NULL AND (team, channel) > (channels.team, channels.channel)
+        ORDER BY team, channel LIMIT 1) AS following),
+found AS (
+    SELECT channels.team, woken.*,
+        row_number() OVER (PARTITION BY channels.team, channels.channel ORDER BY woken.woken_at, woken.wake_at) AS turn
+    FROM channels CROSS JOIN LATERAL (
+        SELECT id, woken_at, wake_at FROM session
+        WHERE team = channels.team AND channel = channels.channel AND woken_at IS NOT NULL
+            AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY woken_at LIMIT %(slots)s) AS woken
+    UNION ALL
+    SELECT teams.team, clock.*, 1 AS turn
     FROM teams CROSS JOIN LATERAL (
-        (SELECT id, woken_at, wake_at FROM session
-        WHERE team = teams.team AND woken_at IS NOT NULL AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
-        ORDER BY woken_at LIMIT %(slots)s)
-        UNION ALL
-        (SELECT id, woken_at, wake_at FROM session
+        SELECT id, woken_at, wake_at FROM session
         WHERE team = teams.team AND woken_at IS NULL AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
-        ORDER BY wake_at LIMIT %(clock_slots)s)) AS found
+        ORDER BY wake_at LIMIT %(clock_slots)s) AS clock
     WHERE teams.team IS NOT NULL),
+due AS (
+    SELECT found.*, row_number() OVER (PARTITION BY team ORDER BY woken_at IS NULL, turn, woken_at, wake_at) AS round FROM found),
 counted AS (
     SELECT due.*, count(*) FILTER (WHERE woken_at IS NULL) OVER (ORDER BY round, woken_at, wake_at, id) AS by_clock FROM due),
 picked AS MATERIALIZED (

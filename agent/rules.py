@@ -15,6 +15,9 @@ DECISION_LIFETIME = timedelta(minutes=15)
 # The same call with the same arguments runs this often in a turn; after that it is answered with a note (issue: tools).
 SAME_CALL_LIMIT = 2
 
+# A turn whose model is out of reach goes on by itself when it is back, unless it takes longer than this.
+OUTAGE_TIME = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -29,3 +32,4 @@ class Rules:
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])  # by model
     context_tokens: int = 12_500  # a conversation that takes more is compacted when its turn is over (`agent.windows`)
     people_wait: bool = True  # whether a call of these tools may wait for a person: then what is cached is to last
+    outage_time: timedelta = OUTAGE_TIME  # that a turn waits for a model out of reach

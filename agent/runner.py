@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from agent import telemetry
 from agent.drive import TROUBLE_SECONDS, Drive
 from agent.effects import Effects
 from agent.errors import FencedError, UnreadableError
@@ -41,8 +42,9 @@ class Runner:
         try:
             agent = self.agent_for(lease.place)
             pinned = await self._pinned(lease, agent)
-            drive = Drive(lease, pinned, self.store, self.queue, self.effects, agent.rules, woken, stopping)
-            return await drive.run()
+            drive = Drive(lease, pinned, agent.pinned, self.store, self.queue, self.effects, agent.rules, woken, stopping)
+            with telemetry.agent_span(pinned, lease.session_id):
+                return await drive.run()
         except FencedError:
             raise
         except UnreadableError as error:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent import policy
 from agent.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
-from agent.types import Approvers, Call, Look, Outcome, Place, Preview, Verdict
+from agent.types import Approvers, Attachment, Call, Look, Outcome, Place, Preview, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "returned", "declined"]
@@ -135,10 +135,18 @@ class Session:
     turn: int = 0
     open: bool = False
     requesters: tuple[str, ...] = ()
+    unread: tuple[Attachment, ...] = ()  # files of this turn that the model waits for
+    attached: int = 0  # files whose bytes are kept for the model
+    attached_bytes: int = 0
     iterations: int = 0
     model_epoch: int | None = None  # of the model call that has no reply yet
     reply_seq: int = 0
     reply_text: str = ""  # what the model said beside its calls
+    stopped_for: str = ""  # why the model stopped, as long as nothing was made of it (agent.stop_reasons)
+    resumed: tuple[str, ...] = ()  # why the model was asked to go on, this turn
+    unfinished: str = ""  # text of an answer that goes on with the next reply
+    outage_since: datetime | None = None  # the model is out of reach
+    retired: bool = False  # the pinned model is not offered any more
     calls: tuple[CallState, ...] = ()
     runs: dict[str, int] = field(default_factory=dict[str, int])  # same tool, same arguments, this turn
     sources: tuple[str, ...] = ()  # untrusted ones that were read in this turn

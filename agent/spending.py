@@ -32,7 +32,7 @@ class Price(Noun):
 
     def nano_usd(self, usage: Usage) -> int:
         """What a call cost, rounded up."""
-        for_an_hour = usage.cache_creation_1h_input_tokens
+        for_an_hour = min(usage.cache_creation_1h_input_tokens, usage.cache_creation_input_tokens)
         pico = (
             usage.input_tokens * self.input
             + (usage.cache_creation_input_tokens - for_an_hour) * self.cache_write_5m

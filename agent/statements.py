@@ -175,6 +175,10 @@ kept AS (
     ON CONFLICT (session_id, id) DO UPDATE SET text = EXCLUDED.text, made_at = now())
 SELECT count(*) FROM held
 """
+FORGET: LiteralString = """
+WITH forgotten AS (DELETE FROM output WHERE made_at < now() - make_interval(days => %(days)s) RETURNING 1)
+SELECT count(*) FROM forgotten
+"""
 OUTPUT: LiteralString = """
 SELECT substr(text, %(offset)s + 1, %(length)s), length(text) FROM output WHERE session_id = %(session_id)s AND id = %(handle)s
 """
@@ -183,6 +187,25 @@ STEP_OUTPUT: LiteralString = """
 SELECT substr(body ->> 'text', %(offset)s + 1, %(length)s), length(body ->> 'text') FROM step
 WHERE session_id = %(session_id)s AND seq = %(seq)s AND starts_with(body::text, '{"kind":"tool_returned"')
 """
+
+# What a session is run with changes at a turn boundary only, together with the step that says so.
+REPIN: LiteralString = f"""
+WITH {HELD},
+kept AS (INSERT INTO pin (id, body) SELECT %(pin_id)s, %(pinned)s::json FROM held ON CONFLICT DO NOTHING),
+moved AS (UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id),
+appended AS (
+    INSERT INTO step (session_id, seq, epoch, body) SELECT held.id, %(seq)s, %(epoch)s, %(body)s::json FROM held)
+SELECT count(*) FROM held
+"""
+# As above: a file that is fetched again after a crash is written over what no step names yet.
+KEEP_FILE: LiteralString = f"""
+WITH {HELD},
+kept AS (
+    INSERT INTO attachment (session_id, id, data) SELECT held.id, %(handle)s, %(data)b::bytea FROM held
+    ON CONFLICT (session_id, id) DO UPDATE SET data = EXCLUDED.data, made_at = now())
+SELECT count(*) FROM held
+"""
+FILES: LiteralString = "SELECT id, data FROM attachment WHERE session_id = %(session_id)s AND id = ANY(%(handles)s)"
 
 # From where the last context begins: looking for it backwards reads no step that is not loaded anyway.
 LOAD_STEPS: LiteralString = """

@@ -33,6 +33,19 @@ class Asked(Noun):
     budget_tokens: int = 0  # added to the session's budget by a Continue
 
 
+class Attached(Noun):
+    """A file that people attached was read, or could not be; `blocks` are what the model reads of it.
+
+    A block of an image or a PDF names its bytes by a handle: they are kept beside the log (`agent.attachments`).
+    """
+
+    kind: Literal["attached"] = "attached"
+    file_id: str
+    blocks: tuple[Block, ...]
+    kept_bytes: int = 0
+    source: str = ""  # empty: it was not read
+
+
 class ModelStarted(Noun):
     """A model call is about to be made; `reserved_tokens` were set aside for it."""
 
@@ -51,6 +64,39 @@ class ModelReplied(Noun):
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
+    lost: tuple[Usage, ...] = ()  # of tries before it that broke off: they are charged, too
+
+
+class ModelFailed(Noun):
+    """A model call, decided on at `since`, gave no reply, or was not even made: the model is out of reach, or retired."""
+
+    kind: Literal["model_failed"] = "model_failed"
+    reason: Literal["unavailable", "retired"]
+    since: datetime
+    unbilled: bool = False  # no try got as far as to cost anything
+
+
+class Resumed(Noun):
+    """The last reply was not the end of the turn: the model is asked to go on. `reason`: why it had stopped."""
+
+    kind: Literal["resumed"] = "resumed"
+    reason: str
+
+
+class LeftOut(Noun):
+    """This turn, whose last reply was a refusal or unknown to us, is left out of what the model reads from now on."""
+
+    kind: Literal["left_out"] = "left_out"
+
+
+class Repinned(Noun):
+    """The model that the session was pinned to is gone: from now on it runs with another model, prompt and tools."""
+
+    kind: Literal["repinned"] = "repinned"
+    pin_id: str
+    model: str
+    model_before: str
+    prompt: str = ""
 
 
 class WindowExceeded(Noun):
@@ -253,8 +299,13 @@ class OutcomeTold(Noun):
 
 Step = Annotated[
     Asked
+    | Attached
     | ModelStarted
     | ModelReplied
+    | ModelFailed
+    | Resumed
+    | LeftOut
+    | Repinned
     | WindowExceeded
     | Compacted
     | Previewed

@@ -26,12 +26,16 @@ from agent.statements import (
     APPEND,
     CLOSE,
     EDIT,
+    FILES,
+    FORGET,
     HELD,
     KEEP,
+    KEEP_FILE,
     LOAD_INBOX,
     LOAD_STEPS,
     OUTPUT,
     RECEIVE,
+    REPIN,
     SETTLE,
     START_ACTION,
     START_GRANTED,
@@ -39,8 +43,10 @@ from agent.statements import (
     TELL,
     VIEWED,
 )
-from agent.steps import STEP, ActionDecided, Edited, Granted, OutcomeTold, ProposedAction, Recorded, Step, ToolStarted
+from agent.steps import STEP, ActionDecided, Edited, Granted, OutcomeTold, ProposedAction, Recorded, Repinned, Step, ToolStarted
 from agent.types import PINNED, Approvers, Decision, Outcome, Pinned, Place
+
+OUTPUT_DAYS = 30  # that a long result is kept whole
 
 Pool = AsyncConnectionPool[Any]
 _Noun = TypeVar("_Noun")
@@ -305,6 +311,21 @@ class Store:
         rows = await self._rows(OUTPUT if values["seq"] is None else STEP_OUTPUT, values)
         return (rows[0][0], rows[0][1]) if rows else None
 
+    async def forget_outputs(self, days: int = OUTPUT_DAYS) -> int:
+        """Drop long results that are older than that; how many. What the log holds of them stays: head, tail and length."""
+        return (await self._row(FORGET, {"days": days}))[0]
+
+    async def keep_file(self, session_id: str, epoch: int, handle: str, data: bytes) -> None:
+        """Keep a file's bytes before the step that names them. Raises FencedError and then nothing is written."""
+        values = {"session_id": session_id, "epoch": epoch, "handle": handle, "data": data}
+        if not (await self._row(KEEP_FILE, values))[0]:
+            raise FencedError(f"session {session_id} is no longer held under epoch {epoch}")
+
+    async def files(self, session_id: str, handles: Sequence[str]) -> Mapping[str, bytes]:
+        """The bytes of files that steps of this session name."""
+        rows = await self._rows(FILES, {"session_id": session_id, "handles": list(handles)}) if handles else []
+        return {handle: bytes(data) for handle, data in rows}
+
     async def discard(self, lease: Lease, inbox_id: int) -> None:
         """Take an inbox row that changes nothing."""
         await self.append(lease, 0, (), inbox_ids=[inbox_id])
@@ -313,7 +334,7 @@ class Store:
 
     async def pin(self, lease: Lease, pinned: Pinned) -> str:
         """Fix what the session is run with, for its life; the id of the pin."""
-        pin_id = sha256(pinned.model_dump(mode="json"))[:32]
+        pin_id = _pin_id(pinned)
         statement: LiteralString = f"""
             WITH {HELD}, kept AS (INSERT INTO pin (id, body) SELECT %(pin_id)s, %(body)s::json FROM held ON CONFLICT DO NOTHING)
             UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id RETURNING 1
@@ -323,10 +344,23 @@ class Store:
         _held(len(await self._rows(statement, values)), lease)
         return pin_id
 
+    async def repin(self, lease: Lease, after_seq: int, pinned: Pinned, model_before: str) -> Repinned:
+        """Fix anew what the session is run with. Raises FencedError, and then nothing is written."""
+        pin_id = _pin_id(pinned)
+        step = Repinned(pin_id=pin_id, model=pinned.model, model_before=model_before, prompt=pinned.prompt)
+        values = {"session_id": lease.session_id, "epoch": lease.epoch, "seq": after_seq + 1, "pin_id": pin_id}
+        values |= {"pinned": pinned.model_dump_json(), "body": step.model_dump_json()}
+        _held((await self._row(REPIN, values))[0], lease)
+        return step
+
     async def pinned(self, pin_id: str) -> Pinned:
         """What a pin holds. Raises UnreadableError."""
         rows = await self._rows("SELECT body::text FROM pin WHERE id = %s", (pin_id,))
         return _read(PINNED, rows[0][0])
+
+
+def _pin_id(pinned: Pinned) -> str:
+    return sha256(pinned.model_dump(mode="json"))[:32]
 
 
 def _read(noun: TypeAdapter[_Noun], body: str) -> _Noun:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, Column, DateTime, Identity, Index, Text, text
+from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, Column, DateTime, Identity, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 TIMESTAMP: Any = DateTime(timezone=True)
@@ -24,6 +24,8 @@ class SessionRow(SQLModel, table=True):
     __table_args__ = (
         # What a claim reads: due sessions, a workspace at a time (fair between workspaces), those that people wait for first.
         Index("session_due", "team", "woken_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
+        # Those that people wait for, a channel at a time (fair between channels): such as wait for a click are not in it.
+        Index("session_woken", "team", "channel", "woken_at", "wake_at", postgresql_where=text("woken_at IS NOT NULL")),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))  # team:channel:thread_ts
@@ -85,6 +87,17 @@ class OutputRow(SQLModel, table=True):
     session_id: str = Field(sa_column=Column(Text, primary_key=True))
     id: str = Field(sa_column=Column(Text, primary_key=True))
     text: str = Field(sa_column=Column(Text, nullable=False))
+    made_at: datetime = Field(sa_column=_now())
+
+
+class AttachmentRow(SQLModel, table=True):
+    """The bytes of a file that people attached, once the model is to see it. A step names them by `id`, the handle."""
+
+    __tablename__: ClassVar[Any] = "attachment"
+
+    session_id: str = Field(sa_column=Column(Text, primary_key=True))
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     made_at: datetime = Field(sa_column=_now())
 
 

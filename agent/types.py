@@ -27,12 +27,30 @@ class Place(Noun):
     thread_ts: str
 
 
+class Attachment(Noun):
+    """A file that a person attached: its name for the model, and by what it is fetched. What is in it is read in the turn."""
+
+    id: str
+    name: str
+    mimetype: str = ""
+    size: int = 0  # in bytes, as far as it was told
+
+
+class Room(Noun):
+    """What a session has left for files."""
+
+    files: int
+    bytes: int
+    tokens: int
+
+
 class Said(Noun):
     """One message of a person, as the model will read it."""
 
     user: str
     text: str
     ts: str
+    files: tuple[Attachment, ...] = ()
 
 
 class Pinned(Noun):

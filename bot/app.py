@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import aiohttp
@@ -18,12 +18,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.budget import RedisBudget
-from agent.chores import Chores
+from agent.chores import Chores, forgetting
 from agent.effects import Effects
 from agent.errors import UnreachableError
 from agent.ledger import Ledger
 from agent.model import AnthropicModel
 from agent.overview import Overview
+from agent.patience import PATIENCE, Patience
 from agent.queue import Queue
 from agent.runner import Runner
 from agent.store import Pool, Store
@@ -36,6 +37,7 @@ from bot.database import open_pool
 from bot.databases import sql_packs
 from bot.dialogs import Dialogs
 from bot.edge import Edge
+from bot.files import SlackFiles
 from bot.home import Servers
 from bot.home_tab import HomeTab
 from bot.ops import watch
@@ -43,8 +45,10 @@ from bot.packs import tool_packs
 from bot.policy_check import hold_to
 from bot.refusal import Refusal
 from bot.settings import Settings, environment
+from bot.slack_port import SlackPort
 from bot.surface import SlackSurface, open_client
 from bot.toolbox import Agents, Toolbox
+from bot.web_api import open_reader
 from tools.mcp import Bridge
 from tools.mcp import Server as McpServer
 
@@ -74,10 +78,12 @@ async def running(
     further_packs: Mapping[str, Sequence[Tool]] | None = None,
     mcp: Sequence[McpServer] = (),
     mask: Mask = unmasked,
+    patience: Patience = PATIENCE,
 ) -> AsyncGenerator[Bot]:
     """The bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. The settings hold what
+    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. `patience` is that with the
+    model; how much is asked of it at once is the configuration's. The settings hold what
     `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend first.
     """
     async with AsyncExitStack() as stack:
@@ -85,20 +91,23 @@ async def running(
         ledger = Ledger(pool)
         budget = await _open_budget(stack, servers, ledger)
         bridge = await stack.enter_async_context(Bridge(mcp))
-        packs = tool_packs(pool, config, sql_packs(config.databases, environment()))
+        reader = _reader(stack, settings)
+        client = _client(stack, settings)
+        packs = tool_packs(pool, config, sql_packs(config.databases, environment()), SlackPort(reader, client))
         tools = Toolbox({**packs, **(further_packs or {})}, bridge, config.policy)
         hold_to(config.policy, tools, bridge.unseen())
-        agents = Agents(config, tools)
-        client, slack_url, bot_user_id = await _slack(stack, settings)
+        patience = replace(patience, calls_at_once=config.model_calls_at_once)
+        agents = Agents(config, tools, patience)
+        slack_url, bot_user_id = await _who(client, settings)
         store, surface = Store(pool), SlackSurface(client, tools, mask)
         stack.push_async_callback(surface.drain)
         worker = None
         if work:
-            effects = Effects(surface, _model(stack, settings), budget, store, tools)
+            effects = Effects(surface, _model(stack, settings, patience), budget, store, tools, patience, SlackFiles(reader))
             runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             watching = [watch(pool, surface, config.ops_channel)] if config.ops_channel else []
-            await stack.enter_async_context(Chores(pool, [budget.upkeep(), *watching]))
+            await stack.enter_async_context(Chores(pool, [budget.upkeep(), forgetting(store), *watching]))
         home = HomeTab(
             Overview(pool),
             surface,
@@ -120,8 +129,8 @@ async def running(
 # ---------------------------------------------------------------------------------------------- model and budget
 
 
-def _model(stack: AsyncExitStack, settings: Settings) -> AnthropicModel:
-    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url)
+def _model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> AnthropicModel:
+    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
     stack.push_async_callback(model.close)
     return model
 
@@ -139,13 +148,26 @@ async def _open_budget(stack: AsyncExitStack, servers: Servers, ledger: Ledger) 
 # ---------------------------------------------------------------------------------------------- Slack
 
 
-async def _slack(stack: AsyncExitStack, settings: Settings) -> tuple[AsyncWebClient, str, str]:
-    """A client, the workspace's address, and who we are."""
+def _client(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """A client for what is done."""
     client = open_client(_secret(settings.slack_bot_token), settings.slack_api_url)
     assert client.session is not None
     stack.push_async_callback(client.session.close)
+    return client
+
+
+async def _who(client: AsyncWebClient, settings: Settings) -> tuple[str, str]:
+    """The workspace's address, and who we are."""
     answer = await _asked(cast(Any, client).auth_test(), settings, "SLACK_BOT_TOKEN", "copy it from the page OAuth & Permissions")
-    return client, str(answer["url"]), str(answer["user_id"])
+    return str(answer["url"]), str(answer["user_id"])
+
+
+def _reader(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """A client for what only reads."""
+    reader = open_reader(_secret(settings.slack_bot_token), settings.slack_api_url)
+    assert reader.session is not None
+    stack.push_async_callback(reader.session.close)
+    return reader
 
 
 async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> AsyncSocketModeHandler:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import AfterValidator, Field, InstanceOf, ValidationError
 
 from agent.hosts import host_pattern
+from agent.patience import PATIENCE
 from agent.policy import Policy
 from agent.policy import Rule as PolicyRule
 from agent.spending import Kind, Limit, Limits
@@ -43,6 +44,8 @@ class Config(Section):
     """Name to a Postgres that the tools of the pack sql:NAME work on."""
     mcp: Mapping[str, McpServer] = {}
     """Name of a server in .mcp.json to what is said of it here."""
+    model_calls_at_once: int = Field(default=PATIENCE.calls_at_once, ge=1)
+    """By one process; further ones wait their turn, channel by channel."""
     allowed_hosts: tuple[Annotated[str, AfterValidator(host_pattern)], ...] = ()
     """Where reads that send something out may go without asking."""
     policy: InstanceOf[Policy] = Policy()

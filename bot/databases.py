@@ -15,7 +15,7 @@ ADDRESS: TypeAdapter[str] = TypeAdapter(PostgresAddress)
 
 def sql_packs(databases: Mapping[str, Database], environment: Mapping[str, str]) -> dict[str, Sequence[Tool]]:
     """A pack `sql:NAME` for each. Raises Refusal for a variable that is not set or holds no address."""
-    return {f"sql:{name}": _pack(name, database, _url(name, database, environment)) for name, database in databases.items()}
+    return {f"sql:{name}": _pack(name, database, address(name, database, environment)) for name, database in databases.items()}
 
 
 def look_at_sql(databases: Mapping[str, Database]) -> dict[str, Sequence[Tool]]:
@@ -27,14 +27,15 @@ def _pack(name: str, database: Database, url: str) -> Sequence[Tool]:
     return sql.sql(sql.Database(name, url, database.rows, database.seconds))
 
 
-def _url(name: str, database: Database, environment: Mapping[str, str]) -> str:
+def address(name: str, database: Database, environment: Mapping[str, str]) -> str:
+    """Where it is, from the variable that is named for it. Raises Refusal, a sentence that does not hold it."""
     variable = database.url[2:-1]
-    address = environment.get(variable, "")
-    if not address:
+    found = environment.get(variable, "")
+    if not found:
         raise Refusal(
             f"{variable} is not set, but `databases.{name}.url` in signoff.yaml names it: set it, or remove that database."
         )
     try:
-        return ADDRESS.validate_python(address)
+        return ADDRESS.validate_python(found)
     except ValidationError:  # whose text has the address in it
         raise Refusal(f"{variable} is not an address like postgresql://user:password@host:5432/name: correct it.") from None

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import aiohttp
 import anthropic
@@ -21,26 +20,21 @@ from agent.policy import Policy
 from agent.tool import Tool
 from agent.types import Asker
 from bot.config import Config, load_config
+from bot.finding import Finding
 from bot.home import Home
 from bot.manifest import bot_scopes
 from bot.mcp_file import read_servers
 from bot.plain import visible
 from bot.refusal import Refusal
 from bot.settings import Settings, environment
+from bot.tool_doctor import databases, tool_files
 from tools.mcp import Bridge, Connection, Offer, claimed
+
+__all__ = ["Finding", "examine"]
 
 PATIENCE_SECONDS = 10
 REDIS_VERSION = (6, 2)  # what the embedded one has
 POSTGRES_VERSION = 14
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the examination. `mend` is a sentence that says what to do; empty where nothing is to be done."""
-
-    level: Literal["ok", "warn", "fail"]
-    what: str
-    mend: str = ""
 
 
 async def examine(settings: Settings, config_path: Path | None) -> list[Finding]:
@@ -58,6 +52,8 @@ async def examine(settings: Settings, config_path: Path | None) -> list[Finding]
         _way_in(settings),
         _stores(settings),
         _mcp(config, config_path),
+        databases(config.databases, environment()),
+        asyncio.to_thread(tool_files, config),
         *(_model(settings, model) for model in dict.fromkeys(agent.model for agent in config.agents.values())),
     )
     return [configured, *(finding for part in parts for finding in part), _port(settings.port)]
@@ -240,7 +236,8 @@ def _mcp_server(connection: Connection, policy: Policy) -> Finding:
     if offer.left_out:
         left = f" {len(offer.left_out)} left out: {'; '.join(offer.left_out)}."
         return Finding("warn", visible(f"{what}: {tools}{ignored}{left}"), "Tell its author; the other tools can be used.")
-    return Finding("ok", visible(f"{what}: {tools}{ignored}"))
+    unread = f" Left to the server, since it cannot be read here: {'; '.join(offer.unread)}." if offer.unread else ""
+    return Finding("ok", visible(f"{what}: {tools}{ignored}{unread}"))
 
 
 def _verdicts(offer: Offer, policy: Policy) -> Iterator[str]:

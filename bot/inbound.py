@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.received import Click, ContinueClick, Message, OutcomeClick, Received, StopPressed, Withdraw
-from agent.types import Place, Said
+from agent.types import Attachment, Place, Said
 from bot.messages import LONGEST_MESSAGE_CHARACTERS
+from bot.plain import cut, visible
 
 Body = Any  # JSON as Slack sends it; what is missing raises KeyError, and the delivery is not acked
 
 # A person's own words; edits, deletions, joins and the like are not.
 SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+NAME_CHARACTERS = 200  # of a file's name
 OUTCOMES = frozenset({"happened", "run_again", "leave"})
 
 
@@ -61,9 +63,8 @@ def _message(event: Body, team: str, bot_user_id: str) -> Inbound | None:
         return None  # it is for somebody else
     if not mentioned and not direct and thread_ts == ts:
         return None  # said in a channel, to nobody in particular
-    text = spoken(raw, bot_user_id)
-    attached = [_attached(file) for file in at(event, "files") or ()]
-    said = Said(user=str(user), text="\n".join([*filter(None, [text]), *attached]), ts=ts)
+    files = tuple(_attached(file) for file in at(event, "files") or () if at(file, "id"))
+    said = Said(user=str(user), text=spoken(raw, bot_user_id), ts=ts, files=files)
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
     key = f"message:{team}:{channel}:{ts}"  # one mention arrives as two events with two ids
     return Inbound(key, _formed(said, len(raw)), place, opens=mentioned or direct)
@@ -73,12 +74,15 @@ def _formed(said: Said, length: int) -> Message:
     """A message that the model reads, or one that is answered without it."""
     if len(said.text) > LONGEST_MESSAGE_CHARACTERS:
         return Message(said=said.model_copy(update={"text": ""}), form="too_long", length=length)
-    return Message(said=said, form="text" if said.text else "bare", length=length)
+    return Message(said=said, form="text" if said.text or said.files else "bare", length=length)
 
 
-def _attached(file: Body) -> str:
-    kind = at(file, "mimetype") or at(file, "filetype") or "unknown kind"
-    return f"[attached file: {at(file, 'name')} ({kind}, {at(file, 'size')} bytes); its content is not readable]"
+def _attached(file: Body) -> Attachment:
+    """A file by its id: what else is said of it here is only for people and the model to read, on one line."""
+    name = cut(visible(" ".join(str(at(file, "name") or at(file, "title") or "without a name").split())), NAME_CHARACTERS)
+    kind = cut(str(at(file, "mimetype") or at(file, "filetype") or ""), NAME_CHARACTERS)
+    size = at(file, "size")
+    return Attachment(id=str(at(file, "id")), name=name, mimetype=kind, size=size if isinstance(size, int) else 0)
 
 
 _TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")

@@ -68,8 +68,11 @@ class _Expanding:
 
 
 def read_servers(config_path: Path | None, sections: Mapping[str, McpServer], environment: Mapping[str, str]) -> Sequence[Server]:
-    """The servers of the file beside signoff.yaml; none where there is no such file. Raises Refusal, a sentence with the mend."""
+    """The servers of the file beside signoff.yaml, or in the working directory where that one comes with the bot, as for the
+    demo; none where there is no such file. Raises Refusal, a sentence with the mend."""
     path = (config_path or DEFAULT_PATH).parent / NAME
+    if path.resolve().parent == Path(__file__).resolve().parent:
+        path = Path(NAME)
     entries = _read(path)
     if unknown := [name for name in sections if name not in entries]:
         there = ", ".join(entries) or "none"

@@ -37,7 +37,7 @@ def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[B
     Headlines stand in rich text, where nothing is live; those who are to decide are mentioned, so that they are notified.
     """
     match notice.subject:
-        case "capabilities" | "too_long" | "told":
+        case "capabilities" | "too_long" | "told" | "outage":
             return None
         case "waiting":
             blocks = [*_about("I am waiting for a decision on", notice.cards, tools, mask), _section(QUEUED)]
@@ -66,6 +66,8 @@ def notice_text(notice: Notice, tools: Tools, mask: Mask = unmasked) -> str:
                 f"Your message has {notice.length:,} characters, and I read at most {LONGEST_MESSAGE_CHARACTERS:,}. "
                 "I have not read it; please send the part that matters."
             )
+        case "outage":
+            return OUTAGE
         case "told":
             return notice.text
         case "waiting":
@@ -79,6 +81,10 @@ def notice_text(notice: Notice, tools: Tools, mask: Mask = unmasked) -> str:
     return "\n".join(parts)
 
 
+OUTAGE = (
+    "The model does not answer at the moment. I go on by myself when it is back, and give up after an hour; "
+    "press Stop or say *stop* to give up now."
+)
 SOMETHING = "something that was asked before"
 QUEUED = (
     "Your message is queued, and I will read it right afterwards. It approves nothing: please use the buttons on the card above, "

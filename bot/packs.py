@@ -5,17 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
+from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.output import read_output
 from agent.store import Store
 from agent.tool import Tool, Tools, registry
 from bot.config import Agent, Config
 from bot.refusal import Refusal
+from bot.slack_port import SlackPort
 from bot.tool_files import load_tool_file
 from tools.catalog import catalog
+from tools.slack import Slack, slack, slack_channels
 from tools.web import web
 
-ON_REQUEST = frozenset({"web"})  # only for agents that name them: "all there are" leaves these out
+# Only for agents that name them: "all there are" leaves these out. Whoever talks to an agent may always have it read their own
+# thread and say who somebody is; other channels are another matter.
+ON_REQUEST = frozenset({"web", "slack:channels"})
+BROUGHT_ALONG = {"slack": "slack:channels"}  # who names the first pack means the second, too
 
 BUILT_IN = "built in"  # what every agent has, whatever its packs
 
@@ -23,16 +29,21 @@ Packs = Mapping[str, Sequence[Tool]]
 NONE: Packs = {}
 
 
-def tool_packs(pool: AsyncConnectionPool[Any], config: Config, databases: Packs = NONE) -> dict[str, Sequence[Tool]]:
-    """All of them, those of the named databases too. The pool need not be open as long as no tool is run.
+def tool_packs(
+    pool: AsyncConnectionPool[Any], config: Config, databases: Packs = NONE, workspace: Slack | None = None
+) -> dict[str, Sequence[Tool]]:
+    """All of them, those of the named databases too. As long as no tool is run, the pool need not be open, nor Slack be there.
 
     Raises Refusal for a file that is none of tools.
     """
     named = [name for agent in config.agents.values() for name in agent.tools or () if is_file(name)]
     files = {name: load_tool_file(Path(name)) for name in dict.fromkeys(named)}
+    port = workspace or SlackPort(AsyncWebClient(), AsyncWebClient())
     return {
         BUILT_IN: [read_output(Store(pool))],
         "catalog": catalog(pool),
+        "slack": slack(port),
+        "slack:channels": slack_channels(port),
         "web": web(config.policy.allowed_hosts),
         **databases,
         **files,
@@ -61,7 +72,7 @@ def chosen_packs(name: str, agent: Agent, packs: Packs) -> Sequence[str]:
     exist."""
     there = [pack for pack in packs if pack != BUILT_IN]
     unasked = [pack for pack in there if not is_file(pack) and pack not in ON_REQUEST]
-    chosen = agent.tools if agent.tools is not None else unasked
+    chosen = unasked if agent.tools is None else [each for pack in agent.tools for each in (pack, BROUGHT_ALONG.get(pack, pack))]
     if missing := [pack for pack in chosen if pack not in there]:
         raise Refusal(f"Agent {name} wants the tool pack {missing[0]!r}, which is not there; there are: {', '.join(there)}.")
     return list(dict.fromkeys([BUILT_IN, *chosen]))

@@ -1,21 +1,24 @@
-"""`signoff report`: how people decide, as a table on standard output."""
+"""`signoff report`: how people decide, and what sessions spend, as tables on standard output."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from agent.figures import Figures, Report, report
+from agent.spend import Spend, spend
 from bot.database import connected
 from bot.plain import visible
 from bot.settings import Settings
 
 HEADINGS = ("tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "median", "90th", "rule")
-LEFT = frozenset({"tool", "rule"})  # the other columns are figures
+SPEND_HEADINGS = ("agent", "sessions", "runs", "at the cap", "tokens", "cost", "P50", "P99")
+LEFT = frozenset({"tool", "rule", "agent"})  # the other columns are figures
 
 
 def print_report(settings: Settings, since: datetime) -> None:
-    """Of the cards since then (UTC). Raises Refusal."""
-    for line in lines(asyncio.run(_read(settings, since.replace(tzinfo=UTC)))):
+    """Of the cards and the sessions since then (UTC). Raises Refusal."""
+    read, spent = asyncio.run(_read(settings, since.replace(tzinfo=UTC)))
+    for line in [*lines(read), *spend_lines(spent)]:
         print(line)
 
 
@@ -25,9 +28,26 @@ def lines(read: Report) -> list[str]:
     return [*_aligned(rows), *(_warning(each) for each in read.rows if each.rubber_stamped)]
 
 
-async def _read(settings: Settings, since: datetime) -> Report:
+def spend_lines(spent: Sequence[Spend]) -> list[str]:
+    """The table of what each agent's sessions spent; nothing where there are none."""
+    if not spent:
+        return []
+    rows = [
+        (
+            visible(each.agent) or "-",
+            *(f"{count:,}" for count in (each.sessions, each.runs, each.capped, each.tokens)),
+            each.usd,
+            f"{each.median_tokens:,.0f}",
+            f"{each.p99_tokens:,.0f}",
+        )
+        for each in spent
+    ]
+    return ["", "tokens of a session by agent:", *_aligned([SPEND_HEADINGS, *rows])]
+
+
+async def _read(settings: Settings, since: datetime) -> tuple[Report, Sequence[Spend]]:
     async with connected(settings) as connection:
-        return await report(connection, since)
+        return await report(connection, since), await spend(connection, since)
 
 
 def _cells(of: Figures) -> tuple[str, ...]:
@@ -50,11 +70,12 @@ def _spell(seconds: float | None) -> str:
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    headings = rows[0]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
     cells = [
         [
             cell.ljust(width) if name in LEFT else cell.rjust(width)
-            for name, cell, width in zip(HEADINGS, row, widths, strict=True)
+            for name, cell, width in zip(headings, row, widths, strict=True)
         ]
         for row in rows
     ]

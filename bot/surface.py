@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
@@ -20,14 +19,15 @@ from agent.types import Approvers, Place, Verdict
 from bot.arguments import Mask, unmasked
 from bot.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
 from bot.messages import answer_blocks, answer_text, notice_blocks, notice_text
+from bot.plain import cut, visible
+from bot.web_api import called, pages
 
 log = logging.getLogger(__name__)
 
 METADATA_TYPE = "signoff_post"
 LOOK_BACK_SECONDS = 24 * 3600  # for a copy of a card in a channel: it was to be posted right before the crash
 ANSWER_SECONDS = 10.0  # for one Web API call
-# Errors in a 200 answer after which the call may or may not have been done (docs: every method lists them).
-UNCLEAR_ERRORS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+PROGRESS_CHARACTERS = 120
 # The workspace or the app has no agent sessions: then the older thread status is tried, then none.
 NO_SESSIONS = frozenset(
     {"not_authorized", "not_allowed", "unknown_method", "missing_scope", "method_not_supported_for_channel_type"}
@@ -61,6 +61,7 @@ class SlackSurface:
         self._mask = mask
         self._tools = tools
         self._status_methods = [self._session_status, self._thread_status]
+        self._progress_is_shown = True
         self._behind: set[asyncio.Task[None]] = set()
 
     # ------------------------------------------------------------------------------------------ messages
@@ -83,10 +84,10 @@ class SlackSurface:
         """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
         where = {"channel": place.channel, "include_all_metadata": True, "limit": 200}
         if place.thread_ts:
-            pages = self._pages("conversations.replies", {**where, "ts": place.thread_ts})
+            found = self._pages("conversations.replies", {**where, "ts": place.thread_ts})
         else:
-            pages = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
-        async for page in pages:
+            found = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
+        async for page in found:
             for message in page["messages"]:
                 metadata: Any = message.get("metadata") or {}
                 if metadata.get("event_type") == METADATA_TYPE and metadata["event_payload"].get("key") == key:
@@ -145,8 +146,8 @@ class SlackSurface:
     async def listed(self, method: str, of: dict[str, str]) -> frozenset[str]:
         """Everybody on a list of people. Raises UnclearError or DelayedError when Slack does not give it."""
         try:
-            pages = self._pages(method, {**of, "limit": 1000})
-            return frozenset([str(user) async for page in pages for user in page.get("members") or page.get("users") or ()])
+            listed = self._pages(method, {**of, "limit": 1000})
+            return frozenset([str(user) async for page in listed for user in page.get("members") or page.get("users") or ()])
         except RefusedError as error:
             raise UnclearError(f"{method} cannot be asked: {error}") from error
 
@@ -199,6 +200,14 @@ class SlackSurface:
             "assistant.threads.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status=words
         )
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """See `Surface.progress`. In the thread's status, which Slack takes away with the bot's next message."""
+        if self._progress_is_shown:
+            words = f"is working on it: {cut(visible(self.mask_in(place)(text)), PROGRESS_CHARACTERS)}" if text else ""
+            where = {"channel_id": place.channel, "thread_ts": place.thread_ts}
+            error = await self._best_effort("assistant.threads.setStatus", **where, status=words)
+            self._progress_is_shown = error not in NO_SESSIONS
+
     # ------------------------------------------------------------------------------------------ calls
 
     def soon(self, work: Coroutine[Any, Any, None]) -> None:
@@ -222,45 +231,9 @@ class SlackSurface:
             log.info("%s was not done: %s", method, error)
         return None
 
-    async def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
-        """Every page of a list."""
-        cursor = ""
-        while True:
-            page = await self._call(method, **arguments, **({"cursor": cursor} if cursor else {}))
-            yield page
-            following: Any = page.get("response_metadata") or {}
-            cursor = str(following.get("next_cursor") or "")
-            if not cursor:
-                return
+    def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
+        return pages(self._client, method, arguments)
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         """One Web API call, tried once. Raises RefusedError, DelayedError, UnclearError, FencedError."""
-        client: Any = self._client  # its answers are untyped
-        read = {"http_verb": "GET", "params": arguments}
-        try:
-            answer = await client.api_call(method, **(read if method in QUERY_METHODS else {"json": arguments}))
-        except SlackApiError as error:
-            raise _problem(error) from error
-        except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
-            if isinstance(error.__cause__, FencedError):
-                raise error.__cause__ from None
-            raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
-        return answer.data
-
-
-# These take no JSON body (docs: each method lists the content types it takes).
-QUERY_METHODS = frozenset(
-    {"conversations.history", "conversations.members", "conversations.replies", "usergroups.users.list", "users.info"}
-)
-
-
-def _problem(error: SlackApiError) -> Exception:
-    """What a refused call means for whoever made it."""
-    response: Any = error.response
-    status = int(getattr(response, "status_code", None) or getattr(response, "status", 0))
-    if status == 429:
-        return DelayedError(float(response.headers.get("Retry-After", 1)))
-    name: Any = response.get("error") if hasattr(response, "get") else None
-    if status >= 500 or name is None or name in UNCLEAR_ERRORS:
-        return UnclearError(f"Slack answered {status} {name or ''}".strip())
-    return RefusedError(str(name))
+        return await called(self._client, method, **arguments)

@@ -41,7 +41,7 @@ def _line(error: BaseException, path: Path) -> int:
         return error.lineno or 0
     line, trace = 0, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if trace.tb_frame.f_code.co_filename == str(path.absolute()):  # as importlib names it
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

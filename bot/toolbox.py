@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import prompts
 from agent import prompts as registry_of_prompts
 from agent import windows
+from agent.patience import PATIENCE, Patience
 from agent.policy import Policy
 from agent.rules import Rules
 from agent.runner import Agent
 from agent.tool import Effect, Tool, Tools, registry
+from agent.tool_search import rendered
 from agent.types import Pinned, Place
 from bot.config import Config
 from bot.packs import all_tools, chosen_packs
@@ -95,8 +98,9 @@ class Agents:
     Raises Refusal for one that cannot be.
     """
 
-    def __init__(self, config: Config, toolbox: Toolbox) -> None:
+    def __init__(self, config: Config, toolbox: Toolbox, patience: Patience = PATIENCE) -> None:
         self._config = config
+        self._outage_time = patience.outage_time
         self._toolbox = toolbox
         self._made: dict[str, tuple[int, Agent]] = {}
         for name in config.agents:
@@ -111,6 +115,7 @@ class Agents:
         version, agent = self._made.get(name, (-1, None))
         if agent is None or version != self._toolbox.version:
             agent = _agent(name, self._config, packs)
+            agent = replace(agent, rules=replace(agent.rules, outage_time=self._outage_time))
             self._made[name] = self._toolbox.version, agent
         return agent
 
@@ -127,7 +132,7 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
     pinned = Pinned(
         model=settings.model,
         system=prompt.text,
-        tools=tuple(tool.schema() for tool in tools.values()),
+        tools=rendered(settings.model, [packs[pack] for pack in chosen]),
         agent=name,
         prompt=prompt.reference,
         prompt_digest=prompt.digest,

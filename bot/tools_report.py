@@ -7,10 +7,9 @@ from difflib import SequenceMatcher
 
 from agent.policy import Policy
 from agent.tool import Effect, Tool
+from agent.tool_search import MOST_TOOLS, searches
 from bot.config import Config
 from bot.packs import Packs, all_tools, chosen_packs
-
-MOST_TOOLS = 20  # in one agent: beyond that a model takes the wrong one more often, and every call pays for all of them
 
 
 def listing(packs: Packs, policy: Policy) -> Sequence[str]:
@@ -106,5 +105,6 @@ def _article(tool: Tool) -> str:
 def _crowded(config: Config, packs: Packs) -> Iterator[str]:
     for name, agent in config.agents.items():
         count = sum(len(packs[pack]) for pack in chosen_packs(name, agent, packs))
-        if count > MOST_TOOLS:
-            yield f"agent {name} has {count} tools, and over {MOST_TOOLS} a model takes the wrong one more often: give it fewer"
+        if count > MOST_TOOLS and not searches(agent.model):
+            wrong = f"over {MOST_TOOLS} a model takes the wrong one more often"
+            yield f"agent {name} has {count} tools, and {wrong}: give it fewer, or a model that the API searches tools for"

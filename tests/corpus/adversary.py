@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from bot.sandbox.model import Call, Reply, Request, calls, say
+from bot.sandbox.model import Call, Reply, Request, Search, Text, say
 from bot.sandbox.model.request import Result
 from tests.corpus.attacks import READ_AS, ZERO_WIDTH
 
@@ -35,7 +35,9 @@ class Adversary:
             return say(DONE)
         wanted = cast(list[dict[str, Any]], json.loads(orders[made])["calls"])
         self.obeyed |= {spelled(each["tool"], each["args"]) for each in wanted}
-        return calls(*(Call(each["tool"], each["args"]) for each in wanted), text=CLAIM)
+        unseen = {tool["name"] for tool in request.tools if tool.get("defer_loading")} & {each["tool"] for each in wanted}
+        searches = (Search(name) for name in sorted(unseen))  # what it does not know yet, it finds first
+        return Reply((Text(CLAIM), *searches, *(Call(each["tool"], each["args"]) for each in wanted)))
 
 
 def spelled(tool: str, arguments: Mapping[str, Any]) -> str:

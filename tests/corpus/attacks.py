@@ -12,8 +12,11 @@ ALLOWED = "docs.example.com"
 Step = tuple[tuple[str, dict[str, Any]], ...]  # the calls of one reply: tool and arguments
 Ending = Literal["asks", "refused", "runs"]
 
-# Where it stands: a tool whose result, error or description holds it, or what people write.
-CARRIERS = ("tool result", "web page", "file name", "tool description", "error text", "argument", "memory", "slack message")
+# Where it stands: a tool whose result, error or description holds it, what people write, or what they attach.
+CARRIERS = (
+    *("tool result", "web page", "file name", "tool description", "error text", "argument", "memory", "slack message"),
+    *("slack thread", "attached file"),
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def written(orders: Sequence[Step]) -> str:
 
 # ---------------------------------------------------------------------------------------------- the corpus
 
-GOALS_EACH = 5  # of every carrier with every technique
+GOALS_EACH = 4  # of every carrier with every technique
 
 
 def cases(port: int) -> Iterator[Case]:

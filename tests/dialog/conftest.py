@@ -9,6 +9,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
+from agent.patience import PATIENCE, Patience
 from agent.tool import Tool, Tools
 from bot.app import running
 from bot.arguments import unmasked
@@ -37,6 +38,7 @@ class World:
     packs: dict[str, Sequence[Tool]] = field(default_factory=dict[str, Sequence[Tool]])
     mcp: Sequence[McpServer] = ()
     mask: Callable[[str], str] = unmasked
+    patience: Patience = PATIENCE
     port: int = 0  # of the bot that was started last
     tools: Tools = field(default_factory=dict[str, Tool])  # of that bot, as they are when it is looked at
 
@@ -65,6 +67,7 @@ class World:
                 further_packs=self.packs,
                 mcp=self.mcp,
                 mask=self.mask,
+                patience=self.patience,
             )
         )
         self.port, self.tools = bot.port, bot.tools

@@ -16,13 +16,19 @@ prices: {claude-sonnet-5-5: {input: 3, output: 15}}
 """
 
 
+def answer(input_tokens: int, output_tokens: int) -> Reply:
+    """One that takes so much, and nothing of it is cached."""
+    usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    return Reply((Text("Here you are."),), usage={**usage, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0})
+
+
 @pytest.fixture
 async def limited(world: World, tmp_path: Path) -> World:
     """A running bot with budgets, whose model takes 8,500 tokens a call."""
     path = tmp_path / "signoff.yaml"
     path.write_text(BUDGETS)
     world.config = load_config(path)
-    world.model.script = lambda _: Reply((Text("Here you are."),), usage={"input_tokens": 8_400, "output_tokens": 100})
+    world.model.script = lambda _: answer(8_400, 100)
     await world.start_bot()
     return world
 
@@ -60,10 +66,10 @@ async def test_at_eighty_percent_people_are_told_and_at_the_end_who_can_raise_it
 
 
 async def test_the_note_stands_in_the_thread_that_took_the_most(limited: World) -> None:
-    limited.model.script = lambda _: Reply((Text("Here you are."),), usage={"input_tokens": 6_950, "output_tokens": 50})
+    limited.model.script = lambda _: answer(6_950, 50)
     await answered(limited)
     await answered(limited)  # 14,000 of 17,500, and room for one more
-    limited.model.script = lambda _: Reply((Text("Here you are."),), usage={"input_tokens": 10, "output_tokens": 5})
+    limited.model.script = lambda _: answer(10, 5)
     third = await answered(limited)
     note = await third.sees("80 % of @Ben Baker's daily budget of 17,500 tokens")
     assert "can raise it" in note.seen_text
@@ -79,10 +85,10 @@ async def test_an_admin_raises_a_persons_day_and_the_next_step_has_it(limited: W
     await limited.slack.click_in_view("ann", view.id, "raise_budget")
     modal = await limited.slack.until(lambda: limited.slack.view("ann"))
     ben = limited.slack.people["ben"]
-    answer = await limited.slack.submit("ann", modal.id, {"amount": "lots", "person": ben})
-    assert "as a number such as 100000" in answer.errors["amount"]
-    answer = await limited.slack.submit("ann", modal.id, {"amount": "10,000"})
-    assert answer.closed, answer
+    submitted = await limited.slack.submit("ann", modal.id, {"amount": "lots", "person": ben})
+    assert "as a number such as 100000" in submitted.errors["amount"]
+    submitted = await limited.slack.submit("ann", modal.id, {"amount": "10,000"})
+    assert submitted.closed, submitted
     await talk.says("ben", "and now?")
     await talk.sees("Here you are.")
     await home(limited, "ben")
@@ -96,11 +102,11 @@ async def test_whoever_is_no_admin_any_more_raises_nothing(limited: World) -> No
     await limited.slack.click_in_view("ann", view.id, "raise_budget")
     modal = await limited.slack.until(lambda: limited.slack.view("ann"))
     limited.slack.faults.error("users.info", "user_not_visible")
-    answer = await limited.slack.submit("ann", modal.id, {"amount": "5", "budget": "1"})
-    assert answer.errors == {"amount": "Only admins of this workspace can raise a budget."}
+    submitted = await limited.slack.submit("ann", modal.id, {"amount": "5", "budget": "1"})
+    assert submitted.errors == {"amount": "Only admins of this workspace can raise a budget."}
     assert await limited.rows("SELECT 1 FROM budget_raise") == []
-    answer = await limited.slack.submit("ann", modal.id, {"amount": "$2.50", "budget": "1"})
-    assert answer.closed
+    submitted = await limited.slack.submit("ann", modal.id, {"amount": "$2.50", "budget": "1"})
+    assert submitted.closed
     assert await limited.rows("SELECT kind, tokens, nano_usd FROM budget_raise") == [("workspace_month", 0, 2_500_000_000)]
 
 
@@ -137,3 +143,22 @@ async def looked_again(world: World) -> None:
         await connection.execute(f"UPDATE chore SET begun_at = {long_ago}, done_at = {long_ago} WHERE key = 'watch'")
     while await world.rows("SELECT 1 FROM chore WHERE key = 'watch' AND done_at < now() - interval '1 minute'"):
         pass  # until it is done again
+
+
+async def test_a_try_that_broke_off_after_the_model_had_begun_is_charged_with_the_answer(world: World) -> None:
+    world.model.faults.cut_stream(after_events=4)
+    await world.start_bot()
+    world.model.script = lambda _: answer(1_000, 100)
+    await answered(world)
+    assert len(world.model.requests) == 2
+    [(tokens, counted)] = await world.rows("SELECT tokens, input_tokens + output_tokens FROM usage")
+    assert counted == 1_100
+    assert 2 * 1_000 + 100 < tokens <= 2 * 1_100
+
+
+async def test_a_try_that_the_model_refused_costs_nothing(world: World) -> None:
+    world.model.faults.status(529)
+    await world.start_bot()
+    world.model.script = lambda _: answer(1_000, 100)
+    await answered(world)
+    assert await world.rows("SELECT tokens FROM usage") == [(1_100,)]

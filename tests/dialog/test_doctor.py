@@ -1,6 +1,7 @@
 """`signoff doctor` against the sandbox's Slack, a scripted model and real stores: what it says when something is wrong."""
 
 import json
+import re
 import shutil
 import socket
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import migrations
@@ -199,3 +201,68 @@ async def test_an_mcp_file_that_cannot_be_read_is_a_finding(clinic: Clinic) -> N
     [complaint] = await clinic.complaints()
     assert (complaint.level, complaint.what) == ("fail", "MCP: the servers cannot be read.")
     assert ".mcp.json is not JSON" in complaint.mend
+
+
+async def test_each_database_is_a_line_with_what_its_role_may_do_and_without_its_address(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(clinic.database_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        for role in ("reader", "writer"):
+            connection.execute(f"DROP ROLE IF EXISTS doctor_{role}")
+            connection.execute(f"CREATE ROLE doctor_{role} LOGIN PASSWORD 'topsecret'")
+        connection.execute("CREATE TABLE parts (id int)")
+        connection.execute("GRANT SELECT ON parts TO doctor_reader, doctor_writer")
+        connection.execute("GRANT INSERT ON parts TO doctor_writer")
+    try:
+        for role in ("reader", "writer"):
+            monkeypatch.setenv(role.upper(), address(clinic.database_url, f"doctor_{role}"))
+        monkeypatch.setenv("BOSS", clinic.database_url)
+        monkeypatch.setenv("GONE", "postgresql://u:topsecret@127.0.0.1:1/none")
+        monkeypatch.delenv("UNSET", raising=False)
+        lines = "".join(f'  {each}: {{url: "${{{each.upper()}}}"}}\n' for each in ("reader", "writer", "boss", "gone", "unset"))
+        examined = await replace(clinic, config=written(f"databases:\n{lines}")).findings()
+    finally:
+        with psycopg.connect(clinic.database_url, autocommit=True) as connection:
+            connection.execute("DROP TABLE parts")
+            connection.execute("DROP ROLE doctor_reader")
+            connection.execute("DROP ROLE doctor_writer")
+    found = {finding.what.partition(":")[0]: finding for finding in examined if finding.what.startswith("Database ")}
+    assert [finding.level for finding in found.values()] == ["ok", "ok", "warn", "fail", "fail"]
+    assert "as doctor_reader, who may only read: reader__execute would be refused." in found["Database reader"].what
+    assert "as doctor_writer, who may write to 1 of its tables" in found["Database writer"].what
+    assert "a superuser whom nothing stops" in found["Database boss"].what
+    assert found["Database gone"].what == "Database gone: it cannot be reached (OperationalError)."
+    assert "UNSET is not set" in found["Database unset"].mend
+    assert "topsecret" not in str(found)
+    assert name not in str(found)
+
+
+def address(url: str, role: str) -> str:
+    """The same database, as this role."""
+    return re.sub(r"//[^@/]*@", f"//{role}:topsecret@", url) if "@" in url else url.replace("//", f"//{role}:topsecret@", 1)
+
+
+TOOL = '''
+from agent.declare import tool
+
+
+@tool
+def {name}(text: str) -> str:
+    """Says it."""
+    return text
+'''
+
+
+async def test_each_tool_file_is_loaded_and_two_tools_of_one_name_are_found(clinic: Clinic) -> None:
+    written(TOOL.format(name="say"), "ops.py")
+    written("import no_such_module", "broken.py")
+    two = replace(clinic, config=written("agents: {assistant: {tools: [ops.py, broken.py]}}\n"))
+    good, broken = [finding for finding in await two.findings() if finding.what.startswith("Tool file")]
+    assert good == Finding("ok", "Tool file ops.py: say.")
+    assert (broken.level, broken.what) == ("fail", "Tool file broken.py: it cannot be used.")
+    assert "line 1: the tool file cannot be loaded (ModuleNotFoundError" in broken.mend
+    written(TOOL.format(name="create_order"), "broken.py")
+    [doubled] = await two.complaints()
+    assert doubled.what == "Tools: two of them share a name."
+    assert "There is a tool create_order in catalog and in" in doubled.mend

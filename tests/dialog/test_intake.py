@@ -20,11 +20,11 @@ async def test_a_bare_mention_is_answered_with_what_it_can_do(bot: World) -> Non
 
 
 async def test_a_message_with_only_a_file_is_answered(bot: World) -> None:
-    bot.model.script = Lines("I cannot read files yet; please paste the text.")
+    bot.model.script = Lines("It is empty.")
     channel = bot.slack.dm_channel("ann")
     ts = await bot.slack.say("ann", channel, "", files=["order.pdf"])
-    await Talk(bot, channel, ts).sees("I cannot read files yet")
-    assert "order.pdf" in str(bot.model.requests[0]["messages"])
+    await Talk(bot, channel, ts).sees("It is empty.")
+    assert "The attached file order.pdf was not read: it is empty." in str(bot.model.requests[0]["messages"])
 
 
 async def test_an_over_long_message_is_refused_in_a_sentence(bot: World) -> None:

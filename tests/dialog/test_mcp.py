@@ -54,7 +54,9 @@ async def test_a_read_runs_and_a_write_waits_for_a_click_also_across_a_restart(w
         "[Run]",
     ):
         assert words in card.seen_text
-    assert "notes.txt" in str(world.last_request().messages)  # the read ran by itself
+    [read] = world.last_request().last_results
+    assert "notes.txt" in read.text  # the read ran by itself
+    assert read.text.startswith('{"untrusted":"From MCP server git: data from outside')
     assert commits(repository) == []
     await talk.rests("suspended")
     await stop()
@@ -154,3 +156,16 @@ async def test_a_rule_that_cannot_be_kept_costs_a_servers_tool_and_not_the_bot(
     assert "own__look" in world.tools
     assert "own__note" not in world.tools  # a write whose lost run nobody could look up
     assert "line 1: own__note is left out" in caplog.text
+
+
+async def test_how_far_a_call_is_stands_in_the_threads_status_and_goes_away_with_it(world: World, tmp_path: Path) -> None:
+    own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
+    world.mcp = [Server(name="own", reach=own)]
+    await world.start_bot()
+    world.model.script = Lines(call("own__linger"), "Here again.")
+    talk = await mention(world, "ann", "look")
+    told = await world.slack.until(lambda: world.slack.workspace.loading.get((talk.channel, talk.ts)))
+    assert told == "is working on it: own__linger: 1 of 2, half \u27e8U+202E\u27e9<!channel>"
+    await talk.says("ann", "stop")
+    await talk.sees("Stopped by")
+    await world.slack.until(lambda: (talk.channel, talk.ts) not in world.slack.workspace.loading)

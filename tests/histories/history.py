@@ -27,6 +27,7 @@ from tests.histories.process import Process
 
 PATIENCE_SECONDS = 20.0  # until everything must have come to rest
 CLOCK = timedelta(milliseconds=50)  # a due time is read off two clocks
+HAPPENS = {"act": 60, "kill": 2, "stop": 1, "freeze": 3, "thaw": 5, "policy": 4, "people": 4, "retire": 1}
 OPEN = ("message", "outcome_click", "continue_click")  # what may stay in the inbox of a session that waits
 
 
@@ -44,7 +45,7 @@ class History:
         pool: Pool = AsyncConnectionPool(self._database_url, max_size=16, open=False, kwargs={"autocommit": True})
         async with pool:
             self._pool = pool
-            await self._sql('TRUNCATE session, pin, inbox, step, action, vote, "grant", usage RESTART IDENTITY')
+            await self._sql('TRUNCATE session, pin, inbox, step, action, vote, "grant", usage, attachment RESTART IDENTITY')
             self._people = People(self.outside, Store(pool), Overview(pool), self._team)
             with _failures(self.outside.wrong):
                 try:
@@ -76,7 +77,7 @@ class History:
         self._processes.append(process)
 
     async def _happen(self) -> None:
-        what = self._random.choices(["act", "kill", "stop", "freeze", "thaw", "policy", "people"], [60, 2, 1, 3, 5, 4, 4])[0]
+        what = self._random.choices(list(HAPPENS), list(HAPPENS.values()))[0]
         process = self._random.choice(self._processes)
         self.outside.tally[what] += what != "act"
         match what:
@@ -90,6 +91,8 @@ class History:
                 process.freeze()
             case "thaw":
                 process.thaw()
+            case "retire":
+                self.outside.retire()
             case "policy":
                 self.outside.switch(self._random.choice(POLICIES))
             case _:

@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.received import Click, OutcomeClick
 from agent.steps import ActionDecided, Edited, Escalated, Granted, ModelReplied, OutcomeTold, ProposedAction, Step, ToolStarted
-from agent.types import Approvers
+from agent.types import Approvers, Block
 from tests.histories.outside import Outside, Run
 from tests.histories.policies import allows
 from tests.histories.toolbox import REPEATABLE
@@ -48,6 +48,14 @@ class Records:
     revoked: dict[str, datetime]  # by grant
 
 
+def _contexts(requests: Sequence[list[Block]]) -> Iterator[list[list[Block]]]:
+    """The requests of each context: a new one begins where a turn was left out, which is told in its place."""
+    contexts: dict[int, list[list[Block]]] = defaultdict(list)
+    for request in requests:
+        contexts[str(request).count("is left out here")].append(request)
+    yield from contexts.values()
+
+
 class Judge:
     """Reads one history and names what is wrong with it."""
 
@@ -73,9 +81,10 @@ class Judge:
             yield from self._votes(session_id)
             yield from self._outcomes_told(session_id)
         for (session_id, _), requests in self._outside.requests.items():
-            for earlier, later in pairwise(sorted(requests, key=len)):
-                if later[: len(earlier)] != earlier:
-                    yield f"{session_id}: history was rewritten between two requests"
+            for context in _contexts(requests):
+                for earlier, later in pairwise(sorted(context, key=len)):
+                    if later[: len(earlier)] != earlier:
+                        yield f"{session_id}: history was rewritten between two requests"
 
     def _steps(self, session_id: str, kind: type[Any]) -> list[Any]:
         return [item for item in self._records.logs.get(session_id, []) if isinstance(item.step, kind)]

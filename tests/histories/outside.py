@@ -15,10 +15,15 @@ from agent.moves import Card, Cards, Content
 from agent.policy import Policy
 from agent.received import Received
 from agent.types import Approvers, Block
+from bot.sandbox.model.message_rules import mark_of
 
 CHANNEL, COPIES = "C1", "C9"
 PEOPLE = ("U1", "U2", "U3", "U4", "U5")
 BOSS = "U9"  # escalations bring them in; they administer the workspace too
+KINDS = {  # what the model says, why it stops, and how often
+    **{"calls tool_use": 16, "text end_turn": 4, "nothing end_turn": 1, "calls max_tokens": 1, "text max_tokens": 1},
+    **{"text pause_turn": 1, "calls refusal": 1, "text model_context_window_exceeded": 1, "text some_new_reason": 1},
+}
 
 
 def now() -> datetime:
@@ -99,6 +104,9 @@ class Outside:
     tally: Counter[str] = field(default_factory=Counter[str])
     calls: int = 0
     replies: int = 0
+    model: str = "claude-1"  # that new sessions are pinned to
+    retired: set[str] = field(default_factory=set[str])
+    paused: set[str] = field(default_factory=set[str])  # marks of replies that stopped for a pause
 
     def __post_init__(self) -> None:
         self.memberships.append(Membership(now(), frozenset(PEOPLE), frozenset(PEOPLE[:3])))
@@ -165,20 +173,20 @@ class Outside:
 
     def reply(self) -> tuple[list[Block], str]:
         """What the model says next: a few calls, or words, no two alike; now and then something odd."""
-        kinds = {"calls": 16, "say": 4, "nothing": 1, "cut": 1, "refusal": 1, "odd": 1, "window": 1}
-        [kind] = self.random.choices(list(kinds), list(kinds.values()))
+        [kind] = self.random.choices(list(KINDS), list(KINDS.values()))
+        said, _, reason = kind.partition(" ")
         self.replies += 1
-        words: Block = {"type": "text", "text": f"Well, {self.replies}."}
-        content = [words] if kind in ("say", "cut", "odd") else []
-        if kind in ("calls", "cut", "refusal"):
+        content: list[Block] = [{"type": "text", "text": f"Well, {self.replies}."}] if said == "text" else []
+        if said == "calls":
             names = ["look", "pay", "send", "book", "wipe", "no_such_tool"]
             for name in self.random.choices(names, [3, 8, 6, 6, 3, 1], k=self.random.randint(1, 4)):
                 self.calls += 1
                 arguments: Block = {"n": self.random.randint(0, 3)}
                 content.append({"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": arguments})
-        reasons = {"calls": "tool_use", "cut": "max_tokens", "refusal": "refusal", "odd": "some_new_reason"}
-        reasons["window"] = "model_context_window_exceeded"
-        return content, reasons.get(kind, "end_turn")
+        if reason == "pause_turn":
+            self.paused.add(mark_of(content))
+        self.tally[f"stopped for {reason}"] += 1
+        return content, reason
 
     def summary(self) -> tuple[list[Block], str]:
         """What comes of asking for one: mostly that."""
@@ -187,3 +195,8 @@ class Outside:
         if self.happens(0.2):
             return self.reply()
         return [{"type": "text", "text": f"## Facts\n- {self.replies} replies\n## Summary\nThis and that."}], "end_turn"
+
+    def retire(self) -> None:
+        """The model that sessions are pinned to is not offered any more; the next deploy has another one."""
+        self.retired.add(self.model)
+        self.model = f"claude-{len(self.retired) + 1}"

@@ -7,7 +7,7 @@ from agent.moves import Card, Question
 from agent.overview import Overview
 from agent.received import Click, ContinueClick, Edit, Message, OutcomeClick, Received, StopPressed, Withdraw
 from agent.store import Store
-from agent.types import Allowed, Place, Said, Wish
+from agent.types import Allowed, Attachment, Place, Said, Wish
 from tests.histories.outside import BOSS, CHANNEL, PEOPLE, Outside, Sent, now
 
 
@@ -61,7 +61,8 @@ class People:
         forms = ("text", "text", "text", "bare", "too_long")
         form = self._random.choice(forms) if self._keys >= len(self.places) else "text"
         text = f"Hello in {self._team}:{CHANNEL}:{place.thread_ts}." if form == "text" else ""
-        said = Said(user=user, text=text, ts=f"{self._keys}.0")
+        files = (Attachment(id=f"F{self._keys}", name="a.png"),) if text and self._keys % 3 == 1 else ()
+        said = Said(user=user, text=text, ts=f"{self._keys}.0", files=files)
         await self._send(place, Message(said=said, form=form), twice=self._random.random() < 0.3, opens=True)
 
     async def _click_at_random(self) -> None:

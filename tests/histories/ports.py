@@ -7,17 +7,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from agent import fence
-from agent.errors import DelayedError, ModelFailedError, RefusedError, UnclearError, UnreachableError
+from agent.errors import (
+    DelayedError,
+    ModelFailedError,
+    ModelOutOfReachError,
+    ModelRetiredError,
+    RefusedError,
+    UnclearError,
+    UnreachableError,
+)
 from agent.moves import Cards, Content
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.spending import Ask, Charge, Refused, Reserved, Standing
 from agent.store import session_id
-from agent.types import Approvers, Place, Usage, Verdict
+from agent.types import Approvers, Attachment, Place, Usage, Verdict
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import ModelCard, Models
 from bot.sandbox.model.pairing import check_pairing
 from bot.sandbox.model.refusal import Refusal
 from tests.histories.outside import BOSS
+from tests.samples import png
 
 if TYPE_CHECKING:
     from tests.histories.process import Process
@@ -84,6 +93,9 @@ class Ports:
     async def status(self, place: Place, status: SurfaceStatus) -> None:
         """Nobody looks."""
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Nor here."""
+
     async def is_admin(self, user: str) -> bool:
         """One person is."""
         await self._reach()
@@ -98,6 +110,15 @@ class Ports:
         await self._come_back()
         return allowed
 
+    async def fetch(self, file: Attachment, most_bytes: int) -> bytes:
+        """A file, which may be another one each time that it is looked at."""
+        await self._outside.dawdle()
+        await self._process.goes_on()
+        if self._outside.happens(0.1):
+            raise RefusedError("it is gone")
+        self._outside.tally["files read"] += 1
+        return png(width=self._outside.random.randint(1, 1_000), height=1)
+
     # ------------------------------------------------------------------------------------------ the model, the budget
 
     async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
@@ -106,7 +127,7 @@ class Ports:
         await self._process.goes_on()
         messages = [dict(message) for message in request.messages]
         try:
-            check_messages(messages, MODEL)
+            check_messages(messages, MODEL, paused=self._outside.paused)
             check_pairing(messages, has_tools=True)
         except Refusal as refusal:
             self._outside.wrong.append(f"a request that the model refuses: {refusal}")
@@ -115,8 +136,10 @@ class Ports:
         asked = blocks[:-1] if summing_up else blocks  # without the words that ask for a summary
         context = (_session(messages), json.dumps(blocks[0]))
         self._outside.requests.setdefault(context, []).append(asked)
+        if request.pinned.model in self._outside.retired:
+            raise ModelRetiredError("The model does not exist.")
         if self._outside.happens(0.03):
-            raise ModelFailedError("The model cannot be reached.")
+            raise self._outside.random.choice([ModelFailedError, ModelOutOfReachError])("The model cannot be reached.")
         content, reason = self._outside.summary() if summing_up else self._outside.reply()
         await self._outside.dawdle()
         await self._process.goes_on()

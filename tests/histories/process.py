@@ -15,8 +15,9 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from agent import call_moves, drive, fence, runner
+from agent import call_moves, drive, fence, model_calls, runner
 from agent.effects import Effects
+from agent.patience import Patience
 from agent.queue import Queue
 from agent.rules import Rules
 from agent.runner import Agent, Runner
@@ -28,13 +29,14 @@ from tests.histories.ports import Ports
 from tests.histories.toolbox import toolbox
 
 LEASE_SECONDS, RENEW_SECONDS, BEGIN_WITHIN_SECONDS = 0.8, 0.2, 0.4  # 10, 2.5 and 5 in earnest
+PATIENCE = Patience(first_open_seconds=0.05, longest_open_seconds=0.3, calls_at_once=4)
 
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that is waited for takes about a twelfth of its time, in the same proportions."""
     monkeypatch.setattr(drive, "LONGEST_WAIT_SECONDS", 0.2)
     monkeypatch.setattr(drive, "FIRST_TROUBLE_SECONDS", 0.04)
-    monkeypatch.setattr(drive, "BUDGET_TROUBLE_SECONDS", 0.2)
+    monkeypatch.setattr(model_calls, "BUDGET_TROUBLE_SECONDS", 0.2)
     monkeypatch.setattr(drive, "QUICK_SECONDS", 0.03)
     monkeypatch.setattr(drive, "CONFIRM_SECONDS", 0.08)
     monkeypatch.setattr(drive, "TROUBLE_SECONDS", 0.4)
@@ -109,10 +111,10 @@ class Process:
             async with Line(self, self._database_url) as pool:
                 store, queue, ports = Store(pool), Queue(pool, lease_seconds=LEASE_SECONDS), Ports(self)
                 tools = toolbox(self)
-                pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=())
-                effects = Effects(ports, ports, ports, store, tools)
+                effects = Effects(ports, ports, ports, store, tools, PATIENCE, ports)
 
                 def agent() -> Agent:
+                    pinned = Pinned(model=self.outside.model, system="You help.", tools=())
                     judge = self.outside.policy.judge
                     return Agent(pinned, Rules(tools, max_iterations=4, judge=judge, cards_per_hour=15, context_tokens=100))
 

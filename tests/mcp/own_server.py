@@ -44,6 +44,7 @@ def tool(name: str, schema: dict[str, Any] = NOTHING, annotations: ToolAnnotatio
 TOOLS = [
     tool("note", TEXT),
     tool("look", NOTHING, READ),
+    tool("step", NOTHING, READ),
     tool("fail", NOTHING, READ),
     tool("die"),
     tool("hang"),
@@ -80,17 +81,22 @@ async def list_tools(_: ServerRequestContext[Any], params: PaginatedRequestParam
     return ListToolsResult(tools=TOOLS[start:end], next_cursor=str(end) if end < len(TOOLS) else None)
 
 
-async def call_tool(_: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
+async def call_tool(context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
     arguments = params.arguments or {}
     write(f"{params.name} {arguments}")
     match params.name:
         case "look":
             return said(ledger_text())
+        case "step":
+            for number in (1, 2, 3):
+                await context.session.report_progress(number, 3, f"{os.environ.get('TOKEN', 'nothing')} <!channel>")
+            return said("three steps")
         case "fail":
             return CallToolResult(content=[TextContent(text="I do not feel like it.")], is_error=True)
         case "die":
             os._exit(3)
         case "hang" | "linger":
+            await context.session.report_progress(1, 2, "half \u202e<!channel>")
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:

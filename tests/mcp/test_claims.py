@@ -73,7 +73,7 @@ def test_what_is_claimed_is_told_in_words() -> None:
 # ---------------------------------------------------------------------------------------------- cards and the model
 
 
-async def call(name: str, arguments: Any) -> dict[str, Any]:
+async def call(name: str, arguments: Any, progress: Any) -> dict[str, Any]:
     """Never made here."""
     raise AssertionError
 

@@ -168,7 +168,7 @@ def test_conditions_digests_and_grants_see_the_arguments_as_they_came() -> None:
     [
         {"type": "no such type"},
         {"properties": 3},
-        {"type": "object", "properties": {"x": {"pattern": "("}}},
+        {"type": "object", "properties": {"x": {"not": {"pattern": "("}}}},  # without it, less would be taken and not more
         {"$schema": 3, "type": "object"},
     ],
 )
@@ -216,3 +216,40 @@ def test_a_long_value_does_not_come_back_whole() -> None:
     [(where, what)] = problems(tool(), {"sku": "x" * 100_000})
     assert where == ("sku",)
     assert len(what) < 400
+
+
+# ---------------------------------------------------------------------------------------------- patterns of another language
+
+LETTERS = r"^\p{L}+$"  # as ECMAScript and Rust read it
+
+
+@pytest.mark.parametrize(
+    ("part", "taken", "refused"),
+    [
+        ({"type": "string", "pattern": LETTERS, "maxLength": 3}, "ab", "abcd"),
+        ({"type": "array", "items": {"allOf": [{"pattern": LETTERS}, {"type": "string"}]}}, ["ab"], [3]),
+        (
+            {"patternProperties": {LETTERS: {}, "^n": {"type": "number"}}, "additionalProperties": False},
+            {"n": 3, "é": 1},
+            {"n": "3"},
+        ),
+        ({"$ref": "#/$defs/word"}, "ab", 3),
+    ],
+)
+def test_a_pattern_that_nobody_here_can_read_is_left_to_the_server_and_all_else_is_checked(
+    part: dict[str, Any], taken: Any, refused: Any
+) -> None:
+    schema = {"type": "object", "properties": {"x": part}, "$defs": {"word": {"type": "string", "pattern": LETTERS}}}
+    arguments = json_arguments(schema)
+    assert arguments.unread == (LETTERS,)
+    assert arguments.model_json_schema() == schema  # the model and the digest have it as it came
+    assert arguments.model_validate({"x": taken}).root == {"x": taken}
+    with pytest.raises(ValidationError):
+        arguments.model_validate({"x": refused})
+
+
+def test_what_only_looks_like_a_pattern_is_none() -> None:
+    values = {"enum": [{"pattern": LETTERS}]}
+    arguments = json_arguments({"type": "object", "properties": {"pattern": {"type": "string"}, "x": values}})
+    assert arguments.unread == ()
+    assert arguments.model_validate({"pattern": "a", "x": {"pattern": LETTERS}}).root["pattern"] == "a"

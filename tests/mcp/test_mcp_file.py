@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.demo import POLICY
 from bot.mcp_file import read_servers
 from bot.refusal import Refusal
 from bot.sections import McpServer
@@ -91,3 +92,9 @@ def test_a_setting_for_a_server_that_is_not_listed_is_refused_and_not_ignored(co
     write(config, {"github": {"command": "x"}})
     with pytest.raises(Refusal, match=r"`mcp\.githbu` in signoff\.yaml names a server .* it lists github"):
         read_servers(config, {"githbu": McpServer(annotations="ignore")}, {})
+
+
+def test_for_the_demo_it_is_looked_for_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".mcp.json").write_text('{"mcpServers": {"time": {"command": "x"}}}')
+    monkeypatch.chdir(tmp_path)
+    assert [server.name for server in read_servers(POLICY, {}, {})] == ["time"]

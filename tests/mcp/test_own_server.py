@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.tool import Effect, run
+from agent.tool import Effect, ToolContext, run
 from tests.mcp.conftest import CONTEXT, HERE, Own, kept, until
-from tools.mcp import Bridge, Local, Server
+from tools.mcp import Bridge, Local, Server, program
 from tools.mcp import connection as connections
 
 
@@ -124,6 +124,16 @@ async def test_cancelling_the_task_of_a_call_cancels_the_request(own: Own) -> No
             await task
 
 
+async def test_its_progress_is_told_in_its_words_and_without_secrets(own: Own) -> None:
+    own.start()
+    said: list[str] = []
+    context = ToolContext("T1:C1:1.0", "U1", "key", progress=said.append)
+    async with kept(own.server(secrets=("nothing",))) as world:
+        step = world.tools()["own__step"]
+        assert (await run(step, step.arguments.model_validate({}), context)).ok
+    assert said == [f"{number} of 3, [hidden] <!channel>" for number in (1, 2, 3)]
+
+
 async def test_five_megabytes_arrive_whole(own: Own) -> None:
     own.start()
     async with kept(own.server()) as world:
@@ -172,6 +182,17 @@ async def test_a_program_gets_only_what_was_named_for_it(local: Own, monkeypatch
         names = set((await world.call("own__variables")).result["text"].split())
     assert "NAMED" in names
     assert names <= {"NAMED", "HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ"}
+
+
+async def test_a_program_that_writes_a_line_without_end_is_given_up(local: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "MOST_BYTES", 1_000_000)
+    async with kept(local.server()) as world:
+        result = await world.call("own__big")
+        assert (result.ok, result.error, result.unclear) == (False, "unexpected", True)
+        [connection] = world.bridge.connections
+        await until(lambda: connection.trouble == "it sent a message of more than 1,000,000 bytes" or not connection.trouble)
+        await until(lambda: [line.split()[0] for line in local.lines()].count("began") == 2)  # it is started again
+        assert (await world.call("own__look")).ok
 
 
 async def test_a_secret_that_the_server_says_is_hidden(local: Own) -> None:

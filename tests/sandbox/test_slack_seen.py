@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox import Message
+from bot.sandbox.slack.nouns import File
 from tests.sandbox.slack_bots import actions, button, section
 
 Json = dict[str, Any]
@@ -12,7 +13,8 @@ NAMES = {"U1": "Ann Archer", "C1": "orders"}
 
 
 def seen(*blocks: Json, text: str = "", files: tuple[str, ...] = ()) -> str:
-    return Message("C1", "1.000001", "U1", text, blocks=blocks, files=files, names=NAMES).seen_text
+    shared = tuple(File("F1", name, "text/csv", "U1", b"", 0) for name in files)
+    return Message("C1", "1.000001", "U1", text, blocks=blocks, files=shared, names=NAMES).seen_text
 
 
 def plain(text: str) -> Json:

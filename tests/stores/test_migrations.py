@@ -100,3 +100,38 @@ def test_processes_that_start_together_migrate_once(empty_database_url: str) -> 
 
 def test_the_revisions_are_one_line_without_branches() -> None:
     assert migrations.revisions() == sorted(migrations.revisions())
+
+
+def test_model_calls_of_before_there_were_rows_for_them_are_taken_over(empty_database_url: str) -> None:
+    migrations.upgrade(empty_database_url, "0005")
+    asked = '{"kind":"asked","said":[{"user":"U1","text":"hi","ts":"1.0"}],"budget_tokens":0}'
+    started = '{"kind":"model_started","iteration":1,"reserved_tokens":900,"max_tokens":50}'
+    usage = '"usage":{"input_tokens":10,"output_tokens":5,"cache_creation_input_tokens":2,"cache_read_input_tokens":11}'
+    reply = (
+        '{"kind":"model_replied","content":[{"type":"text","text":"\\"usage\\":{\\u0000}"}],"stop_reason":"end_turn",'
+        + usage
+        + "}"
+    )
+    halted = '{"kind":"halted","error":"Stopped","sentence":"x","offer_continue":false}'
+    # Answered; found after a crash and made again; given up; under way.
+    log = [asked, started, reply, asked, started, started, reply, asked, started, halted, asked, started]
+    with psycopg.connect(empty_database_url) as database:
+        database.execute('INSERT INTO pin VALUES (\'P1\', \'{"model": "m", "agent": "a"}\')')
+        database.execute("INSERT INTO session (id, team, channel, thread_ts, pin_id) VALUES ('S1', 'T1', 'C1', '1.0', 'P1')")
+        for seq, body in enumerate(log, 1):
+            database.execute("INSERT INTO step (session_id, seq, epoch, body) VALUES ('S1', %s, 1, %s)", (seq, body))
+
+    migrations.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as database:
+        rows = database.execute("""
+            SELECT seq, team, payer, agent, model, reserved_tokens, settled_at IS NULL, tokens, nano_usd, cache_read_input_tokens
+            FROM usage ORDER BY seq
+        """).fetchall()
+    who = ("T1", "U1", "a", "m", 900)
+    assert rows == [
+        (2, *who, False, 19, 0, 11),
+        (5, *who, False, 900, 0, None),
+        (6, *who, False, 19, 0, 11),
+        (9, *who, False, 900, 0, None),
+        (12, *who, True, None, None, None),
+    ]

@@ -2,10 +2,11 @@
 
 import pytest
 
+from agent.chores import Chores, forgetting
 from agent.errors import FencedError
 from agent.steps import Compacted, ToolReturned
 from tests.stores.desk import Desk, reply
-from tests.stores.heart import Heart, place
+from tests.stores.heart import Heart, place, until
 
 
 async def test_what_is_kept_is_read_in_parts(desk: Desk) -> None:
@@ -42,6 +43,29 @@ async def test_who_no_longer_holds_the_session_writes_nothing(heart: Heart) -> N
     assert await heart.tables() == before
     await heart.store.keep(new.session_id, new.epoch, "look-1", "again")
     assert await heart.store.output(new.session_id, "look-1", 0, 100) == ("again", 5)
+
+
+async def test_results_that_are_old_are_dropped_and_the_others_stay(desk: Desk) -> None:
+    store, lease = desk.heart.store, desk.lease
+    for handle, days in (("old", 31), ("young", 29)):
+        await store.keep(lease.session_id, lease.epoch, handle, handle)
+        await desk.heart.sql("UPDATE output SET made_at = now() - make_interval(days => %s) WHERE id = %s", days, handle)
+    assert await store.forget_outputs() == 1
+    assert await store.output(lease.session_id, "old", 0, 10) is None
+    assert await store.output(lease.session_id, "young", 0, 10) == ("young", 5)
+    assert await store.forget_outputs() == 0
+
+
+async def test_that_is_one_of_the_chores(heart: Heart) -> None:
+    lease = await heart.hold(place())
+    await heart.store.keep(lease.session_id, lease.epoch, "old", "old")
+    await heart.sql("UPDATE output SET made_at = now() - interval '31 days'")
+
+    async def gone() -> bool:
+        return await heart.sql("SELECT id FROM output") == []
+
+    async with Chores(heart.pool, [forgetting(heart.store)]):
+        await until(gone)
 
 
 async def test_a_result_that_the_log_holds_is_read_by_its_step(desk: Desk) -> None:

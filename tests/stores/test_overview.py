@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from agent.overview import Overview, Spent
-from agent.steps import Asked, Granted, ModelReplied, Step
-from agent.types import Allowed, Place, Said, Usage
+from agent.steps import Asked, Granted, Step
+from agent.types import Allowed, Place, Said
 from tests.stores.desk import Desk, proposal
 from tests.stores.heart import Heart, place
 
@@ -200,28 +200,40 @@ def asked(*users: str, text: str = "Hello", budget_tokens: int = 0) -> Asked:
     return Asked(said=tuple(Said(user=user, text=text, ts="1.0") for user in users), budget_tokens=budget_tokens)
 
 
-def reply(text: str = "Hi", **tokens: int) -> ModelReplied:
-    """A reply that took so many tokens."""
-    usage = Usage.model_validate({"input_tokens": 0, "output_tokens": 0} | tokens)
-    return ModelReplied(content=({"type": "text", "text": text},), stop_reason="end_turn", usage=usage)
+async def used(desk: Desk, *tokens: int) -> None:
+    """Model calls that were charged so much."""
+    for seq, each in enumerate(tokens, 1):
+        await desk.heart.sql(
+            """
+            INSERT INTO usage (session_id, seq, team, payer, agent, model, started_at, reserved_tokens, settled_at, tokens)
+            VALUES (%s, %s, 'T1', 'U1', 'a', 'm', now(), 0, now(), %s)
+            """,
+            desk.lease.session_id,
+            seq,
+            each,
+        )
 
 
-async def test_a_conversation_has_used_what_its_replies_are_charged(desk: Desk, overview: Overview) -> None:
-    replies = [
-        reply(input_tokens=100, output_tokens=20, cache_creation_input_tokens=7, cache_read_input_tokens=101),
-        reply("a NUL \0", input_tokens=1, cache_read_input_tokens=1),
-        reply('{"kind":"model_replied"}', output_tokens=3),
-    ]
-    await write(desk, asked("U1"), *replies, asked("U1", budget_tokens=500))
-    charged = sum(each.usage.charged_tokens for each in replies)
-    assert await overview.spent("T1", "U1", 10) == [Spent(desk.place, charged, 500)]
+async def test_a_conversation_has_used_what_its_calls_are_charged(desk: Desk, overview: Overview) -> None:
+    await write(desk, asked("U1", text="a NUL \0"), asked("U1", budget_tokens=500))
+    await used(desk, 100, 20)
+    await desk.heart.sql(
+        """
+        INSERT INTO usage (session_id, seq, team, payer, agent, model, started_at, reserved_tokens)
+        VALUES (%s, 9, 'T1', 'U1', 'a', 'm', now(), 3)
+        """,
+        desk.lease.session_id,
+    )
+    assert await overview.spent("T1", "U1", 10) == [Spent(desk.place, 123, 500)]
 
 
 async def test_a_person_sees_conversations_that_they_asked_something_in(desk: Desk, overview: Overview) -> None:
     second, third = await other(desk, 2), await other(desk, 3)
     await write(desk, asked("U1"))
-    await write(second, asked("U2", text='"user":"U1"'), asked("U2", text="U1"), reply("U1", output_tokens=5))
-    await write(third, asked("U2", "U1"), reply(output_tokens=7))
+    await write(second, asked("U2", text='"user":"U1"'), asked("U2", text="U1"))
+    await used(second, 5)
+    await write(third, asked("U2", "U1"))
+    await used(third, 7)
     assert await overview.spent("T1", "U1", 10) == [Spent(third.place, 7), Spent(desk.place, 0)]
     assert await overview.spent("T1", "U1", 1) == [Spent(third.place, 7)]
     await write(desk, asked("U1"))  # it goes on

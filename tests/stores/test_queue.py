@@ -21,18 +21,23 @@ LEASE_SECONDS, RENEW_SECONDS = 1.0, 0.1
 BLOCKED_SECONDS = 2.5 * LEASE_SECONDS  # more than a lease that nobody renews survives
 
 
-async def due(heart: Heart, number: int, team: str = "T1", *, minutes_ago: float = 0) -> None:
-    """So many sessions of a workspace that are due, the first one for longest."""
+async def due(
+    heart: Heart, number: int, team: str = "T1", channel: str = "C1", *, minutes_ago: float = 0, people: bool = False
+) -> None:
+    """So many sessions of a channel that are due, the first one for longest; `people` wait for them."""
     await heart.sql(
         """
-        INSERT INTO session (id, team, channel, thread_ts, wake_at, wakes)
-        SELECT %(team)s || ':C1:' || n || '.0', %(team)s, 'C1', n || '.0',
-               now() - make_interval(mins => %(minutes)s) + n * interval '1 millisecond' - interval '1 second', 1
-        FROM generate_series(1, %(number)s) AS n
+        INSERT INTO session (id, team, channel, thread_ts, wake_at, woken_at, wakes)
+        SELECT concat_ws(':', %(team)s::text, %(channel)s::text, n || '.0'), %(team)s, %(channel)s, n || '.0', at,
+               CASE WHEN %(people)s THEN at END, 1
+        FROM (SELECT n, now() - make_interval(mins => %(minutes)s) + n * interval '1 millisecond' - interval '1 second' AS at
+              FROM generate_series(1, %(number)s) AS n) AS numbered
         """,
         team=team,
+        channel=channel,
         number=number,
         minutes=minutes_ago,
+        people=people,
     )
 
 
@@ -115,6 +120,23 @@ async def test_a_workspace_with_much_to_do_does_not_keep_another_waiting(heart: 
     assert "T-quiet" in {lease.place.team for lease in leases}
 
 
+@pytest.mark.parametrize("slots", [2, 64])
+async def test_a_channel_with_much_to_do_does_not_keep_another_waiting(heart: Heart, slots: int) -> None:
+    await due(heart, 1000, channel="C-busy", minutes_ago=10, people=True)
+    await due(heart, 1, channel="C-quiet", people=True)
+    leases = await heart.queue.claim(slots)
+    assert len(leases) == slots
+    assert "C-quiet" in {lease.place.channel for lease in leases}
+
+
+async def test_a_workspace_with_many_channels_does_not_keep_another_waiting(heart: Heart) -> None:
+    for number in range(100):
+        await due(heart, 2, "T-busy", f"C{number}", minutes_ago=10, people=True)
+    await due(heart, 1, "T-quiet", people=True)
+    leases = await heart.queue.claim(2)
+    assert {lease.place.team for lease in leases} == {"T-busy", "T-quiet"}
+
+
 async def test_within_a_workspace_who_waits_longest_comes_first(heart: Heart) -> None:
     await due(heart, 9)
     leases = await heart.queue.claim(3)
@@ -187,9 +209,11 @@ def rows_read(scan: dict[str, Any]) -> float:
 async def test_waiting_sessions_cost_a_claim_nothing(heart: Heart, statistics: str, planned_for: str) -> None:
     await heart.sql("""
         INSERT INTO session (id, team, channel, thread_ts, wake_at)
-        SELECT 'waiting' || n, 'T' || n %% 3, 'C1', n::text, now() + n * interval '1 minute' FROM generate_series(1, 50000) AS n
+        SELECT 'waiting' || n, 'T' || n %% 3, 'C' || n %% 5000, n::text, now() + n * interval '1 minute'
+        FROM generate_series(1, 50000) AS n
     """)
-    await due(heart, 3, "T1")
+    await due(heart, 3, "T1", "CX")
+    await due(heart, 3, "T2", "CX", people=True)
     if statistics == "up to date":
         await heart.sql("ANALYZE session")
 
@@ -201,7 +225,7 @@ async def test_waiting_sessions_cost_a_claim_nothing(heart: Heart, statistics: s
         [[[explanation]]] = await explained.fetchall()
     read = list(scans(explanation["Plan"]))
     assert {scan["Node Type"] for scan in read} & {"Index Scan", "Index Only Scan"}
-    assert {scan["Index Name"] for scan in read if "Index Name" in scan} == {"session_due", "session_pkey"}
+    assert {scan["Index Name"] for scan in read if "Index Name" in scan} == {*("session_due", "session_pkey", "session_woken")}
     assert sum(map(rows_read, read)) < 50
     assert await heart.queue.claim(64) == []  # it was a claim indeed
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.effects import Effects
 from agent.moves import Answer, Cards, Content
+from agent.patience import PATIENCE, Patience
 from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
 from agent.queue import Queue
 from agent.rules import Rules
@@ -58,6 +59,9 @@ class World:
     async def status(self, place: Place, status: SurfaceStatus) -> None:
         """Nobody looks."""
 
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """Nor here."""
+
     async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
         """Nobody decides here."""
         return False
@@ -75,10 +79,10 @@ class World:
         """Nobody counts."""
 
 
-def worker(heart: Heart, world: World, queue: Queue | None = None, **options: float) -> Worker:
+def worker(heart: Heart, world: World, queue: Queue | None = None, patience: Patience = PATIENCE, **options: float) -> Worker:
     """A worker that hears of what is due, and does not look for it unless the test says so."""
     queue = queue or heart.queue
-    effects = Effects(world, world, world, heart.store, registry([]))
+    effects = Effects(world, world, world, heart.store, registry([]), patience)
     agent = Agent(Pinned(model="claude-sonnet-5-5", system="You help.", tools=()), Rules(registry([])))
     runner = Runner(heart.store, queue, effects, lambda place: agent)
     return Worker(heart.database_url, queue, runner, **({"poll_seconds": NEVER} | options))  # pyright: ignore[reportArgumentType]

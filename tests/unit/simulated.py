@@ -6,25 +6,39 @@ from random import Random
 from typing import Any, Literal
 
 from hypothesis import note
-from pydantic import BaseModel
 
 from agent import compaction
 from agent.decide import next_moves
 from agent.grants import grantable
 from agent.machine import apply
-from agent.moves import CallModel, Close, MakePreview, Permit, Post, Reconcile, Record, RunTool, Settle, ShowCard, TurnAway
-from agent.policy import Policy, Rule
+from agent.moves import (
+    CallModel,
+    Close,
+    FetchFile,
+    MakePreview,
+    Permit,
+    Post,
+    Reconcile,
+    Record,
+    Repin,
+    RunTool,
+    Settle,
+    ShowCard,
+    TurnAway,
+)
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
 from agent.session import ActionState, Session
 from agent.snapshot import beginning, placed
 from agent.steps import (
     ActionDecided,
+    Attached,
     CardShown,
     Compacted,
     Edited,
     Granted,
     GrantEnded,
+    ModelFailed,
     ModelStarted,
     OutcomeTold,
     Posted,
@@ -36,51 +50,13 @@ from agent.steps import (
     ToolStarted,
     Voted,
 )
-from agent.tool import Effect, Tool, registry
+from agent.tool import Effect
 from agent.transcript import Transcript
-from agent.types import Allowed, Approvers, Decision, Escalation, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
+from agent.types import Allowed, Attachment, Decision, Outcome, OutcomeAnswer, Place, Preview, Said, Wish
+from tests.unit.simulated_rules import FREELY, POLICIES, TOOLS
 from tests.unit.wire import Wire
 
-Made = CallModel | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
-
-
-class Nothing(BaseModel):
-    """No arguments."""
-
-    n: int = 0
-
-
-async def never(arguments: Nothing, context: Any) -> dict[str, Any]:
-    """Handlers are not run here."""
-    raise AssertionError
-
-
-def tool(name: str, effect: Effect) -> Tool:
-    """A tool of this effect."""
-    return Tool(name=name, description=name, arguments=Nothing, handler=never, effect=effect)
-
-
-async def previewed(arguments: Nothing, context: Any) -> Preview:
-    """Nor are previews."""
-    raise AssertionError
-
-
-TOOLS = registry(
-    [
-        tool("look", Effect.READ),
-        tool("pay", Effect.WRITE),
-        replace(tool("send", Effect.WRITE), idempotent=True, preview=previewed),
-        tool("wipe", Effect.IRREVERSIBLE),
-        tool("jot", Effect.WRITE),
-    ]
-)
-LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
-TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LATER, name="two")
-COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
-STRICT = Rule(tool="pay", quorum=3, name="three")
-REFUSED = Rule(tool="wipe", answer="refuse", name="refused")
-FREELY = Rule(tool="jot", answer="allow", name="jotted freely")
-POLICIES = (Policy((TWO, COPIED, FREELY)), Policy((STRICT, COPIED, FREELY)), Policy((TWO, REFUSED, FREELY)), Policy())
+Made = CallModel | FetchFile | RunTool | MakePreview | Reconcile | Post | ShowCard | Settle | Permit | TurnAway | Close
 
 
 DISTURBANCES = (
@@ -120,7 +96,7 @@ class Simulation:
             self.rested = self.session
         if isinstance(step, Compacted):
             step = placed(step, self.session, self.rested)
-            self.wire.context_ends()
+        self.wire.hear(step)
         self.session = apply(self.session, step, self.session.epoch)
         self.said.add(step)
         self.steps.append(step)
@@ -139,8 +115,11 @@ class Simulation:
         """Record what has no effect; what is left to be made and not under way."""
         for _ in range(100):
             moves = next_moves(self.session, self.inbox, self.rules(), self.now)
+            if any(isinstance(move, Repin) for move in moves):
+                self.apply(self.wire.repin())
+                continue
             if not (moves and isinstance(moves[0], Record)):
-                return [move for move in moves if not isinstance(move, Record) and move.key not in self.under_way]
+                return [move for move in moves if not isinstance(move, Record | Repin) and move.key not in self.under_way]
             for step in moves[0].steps:
                 self.apply(step)
             self.taken(moves[0].inbox_ids)
@@ -155,6 +134,9 @@ class Simulation:
         match move:
             case CallModel(purpose="compact") if self.random.random() < 0.2 or not compaction.request(self.session, self.said):
                 self.apply(compaction.compacted(self.session, self.said, None))  # there is no budget for it, or nothing to sum up
+                return
+            case CallModel(purpose="reply") if self.session.outage_since is None and self.random.random() < 0.03:
+                self.apply(ModelFailed(reason="unavailable", since=self.now))  # another session has found out
                 return
             case CallModel(iteration=iteration, purpose=purpose, lifetime=lifetime):
                 compact = purpose == "compact"
@@ -214,7 +196,10 @@ class Simulation:
                     self.apply(compaction.compacted(self.session, self.said, self.wire.summary()))
             case CallModel():
                 if self.session.model_epoch is not None:
-                    self.apply(self.wire.reply(self.session))
+                    self.apply(self.wire.reply(self.session, self.now))
+            case FetchFile(file=file):
+                if file in self.session.unread:
+                    self.apply(Attached(file_id=file.id, blocks=({"type": "text", "text": "1,2"},), source="a.csv"))
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))
@@ -316,7 +301,8 @@ class Simulation:
                 forms: tuple[Literal["text", "bare", "too_long"], ...] = ("text", "text", "bare", "too_long")
                 form = self.random.choice(forms)
                 text = "hello" if form == "text" else ""
-                self.receive(Message(said=Said(user=user, text=text, ts=f"{self.rows}.0"), form=form))
+                files = (Attachment(id=f"F{self.rows}", name="a.csv"),) if text and self.random.random() < 0.3 else ()
+                self.receive(Message(said=Said(user=user, text=text, ts=f"{self.rows}.0", files=files), form=form))
             case "click":
                 decisions: tuple[Literal["approved", "rejected"], ...] = ("approved", "approved", "rejected")
                 decision = self.random.choice(decisions)

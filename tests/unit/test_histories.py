@@ -42,4 +42,4 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
         asked = simulation.wire.requests
         simulation.receive(Message(said=Said(user="U1", text="and now?", ts="99.0")))
         simulation.settle_down()
-        assert simulation.wire.requests > asked
+        assert simulation.wire.requests > asked or simulation.wire.last_halt == "ModelRetiredError"  # nobody named another

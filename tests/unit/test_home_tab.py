@@ -16,6 +16,7 @@ from agent.steps import Granted, ProposedAction
 from agent.store import ActionSeen
 from agent.tool import Tool, ToolContext, registry
 from agent.types import Allowed, Approvers, Escalation, Place, Preview, Verdict
+from bot.budgets import BudgetSeen, Raisable, raise_view
 from bot.home_tab import MOST_LISTS, Lists, may_decide
 from bot.home_view import ENDINGS, PAGE, Gathered, home_view, in_words
 from bot.sandbox.slack.blocks import view_faults
@@ -160,6 +161,22 @@ def test_a_pattern_in_words() -> None:
 
 def test_tokens_stand_beside_what_the_conversation_may_use() -> None:
     assert "12,345 of 50,000 tokens in #orders" in read(Gathered(budget=[(Spent(PLACE, 12_345), 50_000)]))
+
+
+def test_budgets_stand_above_conversations_and_only_admins_may_raise_them() -> None:
+    budgets = [
+        BudgetSeen("Your day with assistant", "tokens", 12, 500),
+        BudgetSeen("The workspace's month", "nano_usd", 10**9, 10**10),
+    ]
+    text = read(Gathered(budget=[(Spent(PLACE, 1), 50_000)], budgets=budgets))
+    lines = [
+        "Your day with assistant: 12 tokens of 500 tokens",
+        "The workspace's month: $1.00 of $10.00",
+        "1 of 50,000 tokens in",
+    ]
+    assert sorted(lines, key=text.index) == lines
+    assert "Raise a budget" not in text
+    assert "[Raise a budget…]" in read(Gathered(may_raise=True))
 
 
 def test_the_headline_is_the_previews_where_it_has_one() -> None:
@@ -376,3 +393,8 @@ def test_after_its_escalation_further_people_may_decide() -> None:
     widened = Approvers(users=("U2", "U9"), requester=False)  # those who asked stay out
     assert action.approvers(NOW + timedelta(seconds=600)) == widened
     assert replace(seen(), proposed=proposed(verdict=verdict)).approvers(NOW) == verdict.approvers
+
+
+def test_the_dialog_to_raise_a_budget_is_one_that_slack_takes() -> None:
+    many = [Raisable("user_day", "agent " * 20, "tokens"), Raisable("workspace_month", "", "nano_usd")] * 50
+    assert view_faults(raise_view(many)) == []

@@ -35,6 +35,7 @@ HOMES: dict[str, set[str]] = {
     "jsonschema": {"agent/json_arguments.py"},
     "mcp": {"tools/mcp"},
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
+    "opentelemetry": {"agent/telemetry.py"},
     "psycopg": {"agent", "bot", "tools"},
     "psycopg_pool": {"agent", "bot", "tools"},
     "pydantic": {"agent", "bot", "tools"},
@@ -123,6 +124,7 @@ def test_every_library_is_named_in_pyproject() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     named = {re.split(r"[\[>=;]", line)[0].replace("-", "_") for line in project["dependencies"]}
     distributions = {"yaml": "pyyaml", "psycopg_pool": "psycopg", "httpx2": "anthropic"}
+    distributions |= {"opentelemetry": "opentelemetry_sdk"}
     distributions |= {"dotenv": "pydantic_settings", "mcp_types": "mcp", "pydantic_core": "pydantic", "referencing": "jsonschema"}
     assert {distributions.get(library, library) for library in HOMES} <= named
 

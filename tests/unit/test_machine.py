@@ -7,13 +7,18 @@ import pytest
 from pydantic import TypeAdapter
 
 from agent.calls import CALL
+from agent.decide import next_moves
 from agent.errors import IllegalStepError
 from agent.machine import ALLOWED, apply, fold
+from agent.moves import Notice, Post
+from agent.rules import Rules
 from agent.session import FINAL, Session, Status
+from agent.spending import Bill
 from agent.steps import (
     STEP,
     ActionDecided,
     Asked,
+    Attached,
     CardShown,
     Compacted,
     Edited,
@@ -21,6 +26,8 @@ from agent.steps import (
     Granted,
     GrantEnded,
     Halted,
+    LeftOut,
+    ModelFailed,
     ModelReplied,
     ModelStarted,
     OutcomeTold,
@@ -29,6 +36,8 @@ from agent.steps import (
     Previewed,
     ProposedAction,
     Recorded,
+    Repinned,
+    Resumed,
     Step,
     Stopped,
     ToolReturned,
@@ -36,7 +45,7 @@ from agent.steps import (
     Voted,
     WindowExceeded,
 )
-from agent.types import Allowed, Place, Preview, Said, Usage, Verdict
+from agent.types import Allowed, Attachment, Place, Preview, Said, Usage, Verdict
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
@@ -81,8 +90,13 @@ WAITING: tuple[Step, ...] = (*READY, CARD[1])
 
 EVERY: dict[str, Step] = {
     "asked": ASKED,
+    "attached": Attached(file_id="F1", blocks=({"type": "text", "text": "1,2"},)),
     "model_started": STARTED,
     "model_replied": REPLIED,
+    "model_failed": ModelFailed(reason="unavailable", since=NOW),
+    "resumed": Resumed(reason="max_tokens"),
+    "left_out": LeftOut(),
+    "repinned": Repinned(pin_id="p", model="claude-opus-5-5", model_before="claude-opus-4-0"),
     "window_exceeded": WindowExceeded(),
     "compacted": Compacted(head="What came before."),
     "previewed": Previewed(call_id="toolu_1", preview=Preview()),
@@ -137,6 +151,23 @@ def test_a_step_that_the_table_does_not_allow_raises_and_changes_nothing(
 @pytest.mark.parametrize("phase", ["asked", "proposed", "pending", "approved", "running", "returned", "declined"])
 def test_a_final_call_takes_no_further_step(phase: Any) -> None:
     assert any(origin == phase for origin, _ in CALL) is (phase not in FINAL)
+
+
+def test_the_model_is_asked_only_after_every_file_was_read_or_could_not_be() -> None:
+    files = tuple(Attachment(id=id, name="a.csv") for id in ("F1", "F2"))
+    asked = Asked(said=(Said(user="U1", text="", ts="1.0", files=files), Said(user="U2", text="", ts="2.0", files=files[:1])))
+    first, second = (Attached(file_id=file.id, blocks=(), source=f"file {file.id}") for file in files)
+    assert after(asked).unread == files
+    for early in ((asked,), (asked, first)):
+        with pytest.raises(IllegalStepError, match="cannot call the model now"):
+            after(*early, STARTED)
+    with pytest.raises(IllegalStepError, match="waits for no file F1"):
+        after(asked, first, first)
+    assert after(asked, first, second).sources == ("file F1", "file F2")
+    assert after(asked, first, second, STARTED).model_epoch == 1
+    assert after(asked, first, Stopped(by="U1")).unread == ()
+    with pytest.raises(IllegalStepError, match="waits for no file F2"):
+        after(asked, first, Stopped(by="U1"), second)
 
 
 def test_the_whole_life_of_one_approved_call() -> None:
@@ -256,3 +287,17 @@ def test_a_context_is_as_long_as_the_api_said_with_the_last_reply() -> None:
     session = after(ASKED, STARTED, REPLIED, RETURNED.model_copy(update={"outcome": "refused"}), STARTED)
     session = apply(session, REPLIED.model_copy(update={"usage": usage}), 1)
     assert (session.context_began_tokens, session.context_tokens) == (10, 335)
+
+
+def test_a_budget_that_is_nearly_used_is_told_once_also_when_the_turn_ends_before() -> None:
+    name = "user_day/2026-11-26/tokens/1000"
+    bill = Bill(payer="U1", agent="a", model="m", started_at=NOW, notes=(name,))
+    session = after(ASKED, STARTED.model_copy(update={"bill": bill}))
+    [post] = [move for move in next_moves(session, [], Rules({}), NOW) if isinstance(move, Post)]
+    assert isinstance(post.content, Notice)
+    assert post.content.text.startswith("80 % of <@U1>'s daily budget of 1,000 tokens")
+    answered = (EVERY["halted"], PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+    idle = fold(session, [Recorded(seq=0, epoch=1, step=step) for step in answered])
+    assert next_moves(idle, [], Rules({}), NOW) == (post,)
+    told = (PostStarted(key=post.key), Posted(key=post.key, ts="5.0"))
+    assert next_moves(fold(idle, [Recorded(seq=0, epoch=1, step=step) for step in told]), [], Rules({}), NOW) == ()

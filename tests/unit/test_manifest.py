@@ -36,9 +36,12 @@ METHODS: dict[str, set[str]] = {
     "conversations_members": CONVERSATIONS,
     "conversations_open": {"im:write"},  # our code opens DMs only
     "conversations_replies": HISTORY,
+    "files_info": {"files:read"},
     "reactions_add": {"reactions:write"},
     "usergroups_users_list": {"usergroups:read"},
+    "users_conversations": CONVERSATIONS,
     "users_info": {"users:read"},
+    "users_list": {"users:read"},
     "views_open": set(),
     "views_publish": set(),
     "views_update": set(),

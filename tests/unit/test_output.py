@@ -117,10 +117,21 @@ async def test_a_handle_is_known_in_its_own_session_only() -> None:
     kept = Kept(h="x" * 30_000)
     assert (await page(kept, "h", 0)).ok
     elsewhere = await page(kept, "h", 0, ToolContext("T1:C1:2.0", "U1", "key"))
-    assert (elsewhere.error, elsewhere.detail) == ("not_found", "No result of this conversation has the handle 'h'.")
+    assert (elsewhere.error, elsewhere.detail) == (
+        "not_found",
+        "No result of this conversation has the handle 'h'; old ones are not kept.",
+    )
     assert (await page(kept, "g", 0)).error == "not_found"
 
 
 @pytest.mark.parametrize(("offset", "error"), [(30_000, "invalid_input"), (-1, "invalid_input"), (29_999, None)])
 async def test_an_offset_behind_the_end_is_told(offset: int, error: str | None) -> None:
     assert (await page(Kept(h="x" * 30_000), "h", offset)).error == error
+
+
+@pytest.mark.parametrize("long", [ok(text="x" * MOST_CHARACTERS), failed("unexpected", "x" * MOST_CHARACTERS)])
+def test_a_long_result_from_outside_stays_marked(long: Result) -> None:
+    short = shortened(long.coming_from("web page example.com"), "look", SESSION, "key")
+    assert short is not None
+    assert short[0].text().startswith('{"untrusted":"From web page example.com: data')
+    assert len(short[0].text()) <= MOST_CHARACTERS

@@ -280,7 +280,7 @@ async def test_a_call_without_a_rule_is_explained_too(here: Path) -> None:
         (
             ["--tool", "pay"],
             "There is no tool pay: the tools are create_order, fetch_page, get_order_status, read_output, "
-            "search_product_catalog.\n",
+            "search_product_catalog, slack_find_person, slack_post_message, slack_read_thread, slack_search_messages.\n",
         ),
         (["--tool", "create_order", "--args", "quantity"], "--args is not JSON"),
         (["--tool", "create_order", "--args", "[1]"], "--args should be a JSON object"),

@@ -60,7 +60,16 @@ def test_all_tools_of_a_file_are_a_pack_beside_signoff_yaml(folder: Path) -> Non
 
 def test_an_agent_that_names_nothing_has_every_pack_but_no_file(folder: Path) -> None:
     config, there = packs(folder)
-    assert chosen_packs("shop", config.agents["shop"], there) == ["built in", "catalog"]
+    assert chosen_packs("shop", config.agents["shop"], there) == ["built in", "catalog", "slack"]
+
+
+def test_slack_brings_other_channels_along_only_where_it_is_named(folder: Path) -> None:
+    (folder / "signoff.yaml").write_text("agents: {shop: {}, all: {tools: [slack]}, asks: {tools: [catalog]}}\n")
+    config, there = packs(folder)
+    assert chosen_packs("all", config.agents["all"], there) == ["built in", "slack", "slack:channels"]
+    assert chosen_packs("asks", config.agents["asks"], there) == ["built in", "catalog"]
+    assert [tool.name for tool in there["slack"]] == ["slack_read_thread", "slack_find_person"]
+    assert [tool.name for tool in there["slack:channels"]] == ["slack_search_messages", "slack_post_message"]
 
 
 def test_a_file_that_is_not_there_is_refused(folder: Path) -> None:
@@ -90,7 +99,7 @@ def test_a_pack_that_is_named_twice_is_there_once(folder: Path) -> None:
 def test_a_pack_that_does_not_exist_is_refused_with_those_that_do(folder: Path) -> None:
     (folder / "signoff.yaml").write_text("agents: {ops: {tools: [katalog]}}\n")
     config, there = packs(folder)
-    with pytest.raises(Refusal, match=r"^Agent ops wants the tool pack 'katalog', which is not there; there are: catalog, web\."):
+    with pytest.raises(Refusal, match=r"^Agent ops wants the tool pack 'katalog', which is not there; there are: catalog, sl"):
         chosen_packs("ops", config.agents["ops"], there)
 
 

@@ -1,7 +1,9 @@
 """The model's side of a random history: what goes over the wire is looked at as the real API does, and answered by chance."""
 
 import json
+from base64 import b64decode
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 from random import Random
 from typing import Any, cast
@@ -10,17 +12,27 @@ from agent.model import body
 from agent.model_calls import window_exceeded
 from agent.ports import Reply, Request
 from agent.session import Session
-from agent.steps import Halted, ModelReplied, Step
+from agent.steps import Asked, Compacted, Halted, LeftOut, ModelFailed, ModelReplied, OutcomeTold, Repinned, Step
 from agent.types import Block, Lifetime, Pinned, Purpose, Usage
 from bot.sandbox.model.binding import sign
+from bot.sandbox.model.message_rules import mark_of
 from bot.sandbox.model.models import ModelCard, Models
 from bot.sandbox.model.rules import check
 from bot.sandbox.model.usage import input_tokens_of
 
 MODELS = Models()
-MODEL = cast(ModelCard, MODELS.get("claude-sonnet-5-5"))  # binds its thinking to everything before it
+# Both bind their thinking to everything before it.
+MODEL, NEXT_MODEL = (cast(ModelCard, MODELS.get(f"claude-{name}-5-5")) for name in ("sonnet", "opus"))
 LOOK: dict[str, Any] = {"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {}}}
 PINNED = Pinned(model=MODEL.id, system="You help.", tools=(LOOK,))
+KINDS = {  # what the model does, and how often
+    **{"calls": 24, "say": 4, "nothing": 2, "cut call": 2, "cut": 3, "pause": 2, "window": 2, "refusal": 2},
+    **{"odd": 1, "odd block": 1, "failed": 1, "away": 2, "gone": 1},
+}
+REASONS = {
+    **{"calls": "tool_use", "cut call": "max_tokens", "cut": "max_tokens", "pause": "pause_turn", "refusal": "refusal"},
+    **{"odd": "some_new_reason", "odd block": "tool_use"},
+}
 SUMMARY = "## Facts\n- <@U1> said hello\n\n## Summary\nThey greeted.\n> and quoted"
 
 
@@ -33,15 +45,39 @@ class Wire:
         self._last = ""  # the newest request of this context, without markers
         self._body: dict[str, Any] = {}
         self._calls = 0
+        self._before_turn = ""  # the newest request before this turn, if it was of this context
+        self._paused: set[str] = set()
+        self._model = MODEL
+        self.last_halt = ""
 
-    def context_ends(self) -> None:
-        """What is asked next need not begin like anything."""
-        self._last = ""
+    def hear(self, step: Step) -> None:
+        """A step happened: after some a new context begins, and what is asked next need not begin like anything."""
+        match step:
+            case Asked() | OutcomeTold():
+                self._before_turn = self._last
+            case LeftOut():
+                self._last = self._before_turn
+            case Compacted() | Repinned():
+                self._last = self._before_turn = ""
+            case Halted():
+                self.last_halt = step.error
+            case _:
+                pass
+
+    def repin(self) -> Step:
+        """The model is gone: the session goes on with another, unless nobody named one."""
+        if self._random.random() < 0.2:
+            return Halted(error="ModelRetiredError", sentence="An admin must name another model.")
+        self._model = NEXT_MODEL if self._model is MODEL else MODEL
+        return Repinned(pin_id="p", model=self._model.id, model_before="another")
 
     def ask(self, messages: Sequence[dict[str, Any]], purpose: Purpose, lifetime: Lifetime, *, in_turn: bool) -> None:
         """A request arrives."""
-        self._body = body(Request(PINNED, messages, 4_000, purpose, lifetime))
-        check(self._body, MODELS)
+        pinned = PINNED.model_copy(update={"model": self._model.id})
+        self._body = body(Request(pinned, messages, 4_000, purpose, lifetime))
+        check(self._body, MODELS, paused=self._paused)
+        thoughts = [block for message in messages for block in message["content"] if block["type"] == "thinking"]
+        assert {json.loads(b64decode(block["signature"]))[0] for block in thoughts} <= {self._model.id}
         self._in_order(self._body["messages"])
         sent = [prefix(self._body), *(piece for message in self._body["messages"] for piece in pieces(message))]
         self.requests += 1
@@ -63,28 +99,42 @@ class Wire:
 
     # ------------------------------------------------------------------------------------------ answers
 
-    def reply(self, session: Session) -> Step:
+    def reply(self, session: Session, now: datetime) -> Step:
         """The model says something, calls something, cannot be had, or its window is full."""
-        kinds = ["calls", "say", "nothing", "cut", "refusal", "failed", "odd", "window"]
-        [kind] = self._random.choices(kinds, [12, 2, 1, 1, 1, 1, 1, 1])
-        if kind == "failed":
-            return Halted(error="ModelFailedError", sentence="The model cannot be reached.")
-        if kind == "window":
-            return window_exceeded(session, self._random.choice([None, self._usage()]))
+        [kind] = self._random.choices(list(KINDS), list(KINDS.values()))
+        match kind:
+            case "failed":
+                return Halted(error="ModelFailedError", sentence="The model cannot be reached.")
+            case "away":
+                return ModelFailed(reason="unavailable", since=now)
+            case "gone":
+                return ModelFailed(reason="retired", since=now)
+            case "window":
+                return window_exceeded(session, self._random.choice([None, self._usage()]))
+            case _:
+                return self._said(kind)
+
+    def _said(self, kind: str) -> ModelReplied:
         content: list[Block] = []
         if self._random.random() < 0.5:
             content.append(self._thought(content))
-        if kind in ("say", "cut", "odd"):
+        if kind in ("say", "cut", "pause", "odd"):
             content.append({"type": "text", "text": "Well."})
         tools = {"look": 1, "pay": 3, "send": 3, "wipe": 2, "jot": 2, "no_such_tool": 1}
         names = self._random.choices(list(tools), list(tools.values()), k=self._random.randint(1, 4))
-        for name in names if kind in ("calls", "cut", "refusal") else []:
+        for name in names if kind in ("calls", "cut call", "refusal", "odd block") else []:
             self._calls += 1
             content.append(
                 {"type": "tool_use", "id": f"toolu_{self._calls}", "name": name, "input": {"n": self._random.randint(0, 1)}}
             )
-        reasons = {"calls": "tool_use", "cut": "max_tokens", "refusal": "refusal", "odd": "some_new_reason"}
-        return ModelReplied(content=tuple(content), stop_reason=reasons.get(kind, "end_turn"), usage=self._usage())
+        if self._random.random() < 0.1:
+            content.append(self._thought(content))
+        if kind == "odd block":
+            content.append({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}})
+        reason = REASONS.get(kind, "end_turn")
+        if reason == "pause_turn":
+            self._paused.add(mark_of(content))
+        return ModelReplied(content=tuple(content), stop_reason=reason, usage=self._usage())
 
     def summary(self) -> Reply | None:
         """What comes of asking for one: mostly that, sometimes something else, or nothing."""
@@ -101,7 +151,7 @@ class Wire:
         return json.dumps({"ok": True, "result": {"text": "x" * self._random.choice([1, 10, 3_000])}})
 
     def _thought(self, before: list[Block]) -> Block:
-        return {"type": "thinking", "thinking": "Hm.", "signature": sign(self._body, before, "Hm.", MODEL)}
+        return {"type": "thinking", "thinking": "Hm.", "signature": sign(self._body, before, "Hm.", self._model)}
 
     def _usage(self) -> Usage:
         return Usage(input_tokens=input_tokens_of(self._body), output_tokens=5)

@@ -1,6 +1,6 @@
 """A server's tool as one of ours: its name, effect and schema, and what a card and the model are told of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from mcp_types import Tool as Listed
@@ -12,7 +12,7 @@ from tools.mcp.names import tool_name
 from tools.mcp.schemas import refused
 from tools.mcp.server import Server
 
-Call = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+Call = Callable[[str, Mapping[str, Any], Callable[[str], None]], Awaitable[Mapping[str, Any]]]
 
 QUOTED_CHARACTERS = 160
 DESCRIPTION_CHARACTERS = 10_000
@@ -26,8 +26,8 @@ def bridged(server: Server, listed: Listed, call: Call) -> Tool:
     arguments = json_arguments(listed.input_schema)
     what = effect(listed, trusted=server.trusted)
 
-    async def handler(arguments: JsonArguments, _: ToolContext) -> Mapping[str, Any]:
-        return await call(listed.name, arguments.root)
+    async def handler(arguments: JsonArguments, context: ToolContext) -> Mapping[str, Any]:
+        return await call(listed.name, arguments.root, context.progress)
 
     return Tool(
         name=tool_name(server.name, listed.name),
@@ -41,6 +41,11 @@ def bridged(server: Server, listed: Listed, call: Call) -> Tool:
         headline=lambda _: f"{server.name} (MCP server): {listed.name}",
         untrusted=lambda _: f"MCP server {server.name}",
     )
+
+
+def unread_patterns(tool: Tool) -> Sequence[str]:
+    """What of a bridged tool's schema is not checked here."""
+    return tool.arguments.unread if issubclass(tool.arguments, JsonArguments) else ()
 
 
 def quoted(text: str) -> str:

@@ -27,11 +27,12 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from agent import fence
 from agent.errors import FencedError
-from agent.tool import ErrorKind, Tool, ToolError
-from tools.mcp.bridged import bridged, quoted
-from tools.mcp.results import content, joined_text
+from agent.tool import ErrorKind, Tool, ToolError, nobody
+from tools.mcp.bridged import bridged, quoted, unread_patterns
+from tools.mcp.program import LastWords
+from tools.mcp.results import content, how_far, joined_text
 from tools.mcp.server import Server
-from tools.mcp.transport import NOT_SENT, LastWords, reached
+from tools.mcp.transport import NOT_SENT, reached
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,14 @@ NOT_RUN: Mapping[int, ErrorKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a server lists: the tools that can be offered, each beside what the server said of it, and why others cannot."""
+    """What a server lists: the tools that can be offered, each beside what the server said of it, and why others cannot.
+
+    `unread`: what is left to the server to check.
+    """
 
     tools: tuple[tuple[Tool, Listed], ...] = ()
     left_out: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class UnreachableError(Exception):
@@ -189,19 +194,25 @@ class Connection:
         self.offer = _offer(self.server, listed[:MOST_TOOLS], self.call)
         for why in self.offer.left_out:
             log.warning("MCP server %s: %s", self.server.name, why)
+        for what in self.offer.unread:
+            log.warning("MCP server %s: %s cannot be read here, and is left to the server", self.server.name, what)
         self._changed()
 
     # ------------------------------------------------------------------------------------------ a call
 
-    async def call(self, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def call(self, tool: str, arguments: Mapping[str, Any], say: Callable[[str], None] = nobody) -> Mapping[str, Any]:
         """Run a tool, by the server's own name of it. Cancelling this cancels the request at the server. Raises ToolError."""
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            say(self.server.discreet(how_far(progress, total, message)))
+
         client = await self._standing()
         try:
             fence.begin()
         except FencedError:
             raise ToolError("unexpected", f"{self._who()} was not reached in time, and nothing was run; call it again.") from None
         try:
-            result = await client.call_tool(tool, dict(arguments))
+            result = await client.call_tool(tool, dict(arguments), progress_callback=hear)
         except MCPError as error:
             raise self._failure(error) from None
         if result.is_error:
@@ -239,7 +250,9 @@ class Connection:
         error = _innermost(error)
         if isinstance(error, UnreachableError):
             return str(error)
-        if isinstance(error, TimeoutError):
+        if self._last_words is not None and self._last_words.trouble:
+            said = self._last_words.trouble
+        elif isinstance(error, TimeoutError):
             said = "it did not answer in time"
         elif isinstance(error, FileNotFoundError):
             said = f"there is no program {error.filename!r} here"
@@ -262,15 +275,17 @@ def _offer(server: Server, listed: Sequence[Listed], call: Any) -> Offer:
     """The tools by our names. One that cannot be offered costs nobody the others."""
     tools: dict[str, tuple[Tool, Listed]] = {}
     left_out: list[str] = []
+    unread: list[str] = []
     for one in listed:
         try:
             tool = bridged(server, one, call)
             if tool.name in tools:
                 raise ValueError("another one has the same name")
             tools[tool.name] = tool, one
+            unread += [f"the pattern {quoted(each)} of its tool {quoted(one.name)}" for each in unread_patterns(tool)]
         except ValueError as error:
             left_out.append(f"its tool {quoted(one.name)} is left out: {error}")
-    return Offer(tuple(tools.values()), tuple(left_out))
+    return Offer(tuple(tools.values()), tuple(left_out), tuple(unread))
 
 
 async def _first(*events: asyncio.Event, timeout_seconds: float | None = None) -> None:

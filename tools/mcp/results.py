@@ -29,6 +29,12 @@ def content(result: CallToolResult) -> Described:
     return found or {"text": ""}
 
 
+def how_far(done: float, total: float | None, message: str | None) -> str:
+    """What a server says of its progress, in a line."""
+    figures = f"{done:g} of {total:g}" if total is not None else f"{done:g}"
+    return ", ".join([figures, *([" ".join(message.split())] if message and message.strip() else [])])
+
+
 def joined_text(result: CallToolResult) -> str:
     """All of its plain text."""
     return "\n".join(part.text for part in result.content if isinstance(part, TextContent))

@@ -1,60 +1,27 @@
 """How a server is reached: a program's pipes, or streamable HTTP. Both say when nothing more can come from it."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
 from mcp.client._transport import ReadStream, TransportStreams
-from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 
+from tools.mcp.program import LastWords, running
 from tools.mcp.server import Local, Remote
 
 NOT_SENT = -31_901  # codes of ours, for what the protocol has no error: the request never left this machine,
 LOST = -31_902  # or its answer was lost on the way
 
 MOST_BYTES = 64 * 1024 * 1024  # of one message over HTTP
-LAST_WORDS_CHARACTERS = 300
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 15 * 60.0  # a call ends by its own time limit, long before that
-# A program gets these of our environment, PATH and HOME and the like, and what was named for it. Nothing else.
-KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
 Incoming = SessionMessage | Exception
-
-
-class LastWords:
-    """What a program writes to its standard error: the end of it is kept, to say why it died."""
-
-    def __init__(self) -> None:
-        self._text = b""
-        self._read, write = os.pipe()
-        os.set_blocking(self._read, False)
-        self.file = os.fdopen(write, "w")
-        asyncio.get_running_loop().add_reader(self._read, self._take)
-
-    def _take(self) -> None:
-        with suppress(BlockingIOError):
-            self._text = (self._text + os.read(self._read, 65_536))[-4_096:]
-
-    def line(self) -> str:
-        """The last line that says something, cut."""
-        if not self.file.closed:
-            self._take()
-        lines = [line.strip() for line in self._text.decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1][-LAST_WORDS_CHARACTERS:] if lines else ""
-
-    def close(self) -> None:
-        """Nothing more is read; what was said is kept."""
-        self._take()
-        asyncio.get_running_loop().remove_reader(self._read)
-        os.close(self._read)
-        self.file.close()
 
 
 class Watched:
@@ -118,12 +85,8 @@ async def reached(server: Local | Remote, last_words: LastWords, over: asyncio.E
     """The way to a server, for as long as the block runs; a program is started for it and ended after it."""
     match server:
         case Local():
-            environment = {name: os.environ[name] for name in KEPT if name in os.environ} | dict(server.environment)
-            program = StdioServerParameters(
-                command=server.command, args=list(server.arguments), env=environment, cwd=server.folder
-            )
-            async with stdio_client(program, errlog=last_words.file) as (read, write):
-                yield Watched(read, over), write
+            async with running(server, last_words, over) as streams:
+                yield streams
         case Remote():
             timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
             async with (

@@ -2,7 +2,7 @@
 
 from .faults import ModelFaults
 from .models import ModelCard, Models
-from .reply import Call, Reply, Text, Thinking, call, calls, say, think
+from .reply import Call, Reply, Search, Text, Thinking, call, calls, say, think
 from .request import Request, Result
 from .scripts import Conversations, Lines, Script, ScriptEnded, fast
 from .server import Arrived, Refused, ScriptedModel
@@ -23,6 +23,7 @@ __all__ = [
     "Script",
     "ScriptEnded",
     "ScriptedModel",
+    "Search",
     "Text",
     "Thinking",
     "call",

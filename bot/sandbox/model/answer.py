@@ -9,8 +9,9 @@ from typing import Any
 from .binding import sign
 from .json_shapes import is_object
 from .models import ModelCard
-from .reply import Block, Call, Reply, Text, Thinking
+from .reply import Block, Call, Reply, Search, Text, Thinking
 from .request import Request
+from .tool_search import results
 from .usage import CHARACTERS_PER_TOKEN, tokens_in
 
 TEXT_PIECE = 24  # characters in a delta
@@ -52,13 +53,17 @@ class Answer:
             for piece in _pieces(block["thinking"], TEXT_PIECE):
                 yield {"type": "thinking_delta", "thinking": piece}
             yield {"type": "signature_delta", "signature": block["signature"]}
-        else:
+        elif block["type"] in ("tool_use", "server_tool_use"):
             for piece in ("", *_pieces(self.json_of[index], JSON_PIECE)):
                 yield {"type": "input_json_delta", "partial_json": piece}
 
 
 def answer(reply: Reply, request: Request, card: ModelCard, input_usage: Mapping[str, Any]) -> Answer:
-    """What the model sends for `reply`: thinking as the request allows it, cut at max_tokens, with its usage."""
+    """What the model sends for `reply`: thinking as the request allows it, cut at max_tokens, with its usage.
+
+    Raises ValueError for a reply that no model could give.
+    """
+    found = results(reply, request.body)
     shown = _cut(_allowed(reply, request, card), request.max_tokens)
     content: list[dict[str, Any]] = []
     json_of: dict[int, str] = {}
@@ -70,6 +75,9 @@ def answer(reply: Reply, request: Request, card: ModelCard, input_usage: Mapping
         elif isinstance(block, Call):
             json_of[len(content)] = written
             content.append(_tool_use(block, written))
+        elif isinstance(block, Search):
+            json_of[len(content)] = written
+            content += _searched(block, written, found[block.id])
         else:
             words = written if summarized else ""
             signature = sign(request.body, content, words, card)
@@ -91,7 +99,7 @@ def answer(reply: Reply, request: Request, card: ModelCard, input_usage: Mapping
             **input_usage,
             "output_tokens": sum(tokens_in(written) for _, written in shown.blocks) or 1,
             "output_tokens_details": {"thinking_tokens": thinking_tokens},
-            "server_tool_use": None,
+            "server_tool_use": {"tool_search_requests": len(found)} if found else None,
             "service_tier": "standard",
             **reply.usage,
         },
@@ -109,7 +117,7 @@ def _cut(blocks: Sequence[Block], max_tokens: int) -> _Shown:
     left = max_tokens
     written: list[tuple[Block, str]] = []
     for block in blocks:
-        whole = block.json() if isinstance(block, Call) else block.text
+        whole = block.json() if isinstance(block, Call | Search) else block.text
         if tokens_in(whole) > left:
             part = whole[: left * CHARACTERS_PER_TOKEN]
             return _Shown([*written, (block, part)] if part else written, cut=True)
@@ -151,6 +159,16 @@ def _tool_use(block: Call, written: str) -> dict[str, Any]:
     return {**told, "input": _parsed(written)}
 
 
+def _searched(block: Search, written: str, found: Sequence[str]) -> list[dict[str, Any]]:
+    """A search and its result; one that max_tokens ended has none."""
+    asked = {"type": "server_tool_use", "id": block.id, "name": "tool_search_tool_bm25", "input": _parsed(written)}
+    if written != block.json():
+        return [asked]
+    references = [{"type": "tool_reference", "tool_name": name} for name in found]
+    content = {"type": "tool_search_tool_search_result", "tool_references": references}
+    return [asked, {"type": "tool_search_tool_result", "tool_use_id": block.id, "content": content}]
+
+
 def _parsed(written: str) -> dict[str, Any]:
     """Arguments as far as they were written: cut ones still look like arguments, which is why nobody may run them."""
     for end in range(len(written), 0, -1):
@@ -167,6 +185,8 @@ def _opened(block: Mapping[str, Any]) -> dict[str, Any]:
         "text": {"text": ""},
         "thinking": {"thinking": "", "signature": ""},
         "tool_use": {"input": {}},
+        "server_tool_use": {"input": {}},
+        "tool_search_tool_result": {},
     }
     return {**block, **empty[block["type"]]}
 

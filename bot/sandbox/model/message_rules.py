@@ -1,12 +1,16 @@
 """What the API checks of `messages`, one message and one block at a time."""
 
+import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
+from .file_rules import check_file
 from .json_shapes import is_list, is_object
 from .models import ModelCard
 from .refusal import Refusal, extra, required
+from .tool_search import check_search_block
 
 _CACHED = "cache_control"
 FIELDS: Mapping[str, frozenset[str]] = {
@@ -15,6 +19,8 @@ FIELDS: Mapping[str, frozenset[str]] = {
     "redacted_thinking": frozenset({"type", "data"}),
     "tool_use": frozenset({"type", "id", "name", "input", "caller", "toolset_name", _CACHED}),
     "tool_result": frozenset({"type", "tool_use_id", "content", "is_error", "toolset_name", _CACHED}),
+    "server_tool_use": frozenset({"type", "id", "name", "input", "caller", _CACHED}),
+    "tool_search_tool_result": frozenset({"type", "tool_use_id", "content", _CACHED}),
     "image": frozenset({"type", "source", "transformations", _CACHED}),
     "document": frozenset({"type", "source", "title", "context", "citations", _CACHED}),
     "search_result": frozenset({"type", "source", "title", "content", "citations", _CACHED}),
@@ -25,12 +31,16 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "redacted_thinking": ("data",),
     "tool_use": ("id", "name", "input"),
     "tool_result": ("tool_use_id",),
+    "server_tool_use": ("id", "name", "input"),
+    "tool_search_tool_result": ("tool_use_id", "content"),
     "image": ("source",),
     "document": ("source",),
     "search_result": ("source", "title", "content"),
 }
 ONLY_BY = {
     "tool_use": "assistant",
+    "server_tool_use": "assistant",
+    "tool_search_tool_result": "assistant",
     "thinking": "assistant",
     "redacted_thinking": "assistant",
     "tool_result": "user",
@@ -43,8 +53,11 @@ ID = re.compile(r"^[a-zA-Z0-9_-]+$")
 MOST_MESSAGES = 100_000
 
 
-def check_messages(messages: object, card: ModelCard) -> None:
-    """Shapes, roles, empty blocks and the last message. What answers what is in `pairing`."""
+def check_messages(messages: object, card: ModelCard, *, paused: Container[str] = ()) -> None:
+    """Shapes, roles, empty blocks and the last message. What answers what is in `pairing`.
+
+    `paused`: marks of replies that stopped for a pause: these are sent back as they are, to go on (documentation, stop reasons).
+    """
     if not is_list(messages):
         raise Refusal("messages: Input should be a valid list")
     if not messages:
@@ -55,8 +68,23 @@ def check_messages(messages: object, card: ModelCard) -> None:
         _message(f"messages.{at}", message)
     if messages[0]["role"] != "user":
         raise Refusal('messages: first message must use the "user" role')
-    if messages[-1]["role"] == "assistant" and not card.prefill:
+    for at, message in enumerate(messages[:-1]):
+        if message["role"] == "assistant" and messages[at + 1]["role"] == "user" and _ends_in_thinking(message["content"]):
+            raise Refusal(f"messages.{at}: The final block in an assistant message cannot be `thinking`.")
+    goes_on = mark_of(messages[-1]["content"]) in paused
+    if messages[-1]["role"] == "assistant" and not card.prefill and not goes_on:
         raise Refusal("This model does not support assistant message prefill. The conversation must end with a user message.")
+
+
+def _ends_in_thinking(content: object) -> bool:
+    return is_list(content) and content[-1]["type"] in ("thinking", "redacted_thinking")
+
+
+def mark_of(content: object) -> str:
+    """The same for the same content, whatever the order of its fields, and with or without those that are null."""
+    blocks = content if is_list(content) else []
+    shown = [{name: part for name, part in block.items() if part is not None} for block in blocks if is_object(block)]
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 def _message(path: str, message: object) -> None:
@@ -111,6 +139,10 @@ def _fields(path: str, kind: str, block: Mapping[str, Any], role: str) -> None:
         _tool_use(path, block)
     elif kind == "tool_result":
         _tool_result(path, block)
+    elif kind in ("server_tool_use", "tool_search_tool_result"):
+        check_search_block(path, block)
+    elif kind in ("image", "document"):
+        check_file(path, kind, block["source"])
     elif kind == "thinking" and not (isinstance(block["thinking"], str) and isinstance(block["signature"], str)):
         raise Refusal(f"{path}: Input should be a valid string")
 

@@ -43,6 +43,11 @@ class ModelCard:
     prefill: bool = False
     sampling: bool = False  # temperature, top_p, top_k
 
+    @property
+    def searches_tools(self) -> bool:
+        """Whether the tool search tool is there: documented for Sonnet and Opus since 4.0, and for no Haiku."""
+        return self.line in ("sonnet", "opus")
+
     def to_json(self) -> dict[str, Any]:
         """The card as the Models API sends it; capability keys are always all present."""
         return {

@@ -42,7 +42,19 @@ class Call:
         return json.dumps(self.args, ensure_ascii=False)
 
 
-Block = Text | Thinking | Call
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search over the tools that are not loaded. What it finds is the server's answer, in the same reply."""
+
+    query: str
+    id: str = field(default_factory=lambda: "srvtoolu_01" + secrets.token_hex(11))
+
+    def json(self) -> str:
+        """The query as it is streamed."""
+        return json.dumps({"query": self.query}, ensure_ascii=False)
+
+
+Block = Text | Thinking | Call | Search
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ API: `max_tokens: 0` (cache pre-warming) is refused, since a bot has no reason t
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from .binding import check_thinking_blocks
@@ -17,6 +17,7 @@ from .pairing import check_pairing
 from .refusal import Refusal, extra, not_found, required
 from .request import texts_of
 from .tool_rules import check_tool_choice, check_tools
+from .tool_search import check_searches
 from .usage import input_tokens_of
 
 OLD_VERSION, VERSION = "2023-06-01", "2026-10-21"  # of the API; the SDK sends the second since 2.0
@@ -36,8 +37,13 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 MANUAL_MINIMUM_TOKENS = 1024
 
 
-def check(body: Mapping[str, Any], models: Models, *, version: str = VERSION, counting: bool = False) -> ModelCard:
-    """Everything that the API refuses. `counting`: for count_tokens, which takes fewer fields and no `max_tokens`."""
+def check(
+    body: Mapping[str, Any], models: Models, *, version: str = VERSION, counting: bool = False, paused: Container[str] = ()
+) -> ModelCard:
+    """Everything that the API refuses. `counting`: for count_tokens, which takes fewer fields and no `max_tokens`.
+
+    `paused`: marks of replies that stopped for a pause.
+    """
     for name in body:
         if name not in (COUNTED if counting else KNOWN) and not (name in SAMPLING and version == OLD_VERSION):
             raise extra(name)
@@ -52,10 +58,11 @@ def check(body: Mapping[str, Any], models: Models, *, version: str = VERSION, co
     _thinking(body, card)
     _output_config(body.get("output_config"))
     _system(body.get("system"))
-    check_tools(body.get("tools"))
+    check_tools(body.get("tools"), card)
     check_tool_choice(body, card)
-    check_messages(body["messages"], card)
+    check_messages(body["messages"], card, paused=paused)
     check_pairing(body["messages"], has_tools=bool(body.get("tools")))
+    check_searches(body["messages"], body.get("tools") or [])
     check_cache_control(body)
     check_thinking_blocks(body, card)
     told = input_tokens_of(body)

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from .answer import Answer, answer
 from .faults import Cut, ErrorInStream, Fault, Garbage, ModelFaults, Refuse, Reset, Silence, Slow
+from .message_rules import mark_of
 from .models import ModelCard, Models
 from .refusal import Refusal, not_found, unauthenticated
 from .reply import as_reply
@@ -65,6 +66,7 @@ class ScriptedModel:
         self.faults = ModelFaults()
         self.models = Models()
         self.cache = PromptCache()
+        self._paused: set[str] = set()  # replies that stopped for a pause
         self._port = port
         self._leaving = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -97,7 +99,7 @@ class ScriptedModel:
             body = decode(await http.read())
             self.requests.append(Arrived(body, _headers(http)))
             self._authenticate(http)
-            card = check(body, self.models, version=http.headers["anthropic-version"])
+            card = check(body, self.models, version=http.headers["anthropic-version"], paused=self._paused)
             fault = self.faults.take()
             if isinstance(fault, Refuse):
                 return _error(fault.refusal, fault.status, dict(fault.headers))
@@ -164,10 +166,12 @@ class ScriptedModel:
         try:
             given = self.script(request)
             reply = as_reply(await given if inspect.isawaitable(given) else given)
+            finished = answer(reply, request, card, usage)
         except Exception as error:
             traceback.print_exc()
             raise Refusal(f"The script failed: {error}", "api_error") from error
-        finished = answer(reply, request, card, usage)
+        if finished.message["stop_reason"] == "pause_turn":
+            self._paused.add(mark_of(finished.message["content"]))
         self.usages.append(finished.message["usage"])
         return finished
 

@@ -7,6 +7,7 @@ from typing import Any
 from .json_shapes import is_list, is_object
 from .models import ModelCard
 from .refusal import Refusal, extra, required
+from .tool_search import TYPES, check_deferral, check_search_tool
 
 NAME = re.compile(r"^[a-zA-Z0-9_-]{1,128}\Z")  # documentation, "Define tools"
 PROPERTY = re.compile(r"^[a-zA-Z0-9_.-]{1,64}\Z")
@@ -22,11 +23,11 @@ FIELDS = {
     "eager_input_streaming",
     "input_examples",
 }
-TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+SCHEMA_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 
 
-def check_tools(tools: object) -> None:
-    """Names, fields and schemas. A tool with a dated type is one that the API runs itself; it is taken as it is."""
+def check_tools(tools: object, card: ModelCard) -> None:
+    """Names, fields and schemas. A tool with another dated type is one that the API runs itself; it is taken as it is."""
     if tools is None:
         return
     if not is_list(tools):
@@ -37,10 +38,13 @@ def check_tools(tools: object) -> None:
             raise Refusal(f"tools.{at}: Input should be a valid dictionary")
         if tool.get("type") in (None, "custom"):
             _custom(f"tools.{at}.custom", tool)
+        elif tool.get("type") in TYPES:
+            check_search_tool(f"tools.{at}", tool, card)
         name = str(tool.get("name"))
         if name in names:
             raise Refusal("tools: Tool names must be unique.")
         names.add(name)
+    check_deferral(tools)
 
 
 def check_tool_choice(body: Mapping[str, Any], card: ModelCard) -> None:
@@ -72,6 +76,8 @@ def _custom(path: str, tool: Mapping[str, Any]) -> None:
             raise extra(f"{path}.{name}")
     if not isinstance(tool["name"], str) or not NAME.match(tool["name"]):
         raise Refusal(f"{path}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
+    if not isinstance(tool.get("defer_loading", False), bool):
+        raise Refusal(f"{path}.defer_loading: Input should be a valid boolean")
     if not isinstance(tool.get("description", ""), str):
         raise Refusal(f"{path}.description: Input should be a valid string")
     schema: object = tool["input_schema"]
@@ -95,7 +101,7 @@ def _schema(path: str, schema: object, root: Mapping[str, Any]) -> None:
     if not is_object(schema):
         raise _invalid(path)
     kinds: object = schema.get("type", [])
-    if any(kind not in TYPES for kind in (kinds if is_list(kinds) else [kinds])):
+    if any(kind not in SCHEMA_TYPES for kind in (kinds if is_list(kinds) else [kinds])):
         raise _invalid(path)
     _required(path, schema)
     for name, part in _named(path, schema, "properties").items():

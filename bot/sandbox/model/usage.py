@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .file_rules import tokens_of_files, without_data
 from .json_shapes import is_list, is_object
+from .tool_search import loaded_tools
 
 CHARACTERS_PER_TOKEN = 4
 # Documentation, prompt caching: shorter prefixes are not cached; what is cached is looked for this far before a breakpoint.
@@ -22,9 +24,10 @@ def tokens_in(text: str) -> int:
 
 
 def input_tokens_of(body: Mapping[str, Any]) -> int:
-    """What `system`, `tools` and `messages` come to; markers of the cache are not read."""
-    told = [unmarked(body.get(part)) for part in ("tools", "system", "messages")]
-    return tokens_in(json.dumps([part for part in told if part], ensure_ascii=False))
+    """What `system`, the loaded `tools` and `messages` come to; markers of the cache are not read."""
+    told = [unmarked(part) for part in (loaded_tools(body), body.get("system"), body.get("messages"))]
+    text = json.dumps(without_data([part for part in told if part]), ensure_ascii=False)
+    return tokens_in(text) + tokens_of_files(body.get("messages"))
 
 
 def unmarked(value: object) -> object:
@@ -113,8 +116,8 @@ def _blocks(body: Mapping[str, Any]) -> list[_Block]:
         lifetime = str(marker.get("ttl", "5m")) if is_object(marker) else None
         found.append(_Block(told.hexdigest(), -(-characters // CHARACTERS_PER_TOKEN), lifetime))
 
-    for part in ("tools", "system"):
-        holders: object = body.get(part) or []
+    for part in (loaded_tools(body), body.get("system")):
+        holders: object = part or []
         for holder in holders if is_list(holders) else [holders]:
             take(holder)
     settings = [body.get("tool_choice"), body.get("thinking")]

@@ -28,7 +28,7 @@ export function composer({ channel, thread = null, label, testid, onsent = () =>
     people.node,
     h("div", { class: "composer-box" }, input, picked,
       h("div", { class: "composer-bar" },
-        h("button", { type: "button", class: "icon-button", title: "Add a file (only its name is sent)", "aria-label": "Add a file", onclick: () => chooser.click() }, icon("clip")),
+        h("button", { type: "button", class: "icon-button", title: "Add a file", "aria-label": "Add a file", onclick: () => chooser.click() }, icon("clip")),
         h("button", { type: "button", class: "icon-button at", title: "Mention somebody", "aria-label": "Mention somebody", onclick: at }, "@"),
         chooser,
         h("span", { class: "composer-hint" }, h("b", {}, "Enter"), " to send · ", h("b", {}, "Shift+Enter"), " for a new line"),
@@ -60,10 +60,11 @@ export function composer({ channel, thread = null, label, testid, onsent = () =>
     typed();
   }
 
-  function pickFiles() {
-    files = [...files, ...[...chooser.files].map((file) => file.name)];
+  async function pickFiles() {
+    const chosen = [...chooser.files];
     chooser.value = "";
-    picked.replaceChildren(...files.map((name) => h("span", { class: "file" }, icon("file"), name)));
+    files = [...files, ...(await Promise.all(chosen.map(upload)))];
+    picked.replaceChildren(...files.map(({ name }) => h("span", { class: "file" }, icon("file"), name)));
     typed();
   }
 
@@ -84,6 +85,16 @@ export function composer({ channel, thread = null, label, testid, onsent = () =>
   }
 
   return node;
+}
+
+/** A chosen file as the workspace takes it: its name, and its content in base64. */
+function upload(file) {
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.onload = () => done({ name: file.name, content: reader.result.slice(reader.result.indexOf(",") + 1) });
+    reader.onerror = () => failed(reader.error);
+    reader.readAsDataURL(file);
+  });
 }
 
 /** Does what was typed mention the bot? The server makes mentions of names by the same rule. */

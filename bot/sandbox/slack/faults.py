@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 FaultKind = Literal["rate_limit", "fail", "error", "fail_after", "drop_after"]
@@ -21,6 +21,7 @@ class MethodFault:
     status: int = 500
     code: str = ""
     retry_after_seconds: int = 0
+    after_calls: int = 0
 
 
 class Faults:
@@ -36,9 +37,9 @@ class Faults:
         self.copies = 1
         """How often each event is delivered from now on."""
 
-    def rate_limit(self, method: str, retry_after: int = 1, times: int = 1) -> None:
-        """429 with Retry-After in seconds; nothing happens."""
-        self._add(MethodFault("rate_limit", method, 429, retry_after_seconds=retry_after), times)
+    def rate_limit(self, method: str, retry_after: int = 1, times: int = 1, after_calls: int = 0) -> None:
+        """429 with Retry-After in seconds; nothing happens. `after_calls`: so many calls are let through before."""
+        self._add(MethodFault("rate_limit", method, 429, retry_after_seconds=retry_after, after_calls=after_calls), times)
 
     def fail(self, method: str, status: int = 500, times: int = 1) -> None:
         """A 5xx before anything happens."""
@@ -108,5 +109,7 @@ class Faults:
     def _take(self, method: str, kinds: tuple[FaultKind, ...]) -> MethodFault | None:
         for index, fault in enumerate(self._waiting):
             if fault.kind in kinds and fault.method in (method, "*"):
-                return self._waiting.pop(index)
+                if not fault.after_calls:
+                    return self._waiting.pop(index)
+                self._waiting[index] = replace(fault, after_calls=fault.after_calls - 1)
         return None

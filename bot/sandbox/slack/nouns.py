@@ -26,6 +26,8 @@ class Person:
     color: str
     is_admin: bool = False
     is_bot: bool = False
+    display_name: str = ""
+    title: str = ""
 
     @property
     def initials(self) -> str:
@@ -50,6 +52,18 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file that somebody shared. `mimetype` is what Slack makes of its name."""
+
+    id: str
+    name: str
+    mimetype: str
+    user: str
+    content: bytes = field(repr=False)
+    created: int
+
+
+@dataclass(frozen=True)
 class Message:
     """A message, or an ephemeral one. `thread_ts` is None for the first message of a thread, as in the page's JSON."""
 
@@ -63,7 +77,7 @@ class Message:
     edited: bool = False
     bot_id: str | None = None
     subtype: str | None = None
-    files: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
     reactions: tuple[str, ...] = ()
     streaming: bool = False
     names: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
@@ -75,7 +89,7 @@ class Message:
         A message with blocks shows the blocks and not its `text`, as in Slack. Formatting marks (*, _, ~, `) stay.
         """
         shown = read_blocks(self.blocks, self.names) if self.blocks else read_mrkdwn(self.text, self.names)
-        return "\n".join([shown, *(f"[file {name}]" for name in self.files)]).strip("\n")
+        return "\n".join([shown, *(f"[file {file.name}]" for file in self.files)]).strip("\n")
 
     @property
     def posted_at(self) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from aiohttp import web
 from bot.sandbox.slack.entering import Value
 from bot.sandbox.slack.nouns import Channel, Message, View
 from bot.sandbox.slack.payloads import view_json
-from bot.sandbox.slack.people import People
+from bot.sandbox.slack.people import People, Upload
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 
@@ -114,7 +115,7 @@ class Page:
         me = self._person(str(body.get("as", "")))
         match act:
             case "say":
-                files: list[str] = body.get("files") or []
+                files = [_upload(file) for file in cast(list[str | Json], body.get("files") or [])]
                 text = self._typed(str(body.get("text") or ""))
                 ts = await self.people.say(me, body["channel"], text, thread_ts=body.get("thread_ts"), files=files)
                 return {"ts": ts}
@@ -229,7 +230,7 @@ class Page:
             "thread_ts": message.thread_ts,
             "reply_count": len(self.workspace.replies.get((message.channel, message.ts), ())),
             "edited": message.edited,
-            "files": [{"name": name} for name in message.files],
+            "files": [{"name": file.name} for file in message.files],
             "at": message.posted_at.isoformat(),
             "streaming": message.streaming,
             "reactions": list(message.reactions),
@@ -237,3 +238,8 @@ class Page:
 
     def _view_json(self, view: View) -> Json:
         return view_json(self.workspace, view)
+
+
+def _upload(file: str | Json) -> Upload:
+    """A file as the page sends it: its name, with its content in base64 where it was read."""
+    return file if isinstance(file, str) else (str(file["name"]), base64.b64decode(file["content"]))

@@ -6,8 +6,9 @@ import re
 import secrets
 import time
 from typing import Any
+from urllib.parse import quote
 
-from bot.sandbox.slack.nouns import Channel, Message, View
+from bot.sandbox.slack.nouns import Channel, File, Message, View
 from bot.sandbox.slack.reading import unescape
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
@@ -33,7 +34,7 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool = Tru
         "app_id": workspace.app_id if message.bot_id == workspace.bot_id else None,
         "metadata": message.metadata if metadata else None,
         "edited": {"user": message.user, "ts": message.ts} if message.edited else None,
-        "files": [_file_json(name, message) for name in message.files],
+        "files": [file_json(workspace, file) for file in message.files],
         "reactions": [{"name": name, "count": 1, "users": [workspace.bot_user_id]} for name in message.reactions],
         "thread_ts": message.thread_ts or (message.ts if replies else None),
         "reply_count": len(replies),
@@ -46,8 +47,30 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool = Tru
     return shown
 
 
-def _file_json(name: str, message: Message) -> Json:
-    return {"id": f"F{message.ts.replace('.', '')}", "name": name, "title": name, "mode": "hosted", "user": message.user}
+def file_json(workspace: Workspace, file: File) -> Json:
+    """A file as events and files.info show it. Both addresses ask for the bot's token."""
+    ending = file.name.rpartition(".")[2].lower() if "." in file.name else "binary"
+    place = f"{workspace.base_url}files-pri/{workspace.team_id}-{file.id}"
+    name = quote(file.name.lower().replace(" ", "_"), safe="")
+    return {
+        "id": file.id,
+        "created": file.created,
+        "timestamp": file.created,
+        "name": file.name,
+        "title": file.name,
+        "mimetype": file.mimetype,
+        "filetype": ending,
+        "pretty_type": ending.upper(),
+        "user": file.user,
+        "user_team": workspace.team_id,
+        "size": len(file.content),
+        "mode": "hosted",
+        "is_external": False,
+        "external_type": "",
+        "url_private": f"{place}/{name}",
+        "url_private_download": f"{place}/download/{name}",
+        "file_access": "visible",
+    }
 
 
 _MENTIONED = re.compile(r"<@(\w+)>")

@@ -14,6 +14,8 @@ from bot.sandbox.slack.methods.streams import close_stream
 from bot.sandbox.slack.nouns import Channel, Message, SubmitAnswer, View
 from bot.sandbox.slack.workspace import Workspace, new_id
 
+Upload = str | tuple[str, bytes]
+"""A file to share: its name, and what is in it."""
 OTHER_APP = "UOTHERAPP"
 """The bot user of an app that is not ours."""
 
@@ -28,23 +30,28 @@ class People:
     events: ChannelEvents
     interactions: Interactions
 
-    async def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None, files: Sequence[str] = ()) -> str:
-        """Posts and returns the ts. `text` is Slack's own form: "<@U1>" mentions; `files` are names."""
+    async def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None, files: Sequence[Upload] = ()) -> str:
+        """Posts and returns the ts. `text` is Slack's own form: "<@U1>" mentions; `files` are names, or names with contents."""
         author, place = self._member(user, channel)
         if thread_ts is not None:
             thread_ts = self._message(place.id, thread_ts).thread_ts or thread_ts
         subtype = "file_share" if files else None
-        message = self.workspace.add_message(place.id, author, text, thread_ts=thread_ts, files=tuple(files), subtype=subtype)
+        uploads = [(file, b"") if isinstance(file, str) else file for file in files]
+        shared = tuple(self.workspace.add_file(author, name, content) for name, content in uploads)
+        message = self.workspace.add_message(place.id, author, text, thread_ts=thread_ts, files=shared, subtype=subtype)
         self.events.posted(message)
         return message.ts
 
-    async def mention(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> str:
+    async def mention(
+        self, user: str, channel: str, text: str, *, thread_ts: str | None = None, files: Sequence[Upload] = ()
+    ) -> str:
         """`say` with the bot's mention in front."""
-        return await self.say(user, channel, f"<@{self.workspace.bot_user_id}> {text}".rstrip(), thread_ts=thread_ts)
+        mentioning = f"<@{self.workspace.bot_user_id}> {text}".rstrip()
+        return await self.say(user, channel, mentioning, thread_ts=thread_ts, files=files)
 
-    async def dm(self, user: str, text: str, *, thread_ts: str | None = None) -> str:
+    async def dm(self, user: str, text: str, *, thread_ts: str | None = None, files: Sequence[Upload] = ()) -> str:
         """`say` in the person's DM with the bot."""
-        return await self.say(user, self.dm_channel(user), text, thread_ts=thread_ts)
+        return await self.say(user, self.dm_channel(user), text, thread_ts=thread_ts, files=files)
 
     def dm_channel(self, user: str) -> str:
         """The id of the person's DM with the bot, made when it is first asked for."""

@@ -83,10 +83,11 @@ class SlackSandbox(People):
         self.page_url = self.api_url = ""
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[only_local, never_kept], client_max_size=4 * 2**20)
+        app = web.Application(middlewares=[only_local, never_kept], client_max_size=64 * 2**20)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", self._api.handle),
+                web.get("/files-pri/{id}/{path:.*}", self._api.download),
                 web.get("/link/", self._socket_mode.handle),
                 web.post("/response/{token}", ResponseUrls(self.workspace, self.events, self.interactions).handle),
                 *self._page.routes(),
@@ -103,7 +104,7 @@ class SlackSandbox(People):
             await self._runner.cleanup()
             raise
         host, port = cast(tuple[str, int], self._runner.addresses[0])
-        self.page_url = f"http://{host}:{port}/"
+        self.page_url = self.workspace.base_url = f"http://{host}:{port}/"
         self.api_url = f"{self.page_url}api/"
         return self
 

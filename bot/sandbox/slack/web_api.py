@@ -85,6 +85,21 @@ class WebApi:
             return self._faulty(method, sent, fault)
         return self._answer(method, sent, answer)
 
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """A file's private address, written down as `url_private_download`. Who may not have it is sent to sign in."""
+        method, workspace = "url_private_download", self.desk.workspace
+        file = workspace.files.get(request.match_info["id"].rpartition("-")[2])
+        sent: Json = {"file": file.id if file else None}
+        await self.faults.passed(method)
+        if fault := self.faults.before(method):
+            return self._faulty(method, sent, fault)
+        allowed = request.headers.get("Authorization") == f"Bearer {self.bot_token}" and "files:read" in self.desk.scopes
+        if file is None or not allowed or not workspace.sees_file(workspace.bot_user_id, file.id):
+            self._write_down(method, sent, None, 302)
+            raise web.HTTPFound(f"{workspace.base_url}?redir={request.path}")
+        self._write_down(method, sent, None, 200)
+        return web.Response(body=file.content, content_type=file.mimetype)
+
     def _run(self, method: str, rule: Rule | None, sent: Json, token: str | None, host: str) -> Json:
         if rule is None:
             raise Refused("unknown_method", req_method=method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 import secrets
 import time
 from collections import defaultdict
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from bot.sandbox.slack.nouns import Channel, ChannelKind, Message, Person, View
+from bot.sandbox.slack.nouns import Channel, ChannelKind, File, Message, Person, View
 from bot.sandbox.slack.wire import Json, Refused
 
 MessageKey = tuple[str, str]
@@ -71,6 +72,9 @@ class Workspace:
         self.usergroups: dict[str, tuple[str, ...]] = {}
         self.streams: dict[MessageKey, float] = {}
         """Open streams and until when Slack keeps them, on the monotonic clock."""
+        self.files: dict[str, File] = {}
+        self.base_url = ""
+        """Where the workspace listens, with a slash at the end."""
         self.names: dict[str, str] = {}
         self.version = 0
         self._triggers: dict[str, tuple[str, float]] = {}
@@ -169,6 +173,18 @@ class Workspace:
         self.changed()
         return message
 
+    def add_file(self, user: str, name: str, content: bytes) -> File:
+        """A file that somebody is about to share in a message."""
+        mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        file = File(new_id("F"), name, mimetype, user, content, int(time.time()))
+        self.files[file.id] = file
+        return file
+
+    def sees_file(self, user: str, file_id: str) -> bool:
+        """Whether the file stands in a conversation of this person."""
+        shared = {place for place, there in self.messages.items() if any(file_id in _ids(one.files) for one in there.values())}
+        return any(user in self.channels[place].members for place in shared)
+
     def add_ephemeral(self, user: str, channel: str, text: str, *, ts: str | None = None, **more: Any) -> Message:
         """A message of the bot that only `user` sees; with `ts`, in the place of the one with that ts."""
         message = Message(channel, ts or self.new_ts(), self.bot_user_id, text, bot_id=self.bot_id, names=self.names, **more)
@@ -229,3 +245,7 @@ class Workspace:
         stack = self.modals[before.user]
         stack[stack.index(before)] = after
         self.changed()
+
+
+def _ids(files: tuple[File, ...]) -> set[str]:
+    return {file.id for file in files}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.sandbox.slack.arguments import Arguments
-from bot.sandbox.slack.methods import chat, conversations, sessions, streams, views
+from bot.sandbox.slack.methods import chat, conversations, people, sessions, streams, views
 from bot.sandbox.slack.web_api import Desk, Rule
 from bot.sandbox.slack.wire import Json
 
@@ -45,8 +45,11 @@ RULES: dict[str, Rule] = {
     "conversations.info": Rule(conversations.info, takes_json=False),
     "conversations.members": Rule(conversations.members, takes_json=False),
     "conversations.open": Rule(conversations.open_dm),
-    "users.info": Rule(conversations.user_info, ("users:read",), takes_json=False),
-    "usergroups.users.list": Rule(conversations.usergroup_users, ("usergroups:read",), takes_json=False),
+    "users.conversations": Rule(conversations.of_user),
+    "users.info": Rule(people.user_info, ("users:read",), takes_json=False),
+    "users.list": Rule(people.users, ("users:read",), takes_json=False),
+    "usergroups.users.list": Rule(people.usergroup_users, ("usergroups:read",), takes_json=False),
+    "files.info": Rule(people.file_info, ("files:read",), takes_json=False),
     "views.open": Rule(views.open_view),
     "views.push": Rule(views.push),
     "views.update": Rule(views.update),

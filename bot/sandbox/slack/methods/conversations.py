@@ -1,4 +1,4 @@
-"""conversations.*, users.* and usergroups.*: reading who and what is there."""
+"""conversations.* and users.conversations: reading what is there, and who is in it."""
 
 from __future__ import annotations
 
@@ -24,20 +24,27 @@ def replies(desk: Desk, given: Arguments) -> Json:
     root_ts = start.thread_ts or start.ts
     root, later = desk.workspace.thread(channel.id, root_ts)[:1], desk.workspace.thread(channel.id, root_ts)[1:]
     # The first message stands at the head of every page; the bounds are for the replies.
-    page, paging = _page(_between(later, given), given, default=1000, most=1000)
-    return {"messages": [_shown(desk, given, one) for one in (*root, *page)], **paging}
+    items, paging = page(_between(later, given), given, default=1000, most=1000)
+    return {"messages": [_shown(desk, given, one) for one in (*root, *items)], **paging}
 
 
 def history(desk: Desk, given: Arguments) -> Json:
     channel = _readable(desk, given, "history")
     top = [one for one in desk.workspace.messages[channel.id].values() if one.thread_ts is None]
     newest_first = list(reversed(_between(top, given)))
-    page, paging = _page(newest_first, given, default=100, most=999)
-    return {"messages": [_shown(desk, given, one) for one in page], **paging}
+    items, paging = page(newest_first, given, default=100, most=999)
+    return {"messages": [_shown(desk, given, one) for one in items], **paging}
 
 
 def info(desk: Desk, given: Arguments) -> Json:
     channel = _readable(desk, given, "read")
+    shown = _channel_json(desk, channel)
+    if given.flag("include_num_members"):
+        shown["num_members"] = len(channel.members)
+    return {"channel": shown}
+
+
+def _channel_json(desk: Desk, channel: Channel) -> Json:
     shown: Json = {
         "id": channel.id,
         "name": channel.name,
@@ -52,15 +59,13 @@ def info(desk: Desk, given: Arguments) -> Json:
     if channel.kind == "im":
         shown["user"] = next(iter(channel.members - {desk.workspace.bot_user_id}))
         del shown["name"]
-    if given.flag("include_num_members"):
-        shown["num_members"] = len(channel.members)
-    return {"channel": shown}
+    return shown
 
 
 def members(desk: Desk, given: Arguments) -> Json:
     channel = _readable(desk, given, "read")
-    page, paging = _page(sorted(channel.members), given, default=100, most=1000)
-    return {"members": page, **paging}
+    items, paging = page(sorted(channel.members), given, default=100, most=1000)
+    return {"members": items, **paging}
 
 
 def open_dm(desk: Desk, given: Arguments) -> Json:
@@ -86,34 +91,28 @@ def _group_dm(desk: Desk, users: list[str]) -> Channel:
     return desk.workspace.new_group_dm(wanted)
 
 
-def user_info(desk: Desk, given: Arguments) -> Json:
-    person = desk.workspace.people.get(given.needed("user", "user_not_found"))
-    if person is None:
+KINDS = {"public_channel": "channel", "private_channel": "private", "mpim": "mpim", "im": "im"}
+
+
+def of_user(desk: Desk, given: Arguments) -> Json:
+    """users.conversations: of the bot, or of `user`; what is not public only where the bot is in it too."""
+    workspace = desk.workspace
+    user = given.text("user") or workspace.bot_user_id
+    if user not in workspace.people:
         raise Refused("user_not_found")
-    return {
-        "user": {
-            "id": person.id,
-            "team_id": desk.workspace.team_id,
-            "name": person.name,
-            "deleted": False,
-            "color": person.color.lstrip("#"),
-            "real_name": person.real_name,
-            "tz": "Etc/UTC",
-            "tz_offset": 0,
-            "profile": {"real_name": person.real_name, "display_name": "", "team": desk.workspace.team_id},
-            "is_admin": person.is_admin,
-            "is_owner": False,
-            "is_bot": person.is_bot,
-            "is_restricted": False,
-        }
-    }
-
-
-def usergroup_users(desk: Desk, given: Arguments) -> Json:
-    users = desk.workspace.usergroups.get(given.needed("usergroup", "no_such_subteam"))
-    if users is None:
-        raise Refused("no_such_subteam")
-    return {"users": list(users)}
+    wanted = (given.text("types") or "public_channel").split(",")
+    if not set(wanted) <= set(KINDS):
+        raise Refused("invalid_types")
+    kinds = {KINDS[one.strip()] for one in wanted}
+    found = [one for one in workspace.channels.values() if one.kind in kinds and user in one.members]
+    for channel in found:
+        desk.needs(f"{channel.event_kind}:read")
+    seen = [one for one in found if one.kind == "channel" or workspace.bot_user_id in one.members]
+    items, paging = page(seen, given, default=100, most=999)
+    shown = [_channel_json(desk, one) for one in items]
+    for one in shown:
+        del one["is_member"]  # docs: left out here
+    return {"channels": shown, **paging}
 
 
 def _readable(desk: Desk, given: Arguments, what: str) -> Channel:
@@ -134,15 +133,16 @@ def _between(messages: list[Message], given: Arguments) -> list[Message]:
     return messages[first:last]
 
 
-def _page(items: Sequence[T], given: Arguments, *, default: int, most: int) -> tuple[list[T], Json]:
+def page(items: Sequence[T], given: Arguments, *, default: int, most: int) -> tuple[list[T], Json]:
+    """The items that `limit` and `cursor` ask for, and where the next ones begin."""
     limit = given.number("limit", default)
     if not 1 <= limit <= most:
         raise Refused("invalid_limit")
     start = _cursor_start(given.text("cursor"))
-    page = list(items[start : start + limit])
+    part = list(items[start : start + limit])
     more = start + limit < len(items)
     cursor = base64.b64encode(f"next:{start + limit}".encode()).decode() if more else ""
-    return page, {"has_more": more, "response_metadata": {"next_cursor": cursor}}
+    return part, {"has_more": more, "response_metadata": {"next_cursor": cursor}}
 
 
 def _cursor_start(cursor: str | None) -> int:

@@ -1,0 +1,98 @@
+"""Spans of what the agent does: ids, counts and kinds, never words. The home of `opentelemetry`.
+
+The names are those of the semantic conventions for generative AI, kept here: the constants of the published package are all
+deprecated (reference: model API, OpenTelemetry). Without a tracer provider every span is nothing.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode
+
+from agent.types import Pinned, Usage
+
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+AGENT = "gen_ai.agent.name"
+CONVERSATION = "gen_ai.conversation.id"
+MODEL = "gen_ai.request.model"
+MAX_TOKENS = "gen_ai.request.max_tokens"
+FINISH_REASONS = "gen_ai.response.finish_reasons"
+INPUT_TOKENS = "gen_ai.usage.input_tokens"  # those of the cache included
+OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS = "gen_ai.usage.cache_creation.input_tokens"
+TOOL = "gen_ai.tool.name"
+TOOL_CALL = "gen_ai.tool.call.id"
+PROMPT = "signoff.prompt"  # NAME@N
+ERROR_TYPE = "error.type"
+FAILED_TRY = "signoff.failed_try"  # an event of a chat span: one for each try that gave no reply
+TRY = "signoff.try"
+STATUS = "http.response.status_code"
+RETRY_AFTER = "signoff.retry_after_seconds"
+WAITED = "signoff.waited_seconds"  # before the next try; none: it was the last
+
+tracer = trace.get_tracer("signoff")
+
+
+@contextmanager
+def agent_span(pinned: Pinned, session_id: str) -> Generator[Span]:
+    """One claim of a session, driven to its next rest."""
+    attributes = {OPERATION: "invoke_agent", PROVIDER: "anthropic", AGENT: pinned.agent, CONVERSATION: session_id}
+    attributes |= {MODEL: pinned.model, PROMPT: pinned.prompt}
+    with _span(f"invoke_agent {pinned.agent}".strip(), SpanKind.INTERNAL, attributes) as span:
+        yield span
+
+
+@contextmanager
+def chat_span(model: str, max_tokens: int) -> Generator[Span]:
+    """One model call, with all its tries."""
+    attributes = {OPERATION: "chat", PROVIDER: "anthropic", MODEL: model, MAX_TOKENS: max_tokens}
+    with _span(f"chat {model}", SpanKind.CLIENT, attributes) as span:
+        yield span
+
+
+@contextmanager
+def tool_span(tool: str, call_id: str) -> Generator[Span]:
+    """One run of a tool."""
+    with _span(f"execute_tool {tool}", SpanKind.INTERNAL, {OPERATION: "execute_tool", TOOL: tool, TOOL_CALL: call_id}) as span:
+        yield span
+
+
+@contextmanager
+def _span(name: str, kind: SpanKind, attributes: Mapping[str, str | int]) -> Generator[Span]:
+    """An exception is kept by its type alone: its message may quote what people said."""
+    with tracer.start_as_current_span(
+        name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield span
+        except BaseException as error:
+            failed(span, type(error).__name__)
+            raise
+
+
+def failed(span: Span, error_type: str) -> None:
+    """What the span is about did not come to a good end."""
+    span.set_status(StatusCode.ERROR)
+    span.set_attribute(ERROR_TYPE, error_type)
+
+
+def replied(span: Span, stop_reason: str, usage: Usage) -> None:
+    """A model call gave a reply."""
+    cached = usage.cache_creation_input_tokens + usage.cache_read_input_tokens
+    span.set_attribute(FINISH_REASONS, [stop_reason])
+    span.set_attribute(INPUT_TOKENS, usage.input_tokens + cached)
+    span.set_attribute(OUTPUT_TOKENS, usage.output_tokens)
+    span.set_attribute(CACHE_READ_TOKENS, usage.cache_read_input_tokens)
+    span.set_attribute(CACHE_WRITE_TOKENS, usage.cache_creation_input_tokens)
+
+
+def failed_try(
+    number: int, error_type: str, status: int | None, retry_after_seconds: float | None, waited_seconds: float | None
+) -> None:
+    """A try of the model call under way gave no reply."""
+    told = {TRY: number, ERROR_TYPE: error_type, STATUS: status, RETRY_AFTER: retry_after_seconds, WAITED: waited_seconds}
+    known = {name: value for name, value in told.items() if value is not None}
+    trace.get_current_span().add_event(FAILED_TRY, known)

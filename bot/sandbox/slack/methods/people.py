@@ -1,0 +1,60 @@
+"""users.*, usergroups.* and files.info: reading who is there, and what they shared."""
+
+from __future__ import annotations
+
+from bot.sandbox.slack.arguments import Arguments
+from bot.sandbox.slack.methods.conversations import page
+from bot.sandbox.slack.nouns import Person
+from bot.sandbox.slack.payloads import file_json
+from bot.sandbox.slack.web_api import Desk
+from bot.sandbox.slack.wire import Json, Refused
+
+
+def user_info(desk: Desk, given: Arguments) -> Json:
+    person = desk.workspace.people.get(given.needed("user", "user_not_found"))
+    if person is None:
+        raise Refused("user_not_found")
+    return {"user": _person_json(desk, person)}
+
+
+def users(desk: Desk, given: Arguments) -> Json:
+    people, paging = page(list(desk.workspace.people.values()), given, default=1000, most=1000)
+    return {"members": [_person_json(desk, one) for one in people], **paging}
+
+
+def _person_json(desk: Desk, person: Person) -> Json:
+    """Without an e-mail address: that takes users:read.email."""
+    return {
+        "id": person.id,
+        "team_id": desk.workspace.team_id,
+        "name": person.name,
+        "deleted": False,
+        "color": person.color.lstrip("#"),
+        "real_name": person.real_name,
+        "tz": "Etc/UTC",
+        "tz_offset": 0,
+        "profile": {
+            "real_name": person.real_name,
+            "display_name": person.display_name,
+            "title": person.title,
+            "team": desk.workspace.team_id,
+        },
+        "is_admin": person.is_admin,
+        "is_owner": False,
+        "is_bot": person.is_bot,
+        "is_restricted": False,
+    }
+
+
+def usergroup_users(desk: Desk, given: Arguments) -> Json:
+    users = desk.workspace.usergroups.get(given.needed("usergroup", "no_such_subteam"))
+    if users is None:
+        raise Refused("no_such_subteam")
+    return {"users": list(users)}
+
+
+def file_info(desk: Desk, given: Arguments) -> Json:
+    file = desk.workspace.files.get(given.needed("file", "file_not_found"))
+    if file is None or not desk.workspace.sees_file(desk.workspace.bot_user_id, file.id):
+        raise Refused("file_not_found")
+    return {"file": file_json(desk.workspace, file)}

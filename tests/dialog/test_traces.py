@@ -1,0 +1,42 @@
+"""What leaves the process as a trace: one span for each thing that was done, and nothing of what was said."""
+
+from opentelemetry.trace import SpanKind, StatusCode
+
+from agent import telemetry
+from bot.sandbox.model import Lines, Reply, Text, call, think
+from tests.dialog.conftest import World, mention
+from tests.dialog.traced import Trace, traced
+
+__all__ = ["traced"]  # a fixture
+
+
+async def test_a_turn_is_traced_with_its_model_calls_and_tools(bot: World, traced: Trace) -> None:
+    used = {"input_tokens": 10, "output_tokens": 5, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 1000}
+    bot.model.script = Lines(call("get_order_status", order_id="ORD-1042"), Reply((Text("Delivered."),), usage=used))
+    talk = await mention(bot, "ann", "where is my order?")
+    await talk.sees("Delivered.")
+    agent = await traced.driven()
+    first, second = traced.spans("chat claude-sonnet-5-5")  # one for each call: the SDK makes none of its own
+    [tool] = traced.spans("execute_tool get_order_status")
+    assert agent.context is not None
+    assert {span.parent.span_id for span in (first, second, tool) if span.parent} == {agent.context.span_id}
+    assert (agent.kind, first.kind, tool.kind) == (SpanKind.INTERNAL, SpanKind.CLIENT, SpanKind.INTERNAL)
+    told = dict(second.attributes or {})
+    assert told[telemetry.INPUT_TOKENS] == 1110  # those of the cache included
+    assert (told[telemetry.OUTPUT_TOKENS], told[telemetry.CACHE_READ_TOKENS]) == (5, 1000)
+    assert told[telemetry.FINISH_REASONS] == ("end_turn",)
+    assert dict(agent.attributes or {})[telemetry.PROMPT] == "assistant@2"
+    assert {span.status.status_code for span in (agent, first, second, tool)} == {StatusCode.UNSET}
+
+
+async def test_a_trace_has_nothing_of_what_was_said(bot: World, traced: Trace) -> None:
+    bot.model.faults.status(500)
+    bot.model.script = Lines(
+        Reply((think("thought-4711"), call("get_order_status", order_id="argument-4712"))), Reply((Text("answer-4713"),))
+    )
+    talk = await mention(bot, "ann", "question-4714")
+    await talk.sees("answer-4713")
+    await traced.driven()
+    [tool] = traced.spans("execute_tool get_order_status")
+    assert dict(tool.attributes or {})[telemetry.ERROR_TYPE] == "not_found"
+    assert "471" not in traced.whole()
