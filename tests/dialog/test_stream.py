@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from agent import model_calls
+from agent.answers import CLOSINGS
 from agent.tool import Effect, Tool, ToolContext, ToolError
 from bot.sandbox.model import Lines, Reply, Request, call, calls, say
 from bot.sandbox.slack.nouns import Message
@@ -251,7 +252,7 @@ async def test_a_refusal_takes_back_what_was_said(bot: World) -> None:
     bot.model.faults.slow(SLOW)
     talk = await mention(bot, "ann", "tell me")
     await grows(talk, SENTENCES[5])
-    assert await comes_to_rest(talk) == ["The model declined to answer this. None of its last calls was run; please put it in other words."]
+    assert await comes_to_rest(talk) == [CLOSINGS["refusal"]]
 
 
 @pytest.mark.parametrize("how", ["the button", "the word"])
