@@ -12,6 +12,7 @@ from agent.declare import tool
 from agent.tool import Effect
 from bot.config import Agent, Config
 from bot.sandbox.model import Reply, Request, call, calls, say
+from bot.sandbox.model.usage import input_tokens_of
 from tests.dialog.conftest import Talk, World, mention
 
 ASKS = "This is a message of Signoff itself"
@@ -188,11 +189,12 @@ def searching(request: Request) -> Reply:
 
 
 async def test_a_window_that_refuses_in_mid_turn_is_answered_with_a_new_context_and_the_turn_goes_on(bot: World) -> None:
-    bot.model.script = lambda _: say(LONG)
+    bot.model.script = lambda _: say(LONG * 3)  # some 3,900 tokens
     talk = await mention(bot, "ann", "tell me a lot")
     await talk.sees("All is well.")
+    await talk.rests()
     sonnet = cast(Any, bot.model.models.get("claude-sonnet-5-5"))
-    bot.model.models.put(replace(sonnet, max_input_tokens=4_500))
+    bot.model.models.put(replace(sonnet, max_input_tokens=input_tokens_of(bot.model.requests[-1]) + 4_500))
     bot.model.script = searching
     await talk.says("ann", "now lamps")
     await talk.sees("Found.")

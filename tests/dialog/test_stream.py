@@ -251,7 +251,7 @@ async def test_a_refusal_takes_back_what_was_said(bot: World) -> None:
     bot.model.faults.slow(SLOW)
     talk = await mention(bot, "ann", "tell me")
     await grows(talk, SENTENCES[5])
-    assert await comes_to_rest(talk) == ["The model declined to answer this. Nothing was run; please put it in other words."]
+    assert await comes_to_rest(talk) == ["The model declined to answer this. None of its last calls was run; please put it in other words."]
 
 
 @pytest.mark.parametrize("how", ["the button", "the word"])

@@ -1,5 +1,6 @@
 """What leaves the process as a trace: one span for each thing that was done, and nothing of what was said."""
 
+import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agent import telemetry
@@ -40,3 +41,11 @@ async def test_a_trace_has_nothing_of_what_was_said(bot: World, traced: Trace) -
     [tool] = traced.spans("execute_tool get_order_status")
     assert dict(tool.attributes or {})[telemetry.ERROR_TYPE] == "not_found"
     assert "471" not in traced.whole()
+
+
+def test_an_exception_is_traced_by_its_kind_alone(traced: Trace) -> None:
+    with pytest.raises(ValueError, match="4715"), telemetry.tool_span("look", "toolu_1"):
+        raise ValueError("the words 4715")
+    [span] = traced.spans("execute_tool look")
+    assert dict(span.attributes or {})[telemetry.ERROR_TYPE] == "ValueError"
+    assert "4715" not in traced.whole()

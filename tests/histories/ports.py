@@ -175,8 +175,8 @@ class Ports:
         blocks = [block for message in messages for block in message["content"]]
         summing_up = request.purpose == "compact"
         asked = blocks[:-1] if summing_up else blocks  # without the words that ask for a summary
-        context = (_session(messages), json.dumps(blocks[0]))
-        self._outside.requests.setdefault(context, []).append(asked)
+        if session := _session(messages):
+            self._outside.requests.setdefault((session, json.dumps(blocks[0])), []).append(asked)
         if request.pinned.model in self._outside.retired:
             raise ModelRetiredError("The model does not exist.")
         if self._outside.happens(0.03):
@@ -211,7 +211,6 @@ def _posted_as(place: Place, key: str) -> str:
 
 
 def _session(messages: Sequence[Any]) -> str:
-    """The session that a request belongs to: whoever speaks in a thread names it."""
-    found = re.search(r"in (T\S+:\S+)\.", str(messages[0]))
-    assert found is not None, messages[0]
-    return found[1]
+    """The session that a request belongs to: whoever speaks in a thread names it. Empty where all who did are left out."""
+    found = re.search(r"in (T\S+:\S+)\.", str(messages))
+    return found[1] if found is not None else ""

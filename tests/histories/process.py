@@ -119,7 +119,7 @@ class Process:
                 def agent() -> Agent:
                     pinned = Pinned(model=self.outside.model, system="You help.", tools=())
                     judge = self.outside.policy.judge
-                    return Agent(pinned, Rules(tools, max_iterations=4, judge=judge, cards_per_hour=15, context_tokens=300))
+                    return Agent(pinned, Rules(tools, max_iterations=4, judge=judge, cards_per_hour=15, context_tokens=100))
 
                 runner = Runner(store, queue, effects, lambda place: agent())
                 self._worker = Freezable(

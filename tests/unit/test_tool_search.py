@@ -107,7 +107,7 @@ def test_a_search_is_no_call_of_ours_and_is_replayed_as_it_came() -> None:
 def test_a_search_that_was_cut_off_before_its_result_is_not_replayed() -> None:
     text: Block = {"type": "text", "text": "Let me see."}
     assert messages([ASKED, STARTED, reply(text, ASKED_FOR, stop_reason="max_tokens")])[1]["content"] == [text]
-    [block] = messages([ASKED, STARTED, reply(ASKED_FOR, stop_reason="max_tokens")])[1]["content"]
+    [block] = messages([ASKED, STARTED, reply(ASKED_FOR, stop_reason="max_tokens"), ASKED])[1]["content"]
     assert "cut at its length limit" in block["text"]
 
 
