@@ -10,7 +10,7 @@ from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.test_home import home, reads
 
 BUDGETS = """
-agents: {assistant: {budget: {user_tokens_per_day: 17500, session_tokens: 100000}}}
+agents: {assistant: {tools: [catalog], budget: {user_tokens_per_day: 17500, session_tokens: 100000}}}
 budget: {workspace_usd_per_month: 50}
 prices: {claude-sonnet-5-5: {input: 3, output: 15}}
 """
