@@ -10,7 +10,7 @@ from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.test_home import home, reads
 
 BUDGETS = """
-agents: {assistant: {tools: [catalog], budget: {user_tokens_per_day: 17500, session_tokens: 100000}}}
+agents: {assistant: {tools: [catalog], budget: {user_tokens_per_day: 18500, session_tokens: 100000}}}
 budget: {workspace_usd_per_month: 50}
 prices: {claude-sonnet-5-5: {input: 3, output: 15}}
 """
@@ -56,7 +56,7 @@ async def test_at_eighty_percent_people_are_told_and_at_the_end_who_can_raise_it
     second = await answered(limited)
     assert [len(talk.posts()) for talk in (first, second)] == [1, 1]
     third = await mention(limited, "ben", "and now?")
-    ended = await third.sees("Your daily budget of 17,500 tokens, used in all conversations with the agent assistant")
+    ended = await third.sees("Your daily budget of 18,500 tokens, used in all conversations with the agent assistant")
     assert "17,000 tokens used" in ended.seen_text
     assert "starts anew at 00:00 UTC" in ended.seen_text
     assert "An admin of the workspace can raise it in my Home tab." in ended.seen_text
@@ -66,12 +66,12 @@ async def test_at_eighty_percent_people_are_told_and_at_the_end_who_can_raise_it
 
 
 async def test_the_note_stands_in_the_thread_that_took_the_most(limited: World) -> None:
-    limited.model.script = lambda _: answer(6_950, 50)
+    limited.model.script = lambda _: answer(7_350, 50)
     await answered(limited)
-    await answered(limited)  # 14,000 of 17,500, and room for one more
+    await answered(limited)  # 14,800 of 18,500, and room for one more
     limited.model.script = lambda _: answer(10, 5)
     third = await answered(limited)
-    note = await third.sees("80 % of @Ben Baker's daily budget of 17,500 tokens")
+    note = await third.sees("80 % of @Ben Baker's daily budget of 18,500 tokens")
     assert "can raise it" in note.seen_text
     fourth = await answered(limited)
     assert len(fourth.posts()) == 1
@@ -92,7 +92,7 @@ async def test_an_admin_raises_a_persons_day_and_the_next_step_has_it(limited: W
     await talk.says("ben", "and now?")
     await talk.sees("Here you are.")
     await home(limited, "ben")
-    await reads(limited, "ben", "Your day with assistant: 25,500 tokens of 27,500 tokens")
+    await reads(limited, "ben", "Your day with assistant: 25,500 tokens of 28,500 tokens")
     [entry] = await limited.rows("SELECT actor, rule, body ->> 'tokens' FROM audit WHERE kind = 'raise'")
     assert entry == (limited.slack.people["ann"], "budget user_day", "10000")
 

@@ -100,6 +100,7 @@ async def test_a_crash_in_mid_call_asks_people_what_became_of_it(world: World, t
 async def test_an_approval_does_not_carry_over_to_a_tool_that_has_changed(world: World, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     world.mcp = [Server(name="own", reach=Local(sys.executable, (str(HERE / "own_server.py"), str(ledger))))]
+    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
     await world.start_bot()
     world.model.script = Lines(call("own__note", text="x"), call("own__grow"), "It has grown.", "It was not run.")
     first = await mention(world, "ann", "note x")
@@ -161,6 +162,7 @@ async def test_a_rule_that_cannot_be_kept_costs_a_servers_tool_and_not_the_bot(
 async def test_how_far_a_call_is_stands_in_the_threads_status_and_goes_away_with_it(world: World, tmp_path: Path) -> None:
     own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
     world.mcp = [Server(name="own", reach=own)]
+    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
     await world.start_bot()
     world.model.script = Lines(call("own__linger"), "Here again.")
     talk = await mention(world, "ann", "look")

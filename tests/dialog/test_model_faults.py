@@ -40,7 +40,7 @@ PASSING: dict[str, tuple[Fault, int | None, str]] = {
 
 def answers(talk: Talk) -> list[str]:
     """What was posted, but for the word on the outage."""
-    return [message.seen_text for message in talk.posts() if OUTAGE not in message.seen_text]
+    return [message.text for message in talk.posts() if OUTAGE not in message.text]
 
 
 @pytest.mark.parametrize("name", PASSING)

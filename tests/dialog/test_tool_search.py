@@ -44,7 +44,7 @@ async def test_what_a_turn_has_found_is_called_behind_an_approval_also_across_a_
     assert "own (MCP server): tool199" in card.seen_text
     first = world.model.requests[0]
     assert first["tools"][0] == SEARCH
-    assert len(first["tools"]) == 205
+    assert len(first["tools"]) == 207
     assert loaded(first) == [
         *("tool_search_tool_bm25", "create_order", "get_order_status", "read_output", "search_product_catalog"),
     ]
@@ -70,4 +70,4 @@ async def test_a_model_that_is_not_searched_for_gets_all_tools(world: World, led
     talk = await mention(world, "ann", "hello")
     await talk.sees("Hello.")
     request = world.model.requests[0]
-    assert len(loaded(request)) == len(request["tools"]) == 204
+    assert len(loaded(request)) == len(request["tools"]) == 206
