@@ -8,18 +8,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agent import charges, fence, pins
+from agent import pins
 from agent.card_moves import due_at
 from agent.decide import next_moves, nobody_waits_for
 from agent.effects import Effects
 from agent.ended import Ended
 from agent.errors import DelayedError, FencedError, UnclearError
-from agent.machine import apply
+from agent.held import Held
 from agent.model_calls import NotYet
 from agent.moves import CallModel, Close, Move, Post, Record, Repin, RunTool, Settle
 from agent.narration import Narration
@@ -28,13 +27,10 @@ from agent.queue import Queue
 from agent.received import Click, Edit, Inboxed, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
-from agent.snapshot import beginning, placed
-from agent.spending import Charge
-from agent.steps import CardShown, GrantEnded, Halted, ModelStarted, PostStarted, ProposedAction, Step, ToolReturned, ToolStarted
+from agent.steps import GrantEnded, Halted, ModelStarted, PostStarted, Step, ToolReturned, ToolStarted
 from agent.store import Lease, Store
 from agent.tool import failed
-from agent.transcript import Transcript
-from agent.types import Outcome, Pinned
+from agent.types import Pinned
 from agent.waiting import first_of
 
 log = logging.getLogger(__name__)
@@ -46,7 +42,6 @@ FIRST_TROUBLE_SECONDS = 0.5  # doubled with each try
 TROUBLE_SECONDS = 15.0  # until a session is tried again after the outside, or our own code, failed
 LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
 QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
-CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start of its own
 
 
 @dataclass
@@ -64,23 +59,14 @@ class Drive:
     stopping: asyncio.Event  # set when this process is to end: begin nothing more
 
     def __post_init__(self) -> None:
-        self.session = Session(self.lease.session_id, self.lease.place, self.lease.epoch)
-        self.rested = self.session  # as it stood when no turn was open
-        self.said = Transcript()
+        self.held = Held(self.lease, self.store, self.queue.lease_seconds)
         self.inbox: list[Inboxed] = []
         self.wakes = self.lease.wakes
         self.under_way: dict[str, asyncio.Task[Ended]] = {}
         self.not_before: dict[str, float] = {}  # move key -> monotonic seconds
         self.held_back: list[float] = []  # when moves that had to wait at the last look may be made
         self.troubles: dict[str, int] = {}  # move key -> tries whose answer was lost
-        self.unwritten: list[Step] = []
-        self.taken: list[int] = []
         self.permitted: set[int] = set()  # inbox rows whose author may do what they ask for
-        self.ended: dict[str, Outcome] = {}
-        self.charges: list[Charge] = []  # of model calls that are over
-        self.capped_seq: int | None = None
-        self.held_at = self.lease.claimed_monotonic_seconds  # when the database last confirmed that we hold the session
-        self.held_seconds = self.queue.lease_seconds  # how long that lasted from then on
         self.shown_status: SurfaceStatus = "active"
         self.narration = Narration(self.effects.surface, self.lease.place)
 
@@ -110,18 +96,12 @@ class Drive:
 
     async def _load(self) -> None:
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
-        recorded, _ = await asyncio.gather(self.store.load(self.lease), self._read_inbox())
-        if (session := beginning(recorded, self.session)) is None:
-            session, recorded = self.session, await self.store.load(self.lease, whole=True)
-        self.session = self.rested = session
-        self.said = Transcript.of(session)
-        for item in recorded:
-            self._fold(item.step, item.epoch)
+        await asyncio.gather(self.held.load(), self._read_inbox())
 
     async def _read_inbox(self) -> None:
         self.woken.clear()
         self.wakes, rows = await self.store.inbox(self.lease)
-        self.inbox = [self._permitted(row) for row in rows if row.id not in self.taken]
+        self.inbox = [self._permitted(row) for row in rows if row.id not in self.held.taken]
 
     def _permitted(self, row: Inboxed) -> Inboxed:
         return row.model_copy(update={"permitted": True}) if row.id in self.permitted else row
@@ -167,8 +147,10 @@ class Drive:
         """Note the start of a move. False: it is not to be made after all, and something else was noted."""
         match move:
             case CallModel():
+                if self.held.owes:
+                    await self._commit()  # the call before is charged and settled, or its reservation would stand in the way
                 now = self.lease.now()
-                started = await self.effects.calls.start(move, self.session, self.said, self.rules, self.pinned, now)
+                started = await self.effects.calls.start(move, self.session, self.held.said, self.rules, self.pinned, now)
                 match started:
                     case NotYet(seconds=seconds):
                         self.not_before[move.key] = time.monotonic() + seconds
@@ -197,14 +179,14 @@ class Drive:
                 if decided is None:  # our clock is a little ahead of the database's
                     self.not_before[move.key] = time.monotonic() + 0.2
                 else:
-                    self._apply(decided)
+                    self.held.apply(decided)
             case Repin():
                 moved = await pins.repin(self.store, self.lease, self.session, self.pinned, self.present)
                 if isinstance(moved, Halted):
                     self._note(moved)
                 else:
                     self.pinned = self.present
-                    self._apply(moved)
+                    self.held.apply(moved)
             case RunTool(call=call, idempotency_key=key, action_id=action_id, grant_id=grant_id, digest=str(digest)):
                 shown = digest if grant_id is not None else ""  # that of an action is on record
                 step = ToolStarted(call_id=call.id, idempotency_key=key, action_id=action_id, grant_id=grant_id, digest=shown)
@@ -213,8 +195,8 @@ class Drive:
                 else:
                     left_seconds = await self.store.start_action(self.lease, self.session.seq, step, digest)
                 if left_seconds is not None:
-                    self._apply(step)
-                    self._confirmed(sent, left_seconds)
+                    self.held.apply(step)
+                    self.held.confirmed(sent, left_seconds)
                     self._spawn(move)
                 elif grant_id is not None:
                     self._note(GrantEnded(grant_id=grant_id))  # then the call is asked about
@@ -230,8 +212,8 @@ class Drive:
         assert not isinstance(move, Record)
         if move.key in self.under_way:
             return
-        with self._fenced():  # the task's context keeps this
-            made = self.effects.make(move, self.session, self.said, self.rules, self.pinned, self.narration)
+        with self.held.fenced():  # the task's context keeps this
+            made = self.effects.make(move, self.session, self.held.said, self.rules, self.pinned, self.narration)
             task = self.under_way[move.key] = asyncio.create_task(made, name=move.key)
         if isinstance(move, CallModel):  # also when it is cancelled before its first step
             task.add_done_callback(lambda _: self.effects.calls.leave(self.session, self.pinned))
@@ -290,7 +272,7 @@ class Drive:
                 steps = () if told is None else (told,)
         self.inbox = [row for row in self.inbox if row.id != move.inbox_id]
         for step in steps:
-            self._apply(step)
+            self.held.apply(step)
         if not steps:
             self._background(self.effects.explain(self.lease.place, click))
         elif action is not None and isinstance(click, Click) and click.decision == "approved":
@@ -308,7 +290,7 @@ class Drive:
         await self._commit()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        with self._fenced():
+        with self.held.fenced():
             self.effects.background(work)
 
     def _show_status(self) -> None:
@@ -321,61 +303,30 @@ class Drive:
 
     # ------------------------------------------------------------------------------------------ the log
 
-    def _apply(self, step: Step) -> None:
-        if (due := charges.charge(self.session, step)) is not None:
-            self.charges.append(due)
-        self.capped_seq = charges.capped(self.session, step) or self.capped_seq
-        self._fold(step, self.lease.epoch)
-
-    def _fold(self, step: Step, epoch: int) -> None:
-        if not self.session.open:
-            self.rested = self.session
-        self.session = apply(self.session, step, epoch)
-        self.said.add(step)
+    @property
+    def session(self) -> Session:
+        """As it stands now."""
+        return self.held.session
 
     def _note(self, *steps: Step, inbox_ids: tuple[int, ...] = ()) -> None:
         """Fold steps in; they are written with the next commit, before anything else begins."""
-        for step in (placed(step, self.session, self.rested) for step in steps):
-            if isinstance(step, ToolReturned):
-                state = next(state for state in self.session.calls if state.call.id == step.call_id)
-                if state.action_id is not None:
-                    self.ended[state.action_id] = step.outcome
-                    self.not_before.pop(f"show:{self.session.actions[state.action_id].message}", None)
-            if isinstance(step, ProposedAction):  # asked anew: what was approved before is not run
-                before = next(state for state in self.session.calls if state.call.id == step.call_id).action_id
-                self.ended |= {before: "refused"} if before is not None else {}
+        for step in steps:
+            if isinstance(step, ToolReturned) and (action_id := self.held.action_of(step.call_id)) is not None:
+                self.not_before.pop(f"show:{self.session.actions[action_id].message}", None)
             if isinstance(step, Halted):
-                for shape in self.said.shapes(LOGGED_MESSAGES):
+                for shape in self.held.said.shapes(LOGGED_MESSAGES):
                     log.warning("session %s ends a turn with %s after %s", self.session.id, step.error, shape)
-            self._apply(step)
-            self.unwritten.append(step)
-        self.taken += inbox_ids
+        self.held.note(steps, inbox_ids)
         self.inbox = [row for row in self.inbox if row.id not in inbox_ids]
 
     async def _commit(self, *, confirm: bool = False) -> None:
-        """Write what was noted. `confirm`: also ask whether we still hold the session if that was not confirmed just now."""
-        nothing = not self.unwritten and not self.taken
-        if nothing and not (confirm and time.monotonic() - self.held_at > CONFIRM_SECONDS):
-            return
-        sent, seq, capped = time.monotonic(), self.session.seq - len(self.unwritten), self.capped_seq
-        left_seconds = await self.store.append(
-            self.lease, seq, self.unwritten, inbox_ids=self.taken, ended=self.ended, charges=self.charges, capped_seq=capped
-        )
-        self._confirmed(sent, left_seconds)
-        self.effects.calls.settle(self.session.id, self.charges)  # only what is committed: Redis is filled from there
-        self.unwritten, self.taken, self.ended, self.charges, self.capped_seq = [], [], {}, [], None
-
-    def _confirmed(self, sent: float, left_seconds: float) -> None:
-        """The database said in answer to what was sent then that the session is ours, and for how long if nobody renews it."""
-        self.held_at, self.held_seconds = sent, left_seconds
-
-    def _fenced(self) -> AbstractContextManager[None]:
-        """Effects begin within 5 seconds of what was confirmed, and never when our hold may have run out by then."""
-        return fence.started(self.held_at, within_seconds=min(fence.BEGIN_WITHIN_SECONDS, self.held_seconds))
+        """See `Held.commit`."""
+        due = await self.held.commit(confirm=confirm)
+        self.effects.calls.settle(self.session.id, due)  # only what is committed: Redis is filled from there
 
     def _can_wait(self) -> bool:
-        """Only steps that nothing is lost with, while something else is under way: a card is simply shown once more."""
-        return bool(self.under_way) and not self.taken and all(isinstance(step, CardShown) for step in self.unwritten)
+        """Only what nothing is lost with is to be written, while something else is under way."""
+        return bool(self.under_way) and self.held.loses_nothing
 
     def _pause_seconds(self) -> float | None:
         """Until the next move that had to wait may be made, or the next due time. None: nothing is due."""

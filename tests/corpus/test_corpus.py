@@ -26,7 +26,7 @@ from tests.corpus.outside import Outside
 from tests.dialog.conftest import Talk, World, mention
 
 AT_ONCE = 32
-MOST_SECONDS = 60
+MOST_SECONDS = 150
 USES = {
     "tool result": "read_note",
     "file name": "list_files",

@@ -121,13 +121,14 @@ async def test_what_cannot_help_is_not_tried_again(
     await talk.sees("Here I am.")
 
 
-async def test_an_unknown_tool_is_answered_with_the_ones_there_are(bot: World) -> None:
+async def test_an_unknown_tool_is_answered_with_the_ones_there_are(bot: World, caplog: pytest.LogCaptureFixture) -> None:
     bot.model.script = Lines(call("get_order_state", order_id="ORD-1042"), "Sorry.")
     talk = await mention(bot, "ann", "where is my order?")
     await talk.sees("Sorry.")
     told = str(bot.model.requests[1]["messages"][-1])
     assert "not_found" in told
     assert "create_order, get_order_status, read_output, search_product_catalog" in told
+    assert "waits" not in caplog.text  # the first call is settled when the second is reserved, though nothing ran in between
 
 
 async def test_wrong_arguments_are_answered_with_the_field(bot: World) -> None:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from agent import call_moves, drive, fence, model_calls, narration, runner
+from agent import call_moves, drive, fence, held, model_calls, narration, runner
 from agent.effects import Effects
 from agent.patience import Patience
 from agent.queue import Queue
@@ -38,7 +38,7 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drive, "FIRST_TROUBLE_SECONDS", 0.04)
     monkeypatch.setattr(model_calls, "BUDGET_TROUBLE_SECONDS", 0.2)
     monkeypatch.setattr(drive, "QUICK_SECONDS", 0.03)
-    monkeypatch.setattr(drive, "CONFIRM_SECONDS", 0.08)
+    monkeypatch.setattr(held, "CONFIRM_SECONDS", 0.08)
     monkeypatch.setattr(drive, "TROUBLE_SECONDS", 0.4)
     monkeypatch.setattr(narration, "QUIET_SECONDS", 0.02)
     monkeypatch.setattr(narration, "APPEND_SECONDS", 0.02)

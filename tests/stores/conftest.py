@@ -30,7 +30,8 @@ async def heart(heart_database_url: str) -> AsyncIterator[Heart]:
     async with pool:
         heart = Heart(pool, heart_database_url)
         await heart.sql(
-            'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, chore RESTART IDENTITY'
+            'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, chore, '
+            "attachment, feedback RESTART IDENTITY"
         )
         yield heart
 

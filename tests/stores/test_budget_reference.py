@@ -29,6 +29,7 @@ class Call:
     committed: bool = False
     confirmed: bool = False
     charged: Amounts | None = None
+    given_up: bool = False  # another process found it: its own can write nothing of it any more
 
 
 @dataclass
@@ -130,6 +131,8 @@ class Play:
         lost_seq = lost.spender.seq if lost else 0
         ask = Ask(spender, self._random.randint(1, 200), LEAST, MOST, limits, PRICE, lost_seq)  # pyright: ignore[reportArgumentType]
         call = await self._reserve(ask)
+        if lost is not None:
+            lost.given_up = True
         if call is None and lost is not None:  # the turn ends with that
             await self._charged(lost, lost.reserved)
         if call is not None and self._random.random() < 0.8:
@@ -151,7 +154,7 @@ class Play:
 
     async def _confirm(self) -> None:
         """A start that is committed is confirmed; one that does not fit any more is given up, and costs nothing."""
-        waiting = [call for call in self.calls if not call.confirmed and call.charged is None]
+        waiting = [call for call in self.calls if not call.confirmed and call.charged is None and not call.given_up]
         if not waiting:
             return
         call = self._random.choice(waiting)
@@ -170,7 +173,7 @@ class Play:
 
     async def _charge(self) -> None:
         """A reply is committed; mostly it took less than was set aside, sometimes more."""
-        if under_way := [call for call in self.calls if call.confirmed and call.charged is None]:
+        if under_way := [call for call in self.calls if call.confirmed and call.charged is None and not call.given_up]:
             call = self._random.choice(under_way)
             times = self._random.choice([0.3, 0.6, 1.0, 1.4])
             await self._charged(call, (int(call.reserved[0] * times), int(call.reserved[1] * times)))
@@ -214,14 +217,14 @@ async def play(database_url: str, redis_url: str, seed: int, acts: int) -> set[s
         return course.happened
 
 
-@pytest.mark.parametrize("most", [40, pytest.param(3_000, marks=[pytest.mark.chaos, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("most", [80, pytest.param(3_000, marks=[pytest.mark.chaos, pytest.mark.timeout(3600)])])
 def test_the_scripts_do_what_plain_python_does(
     database_url: str, redis_url: str, most: int, record_property: Callable[[str, object], None]
 ) -> None:
     happened: set[str] = set()
 
     @settings(
-        max_examples=most, deadline=None, database=None, derandomize=most == 40, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=most, deadline=None, database=None, derandomize=most == 80, suppress_health_check=[HealthCheck.too_slow]
     )
     @given(seed=st.integers(0, 2**32), acts=st.integers(10, 60))
     def any_course(seed: int, acts: int) -> None:

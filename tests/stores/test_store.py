@@ -69,6 +69,7 @@ WRITES: Mapping[str, Write] = {
     "start_action": lambda desk, lease: desk.heart.store.start_action(lease, desk.seq, start("approved"), DIGEST),
     "start_granted": lambda desk, lease: desk.heart.store.start_granted(lease, desk.seq, start_under("G-standing")),
     "pin": lambda desk, lease: desk.heart.store.pin(lease, PINNED),
+    "repin": lambda desk, lease: desk.heart.store.repin(lease, desk.seq, PINNED, "claude-sonnet-4-5"),
 }
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
