@@ -26,6 +26,7 @@ from bot.settings import Settings
 from tools.catalog import seed_shop
 
 SCRIPTED = "A scripted shop assistant is answering; set ANTHROPIC_API_KEY to talk to the real model."
+PACE_SECONDS = 0.06  # between some 24 characters of the scripted model: about what a real one takes
 POLICY = Path(__file__).with_name("demo.yaml")
 ITS_POLICY = "Orders of more than 10 pieces need two approvals here; a signoff.yaml of yours decides that instead."
 REAL = "The real model is answering, with your ANTHROPIC_API_KEY."
@@ -44,7 +45,8 @@ async def demonstrate(settings: Settings, port: int, *, open_browser: bool) -> N
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(await _own_database(servers, settings))
             await _prepare(servers)
-            model = await stack.enter_async_context(ScriptedModel()) if settings.anthropic_api_key is None else None
+            scripted = ScriptedModel(pace_seconds=PACE_SECONDS)
+            model = await stack.enter_async_context(scripted) if settings.anthropic_api_key is None else None
             notes = {"model": SCRIPTED if model else REAL}
             slack = await _open_workspace(stack, port, notes)
             policy = None if settings.signoff_config or DEFAULT_PATH.exists() else POLICY

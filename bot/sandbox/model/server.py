@@ -53,10 +53,10 @@ class ScriptedModel:
 
     `requests` has every body that arrived at /v1/messages, also those that were refused or met a fault. `refusals` has
     what the checks refused and where the script failed: a test of a healthy bot asserts that it is empty. A request
-    that a fault turned away is not among them, and no script sees it.
+    that a fault turned away is not among them, and no script sees it. `pace_seconds` pass before each event of a stream.
     """
 
-    def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
+    def __init__(self, script: Script | None = None, *, port: int = 0, pace_seconds: float = 0.0) -> None:
         self.script: Script = script or shop_assistant
         self.api_key = "sk-ant-sandbox-" + secrets.token_hex(12)
         self.base_url = ""
@@ -68,6 +68,7 @@ class ScriptedModel:
         self.cache = PromptCache()
         self._paused: set[str] = set()  # replies that stopped for a pause
         self._port = port
+        self._pace_seconds = pace_seconds
         self._leaving = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -210,8 +211,8 @@ class ScriptedModel:
         stream = web.StreamResponse(headers={**_response_headers(), **headers})
         await stream.prepare(http)
         for sent, (name, data) in enumerate(finished.events()):
-            if isinstance(fault, Slow | Cut) and fault.seconds_per_event:
-                await self._pause(fault.seconds_per_event)
+            if pause := fault.seconds_per_event if isinstance(fault, Slow | Cut) else self._pace_seconds:
+                await self._pause(pause)
             if isinstance(fault, Garbage) and sent == 2:
                 await stream.write(b"event: content_block_delta\ndata: {not json\n\n")
             if isinstance(fault, Cut | ErrorInStream) and sent == fault.after_events:
