@@ -19,10 +19,8 @@ EndsCall = ModelStarted | ModelReplied | ModelFailed | WindowExceeded | Compacte
 def charged_tokens(started: ModelStarted | None, ended_by: EndsCall) -> int:
     """Of the model call that this step ends."""
     match ended_by:
-        case ModelReplied(usage=usage, lost=lost):
-            return sum(each.charged_tokens for each in (usage, *lost))
-        case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
-            return usage.charged_tokens
+        case ModelReplied() | WindowExceeded(usage=Usage()) | Compacted(usage=Usage()):
+            return sum(each.charged_tokens for each in _told(ended_by))
         case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             return 0
         case _:
@@ -36,18 +34,20 @@ def charge(session: Session, step: Step) -> Charge | None:
         return None
     tokens = charged_tokens(started, step)
     match step:
-        case ModelReplied(usage=usage, lost=lost):
+        case ModelReplied(usage=usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
             price = started.bill.price
-            nano_usd = sum(price.nano_usd(each) for each in (usage, *lost)) if price is not None else 0
-        case WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
-            price = started.bill.price
-            nano_usd = price.nano_usd(usage) if price is not None else 0
+            nano_usd = sum(price.nano_usd(each) for each in _told(step)) if price is not None else 0
         case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
             usage, nano_usd = None, 0
         case _:
             usage, nano_usd = None, started.bill.nano_usd
     who = spender(session.id, session.place, session.model_seq, started)
     return Charge(who, tokens, nano_usd, usage)
+
+
+def _told(step: ModelReplied | WindowExceeded | Compacted) -> tuple[Usage, ...]:
+    """What the provider said that a call used, tries that broke off included."""
+    return (*([step.usage] if step.usage is not None else []), *step.lost)
 
 
 def spender(session_id: str, place: Place, seq: int, started: ModelStarted) -> Spender:

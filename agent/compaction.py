@@ -70,6 +70,7 @@ def compacted(session: Session, said: Transcript, reply: Reply | None, *, unbill
         sources=sources,
         summary_by="model" if found else "code",
         usage=reply.usage if reply is not None else None,
+        lost=reply.lost if reply is not None else (),
         unbilled=unbilled,
     )
 

@@ -42,15 +42,17 @@ BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not 
 CONFIRM_SECONDS = 1.0  # until a start that stands is confirmed again, when Redis did not answer
 
 
-def window_exceeded(session: Session, usage: Usage | None) -> WindowExceeded | Halted:
+def window_exceeded(
+    session: Session, usage: Usage | None, *, lost: tuple[Usage, ...] = (), unbilled: bool = False
+) -> WindowExceeded | Halted:
     """What follows when the model's window refuses a conversation: it is compacted, and goes on once; then the turn ends."""
     if session.window == "fits":
-        return WindowExceeded(usage=usage, unbilled=usage is None)
+        return WindowExceeded(usage=usage, lost=lost, unbilled=unbilled)
     sentence = (
         "This conversation is too long for the model, even after I summed up what came before. Nothing more was run; "
         "please ask for less at once, or start a new thread."
     )
-    return Halted(error=TooLongError.__name__, sentence=sentence, unbilled=usage is None)
+    return Halted(error=TooLongError.__name__, sentence=sentence, unbilled=unbilled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ class ModelCalls:
         if summing_up:
             return Ended((compaction.compacted(session, said, reply),))
         if reply.stop_reason == "model_context_window_exceeded":
-            return Ended((window_exceeded(session, reply.usage),))
+            return Ended((window_exceeded(session, reply.usage, lost=reply.lost),))
         return Ended((ModelReplied(content=reply.content, stop_reason=reply.stop_reason, usage=reply.usage, lost=reply.lost),))
 
     def _noted(self, error: ModelFailedError, model: str, began_at: float) -> float | None:
@@ -218,7 +220,7 @@ class ModelCalls:
             case ModelRetiredError():
                 return Ended((ModelFailed(reason="retired", since=move.at, unbilled=unbilled),))
             case TooLongError():
-                return Ended((window_exceeded(session, None),))
+                return Ended((window_exceeded(session, None, unbilled=unbilled),))
             case FilesNotTakenError():
                 return Ended((Halted(error=FilesNotTakenError.__name__, sentence=error.sentence, unbilled=unbilled),))
             case _:

@@ -104,6 +104,7 @@ class WindowExceeded(Noun):
 
     kind: Literal["window_exceeded"] = "window_exceeded"
     usage: Usage | None = None
+    lost: tuple[Usage, ...] = ()  # of tries before that broke off
     unbilled: bool = False  # it was refused before anything was read
 
 
@@ -123,6 +124,7 @@ class Compacted(Noun):
     sources: tuple[str, ...] = ()  # untrusted ones that the head may draw on
     summary_by: Literal["model", "code"] = "model"
     usage: Usage | None = None  # None: no model was asked, or it gave no reply
+    lost: tuple[Usage, ...] = ()  # of tries before that broke off
     unbilled: bool = False  # no try got as far as to cost anything
     shape: str = ""
     state: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])

@@ -110,7 +110,8 @@ class Wire:
             case "gone":
                 return ModelFailed(reason="retired", since=now)
             case "window":
-                return window_exceeded(session, self._random.choice([None, self._usage()]))
+                usage = self._random.choice([None, self._usage()])
+                return window_exceeded(session, usage, unbilled=usage is None)
             case _:
                 return self._said(kind)
 
