@@ -244,7 +244,11 @@ def _model_replied(session: Session, step: ModelReplied) -> Session:
     session = replace(session, unfinished=stop_reasons.unfinished(step, before))
     if reason == "tool_use":
         return replace(session, calls=tuple(CallState(call) for call in tool_calls(step)))
-    return replace(session, closing=Closing(parts.split(answers.closing_text(step, before)), answered=True), stopped_for=reason)
+    return replace(
+        session,
+        closing=Closing(parts.split(answers.closing_text(step, before)), answered=reason not in ("refusal", "strange")),
+        stopped_for=reason,
+    )
 
 
 def _model_failed(session: Session, step: ModelFailed) -> Session:

@@ -54,6 +54,7 @@ async def test_what_is_refused_runs_nothing_and_does_not_poison_what_comes_after
     await talk.says("ann", "the forbidden thing")
     refused = await talk.sees("The model declined to answer this.")
     assert "Here is how" not in refused.seen_text
+    assert "[Good answer]" not in refused.seen_text
     await talk.says("ann", "and this?")
     await bot.slack.until(lambda: [message.text for message in talk.posts()].count("Of course.") == 2)
     assert await bot.rows("SELECT count(*) FROM action") == [(0,)]
