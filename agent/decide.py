@@ -41,10 +41,11 @@ def next_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: da
 def nobody_waits_for(under_way: Iterable[str], session: Session, moves: Sequence[Move]) -> list[str]:
     """What may be given up: after a Stop, the model's reply, a file, what a call would have changed, what a read would bring."""
     wanted = {f"preview:{state.call.id}" for state in session.calls if state.phase in ("asked", "approved")}
+    wanted |= {f"vouch:{state.call.id}" for state in session.calls if state.phase == "asked"}
     wanted |= {f"tool:{state.call.id}" for state in session.calls if state.phase == "running"}
     wanted |= {f"file:{file.id}" for file in session.unread}
     wanted |= {move.key for move in moves if isinstance(move, CallModel)}  # also one that waits for its slot
-    given_up = [key for key in under_way if key.startswith(("preview:", "tool:", "file:")) or key == "model"]
+    given_up = [key for key in under_way if key.startswith(("preview:", "vouch:", "tool:", "file:")) or key == "model"]
     return [key for key in given_up if key not in wanted]
 
 

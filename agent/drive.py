@@ -20,7 +20,7 @@ from agent.ended import Ended
 from agent.errors import DelayedError, FencedError, UnclearError
 from agent.held import Held
 from agent.model_calls import NotYet
-from agent.moves import CallModel, Close, Move, Post, Record, Repin, RunTool, Settle
+from agent.moves import CallModel, Close, Move, Post, Record, Repin, RunTool, Settle, Vouch
 from agent.narration import Narration
 from agent.ports import SurfaceStatus
 from agent.queue import Queue
@@ -67,6 +67,7 @@ class Drive:
         self.held_back: list[float] = []  # when moves that had to wait at the last look may be made
         self.troubles: dict[str, int] = {}  # move key -> tries whose answer was lost
         self.permitted: set[int] = set()  # inbox rows whose author may do what they ask for
+        self.vouched: set[str] = set()  # keys of runs under a grant whose giver may still decide
         self.shown_status: SurfaceStatus = "active"
         self.narration = Narration(self.effects.surface, self.lease.place)
 
@@ -113,7 +114,7 @@ class Drive:
             if moves and isinstance(moves[0], Record):
                 self._note(*moves[0].steps, inbox_ids=moves[0].inbox_ids)
                 continue
-            begin = self._may_begin([*moves, *self._watched()])
+            begin = self._may_begin([*map(self._vouched_for, moves), *self._watched()])
             gated = [move for move in begin if isinstance(move, Close | Repin) or (isinstance(move, RunTool) and move.digest)]
             if gated:
                 await self._pass(gated[0])
@@ -135,6 +136,12 @@ class Drive:
         self.not_before |= {post.key: self.narration.due for post in opening}
         self.held_back += [self.narration.due for _ in opening]
         return opening
+
+    def _vouched_for(self, move: Move) -> Move:
+        """A run under a grant waits until it is known that its giver may still decide; each use asks anew."""
+        if isinstance(move, RunTool) and move.grant_id is not None and move.digest and move.key not in self.vouched:
+            return Vouch(move.grant_id, move.key, f"vouch:{move.call.id}")
+        return move
 
     def _may_begin(self, moves: Sequence[Move]) -> list[Move]:
         """Those that are not under way and need not wait."""
@@ -248,6 +255,8 @@ class Drive:
         if ended.permitted is not None:
             self.permitted.add(ended.permitted)
             self.inbox = [self._permitted(row) for row in self.inbox]
+        if ended.vouched is not None:
+            self.vouched.add(ended.vouched)
         if ended.again_seconds:
             self.not_before[key] = time.monotonic() + ended.again_seconds
         self._note(*ended.steps, inbox_ids=ended.inbox_ids)

@@ -15,7 +15,20 @@ from agent.ended import Ended
 from agent.errors import FencedError, RefusedError
 from agent.file_effects import FileEffects
 from agent.model_calls import ModelCalls
-from agent.moves import CallModel, FetchFile, MakePreview, Move, Permit, Post, Reconcile, RunTool, Settle, ShowCard, TurnAway
+from agent.moves import (
+    CallModel,
+    FetchFile,
+    MakePreview,
+    Move,
+    Permit,
+    Post,
+    Reconcile,
+    RunTool,
+    Settle,
+    ShowCard,
+    TurnAway,
+    Vouch,
+)
 from agent.narration import Narration
 from agent.patience import PATIENCE, Patience
 from agent.ports import Budget, Files, Model, Surface
@@ -23,7 +36,7 @@ from agent.progress import Progress
 from agent.received import Click, Edit, OutcomeClick
 from agent.rules import Rules
 from agent.session import Session
-from agent.steps import CardShown, Granted, Posted, Previewed, ToolReturned
+from agent.steps import CardShown, Granted, GrantEnded, Posted, Previewed, ToolReturned
 from agent.store import Store, settled_sentence
 from agent.streams import is_opening
 from agent.tool import Effect, Result, ToolContext, failed
@@ -74,6 +87,8 @@ class Effects:
                 return self.attached.fetch(move, session)
             case RunTool():
                 return self._run_tool(move, session)
+            case Vouch():
+                return self._vouch(move, session)
             case MakePreview():
                 return self._preview(move, session)
             case Reconcile():
@@ -122,6 +137,13 @@ class Effects:
         if result.unclear and definition.effect in (Effect.WRITE, Effect.IRREVERSIBLE):
             return await self._unclear(move.call, definition, arguments, context, session.epoch)
         return await self._returned(move.call, _marked(result, definition, arguments), context, session.epoch)
+
+    async def _vouch(self, move: Vouch, session: Session) -> Ended:
+        """A standing permission is worth what its giver's word would be worth now. When Slack cannot be asked nothing runs."""
+        granted = session.grants[move.grant_id].granted
+        if await self.surface.may_decide(session.place, granted.by, granted.verdict.approvers, session.requesters):
+            return Ended(vouched=move.call_key)
+        return Ended((GrantEnded(grant_id=move.grant_id),))
 
     async def _preview(self, move: MakePreview, session: Session) -> Ended:
         arguments = tool.validate(self.tools, move.tool, move.arguments)

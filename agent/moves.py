@@ -139,6 +139,15 @@ class RunTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Vouch:
+    """Find out whether whoever gave a standing permission could still approve the call that is to run under it."""
+
+    grant_id: str
+    call_key: str  # of the move that waits for it
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class MakePreview:
     """Have a tool say what a call would change."""
 
@@ -222,5 +231,5 @@ class Close:
     key: str
 
 
-Turn = CallModel | Repin | FetchFile | RunTool | MakePreview | Reconcile
+Turn = CallModel | Repin | FetchFile | RunTool | Vouch | MakePreview | Reconcile
 Move = Record | Turn | Post | ShowCard | Settle | Permit | TurnAway | Close

@@ -1,5 +1,6 @@
 """Always allow: for this thread and tool, within a pattern that the approver saw, with an end, a count, and a way back."""
 
+from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.model import Lines, call, calls
@@ -110,6 +111,18 @@ async def test_a_revoked_grant_does_not_hold_and_every_use_is_in_the_audit_log(b
     ]
     [(uses,)] = await bot.rows('SELECT uses FROM "grant"')
     assert uses == 1
+
+
+async def test_the_grant_of_somebody_who_may_not_decide_any_more_does_not_hold(bot: World) -> None:
+    talk = await granted(bot, order(2), "First.", order(2), "Second.")
+    await talk.sees("First.")
+    channel = bot.slack.workspace.channels[talk.channel]
+    bot.slack.workspace.channels[talk.channel] = replace(channel, members=channel.members - {bot.slack.people["ben"]})
+    await talk.says("ann", "the same again")
+    await talk.clicks("ann", await talk.card())
+    await talk.sees("Second.")
+    assert await bot.rows('SELECT uses FROM "grant"') == [(0,)]
+    assert len(await bot.rows(PLACED)) == 2
 
 
 async def test_whose_click_does_not_count_gives_no_grant(bot: World) -> None:

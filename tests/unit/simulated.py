@@ -25,6 +25,7 @@ from agent.moves import (
     Settle,
     ShowCard,
     TurnAway,
+    Vouch,
 )
 from agent.received import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
 from agent.rules import Rules
@@ -122,7 +123,7 @@ class Simulation:
             if not (moves and isinstance(moves[0], Record)):
                 begun = opening(self.session, "Well.")
                 moves = (*moves, begun) if begun is not None and self.random.random() < 0.3 else moves
-                return [move for move in moves if not isinstance(move, Record | Repin) and move.key not in self.under_way]
+                return [move for move in moves if not isinstance(move, Record | Repin | Vouch) and move.key not in self.under_way]
             for step in moves[0].steps:
                 self.apply(step)
             self.taken(moves[0].inbox_ids)
