@@ -55,6 +55,10 @@ class DemoScreen(Screen):
         """What the bot has posted in the open thread."""
         return self.thread.locator('[aria-label^="Signoff,"]')
 
+    def cards(self) -> Locator:
+        """Those of them that people decide, or did: not what was worked on before."""
+        return self.replies().filter(has=self.page.get_by_role("heading"))
+
     async def picture(self, name: str, height: int = 800, width: int = 1280) -> None:
         """Keeps a picture of this run, of a window of this size."""
         await self.page.set_viewport_size({"width": width, "height": height})

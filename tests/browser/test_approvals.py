@@ -64,7 +64,7 @@ async def test_an_edit_is_filled_in_checked_and_asked_anew(demo_screen: DemoScre
     await demo_screen.fill(sku="LGT-003")
     await demo_screen.part("modal-submit").click()
 
-    old, new = demo_screen.replies().nth(0), demo_screen.replies().nth(1)
+    old, new = demo_screen.cards().nth(0), demo_screen.cards().nth(1)
     await expect(new).to_contain_text("Order 3 × Desk Lamp Mini for Ada Byron")
     await expect(new).to_contain_text("edited by @Ben Baker")
     await expect(old).to_contain_text("Edited by @Ben Baker")
@@ -82,8 +82,8 @@ async def test_a_batch_is_one_message_and_each_row_is_decided_alone(demo_screen:
     newest = demo.newest_order()
     await asked(demo_screen, ANN, "orders", BATCH)
     await demo_screen.picture("batch-open.png", height=1700)
-    await expect(demo_screen.replies()).to_have_count(1)
-    batch = demo_screen.replies().first
+    await expect(demo_screen.cards()).to_have_count(1)
+    batch = demo_screen.cards().first
     await expect(batch.get_by_role("heading")).to_have_text("3 actions to decide")
     for said_once in ("Places a binding order", "To be decided by", "rule: default"):
         await expect(batch.get_by_text(said_once)).to_have_count(1)
