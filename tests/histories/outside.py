@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from agent.moves import Answer, Card, Cards, Content, Work
+from agent.moves import Answer, Card, Cards, Content, Question, Work
 from agent.policy import Policy
 from agent.received import Received
 from agent.types import Approvers, Block
@@ -169,6 +169,8 @@ class Outside:
         """A message appears."""
         if isinstance(content, Cards) and channel == CHANNEL:
             self.threads |= {row.action_id: thread_ts for row in content.rows}
+        if isinstance(content, Question):  # of a run without a card, the first that people see of it
+            self.threads.setdefault(content.card.action_id, thread_ts)
         if (channel, key) in self.messages:
             self.wrong.append(f"{key} was posted twice")
         return self._stand(self._new_ts(), channel, key, content)
