@@ -18,7 +18,7 @@ demo: $(READY)
 	.venv/bin/signoff demo
 
 test: check
-	$(PYTHON_OF_VENV) -m pytest -m "not chaos" -n 4 --dist loadfile --no-loadscope-reorder
+	$(PYTHON_OF_VENV) -m pytest -m "not chaos" -n 4 --dist loadfile
 
 check: $(READY)
 	.venv/bin/ruff check

@@ -20,7 +20,7 @@ from tests.conftest import TOLD
 from tests.histories.history import History
 from tests.histories.process import quicken
 
-HISTORIES = 25
+HISTORIES = 14
 LONG_RUN_SECONDS = 30 * 60.0
 
 
