@@ -147,11 +147,6 @@ def field_id(index: int, name: str) -> str:
     return f"argument-{index}-{sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
-def editable(schema: Schema, values: Mapping[str, JsonValue]) -> bool:
-    """Whether there is anything that a form could change."""
-    return any(field.input for field in fields(schema, values))
-
-
 def edit_view(schema: Schema, values: Mapping[str, JsonValue], *, headline: str, action_id: str, submit: str) -> Block:
     """The modal. `headline` is the action in one line, `submit` what the tool calls it."""
     laid_out = fields(schema, values)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from agent.tool import Tool, ToolContext, problems
-from bot.form import Filled, edit_view, editable, field_errors, read_form
+from bot.form import Filled, edit_view, field_errors, read_form
 from bot.sandbox.slack.entering import client_errors
 from tests.unit.forms import block_of, put, untouched
 from tools.catalog.orders import CreateOrder
@@ -105,7 +105,6 @@ def test_what_belongs_to_no_field_stands_at_the_first_one_with_its_name() -> Non
         block_of(view, "note")["block_id"]: "Too loud.",
     }
     assert field_errors({"type": "object"}, {}, told) == {}
-    assert not editable({"type": "object"}, {})
 
 
 class Size(StrEnum):
@@ -237,7 +236,6 @@ def test_what_is_too_long_stays_as_it_is_and_the_form_says_so(schema: Json) -> N
     assert read_form(tool, {**arguments, "z": 1}, put(view, {"z": "2"})) == Filled({**arguments, "z": 2}, {})
     found = field_errors(tool, {**arguments, "z": 1}, [(("x",), "Too long.")])
     assert found == {block_of(view, "z")["block_id"]: "x: Too long."}
-    assert not editable(tool, arguments)
 
 
 def test_a_form_never_grows_beyond_what_slack_takes() -> None:
