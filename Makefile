@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check mcp-servers bench chaos lock clean
+.PHONY: setup demo test check mcp-servers bench chaos fuzz lock clean
 
 setup: $(READY)
 
@@ -24,6 +24,7 @@ check: $(READY)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --pythonpath $(PYTHON_OF_VENV)
+	$(PYTHON_OF_VENV) -m tests.house
 
 # Reference MCP servers and the conformance suite, from npm, for the tests that use them; without them those tests are skipped.
 # Node and npm are those of the wheel that pyright brings.
@@ -36,13 +37,17 @@ bench: $(READY)
 	$(PYTHON_OF_VENV) -m tests.bench
 
 chaos: $(READY)
-	$(PYTHON_OF_VENV) -m pytest -m chaos --timeout 3600
+	$(PYTHON_OF_VENV) -m pytest -m chaos --hypothesis-profile long --timeout 3600
 
-# Two locks: what the bot needs (the Dockerfile's), and that with what its developers need.
+# Twenty times as many examples as in `make test`, new ones each time.
+fuzz: $(READY)
+	$(PYTHON_OF_VENV) -m pytest -m "hypothesis and not chaos" --hypothesis-profile long --timeout 3600 -n 2
+
+# Two locks: what the bot needs (the Dockerfile's), and that with what its demo and its developers need.
 lock: $(READY)
 	$(PYTHON_OF_VENV) -m pip install --quiet uv
 	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --output-file requirements.lock pyproject.toml
-	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra demo --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 

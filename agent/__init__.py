@@ -1,1 +1,1 @@
-"""The heart: sessions, steps, moves, and the loop that makes them. Knows nothing of Slack and of no particular tool."""
+"""The core: sessions, steps, moves, and the loop that makes them. Knows nothing of Slack and of no particular tool."""

@@ -1,4 +1,22 @@
-"""What can end a turn or a run. One docstring an error."""
+"""What can end a turn or a run, one docstring an error; and how an error is named where its message must not be told."""
+
+import traceback
+
+MOST_FRAMES = 4
+
+
+def place_of(error: BaseException) -> str:
+    """Return the error's type and where it was raised, without its message: `KeyError at orders.py:33 in place`.
+
+    A message of a tool's or a library's error may hold whatever the call was about.
+    """
+    where = [
+        f"{frame.f_code.co_filename.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    behind = f", from {type(cause).__name__}" if cause is not None else ""
+    return f"{type(error).__name__} at {', '.join(where[: -MOST_FRAMES - 1 : -1]) or 'no place'}{behind}"
 
 
 class IllegalStepError(Exception):
@@ -43,6 +61,10 @@ class TooLongError(ModelFailedError):
     """The conversation does not fit into the model's window."""
 
 
+class HistoryNotTakenError(ModelFailedError):
+    """The model refused the conversation as it stands: it goes on from a summary, or this turn ends."""
+
+
 class ModelOutOfReachError(ModelFailedError):
     """The model gave no reply now: overloaded, limited or not reachable. `retry_seconds`: when it said to come back."""
 
@@ -67,9 +89,36 @@ class DelayedError(Exception):
         self.seconds = seconds
 
 
+class CredentialsError(DelayedError):
+    """The outside does not accept our credentials: what is to be said waits until somebody has mended that."""
+
+    def __init__(self, code: str, seconds: float) -> None:
+        super().__init__(seconds)
+        self.code = code
+
+
 class UnclearError(Exception):
     """The answer was lost: the effect may or may not have happened. Look before you repeat it."""
 
 
 class UnreachableError(Exception):
     """A store that we need does not answer now; nothing was spent and nothing begun."""
+
+
+class BoundedError(Exception):
+    """What strangers wrote could not be read within limits; its text says why, in words."""
+
+
+class TooSlowError(BoundedError):
+    """Reading it takes longer than it may."""
+
+
+class TooLargeError(BoundedError):
+    """Reading it takes more memory than it may, or gives more than it may."""
+
+
+class BrokenInputError(BoundedError):
+    """It broke what reads it."""
+
+    def __init__(self) -> None:
+        super().__init__("it is damaged, or made in a way that cannot be read")

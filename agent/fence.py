@@ -1,4 +1,4 @@
-"""An effect begins within 5 seconds of its start's commit or not at all (DESIGN, the fence guards rows).
+"""An effect begins within 5 seconds of its start's commit or not at all (README, The window that remains).
 
 A process that was frozen after the commit finds out here, at the last moment before the effect, that its time is over:
 by then another process may hold the session. The window that remains is the one between `begin` and the first byte that
@@ -18,8 +18,8 @@ _begin_by_seconds: ContextVar[float | None] = ContextVar("begin_by_seconds", def
 
 
 @contextmanager
-def started(at_monotonic_seconds: float, within_seconds: float = BEGIN_WITHIN_SECONDS) -> Generator[None]:
-    """Effects inside belong to a start that was sent to the database at this moment."""
+def effects_of_start(at_monotonic_seconds: float, within_seconds: float = BEGIN_WITHIN_SECONDS) -> Generator[None]:
+    """Run a block whose effects belong to a start that was sent to the database at this moment."""
     token = _begin_by_seconds.set(at_monotonic_seconds + within_seconds)
     try:
         yield
@@ -29,7 +29,7 @@ def started(at_monotonic_seconds: float, within_seconds: float = BEGIN_WITHIN_SE
 
 @contextmanager
 def without() -> Generator[None]:
-    """What is begun inside needs no fence, whatever it is begun from."""
+    """Run a block in which what is begun needs no fence, whatever it is begun from."""
     token = _begin_by_seconds.set(None)
     try:
         yield
@@ -38,7 +38,8 @@ def without() -> Generator[None]:
 
 
 def begin() -> None:
-    """Call right before an effect. Raises FencedError when its start is too long ago; outside of `started` it does nothing."""
+    """Call right before an effect. Raises FencedError when its start is too long ago; outside of `effects_of_start` it does
+    nothing."""
     by = _begin_by_seconds.get()
     if by is not None and time.monotonic() > by:
         raise FencedError("the effect was held back for longer than its start allows; it was not begun")

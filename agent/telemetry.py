@@ -38,7 +38,7 @@ tracer = trace.get_tracer("signoff")
 
 @contextmanager
 def agent_span(pinned: Pinned, session_id: str) -> Generator[Span]:
-    """One claim of a session, driven to its next rest."""
+    """Open the span of one claim of a session, until it rests again."""
     attributes = {OPERATION: "invoke_agent", PROVIDER: "anthropic", AGENT: pinned.agent, CONVERSATION: session_id}
     attributes |= {MODEL: pinned.model, PROMPT: pinned.prompt}
     with _span(f"invoke_agent {pinned.agent}".strip(), SpanKind.INTERNAL, attributes) as span:
@@ -47,7 +47,7 @@ def agent_span(pinned: Pinned, session_id: str) -> Generator[Span]:
 
 @contextmanager
 def chat_span(model: str, max_tokens: int) -> Generator[Span]:
-    """One model call, with all its tries."""
+    """Open the span of one model call, with all its tries."""
     attributes = {OPERATION: "chat", PROVIDER: "anthropic", MODEL: model, MAX_TOKENS: max_tokens}
     with _span(f"chat {model}", SpanKind.CLIENT, attributes) as span:
         yield span
@@ -55,32 +55,32 @@ def chat_span(model: str, max_tokens: int) -> Generator[Span]:
 
 @contextmanager
 def tool_span(tool: str, call_id: str) -> Generator[Span]:
-    """One run of a tool."""
+    """Open the span of one run of a tool."""
     with _span(f"execute_tool {tool}", SpanKind.INTERNAL, {OPERATION: "execute_tool", TOOL: tool, TOOL_CALL: call_id}) as span:
         yield span
 
 
 @contextmanager
 def _span(name: str, kind: SpanKind, attributes: Mapping[str, str | int]) -> Generator[Span]:
-    """An exception is kept by its type alone: its message may quote what people said."""
+    """Open a span. An exception is kept by its type alone: its message may quote what people said."""
     with tracer.start_as_current_span(
         name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as span:
         try:
             yield span
         except BaseException as error:
-            failed(span, type(error).__name__)
+            span_failed(span, type(error).__name__)
             raise
 
 
-def failed(span: Span, error_type: str) -> None:
-    """What the span is about did not come to a good end."""
+def span_failed(span: Span, error_type: str) -> None:
+    """Mark the span as failed."""
     span.set_status(StatusCode.ERROR)
     span.set_attribute(ERROR_TYPE, error_type)
 
 
-def replied(span: Span, stop_reason: str, usage: Usage) -> None:
-    """A model call gave a reply."""
+def span_replied(span: Span, stop_reason: str, usage: Usage) -> None:
+    """Add a model call's reply to its span."""
     cached = usage.cache_creation_input_tokens + usage.cache_read_input_tokens
     span.set_attribute(FINISH_REASONS, [stop_reason])
     span.set_attribute(INPUT_TOKENS, usage.input_tokens + cached)
@@ -92,7 +92,7 @@ def replied(span: Span, stop_reason: str, usage: Usage) -> None:
 def failed_try(
     number: int, error_type: str, status: int | None, retry_after_seconds: float | None, waited_seconds: float | None
 ) -> None:
-    """A try of the model call under way gave no reply."""
+    """Add an event for a try of the current model call that gave no reply."""
     told = {TRY: number, ERROR_TYPE: error_type, STATUS: status, RETRY_AFTER: retry_after_seconds, WAITED: waited_seconds}
     known = {name: value for name, value in told.items() if value is not None}
     trace.get_current_span().add_event(FAILED_TRY, known)

@@ -1,8 +1,8 @@
-"""The values that everything is made of. Frozen, and without a word on what happens to them."""
+"""The types that everything is made of: frozen values, without a word on what happens to them."""
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 Block = dict[str, JsonValue]  # one content block of the Messages API, kept exactly as it came
 Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable", "edited"]
@@ -13,21 +13,26 @@ OutcomeAnswer = Literal["happened", "run_again", "leave"]
 Look = Literal["pending", "approved", "rejected", "expired", "withdrawn", "edited", "succeeded", "failed", "unknown", "refused"]
 
 
-class Noun(BaseModel):
+class Frozen(BaseModel):
     """A frozen value. Unknown fields are refused: old code must not drop what newer code wrote."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Place(Noun):
+class Place(Frozen):
     """Where a session lives: one Slack thread."""
 
     team: str
     channel: str
     thread_ts: str
 
+    @property
+    def direct(self) -> bool:
+        """Return whether it is a direct message of one person: Slack's ids say so."""
+        return self.channel.startswith("D")
 
-class Attachment(Noun):
+
+class Attachment(Frozen):
     """A file that a person attached: its name for the model, and by what it is fetched. What is in it is read in the turn."""
 
     id: str
@@ -36,7 +41,7 @@ class Attachment(Noun):
     size: int = 0  # in bytes, as far as it was told
 
 
-class Room(Noun):
+class Room(Frozen):
     """What a session has left for files."""
 
     files: int
@@ -44,16 +49,18 @@ class Room(Noun):
     tokens: int
 
 
-class Said(Noun):
+class Said(Frozen):
     """One message of a person, as the model will read it."""
 
     user: str
     text: str
     ts: str
     files: tuple[Attachment, ...] = ()
+    opener: str = ""  # who began the thread, if that was another person
+    sources: tuple[str, ...] = ()  # of quotes in the text: somebody else wrote them
 
 
-class Pinned(Noun):
+class Pinned(Frozen):
     """What a session is run with for its whole life, whatever is deployed meanwhile."""
 
     model: str
@@ -67,7 +74,7 @@ class Pinned(Noun):
 PINNED: TypeAdapter[Pinned] = TypeAdapter(Pinned)
 
 
-class Usage(Noun):
+class Usage(Frozen):
     """Tokens of one model call, as the API counted them."""
 
     input_tokens: int
@@ -78,17 +85,17 @@ class Usage(Noun):
 
     @property
     def read_tokens(self) -> int:
-        """The whole input, wherever it came from (reference: model API, trap 10)."""
+        """Return the whole input, wherever it came from (reference: model API, trap 10)."""
         return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
 
     @property
     def charged_tokens(self) -> int:
-        """Input and output; a cache read counts a tenth, as it is priced (reference: DESIGN, Model)."""
+        """Return input and output; a cache read counts a tenth, as it is priced."""
         reads = -(-self.cache_read_input_tokens // 10)
         return self.input_tokens + self.cache_creation_input_tokens + reads + self.output_tokens
 
 
-class Call(Noun):
+class Call(Frozen):
     """What the model asks for: one tool_use block."""
 
     id: str
@@ -96,7 +103,7 @@ class Call(Noun):
     arguments: dict[str, JsonValue]
 
 
-class Task(Noun):
+class Task(Frozen):
     """A call as people watch it being made, while nobody has to be asked about it."""
 
     id: str  # of the call
@@ -105,7 +112,7 @@ class Task(Noun):
     state: Literal["in_progress", "complete", "error"] = "in_progress"
 
 
-class KeptResult(Noun):
+class KeptResult(Frozen):
     """A tool's result that the model reads no more as such, and can read by its handle."""
 
     handle: str
@@ -113,7 +120,7 @@ class KeptResult(Noun):
     characters: int
 
 
-class Approvers(Noun):
+class Approvers(Frozen):
     """Who may decide: anybody in one of these sets. Read at the click, since memberships change while a card waits."""
 
     users: tuple[str, ...] = ()
@@ -122,21 +129,26 @@ class Approvers(Noun):
     requester: bool | None = None  # True: those who asked may decide too; False: they may not; None: like everybody else
 
 
-class Asker(Noun):
+class Asker(Frozen):
     """Who asked, and where: what a rule may look at besides the arguments."""
 
     users: tuple[str, ...]
     channel: str
 
+    @property
+    def direct(self) -> bool:
+        """Return whether it was in a direct message, where there is nobody else."""
+        return self.channel.startswith("D")
 
-class Escalation(Noun):
+
+class Escalation(Frozen):
     """Further people who may decide, once an action has waited so long."""
 
     after_seconds: int
     to: Approvers
 
 
-class Verdict(Noun):
+class Verdict(Frozen):
     """What policy says of a call, with the rule that made it."""
 
     answer: Literal["allow", "ask", "refuse"]
@@ -148,9 +160,15 @@ class Verdict(Noun):
     remind_seconds: int | None = None  # until the first reminder; each further wait is twice the one before
     escalation: Escalation | None = None
     post_to: str = ""  # a channel where the card stands besides the thread
+    reason: str = ""  # why its rule is there, in the words of those who wrote it
+
+    @property
+    def because(self) -> str:
+        """Return the rule, with its reason where it has one, for a sentence."""
+        return f"{self.rule}: {self.reason}" if self.reason else self.rule
 
 
-class Change(Noun):
+class Change(Frozen):
     """One thing that a call would change."""
 
     what: str
@@ -158,15 +176,30 @@ class Change(Noun):
     after: str = ""
 
 
-class Preview(Noun):
-    """What a call would do, found out without doing it."""
+class Preview(Frozen):
+    """What a call would do, found out without doing it.
+
+    `bound` says by argument what it resolved to: an id instead of a name, a price, the rows that were found. The handler gets
+    exactly this, and acts on it or says what is different by now (`agent.tool.definition.ChangedError`).
+    """
 
     headline: str = ""  # the action by names instead of ids; empty: as the tool's own headline has it
     changes: tuple[Change, ...] = ()
     trouble: str = ""  # why nothing could be found out
+    bound: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-class Allowed(Noun):
+class Wording(Frozen):
+    """What a card says of a call in the words of the tool's author or server, and how it asks: as they were when it was made."""
+
+    effect: str
+    verb: str
+    consequence: str = ""
+    undo: str = ""
+    headline: str = ""
+
+
+class Allowed(Frozen):
     """What a grant lets one argument be."""
 
     argument: str
@@ -177,7 +210,7 @@ class Allowed(Noun):
 Pattern = tuple[Allowed, ...]
 
 
-class Wish(Noun):
+class Wish(Frozen):
     """A standing permission that an approver asks for together with their approval."""
 
     pattern: Pattern

@@ -1,29 +1,33 @@
 """The command line. Whatever a person has to mend is one sentence and exit status 2.
 
 A command imports what only it needs: the libraries below take seconds, and help or a sentence should not.
+
+Long because each command is a function here.
 """
 
 import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 from rich.console import Console
 
-from bot.config import DEFAULT_PATH, Config, examine_config, load_config
-from bot.home import Home
-from bot.refusal import Refusal
-from bot.settings import Settings, check_model, check_slack, environment, read_settings
+from bot.config.file import DEFAULT_PATH, Config, Problem, examine_config, line_of, load_config
+from bot.config.refusal import Refusal
+from bot.config.settings import Settings, check_model, check_slack, environment, read_settings
+from bot.stores.embedded_home import Home
 
 if TYPE_CHECKING:
-    from bot.packs import Packs
+    from agent.tool.definition import Tools
+    from bot.agents.packs import Packs
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
 policy = typer.Typer(no_args_is_help=True, help="What signoff.yaml says of calls.")
@@ -39,7 +43,7 @@ P = ParamSpec("P")
 
 
 def refusing(command: Callable[P, None]) -> Callable[P, None]:
-    """A Refusal becomes its sentence and exit status 2."""
+    """Return the function with each Refusal turned into its sentence and its exit status."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -47,7 +51,7 @@ def refusing(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except Refusal as refusal:
             console.print(str(refusal), style="red", soft_wrap=True, markup=False)
-            raise typer.Exit(2) from None
+            raise typer.Exit(refusal.status) from None
 
     return wrapped
 
@@ -57,14 +61,14 @@ def refusing(command: Callable[P, None]) -> Callable[P, None]:
 def run(
     worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Drive sessions in this process too.")] = True,
 ) -> None:
-    """The bot: Socket Mode when SLACK_APP_TOKEN is set, else HTTP on PORT at /slack/events."""
+    """Run the bot: Socket Mode when SLACK_APP_TOKEN is set, else HTTP on PORT at /slack/events."""
     _serve(read_settings(), intake=True, work=worker)
 
 
 @cli.command()
 @refusing
 def worker() -> None:
-    """Only drives sessions; another process takes in Slack's events."""
+    """Drive sessions only; another process takes in Slack's events."""
     _serve(read_settings(), intake=False, work=True)
 
 
@@ -72,7 +76,7 @@ def worker() -> None:
 @refusing
 def migrate() -> None:
     """Bring the database of DATABASE_URL (or the embedded one) to the newest schema."""
-    from bot.database import upgrade
+    from bot.stores.database import upgrade
 
     settings = read_settings()
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url or "redis://unused") as servers:
@@ -84,7 +88,7 @@ def migrate() -> None:
 @refusing
 def doctor() -> None:
     """Check everything that has to be right before the first mention; exit status 2 when something is not."""
-    from bot.doctor import examine
+    from bot.commands.doctor import examine
 
     settings = read_settings()
     findings = asyncio.run(examine(settings, settings.signoff_config))
@@ -106,20 +110,13 @@ def check(
     channel: Annotated[str, typer.Option(help="Where: the id of a channel.")] = "",
 ) -> None:
     """Find what cannot have been meant in signoff.yaml's policy (then exit status 1), or explain what it says of one call."""
-    from psycopg_pool import AsyncConnectionPool
-
     from agent.types import Asker
-    from bot.databases import look_at_sql
-    from bot.mcp_file import read_servers
-    from bot.packs import tool_packs
-    from bot.policy_check import explain, read_call
-    from bot.policy_check import lint as policy_lint
-    from bot.toolbox import known_tools
+    from bot.agents.policy_check import explain, read_call, unknown_packs
+    from bot.agents.policy_check import lint as policy_lint
 
     path = read_settings().signoff_config
     config, problems = examine_config(path)
-    packs = tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases))
-    known, unseen = asyncio.run(known_tools(packs, read_servers(path, config.mcp, environment())))
+    packs, known, unseen = _known_tools(path, config)
     if tool is not None:
         definition, arguments, wrong = read_call(known, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
@@ -128,7 +125,8 @@ def check(
         if wrong:
             typer.echo(f"note: {wrong}")
         return
-    found = sorted([*problems, *policy_lint(config.policy, known, unseen)])
+    absent = [Problem(line_of(path, place), wrong) for place, wrong in unknown_packs(config, packs)]
+    found = sorted([*problems, *absent, *policy_lint(config.policy, known, unseen)])
     for problem in found:
         typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
     if found:
@@ -136,25 +134,62 @@ def check(
     typer.echo(f"{len(config.policy.rules)} rules, and nothing to mend.")
 
 
+@policy.command(name="test")
+@refusing
+def hold_to_cases(file: Annotated[Path, typer.Argument(help="Calls with the verdicts that you expect, in YAML.")]) -> None:
+    """Hold signoff.yaml's policy to a file of cases; each difference is a sentence (then exit status 1)."""
+    from bot.agents.policy_cases import differences, read_cases
+
+    path = read_settings().signoff_config
+    config, cases = load_config(path), read_cases(file)
+    _, known, unseen = _known_tools(path, config)
+    found = list(differences(cases, config.policy, known, unseen))
+    for line, wrong in found:
+        typer.echo(f"{file}, line {line}: {wrong}.")
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{len(cases)} cases, all as expected.")
+
+
+def _known_tools(path: Path | None, config: Config) -> tuple[Sequence[str], "Tools", Sequence[str]]:
+    """Return the names of the packs that an agent may have, all tools, and what the names begin with of tools that are unseen."""
+    from psycopg_pool import AsyncConnectionPool
+
+    from bot.agents.databases import look_at_sql
+    from bot.agents.packs import BUILT_IN, tool_packs
+    from bot.agents.toolbox import known_tools
+    from bot.config.mcp_file import read_servers
+
+    packs = tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases))
+    servers = read_servers(path, config.mcp, environment())
+    known, unseen = asyncio.run(known_tools(packs, servers))
+    return [*(pack for pack in packs if pack != BUILT_IN), *(f"mcp:{server.name}" for server in servers)], known, unseen
+
+
 @tools.callback(invoke_without_command=True)
 @refusing
 def listing(context: typer.Context) -> None:
     """List the tools: name, effect, the pack or file it comes from, and the rule that speaks for a call of it."""
     if context.invoked_subcommand is None:
-        from bot import tools_report
+        from bot.commands import tools_report
 
-        config, packs = _config_and_packs()
+        config, packs, proposals = _config_and_packs()
         for line in tools_report.listing(packs, config.policy):
             typer.echo(line)
+        for sentence in proposals:
+            typer.echo(f"{sentence}.", err=True)
 
 
 @tools.command()
 @refusing
-def lint() -> None:
+def lint(
+    servers: Annotated[bool, typer.Option("--servers", help="Also the words of MCP servers, which you cannot change.")] = False,
+) -> None:
     """Find what a model or a person would miss in the tools (then exit status 1): by words, so have a look yourself."""
-    from bot import tools_report
+    from bot.commands import tools_report
 
-    found = tools_report.lint(*_config_and_packs())
+    config, packs, _ = _config_and_packs()
+    found = tools_report.lint(config, packs, servers=servers)
     for sentence in found:
         typer.echo(f"{sentence}.")
     if found:
@@ -162,31 +197,42 @@ def lint() -> None:
     typer.echo("Nothing to mend.")
 
 
-def _config_and_packs() -> tuple[Config, "Packs"]:
+def _config_and_packs() -> tuple[Config, "Packs", Sequence[str]]:
+    """Return the configuration, every tool by its pack, and sentences on what could be vouched for."""
     from psycopg_pool import AsyncConnectionPool
 
-    from bot.databases import look_at_sql
-    from bot.mcp_file import read_servers
-    from bot.packs import tool_packs
-    from bot.toolbox import offered
+    from bot.agents.databases import look_at_sql
+    from bot.agents.packs import tool_packs
+    from bot.agents.toolbox import offered
+    from bot.config.mcp_file import read_servers
 
     path = read_settings().signoff_config
     config = load_config(path)
     own = tool_packs(AsyncConnectionPool(open=False), config, look_at_sql(config.databases))
-    return config, {**own, **asyncio.run(offered(read_servers(path, config.mcp, environment())))}
+    of_servers, proposals = asyncio.run(offered(read_servers(path, config.mcp, environment())))
+    return config, {**own, **of_servers}, proposals
 
 
 @audit.command()
 @refusing
 def verify(
-    earlier: Annotated[
-        Path | None, typer.Option(help="A file with what an earlier run printed: its heads must still be there.")
+    head: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--head",
+            "--earlier",
+            metavar="FILE|HASH",
+            help="What was kept: the file of heads, what an earlier run printed, or one hash. Each must still be there.",
+        ),
     ] = None,
 ) -> None:
-    """Look for changed, removed and moved entries (then exit status 1); print each workspace's count and last hash."""
-    from bot import audit_report
+    """Look for entries, and rows that they are about, that were changed, added or removed (then exit status 1).
 
-    if not audit_report.verify(read_settings(), earlier):
+    Prints each workspace's count and last hash. Exit status 1 also where there is no entry at all.
+    """
+    from bot.commands import audit_report
+
+    if not audit_report.verify(read_settings(), head or ()):
         raise typer.Exit(1)
 
 
@@ -196,7 +242,7 @@ def export(
     since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"], help="UTC.")],
 ) -> None:
     """Write the entries since then to standard output, a JSON object a line."""
-    from bot import audit_report
+    from bot.commands import audit_report
 
     audit_report.export(read_settings(), since)
 
@@ -204,10 +250,21 @@ def export(
 @cli.command()
 @refusing
 def report(since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, in UTC.")]) -> None:
-    """How people decide: cards, rejections and time to decision by tool and rule, of what was asked for since then."""
-    from bot.report import print_report
+    """Show how people decide: cards, rejections and time to decision by tool and rule, of what was asked for since then."""
+    from bot.commands.report import print_report
 
     print_report(read_settings(), since)
+
+
+@cli.command()
+@refusing
+def release(session: Annotated[str, typer.Argument(help="As `signoff doctor` names it.")]) -> None:
+    """Have a conversation that was set aside tried again (exit status 1 where there is no such one)."""
+    from bot.commands.release import release_session
+
+    if not release_session(read_settings(), session):
+        raise Refusal(f"No conversation {session} is set aside.", status=1)
+    typer.echo(f"{session} is tried again.")
 
 
 @cli.command()
@@ -216,26 +273,25 @@ def demo(
     port: Annotated[int, typer.Option(help="Of the sandbox page; 0 picks a free one.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
 ) -> None:
-    """The bot in a sandbox workspace on this machine: no Slack, no key, no database needed."""
+    """Open the bot in a sandbox workspace on this machine: no Slack, no key, no database needed."""
+    if find_spec("bot.sandbox") is None:
+        raise Refusal("The demo is not part of this installation: get Signoff's source, and run `make demo` in it.")
     settings = read_settings()
-    from bot.demo import demonstrate
+    from bot.sandbox.demo import demonstrate
 
     _log()
     asyncio.run(_until_stopped(demonstrate(settings, port, open_browser=browser)))
 
 
 def _log() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Bolt finds SLACK_BOT_TOKEN in the environment too, and says so at each start.
-    logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: "`token` will be unused" not in record.getMessage())
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it logs what servers send, secrets and all; tools.mcp says what matters
+    from bot.app.log_lines import log_handler
+
+    logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr)])
 
 
 def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     _log()
-    from bot.mcp_file import read_servers
+    from bot.config.mcp_file import read_servers
 
     config = load_config(settings.signoff_config)
     mcp = read_servers(settings.signoff_config, config.mcp, environment())
@@ -244,7 +300,7 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
         check_model(settings)
     if not intake and "port" not in settings.model_fields_set:
         settings = settings.model_copy(update={"port": 0})  # workers beside a bot, or beside each other, do not ask for its port
-    from bot.app import running
+    from bot.app.wiring import running
 
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
 
@@ -257,7 +313,7 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
 
 
 async def _until_stopped(work: Coroutine[None, None, None]) -> None:
-    """Does the work until SIGTERM or SIGINT. The first of them cancels it, wherever it is; its cleaning up is left alone."""
+    """Do the work until SIGTERM or SIGINT. The first of them cancels it, wherever it is; its cleaning up is left alone."""
     task = asyncio.create_task(work)
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, lambda: task.cancelling() or task.cancel())
@@ -266,7 +322,7 @@ async def _until_stopped(work: Coroutine[None, None, None]) -> None:
 
 
 def main() -> None:
-    """Entry point of the command `signoff`."""
+    """Run the command `signoff`."""
     cli()
 
 

@@ -36,23 +36,23 @@ def pending(database_url: str) -> bool:
 
 
 def applied(database_url: str) -> set[str]:
-    """The revisions that the database stands at: none in an empty one."""
+    """Return the revisions that the database is at: none in an empty one."""
     with connected(database_url) as connection:
         return set(MigrationContext.configure(connection).get_current_heads())
 
 
 def revisions() -> list[str]:
-    """All revisions, oldest first."""
+    """Return all revisions, oldest first."""
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
 
 def sqlalchemy_url(database_url: str) -> str:
-    """The same database for SQLAlchemy: with psycopg 3 as its driver, whichever of the usual spellings was given."""
+    """Return the same database for SQLAlchemy: with psycopg 3 as its driver, whichever of the usual spellings was given."""
     return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def connected(database_url: str) -> Connection:
-    """A connection, for the caller to close. Raises sqlalchemy.exc.OperationalError if the database is unreachable."""
+    """Return a connection, for the caller to close. Raises sqlalchemy.exc.OperationalError if the database is unreachable."""
     waiting = {"connect_timeout": CONNECT_SECONDS}
     return create_engine(sqlalchemy_url(database_url), poolclass=NullPool, connect_args=waiting).connect()
 

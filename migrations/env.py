@@ -7,10 +7,10 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlmodel import SQLModel
 
 import migrations
-from agent import tables as heart
+from agent.store import tables as core
 from tools.catalog import tables as shop
 
-__all__ = ["heart", "shop"]  # imported for the tables that they register with SQLModel
+__all__ = ["core", "shop"]  # imported for the tables that they register with SQLModel
 target_metadata = SQLModel.metadata
 LOCK = 7_214_633_028  # any number that nothing else in the database locks
 

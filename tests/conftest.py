@@ -1,4 +1,4 @@
-"""What tests share: real stores, and no network."""
+"""What tests share: real stores, no network, and how many examples are tried (`tests.profiles`)."""
 
 import itertools
 import shutil
@@ -15,7 +15,8 @@ from psycopg.conninfo import make_conninfo
 from redis import Redis
 
 import migrations
-from bot.home import Home, Servers
+from bot.stores.embedded_home import Home, Servers
+from tests import profiles as profiles  # registered before anything is collected
 
 REPOSITORY = Path(__file__).parents[1]
 TOLD = "told"  # what a test has to say at the end of the run, as a property that it records

@@ -1,4 +1,4 @@
-"""The command `signoff` as a process of its own, as a person starts it: nothing of this test's environment reaches it."""
+"""The command `signoff`: as a separate process, which nothing of this test's environment reaches, or in this process."""
 
 import asyncio
 import os
@@ -7,6 +7,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
+
+from typer.testing import CliRunner
+
+from bot.cli import cli
 
 REPOSITORY = Path(__file__).parents[1]
 Environment: TypeAlias = dict[str, str]
@@ -43,3 +47,11 @@ async def refused(command: str, folder: Path, environment: Mapping[str, str], *m
     assert err.endswith(".\n")
     assert err.count("\n") == 1, err
     return err.strip()
+
+
+def says(*arguments: str) -> tuple[int, list[str], str]:
+    """Return exit status, lines and errors of a command that needs no separate process. It reads this test's environment."""
+    result = CliRunner().invoke(cli, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout.splitlines(), result.stderr

@@ -1,25 +1,25 @@
 """One page of the web as text. Every hop of the way is held to the hosts that policy allows, and to public addresses."""
 
-import asyncio
 import re
 import socket
 from collections.abc import Collection, Sequence
-from html.parser import HTMLParser
-from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import BaseModel, Field
 
-from agent.hosts import is_allowed, url_host
-from agent.tool import Effect, Tool, ToolContext, ToolError
+from agent.approvals.hosts import is_allowed, url_host
+from agent.bounded import BoundedError, Limits, run_bounded
+from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from tools.addresses import Lookup, look_up, resolve_public
+from tools.page_text import read_page
 
 MOST_BYTES = 1_000_000
 MOST_CHARACTERS = 50_000
 MOST_HOPS = 5
 TIME_LIMIT_SECONDS = 20.0
+READ_SECONDS = 5.0  # of those, for what came
 REDIRECTS = (301, 302, 303, 307, 308)
 READABLE = re.compile(r"text/|application/([\w.+-]+\+)?(json|xml)$")
 HEADERS = {"User-Agent": "signoff", "Accept": "text/html, text/*;q=0.9, application/json;q=0.8"}
@@ -51,8 +51,8 @@ class Page(BaseModel, frozen=True):
 
 
 def web(allowed_hosts: Sequence[str] = (), *, private_hosts: Collection[str] = (), lookup: Lookup = look_up) -> tuple[Tool, ...]:
-    """The pack. `allowed_hosts` are policy's; `private_hosts` (as `url_host` spells them) may lead to addresses that are not
-    public."""
+    """Return the pack. `allowed_hosts` are policy's; `private_hosts` (as `url_host` spells them) may lead to addresses that are
+    not public."""
 
     async def fetch(arguments: FetchPage, context: ToolContext) -> Page:
         first = url = arguments.url
@@ -87,7 +87,7 @@ def _host(arguments: FetchPage) -> str:
 
 
 def _followed(first: str, url: str, allowed_hosts: Sequence[str]) -> str:
-    """A redirect's address, if it stays with the host that was judged or goes to one that needs no asking."""
+    """Return a redirect's address, if it stays with the host that was judged or goes to one that needs no asking."""
     host = url_host(url)
     if host is not None and (host == url_host(first) or is_allowed(host, allowed_hosts)):
         return url
@@ -107,14 +107,14 @@ class _Checked(AbstractResolver):
         self._addresses = addresses
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        """Nothing is asked of anybody."""
+        """Return the addresses that were checked: nobody is asked again."""
         return [
             ResolveResult(hostname=host, host=each, port=port, proto=0, flags=socket.AI_NUMERICHOST, family=_family(each))
             for each in self._addresses
         ]
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 def _family(address: str) -> socket.AddressFamily:
@@ -122,7 +122,7 @@ def _family(address: str) -> socket.AddressFamily:
 
 
 async def _get(url: str, addresses: Sequence[str]) -> Page | str:
-    """The page, or where it says it is instead. No cookies, no proxy, no redirect that nobody looked at."""
+    """Fetch the page, or return where it says it is instead. No cookies, no proxy, no redirect that nobody looked at."""
     connector = aiohttp.TCPConnector(resolver=_Checked(addresses), use_dns_cache=False, force_close=True)
     jar = aiohttp.DummyCookieJar()
     try:
@@ -148,61 +148,18 @@ async def _page(url: str, response: aiohttp.ClientResponse) -> Page:
         body += chunk
         if len(body) > MOST_BYTES:
             break
-    text = _decoded(bytes(body[:MOST_BYTES]), response.charset)
-    title = ""
-    if "html" in response.content_type:
-        title, text = await asyncio.to_thread(read_html, text)
-    cut = len(body) > MOST_BYTES or len(text) > MOST_CHARACTERS
-    return Page(
-        url=url, title=title, text=text[:MOST_CHARACTERS], note="The page is longer; this is its beginning." if cut else None
-    )
-
-
-def _decoded(body: bytes, charset: str | None) -> str:
     try:
-        return body.decode(charset or "utf-8", "replace")
-    except LookupError:
-        return body.decode("utf-8", "replace")
-
-
-# ---------------------------------------------------------------------------------------------- HTML
-
-
-class _Reader(HTMLParser):
-    """Collects the text and the title of a page."""
-
-    UNSEEN = frozenset({"script", "style", "noscript", "template"})
-    LINE = re.compile("p|div|br|li|tr|h[1-6]|section|article|header|footer|pre|blockquote|table|ul|ol|dt|dd")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.title: list[str] = []
-        self.text: list[str] = []
-        self._inside: list[str] = []  # of the tags whose content is not the page's text
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, Any]]) -> None:
-        if tag in self.UNSEEN or tag == "title":
-            self._inside.append(tag)
-        elif self.LINE.fullmatch(tag):
-            self.text.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._inside:
-            self._inside.remove(tag)
-        elif self.LINE.fullmatch(tag):
-            self.text.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._inside:
-            self.text.append(data)
-        elif self._inside == ["title"]:
-            self.title.append(data)
-
-
-def read_html(html: str) -> tuple[str, str]:
-    """Title and text of a page, one line a block, without scripts and styles."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.text).split("\n"))
-    return " ".join("".join(reader.title).split()), "\n".join(line for line in lines if line)
+        read = await run_bounded(
+            read_page,
+            bytes(body[:MOST_BYTES]),
+            response.charset,
+            "html" in response.content_type,
+            MOST_CHARACTERS,
+            limits=Limits(seconds=READ_SECONDS),
+        )
+    except BoundedError as error:
+        raise ToolError("unexpected", f"The page of {url_host(url)} was not read: {error}.") from None
+    cut = len(body) > MOST_BYTES or read["cut"]
+    return Page(
+        url=url, title=read["title"], text=read["text"], note="The page is longer; this is its beginning." if cut else None
+    )

@@ -38,7 +38,7 @@ CREATE TABLE audit_head (
 );
 """
 
-# Each field is preceded by its length, so that no two different entries have one text. `agent.audit` computes the same.
+# Each field is preceded by its length, so that no two different entries have one text. `agent.reports.audit` computes the same.
 CHAIN = """
 CREATE FUNCTION audit_hash(entry audit) RETURNS text LANGUAGE sql AS $$
     SELECT encode(sha256(convert_to(string_agg(length(field) || ':' || field, ',' ORDER BY place), 'UTF8')), 'hex')

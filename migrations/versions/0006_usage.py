@@ -70,8 +70,9 @@ END $$;
 CREATE TRIGGER budget_raise_audited AFTER INSERT ON budget_raise FOR EACH ROW EXECUTE FUNCTION budget_raise_audited();
 """
 
-# Model calls of before, from the log: one that no reply follows before the next is charged as it was reserved, or still open if
-# none follows. Who paid: whoever asked last before it. What those calls cost in money is not known.
+# Model calls of before, from the log: one that no reply follows is charged as it was reserved, also one that is under way just
+# now: its start names no bill, so nobody would settle it. Who paid: whoever asked last before it. What those calls cost in money
+# is not known.
 BEFORE = r"""
 WITH told AS (
     SELECT session_id, seq, made_at, body,
@@ -88,12 +89,12 @@ INSERT INTO usage (session_id, seq, team, payer, agent, model, iteration, starte
                    nano_usd, input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens)
 SELECT started.session_id, started.seq, session.team, coalesce(asked.payer, ''), coalesce(pin.body ->> 'agent', ''),
        coalesce(pin.body ->> 'model', ''), (started.body ->> 'iteration')::bigint, made_at,
-       (started.body ->> 'reserved_tokens')::bigint, after_at,
-       CASE WHEN after_at IS NULL THEN NULL WHEN usage IS NULL THEN (started.body ->> 'reserved_tokens')::bigint
+       (started.body ->> 'reserved_tokens')::bigint, coalesce(after_at, made_at),
+       CASE WHEN usage IS NULL THEN (started.body ->> 'reserved_tokens')::bigint
            ELSE (usage ->> 'input_tokens')::bigint + (usage ->> 'output_tokens')::bigint
                 + coalesce((usage ->> 'cache_creation_input_tokens')::bigint, 0)
                 + (coalesce((usage ->> 'cache_read_input_tokens')::bigint, 0) + 9) / 10 END,
-       CASE WHEN after_at IS NOT NULL THEN 0 END,
+       0,
        (usage ->> 'input_tokens')::bigint, (usage ->> 'output_tokens')::bigint,
        (usage ->> 'cache_creation_input_tokens')::bigint, (usage ->> 'cache_read_input_tokens')::bigint
 FROM started JOIN session ON session.id = started.session_id

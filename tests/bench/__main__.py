@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bot.home import Home, Servers
 from bot.sandbox.model import ScriptedModel, fast
+from bot.stores.embedded_home import Home, Servers
 from tests.bench import subject
 from tests.bench.calls import calls
 from tests.bench.cost import cost
@@ -29,7 +29,7 @@ ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 9
 AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 96, 3
 
 EXPLAINED = """\
-The bot and its floors are processes of their own; the workspace, the scripted model (which takes no time) and the clock are in
+The bot and its floors are separate processes; the workspace, the scripted model (which takes no time) and the clock are in
 this one. p50 and p95 are medians over rounds of {samples} threads, the bot and the floors in turn.
 floor: bare Bolt with one row inserted, then the same streamed model calls on the anthropic SDK with a commit after each, the same
 two tools, and one chat.postMessage. safe floor: with the three further commits that it takes to never order twice, also after a
@@ -106,7 +106,7 @@ def footprint_table(bot: dict[int, Written], floor: dict[int, Written]) -> Table
 
 
 def main() -> None:
-    """On stores of its own in a temporary folder, which are gone afterwards."""
+    """On new stores in a temporary folder, which are gone afterwards."""
     console, started = Console(), time.monotonic()
     parts = sys.argv[1:] or list(PARTS)
     if unknown := set(parts) - set(PARTS):

@@ -12,15 +12,16 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.table import Table
 
-from agent.declare import tool
-from agent.queue import Queue
-from agent.received import Message
-from agent.steps import ToolReturned, ToolStarted
-from agent.store import Lease, Store
-from agent.tool import Result, Tool, ToolContext, registry, run, validate
+from agent.session.inbox import Message
+from agent.session.steps import ToolReturned, ToolStarted
+from agent.store.queue import Queue
+from agent.store.sessions import Lease, Store
+from agent.tool.declare import tool
+from agent.tool.definition import Result, Tool, ToolContext, registry, run
+from agent.tool.validation import validate
 from agent.types import Place, Said
-from bot.home import Servers
 from bot.sandbox.model import ScriptedModel
+from bot.stores.embedded_home import Servers
 from tests.bench import subject
 
 CALLS, ROUNDS = 200, 5

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
-from bot.sandbox.slack.nouns import ApiCall
 from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.sandbox.slack.types import ApiCall
 
 PERSON, CHANNEL = "ann", "orders"
 REQUEST = "please order a desk lamp for ada@example.com"

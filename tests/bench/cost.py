@@ -15,9 +15,9 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bot.home import Servers
 from bot.sandbox.model import Call, Reply, Request, ScriptedModel, call, fast, say
 from bot.sandbox.model.usage import PromptCache, unmarked
+from bot.stores.embedded_home import Servers
 from tests.bench import subject
 from tests.bench.conversation import Card
 from tests.bench.subject import Subject

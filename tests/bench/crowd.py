@@ -12,15 +12,15 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
-from agent.card_moves import due_at
-from agent.digest import action_digest, action_id
-from agent.machine import fold
-from agent.queue import Queue
-from agent.received import Message
-from agent.session import Session
-from agent.steps import Asked, ModelReplied, ModelStarted, Posted, PostStarted, ProposedAction, Recorded, Step
-from agent.store import Lease, Store
-from agent.tool import Tool, registry
+from agent.approvals.digest import action_digest, action_id
+from agent.decide.for_cards import due_at
+from agent.session.inbox import Message
+from agent.session.machine import fold
+from agent.session.state import Session
+from agent.session.steps import Asked, ModelReplied, ModelStarted, Posted, PostStarted, ProposedAction, Recorded, Step
+from agent.store.queue import Queue
+from agent.store.sessions import Lease, Store
+from agent.tool.definition import Tool, registry
 from agent.types import Block, Pinned, Place, Said, Usage, Verdict
 from tools.catalog import catalog
 
@@ -87,7 +87,7 @@ class _Crowd:
     async def _suspend(self, lease: Lease) -> None:
         """What a drive of it writes, the steps in one commit instead of three."""
         wakes, inbox = await self._store.inbox(lease)
-        await self._store.pin(lease, self._pinned)
+        await self._store.pins.pin(lease, self._pinned)
         said = tuple(row.received.said for row in inbox if isinstance(row.received, Message))
         proposed = self._proposed(lease)
         call: Block = {"type": "tool_use", "id": proposed.call_id, "name": proposed.tool, "input": proposed.arguments}
@@ -96,25 +96,27 @@ class _Crowd:
             ModelStarted(iteration=1, reserved_tokens=5_000, max_tokens=4_096),
             ModelReplied(content=(call,), stop_reason="tool_use", usage=Usage(input_tokens=900, output_tokens=90)),
             proposed,
-            PostStarted(key=proposed.message),
-            Posted(key=proposed.message, ts=f"{lease.place.thread_ts}1"),
+            PostStarted(key=proposed.shown_in),
+            Posted(key=proposed.shown_in, ts=f"{lease.place.thread_ts}1"),
         )
         await self._store.append(lease, 0, steps, inbox_ids=[row.id for row in inbox])
         log = [Recorded(seq=number, epoch=lease.epoch, step=step) for number, step in enumerate(steps, 1)]
-        due = due_at(fold(Session(lease.session_id, lease.place, lease.epoch), log))
+        due = due_at(fold(Session(lease.session_id, lease.place, lease.epoch), log), lease.now())
         await self._queue.release(lease, wakes, due)
 
     def _proposed(self, lease: Lease) -> ProposedAction:
         call_id = "toolu_1"
         reminded_at = self._reminded_at or lease.now() + timedelta(seconds=REMIND_SECONDS)
         id = action_id(lease.session_id, 3, call_id, 3)
+        wording = self._order.wording(self._order.arguments.model_validate(ORDER))
         return ProposedAction(
             action_id=id,
             call_id=call_id,
             tool=self._order.name,
             arguments=dict(ORDER),
             verdict=self._verdict,
-            digest=action_digest(lease.session_id, self._order, dict(ORDER), self._verdict),
+            digest=action_digest(lease.session_id, self._order, dict(ORDER), self._verdict, wording),
+            wording=wording,
             requesters=(REQUESTER,),
             expires_at=reminded_at + timedelta(seconds=EXPIRE_SECONDS - REMIND_SECONDS),
             message=f"card:{id}",

@@ -1,4 +1,4 @@
-"""The floor: what no bot on these platforms can do without, and nothing else. A program of its own; prints its port.
+"""The floor: what no bot on these platforms can do without, and nothing else. A separate program; prints its port.
 
 What it does, each step waiting for the one before:
 - an event or a click: bare Bolt, one row inserted and committed, acked;
@@ -33,9 +33,9 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 import prompts
-from agent.prompts import load
-from agent.tool import ToolContext, registry
-from bot.config import Agent
+from agent.memory.prompts import load
+from agent.tool.definition import ToolContext, registry
+from bot.config.file import Agent
 from tools.catalog import catalog
 
 TABLES = """

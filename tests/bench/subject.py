@@ -1,4 +1,4 @@
-"""What is measured: the bot or its floor, as a process of its own, with a workspace and a database of its own."""
+"""What is measured: the bot or its floor, as a separate process, with its own workspace and database."""
 
 import asyncio
 import os
@@ -17,10 +17,10 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 import migrations
-from bot.home import Servers
-from bot.manifest import read_manifest
+from bot.config.manifest import read_manifest
 from bot.sandbox.model import ScriptedModel
 from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.stores.embedded_home import Servers
 from tests.bench.conversation import Conversations
 from tools.catalog import seed_shop
 

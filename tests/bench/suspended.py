@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.types import Place
-from bot.home import Servers
 from bot.sandbox.model import ScriptedModel
 from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.stores.embedded_home import Servers
 from tests.bench import subject
 from tests.bench.conversation import CHANNEL, PERSON, Card
 from tests.bench.crowd import suspend
@@ -45,7 +45,7 @@ three; over {teams} workspaces of which the bot's is one (a claim looks at each:
 reminder in an hour and an expiry in a day, and was found due at its reminder, with no lease and nothing untaken. Two bots in
 turn, one thread after another; medians of {rounds} rounds of {samples} clicks. Resumed: the start of the approved call is
 committed, which takes one question to Slack (may she decide?) and waits for none of its posts. Memory: of the process, resident,
-idle after the same conversations. Reminders: all of the clicks' own workspace, in a bot of their own."""
+idle after the same conversations. Reminders: all of the clicks' own workspace, in a separate bot."""
 
 
 @dataclass

@@ -13,8 +13,8 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 from pytest_asyncio import fixture
 
-from bot.home import Home
 from bot.sandbox import SlackSandbox
+from bot.stores.embedded_home import Home
 from tests.browser.approving_bot import ApprovingBot
 from tests.browser.demo import Demo, DemoScreen
 from tests.browser.screen import SandboxScreen, window

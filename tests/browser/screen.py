@@ -1,5 +1,6 @@
 """The sandbox's page in a browser window, as tests look at it and use it."""
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,14 +8,15 @@ from dataclasses import dataclass
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from bot.sandbox import SlackSandbox
+from tests.patience import PATIENCE_SECONDS
 from tests.sandbox.slack_bots import Json
 
-expect.set_options(timeout=15_000)  # a busy machine is slow, and slow is not wrong
+expect.set_options(timeout=1_000 * PATIENCE_SECONDS)
 
 
 @asynccontextmanager
 async def window(browser: Browser) -> AsyncGenerator[Page]:
-    """A window of its own. Fails when a script of the page fails or when it complains on the console."""
+    """A separate window. Fails when a script of the page fails or when it complains on the console."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, device_scale_factor=2)
     page = await context.new_page()
     complaints: list[str] = []
@@ -49,6 +51,11 @@ class Screen:
 
     def button(self, action_id: str) -> Locator:
         return self.thread.locator(f'[data-action-id="{action_id}"]')
+
+    async def go_to(self, channel: str) -> None:
+        """Opens a channel: what is typed before it is on the screen would be typed into the one before."""
+        await self.part(f"channel-{channel}").click()
+        await expect(self.part(f"channel-{channel}")).to_have_attribute("aria-current", re.compile("."))
 
     async def say(self, text: str) -> None:
         """Writes in the open channel."""

@@ -16,7 +16,7 @@ BATCH = "@Signoff order 2 Desk Lamp Arc, 1 Widget Pro and 1 Floor Lamp Reader fo
 async def asked(demo_screen: DemoScreen, person: str, channel: str, text: str) -> None:
     """Somebody asks in a channel, and a card stands in the thread."""
     await demo_screen.act_as(person)
-    await demo_screen.part(f"channel-{channel}").click()
+    await demo_screen.go_to(channel)
     await demo_screen.say(text)
     await expect(demo_screen.button("approve").first).to_be_visible()
 
@@ -35,12 +35,12 @@ async def test_a_card_says_what_would_run_and_what_would_change_in_this_order(de
         r"Stock of LGT-001\s+\d+ → \d+",
         r"Total\s+2 × 59.00 = 118.00 USD",
         "Asked by @Ben Baker",
-        "rule: default",
         "digest [0-9a-f]{12}",
+        "rule: default",
         r"The model's own words \(not checked\)",
         "I chose Desk Lamp Arc",
         r"Place order\s*Reject\s*Edit…\s*Always allow…",
-        "To be decided by any member of this conversation, until",
+        "To be decided by any full member of this conversation, until",
     )
     await expect(card).to_have_text(re.compile(".*".join(in_order), re.DOTALL))
 
@@ -117,7 +117,7 @@ async def test_one_click_approves_all_that_a_batch_shows(demo_screen: DemoScreen
 
 async def test_a_suggested_prompt_shows_cards_at_once(demo_screen: DemoScreen) -> None:
     await demo_screen.act_as(DAN)
-    await demo_screen.part("channel-Signoff").click()
+    await demo_screen.go_to("Signoff")
     await demo_screen.picture("prompts.png")
     prompts = demo_screen.page.get_by_role("group", name="Suggested prompts")
     await prompts.get_by_role("button", name="Place an order").click()

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Browser, expect
 
-from bot.home import Home
+from bot.stores.embedded_home import Home
 from tests.browser.demo import Demo, DemoScreen
 from tests.browser.screen import Screen, window
 from tests.signoff import refused
@@ -17,7 +17,7 @@ async def test_asked_rejected_with_a_reason_proposed_again_approved_done(demo_sc
     newest = demo.newest_order()
     await expect(demo_screen.part("note-model")).to_contain_text("scripted")
     await demo_screen.act_as("Ben Baker")
-    await demo_screen.part("channel-orders").click()
+    await demo_screen.go_to("orders")
     await demo_screen.say("Two of the desk lamps for the new office came broken. Can somebody get new ones?")
     await demo_screen.act_as("Ann Archer (admin)")
     await demo_screen.ask("@Signoff please order 2 Desk Lamp Arc for ada@example.com")
@@ -46,7 +46,7 @@ async def test_asked_rejected_with_a_reason_proposed_again_approved_done(demo_sc
 async def test_a_click_that_comes_too_late_is_told_so(demo_screen: DemoScreen, browser: Browser, demo: Demo) -> None:
     newest = demo.newest_order()
     await demo_screen.act_as("Ann Archer (admin)")
-    await demo_screen.part("channel-support").click()
+    await demo_screen.go_to("support")
     await demo_screen.ask("@Signoff please order 1 Widget Pro for ada@example.com")
     async with window(browser) as other:
         await other.goto(demo_screen.page.url)
@@ -63,7 +63,7 @@ async def test_a_click_that_comes_too_late_is_told_so(demo_screen: DemoScreen, b
 
 async def test_a_direct_message_is_answered_in_its_thread(demo_screen: DemoScreen) -> None:
     await demo_screen.act_as("Cleo Cooper")
-    await demo_screen.part("channel-Signoff").click()
+    await demo_screen.go_to("Signoff")
     await demo_screen.say("What is the status of ORD-1042?")
     await expect(demo_screen.thread).to_contain_text(re.compile("Order ORD-1042 is delivered", re.IGNORECASE))
 
@@ -77,9 +77,9 @@ async def test_the_home_tab_shows_what_waits_and_what_the_bot_can_do(demo_screen
     await demo_screen.act_as("Cleo Cooper")
     await demo_screen.part("home-tab").click()
     await expect(demo_screen.part("home")).to_contain_text("Nothing that you asked for is waiting.")
-    await demo_screen.part("channel-orders").click()
+    await demo_screen.go_to("orders")
     await demo_screen.ask("@Signoff please order 1 Widget Pro for ada@example.com")
-    await demo_screen.part("channel-Signoff").click()
+    await demo_screen.go_to("Signoff")
     await demo_screen.part("home-tab").click()
     await expect(demo_screen.part("home")).to_contain_text("Order 1 × Widget Pro for Ada Byron")
     await expect(demo_screen.part("home")).to_contain_text("Asked by @Cleo Cooper in #orders  ·  until Tomorrow")

@@ -172,7 +172,7 @@ async def test_a_direct_message_and_the_home_tab(screen: SandboxScreen, sandbox:
     await screen.look_at("ann", "orders")
     await screen.part("home-tab").click()
     await expect(screen.part("home")).to_contain_text("Waiting for you")
-    await screen.part("channel-Signoff").click()
+    await screen.go_to("Signoff")
     await screen.part("composer").fill("What is in stock?")
     await screen.part("composer").press("Enter")
     await expect(screen.thread).to_contain_text("What is in stock?")

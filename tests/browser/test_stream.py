@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import expect
 from slack_sdk.models.messages.chunk import MarkdownTextChunk, PlanUpdateChunk, TaskUpdateChunk
 
-from agent.moves import Answer
-from bot.messages import below_answer
+from agent.decide.moves import Answer
+from bot.cards.messages import below_answer
 from bot.sandbox import SlackSandbox
 from tests.browser.demo import ARTIFACTS
 from tests.browser.screen import SandboxScreen

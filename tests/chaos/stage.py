@@ -1,4 +1,4 @@
-"""What one scenario has to itself: a workspace, a model, a ledger, a database, and bots in processes of their own."""
+"""What one scenario has to itself: a workspace, a model, a ledger, a database, and bots in separate processes."""
 
 import asyncio
 import itertools
@@ -17,15 +17,15 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from psycopg import sql
 
-from bot.manifest import read_manifest
+from bot.config.manifest import read_manifest
 from bot.sandbox.model import Call, Reply, Request, ScriptedModel, call, say
 from bot.sandbox.slack.sandbox import SlackSandbox
 from tests.chaos import bot_process
 from tests.chaos.ledger import Ledger
 from tests.chaos.ledger_tools import LEDGER_ADDRESS
 from tests.chaos.proxies import Proxies
+from tests.patience import PATIENCE_SECONDS
 
-START_SECONDS = 30.0
 LOOK_SECONDS = 0.05  # between two looks at what another process does
 # Slack tries again at once, after a minute and after five: too long for a test. What counts is that it does so a few times.
 RETRY_DELAYS_SECONDS = (1.0, 2.0, 4.0, 8.0, 8.0)
@@ -65,7 +65,7 @@ class BotProcess:
         loop, told = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._ready.fileno(), told.set)
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await told.wait()
             self.port = self._ready.recv()
         except (EOFError, TimeoutError):
@@ -174,7 +174,7 @@ class Stage:
         return two
 
     async def rows(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
-        """What stands in Postgres."""
+        """Return rows of Postgres."""
         return await (await self.database.execute(query, values)).fetchall()
 
     async def at_rest(self, seconds: float) -> None:
@@ -187,7 +187,7 @@ class Stage:
         await until(resting, seconds)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = START_SECONDS) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
     """Look again and again at what another process does; nobody tells us of a change. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110  # there is no event of ours in that process

@@ -23,7 +23,7 @@ AWAKE_STATEMENTS = 5  # sent to Postgres after the thaw: its worker looks for wo
 @pytest.mark.parametrize(
     "most",
     [
-        pytest.param(SAMPLE, id="a sample", marks=pytest.mark.timeout(300)),
+        pytest.param(SAMPLE, id="a sample", marks=pytest.mark.timeout(1200)),
         pytest.param(None, id="every boundary", marks=[pytest.mark.chaos, pytest.mark.timeout(3600)]),
     ],
 )
@@ -85,7 +85,7 @@ async def frozen_run(new_stage: NewStage, boundary: Message) -> bool:
 
 
 async def everything(stage: Stage) -> list[list[tuple[object, ...]]]:
-    """Every row of the heart."""
+    """Every row of the core."""
     return [
         await stage.rows("SELECT * FROM session ORDER BY id"),
         await stage.rows("SELECT seq, epoch, body::text, made_at FROM step ORDER BY session_id, seq"),

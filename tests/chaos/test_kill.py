@@ -29,7 +29,7 @@ class Kill:
 @pytest.mark.parametrize(
     "most",
     [
-        pytest.param(SAMPLE, id="a sample", marks=pytest.mark.timeout(300)),
+        pytest.param(SAMPLE, id="a sample", marks=pytest.mark.timeout(1200)),
         pytest.param(None, id="every boundary", marks=[pytest.mark.chaos, pytest.mark.timeout(3600)]),
     ],
 )

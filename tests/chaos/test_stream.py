@@ -64,7 +64,7 @@ async def prepared(stage: Stage) -> tuple[Proxies, BotProcess]:
 @pytest.mark.parametrize(
     "most",
     [
-        pytest.param(SAMPLE, id="a sample", marks=pytest.mark.timeout(300)),
+        pytest.param(SAMPLE, id="a sample", marks=pytest.mark.timeout(1200)),
         pytest.param(None, id="every boundary", marks=[pytest.mark.chaos, pytest.mark.timeout(3600)]),
     ],
 )

@@ -143,7 +143,7 @@ async def test_4_a_rejected_or_never_approved_call_runs(new_stage: NewStage) -> 
 
 
 async def shut_the_last_gate(stage: Stage) -> None:
-    """From now on whoever wants to start an approved action waits for ever."""
+    """From now on a process that wants to start an approved action waits for ever."""
     await stage.database.execute("SELECT pg_advisory_lock(1)")
     await stage.database.execute(
         "CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_lock(1); RETURN NEW; END $$"
@@ -183,7 +183,9 @@ async def test_5_what_was_shown_is_not_what_runs(new_stage: NewStage) -> None:
             await asked(stage, name) for name in ("edited row", "rewritten", "growing", "replayed")
         ]
         await row.rests("suspended")
-        forged: LiteralString = "jsonb_set(body::jsonb, '{arguments,amount}', '5000')::json"
+        changed: LiteralString = "jsonb_set(body::jsonb - 'kind', '{arguments,amount}', '5000')"
+        kind_first: LiteralString = """('{"kind":"proposed_action",' || substr("""
+        forged: LiteralString = kind_first + changed + "::text, 2))::json"
         by_id: LiteralString = "body->>'action_id' = %s AND body->>'kind' = 'proposed_action'"
         await stage.rows(f"UPDATE action SET body = {forged} WHERE {by_id} RETURNING 1", rows(shown)[0])
         await stage.rows(f"UPDATE step SET body = {forged} WHERE {by_id} RETURNING 1", rows(shown)[0])
@@ -238,7 +240,7 @@ HOSTILE = {
     "mention": "<!channel> <@U0SLACKBOT> <!subteam^S1> @here",
     "link": "<https://evil.example|https://bank.example> [click](https://evil.example)",
     "hidden": "pay \u202e000,1\u202c to ad\u200ba",
-    "line": "1\namount  999999",  # would be an argument of its own if it stood in the table as it is
+    "line": "1\namount  999999",  # would be a separate argument if the table showed it as it is
     "<!here>": "a name that rings",
     "<https://evil.example|amount>": 1,
     "long": "x" * 5_000 + " the end",
@@ -253,12 +255,12 @@ async def test_6_the_card_hides_or_forges(new_stage: NewStage) -> None:
         stage.model.script = Lines(transfer("ada", 1, **HOSTILE), "Then not.")
         await stage.start_two()
         talk, card = await asked(stage, "transfer one")
-        await talk.clicks("ann", card, "show_all")
+        await talk.clicks("ann", card, "review")
         view = await stage.slack.until(lambda: stage.slack.view("ann"))
         for name in HOSTILE:
             assert name in card.seen_text
             assert name in view.seen_text
-        for words in ("(5,008 characters, cut here", "and transfer it all to mallory", "[Show all]"):
+        for words in ("(5,008 characters, cut in the middle", "and transfer it all to mallory", "[Review…]"):
             assert words in card.seen_text
         assert "xxx the end" in view.seen_text.replace("\n", "")
         table = next(block for block in card.blocks if block["block_id"].startswith("arguments:"))["elements"][0]

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from bot.sandbox.model import Conversations, Lines, call, calls
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.slack.types import Message
 from tests.chaos.asks import asked, last_request, stale_click, transfer
 from tests.chaos.conftest import NewStage
 from tests.chaos.stage import BotProcess, Stage
@@ -218,7 +218,7 @@ async def test_11_the_wrong_approver_or_a_channel_that_bypasses_the_gate(new_sta
         await cleos.says("ben", "approved, go ahead")
         await cleos.sees("waiting for a decision", "approves nothing")
         await members.clicks("dan", members_copy)  # he reads it in #support, and is no member of the conversation
-        await slack.until(lambda: "to be decided by any member" in str(slack.workspace.messages[slack.dm_channel("dan")]))
+        await slack.until(lambda: "to be decided by any full member" in str(slack.ephemerals("dan")))
         assert (await cleos.edits("ann", card, row=1, amount="11")).closed  # who asked may edit, and not approve
         edited = await newer(cleos, card)
         await cleos.clicks("ann", edited)

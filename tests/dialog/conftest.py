@@ -1,32 +1,42 @@
 """The real bot against the sandbox workspace and a scripted model, with real Postgres and Redis."""
 
+import functools
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
-from agent.patience import PATIENCE, Patience
-from agent.tool import Tool, Tools
-from bot.app import running
-from bot.arguments import unmasked
-from bot.config import Config
-from bot.home import Servers
-from bot.manifest import read_manifest
+from agent.model.limits import PATIENCE, Patience
+from agent.tool.definition import Tool, Tools
+from bot.app.wiring import running
+from bot.cards.values import unmasked
+from bot.config.file import Config
+from bot.config.manifest import read_manifest
+from bot.config.settings import Settings
 from bot.sandbox.model import Request, ScriptedModel
-from bot.sandbox.slack.nouns import Message, SubmitAnswer, View
 from bot.sandbox.slack.sandbox import SlackSandbox
-from bot.settings import Settings
+from bot.sandbox.slack.types import Message, SubmitAnswer, View
+from bot.stores.embedded_home import Servers
+from tests.mcp.conftest import until
+from tests.patience import PATIENCE_SECONDS
 from tools.catalog import seed_shop
+from tools.mcp import Local
 from tools.mcp import Server as McpServer
+from tools.mcp.names import prefix
 
 
 @dataclass
 class World:
-    """A workspace, a model, stores, and as many bots as a test starts."""
+    """A workspace, a model, stores, and as many bots as a test starts.
+
+    Wide because a dialog needs the whole: Slack, the model, the stores, the bot, and how each is set up.
+    """
 
     slack: SlackSandbox
     model: ScriptedModel
@@ -34,6 +44,7 @@ class World:
     redis_url: str
     pool: AsyncConnectionPool[Any]
     stack: AsyncExitStack
+    home: Path  # SIGNOFF_HOME
     config: Config = field(default_factory=Config)
     packs: dict[str, Sequence[Tool]] = field(default_factory=dict[str, Sequence[Tool]])
     mcp: Sequence[McpServer] = ()
@@ -53,6 +64,7 @@ class World:
             anthropic_base_url=self.model.base_url,
             database_url=self.database_url,
             redis_url=self.redis_url,
+            signoff_home=self.home,
             port=0,
         )
 
@@ -71,6 +83,9 @@ class World:
             )
         )
         self.port, self.tools = bot.port, bot.tools
+        for server in self.mcp:  # a start does not wait long for them, and a busy machine is slow
+            if isinstance(server.reach, Local) and shutil.which(server.reach.command):
+                await until(functools.partial(_lists, bot.tools, server))
         if http:
             self.slack.deliver_over_http(f"http://127.0.0.1:{bot.port}/slack/events")
         self.stack.push_async_callback(stack.aclose)  # closing twice does nothing
@@ -82,9 +97,13 @@ class World:
         return Request(arrived, arrived.headers)
 
     async def rows(self, query: Any, *values: Any) -> list[tuple[Any, ...]]:
-        """What stands in Postgres."""
+        """Return rows of Postgres."""
         async with self.pool.connection() as connection:
             return await (await connection.execute(query, values)).fetchall()
+
+
+def _lists(tools: Tools, server: McpServer) -> bool:
+    return any(name.startswith(prefix(server.name)) for name in tools)
 
 
 class Workspace(Protocol):
@@ -98,7 +117,10 @@ class Workspace(Protocol):
 
 @dataclass(frozen=True)
 class Talk:
-    """One thread, as a dialog: who says what, and what is seen."""
+    """One thread, as a dialog: who says what, and what is seen.
+
+    Wide because each method is one thing that people do or see in a thread.
+    """
 
     world: Workspace
     channel: str
@@ -117,7 +139,7 @@ class Talk:
         """What the bot has posted here, in order."""
         return [message for message in self.slack.thread(self.channel, self.ts) if message.bot_id]
 
-    async def sees(self, *words: str, seconds: float = 15) -> Message:
+    async def sees(self, *words: str, seconds: float = PATIENCE_SECONDS) -> Message:
         """The bot's first message that holds all these words, once it is there."""
         return await self.slack.until(
             lambda: next((m for m in self.posts() if all(word in m.seen_text for word in words)), None), seconds=seconds
@@ -135,6 +157,16 @@ class Talk:
         """A button of a message, of its `row`th row where it has several."""
         value = None if row is None else rows(card)[row - 1]
         await self.slack.click(user, card.channel, card.ts, action_id, value=value)
+
+    async def reviews(self, user: str, card: Message, *, row: int | None = None) -> View:
+        """Open the dialog of a card that is not whole."""
+        await self.clicks(user, card, "review", row=row)
+        return await self.slack.until(lambda: self.slack.view(user))
+
+    async def approves_whole(self, user: str, card: Message, *, row: int | None = None) -> None:
+        """Read a card that is not whole in its dialog, and approve it there."""
+        view = await self.reviews(user, card, row=row)
+        assert (await self.slack.submit(user, view.id, {})).closed
 
     async def rejects(self, user: str, card: Message, reason: str = "", *, row: int | None = None) -> None:
         """Reject, with a reason in the modal."""
@@ -195,16 +227,18 @@ async def dm(world: Workspace, user: str, text: str) -> Talk:
 
 
 @pytest.fixture
-async def world(database_url: str, redis_url: str) -> AsyncIterator[World]:
+async def world(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """A workspace with a seeded shop and no bot yet."""
     async with AsyncExitStack() as stack:
-        slack = await stack.enter_async_context(SlackSandbox(read_manifest(), retry_delays_seconds=(0.2, 0.2, 0.2)))
+        slack = await stack.enter_async_context(
+            SlackSandbox(read_manifest(), retry_delays_seconds=(0.2, 0.2, 0.2), trigger_seconds=PATIENCE_SECONDS)
+        )
         model = await stack.enter_async_context(ScriptedModel())
         pool: AsyncConnectionPool[Any] = AsyncConnectionPool(database_url, min_size=1, open=False)
         await stack.enter_async_context(pool)
         await seed_shop(pool)
         bots = await stack.enter_async_context(AsyncExitStack())
-        yield World(slack, model, database_url, redis_url, pool, bots)
+        yield World(slack, model, database_url, redis_url, pool, bots, tmp_path_factory.mktemp("home"))
         assert model.refusals == []  # every request to the model was valid
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.tool import Effect, Tool, ToolContext, ToolError
+from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
 
@@ -23,7 +23,7 @@ class Payment(BaseModel):
 
 
 class Payments:
-    """A tool with a ledger of its own, to be told how to fail."""
+    """A tool with a separate ledger, to be told how to fail."""
 
     def __init__(self) -> None:
         self.ledger: list[str] = []
@@ -83,7 +83,9 @@ async def test_somebody_outside_the_conversation_may_not_decide(bot: World) -> N
     card = await talk.card()
     await talk.clicks("dan", card)  # sees the public channel, is not in it
     told = bot.slack.dm_channel("dan")  # Slack shows nobody something in a channel that they are not in
-    await bot.slack.until(lambda: "to be decided by any member of this conversation" in str(bot.slack.workspace.messages[told]))
+    await bot.slack.until(
+        lambda: "to be decided by any full member of this conversation" in str(bot.slack.workspace.messages[told])
+    )
     assert len(talk.open_cards()) == 1
     await talk.clicks("ben", card)
     await talk.sees("Ordered.")
@@ -108,9 +110,9 @@ async def _let_time_pass(world: World, hours: int) -> None:
     """As if everything had been written that long ago: deadlines are data, so they are moved instead of the clock."""
     async with world.pool.connection() as connection:
         await connection.execute(
-            "UPDATE step SET body = jsonb_set(body::jsonb, '{expires_at}', "
-            "to_jsonb((body->>'expires_at')::timestamptz - make_interval(hours => %s)))::json "
-            "WHERE body->>'kind' = 'proposed_action'",
+            "UPDATE step SET body = ('{\"kind\":\"proposed_action\",' || substr((jsonb_set(body::jsonb - 'kind', '{expires_at}', "
+            "to_jsonb((body->>'expires_at')::timestamptz - make_interval(hours => %s))))::text, 2))::json "
+            "WHERE kind = 'proposed_action'",
             (hours,),
         )
         await connection.execute("UPDATE action SET expires_at = expires_at - make_interval(hours => %s)", (hours,))
@@ -140,7 +142,8 @@ async def test_what_was_shown_is_what_runs_or_nothing_runs(world: World, payment
     card = await talk.card()
     await talk.rests("suspended")
     forged = "json_build_object('to', 'mallory', 'details', json_build_object())"
-    body = f"jsonb_set(body::jsonb, '{{arguments}}', {forged}::jsonb)::json"
+    changed = f"jsonb_set(body::jsonb - 'kind', '{{arguments}}', {forged}::jsonb)"
+    body = f'(\'{{"kind":"proposed_action",\' || substr({changed}::text, 2))::json'  # a step's kind is its first field
     if what in ("the action's row", "both"):
         await world.rows(f"UPDATE action SET body = {body} RETURNING 1")
     if what in ("the log", "both"):
@@ -257,8 +260,8 @@ async def test_nothing_in_an_argument_is_live_or_hidden(world: World, payments: 
         assert not any(mark in text for mark in ("<!channel", "<!sub", "<!here", "<@U0SLACK", "<https", "evil.example")), text
     assert not any(hidden in json.dumps(list(card.blocks), ensure_ascii=False) for hidden in "\u202e\u202c\u2066\u200b\ufeff")
     if name == "long":
-        assert "(5,007 characters, cut here" in card.seen_text
-        await talk.clicks("ann", card, "show_all")
+        assert "(5,007 characters, cut in the middle" in card.seen_text
+        await talk.clicks("ann", card, "review")
         view = await world.slack.until(lambda: world.slack.view("ann"))
         assert "the end" in view.seen_text
 

@@ -1,7 +1,7 @@
 """Several calls of one turn: one message with a row each, decided alone, run at once, answered in order."""
 
 from bot.sandbox.model import Call, Lines, call, calls
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.slack.types import Message
 from tests.dialog.conftest import Talk, World, mention, rows
 
 SKUS = ("WGT-001", "LGT-001", "LGT-003")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load_config
+from bot.config.file import load_config
 from bot.sandbox.model import Reply, Text
 from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.test_home import home, reads
@@ -97,7 +97,7 @@ async def test_an_admin_raises_a_persons_day_and_the_next_step_has_it(limited: W
     assert entry == (limited.slack.people["ann"], "budget user_day", "10000")
 
 
-async def test_whoever_is_no_admin_any_more_raises_nothing(limited: World) -> None:
+async def test_who_is_no_admin_any_more_raises_nothing(limited: World) -> None:
     view = await home(limited, "ann")
     await limited.slack.click_in_view("ann", view.id, "raise_budget")
     modal = await limited.slack.until(lambda: limited.slack.view("ann"))
@@ -132,7 +132,7 @@ async def test_unusual_spending_is_told_in_the_ops_channel_once(world: World) ->
 
 
 def messages(world: World, channel: str) -> list[str]:
-    """What stands in a channel."""
+    """Return the messages of a channel."""
     return [message.seen_text for message in world.slack.workspace.messages[channel].values()]
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bot.config import load_config
+from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.slack.types import Message
 from tests.dialog.conftest import Talk, World, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
@@ -39,7 +39,7 @@ async def test_a_reminder_names_what_waits_and_who_decides(world: World, tmp_pat
     talk, card = await asked(world, tmp_path, remind="1s", approvers=f"{{users: [{world.slack.people['cleo']}]}}")
     reminder = await talk.sees("Still waiting", "Order 2 × Widget Pro", "Cleo")
     assert reminder.ts != card.ts
-    await talk.slack.until(lambda: len([m for m in talk.posts() if "Still waiting" in m.seen_text]) == 2, seconds=20)
+    await talk.slack.until(lambda: len([m for m in talk.posts() if "Still waiting" in m.seen_text]) == 2)
     await talk.clicks("cleo", card)
     await talk.sees("Then not.")
     assert await orders(world) == 1
@@ -105,6 +105,54 @@ async def test_the_card_stands_in_both_places_and_one_decision_settles_both(worl
     assert await orders(world) == 1
 
 
+async def test_a_click_on_the_copy_that_does_not_count_is_told_where_it_was_made(world: World, tmp_path: Path) -> None:
+    slack, cleo = world.slack, world.slack.people["cleo"]
+    talk, _ = await asked(world, tmp_path, post_to=slack.channels["support"], approvers=f"{{users: [{cleo}]}}")
+    copy = await slack.until(lambda: next(iter(posted_in(world, "support")), None))
+    await talk.clicks("ben", copy)
+    told = [await talk.is_told("ben", "Your click did not count")]
+    await talk.clicks("ann", copy, "edit")
+    view = await slack.until(lambda: slack.view("ann"))
+    assert (await slack.submit("ann", view.id, {})).closed
+    told.append(await talk.is_told("ann", "Your edit changed nothing"))
+    await talk.rejects("ben", copy)
+    await slack.until(lambda: len(slack.ephemerals("ben")) == 2)
+    await talk.clicks("cleo", copy)
+    await talk.sees("Done.")
+    await slack.click("ben", copy.channel, copy.ts, "approve", stale=True)
+    await talk.is_told("ben", "already settled")
+    assert {(one.channel, one.thread_ts) for one in (*told, *slack.ephemerals("ben"))} == {(copy.channel, None)}
+
+
+async def test_replies_below_the_copy_belong_to_its_conversation(world: World, tmp_path: Path) -> None:
+    talk, _ = await asked(world, tmp_path, post_to=world.slack.channels["support"])
+    world.model.script = Lines("Ordered.", "Dan, it is.")
+    copy = await world.slack.until(lambda: next(iter(posted_in(world, "support")), None))
+    await world.slack.say("dan", copy.channel, "is this for me?", thread_ts=copy.ts)
+    await world.slack.mention("ben", copy.channel, "or for me?", thread_ts=copy.ts)
+    await talk.is_told("dan", "I answer in the conversation that this belongs to", "#orders")
+    await talk.is_told("ben", "I answer in the conversation")
+    await talk.sees("waiting for a decision")
+    await talk.clicks("cleo", copy)
+    await talk.sees("Dan, it is.")
+    asked_last = world.last_request().last_user_text
+    assert all(words in asked_last for words in (f"<#{copy.channel}>", "is this for me?", "or for me?"))
+    assert await world.rows("SELECT thread_ts FROM session") == [(talk.ts,)]
+    assert len(world.slack.ephemerals("ben")) == 1  # its mention came as two events
+
+
+async def test_a_reply_below_the_copy_waits_for_slack_to_say_so_and_a_mention_does_not(world: World, tmp_path: Path) -> None:
+    talk, _ = await asked(world, tmp_path, post_to=world.slack.channels["support"])
+    copy = await world.slack.until(lambda: next(iter(posted_in(world, "support")), None))
+    world.slack.faults.fail("conversations.replies", 503)
+    await world.slack.say("dan", copy.channel, "is this for me?", thread_ts=copy.ts)
+    await talk.sees("waiting for a decision")  # Slack delivered it again
+    world.slack.faults.fail("conversations.replies", 503, times=2)  # for both events of a mention
+    world.model.script = Lines("Here I am.")
+    await world.slack.mention("ben", copy.channel, "are you there?", thread_ts=copy.ts)
+    await Talk(world, copy.channel, copy.ts).sees("Here I am.")
+
+
 async def test_a_card_that_cannot_be_posted_elsewhere_says_so_and_can_be_decided(world: World, tmp_path: Path) -> None:
     configure(world, tmp_path, post_to=world.slack.channels["support"])
     await world.start_bot()
@@ -125,7 +173,7 @@ async def test_a_copy_whose_answer_was_lost_is_not_posted_twice(world: World, tm
     card = await talk.card()
     await world.slack.until(lambda: posted_in(world, "support") or None)
     await talk.clicks("ann", card)
-    await world.slack.until(lambda: "Done." in posted_in(world, "support")[0].seen_text, seconds=30)
+    await world.slack.until(lambda: "Done." in posted_in(world, "support")[0].seen_text)
     assert len(posted_in(world, "support")) == 1
 
 

@@ -1,4 +1,7 @@
-"""`signoff doctor` against the sandbox's Slack, a scripted model and real stores: what it says when something is wrong."""
+"""`signoff doctor` against the sandbox's Slack, a scripted model and real stores: what it says when something is wrong.
+
+Long because each thing that doctor looks at has its dialog.
+"""
 
 import json
 import re
@@ -14,12 +17,12 @@ import psycopg
 import pytest
 
 import migrations
-from bot.doctor import Finding, examine
-from bot.home import Home
-from bot.manifest import read_manifest
+from bot.commands.doctor import Finding, examine
+from bot.config.manifest import read_manifest
+from bot.config.settings import Settings
 from bot.sandbox import SlackSandbox
 from bot.sandbox.model import ScriptedModel
-from bot.settings import Settings
+from bot.stores.embedded_home import Home
 from tests.mcp.conftest import HERE
 
 
@@ -70,6 +73,11 @@ async def test_when_all_is_well_every_line_says_what_is_there(clinic: Clinic) ->
     expected = ["Configuration", "Slack", "Scopes", "Events", "Postgres", "Migrations", "Redis", "Model", "Port"]
     assert subjects == expected
     assert clinic.slack.bot_user_id in findings[1].what
+
+
+async def test_apps_whose_messages_count_are_named(clinic: Clinic) -> None:
+    written("apps: [A0456, A0789]")
+    assert (await clinic.findings())[0].what == "Configuration: assistant. Messages of the apps A0456, A0789 count."
 
 
 @pytest.mark.parametrize(
@@ -135,6 +143,13 @@ async def test_a_database_behind_this_version_is_sent_to_migrate(clinic: Clinic,
 async def test_embedded_stores_are_tried_and_need_no_migrate(clinic: Clinic, tmp_path: Path) -> None:
     findings = await clinic.findings(database_url=None, redis_url=None, signoff_home=tmp_path / "home")
     assert {finding.level for finding in findings} == {"ok"}
+    assert "Postgres: embedded; `signoff run` makes it in" in " ".join(finding.what for finding in findings)
+    assert not (tmp_path / "home").exists()  # who only looks makes nothing
+
+    with Home(tmp_path / "home").servers():
+        pass
+    findings = await clinic.findings(database_url=None, redis_url=None, signoff_home=tmp_path / "home")
+    assert {finding.level for finding in findings} == {"ok"}
     shutil.rmtree(Home(tmp_path / "home").postgres.data)  # for root it lies outside of the folders that pytest removes
     said = " ".join(finding.what for finding in findings)
     assert "Postgres: version 18, embedded." in said
@@ -186,7 +201,7 @@ async def test_each_mcp_server_is_a_line_with_what_it_claims_and_what_policy_mak
     assert f"{claims} runs: time__get_current_time." in found["MCP server time"].what
     assert f"{claims} is refused as line 3 says: time__convert_time." in found["MCP server time"].what
     assert found["MCP server own"].level == "warn"
-    assert "Claims read-only, so write, asks: own__look" in found["MCP server own"].what
+    assert "Claims read-only, not open world, so write, asks: own__look" in found["MCP server own"].what
     assert "so write, by its arguments as line 4 says: own__note." in found["MCP server own"].what
     assert "What it claims is ignored." in found["MCP server own"].what
     assert "2 left out: its tool “broken” is left out" in found["MCP server own"].what
@@ -194,6 +209,23 @@ async def test_each_mcp_server_is_a_line_with_what_it_claims_and_what_policy_mak
     assert (gone.level, gone.what) == ("warn", "MCP server gone: there is no program 'no-such-program' here.")
     assert unset.what == "MCP server unset: it is not started, because NO_SUCH_VARIABLE is not set."
     assert ".mcp.json" in unset.mend
+
+
+async def test_what_could_be_vouched_for_is_proposed_in_a_sentence(clinic: Clinic, tmp_path: Path) -> None:
+    own = {"command": sys.executable, "args": [str(HERE / "own_server.py"), str(tmp_path / "ledger")]}
+    written(json.dumps({"mcpServers": {"own": own}}), ".mcp.json")
+
+    async def line(config: str) -> Finding:
+        findings = await replace(clinic, config=written(config)).findings()
+        return next(finding for finding in findings if finding.what.startswith("MCP server own"))
+
+    asked = await line("")
+    assert "Claims read-only, so egress, asks: own__draw." in asked.what
+    assert "these count as egress and ask: own__draw. " in asked.mend
+    assert "write `mcp: {own: {open_world: false}}` into signoff.yaml." in asked.mend
+    vouched = await line("mcp: {own: {open_world: false}}")
+    assert "Claims read-only, so read, runs: own__draw." in vouched.what
+    assert "open_world" not in vouched.mend
 
 
 async def test_an_mcp_file_that_cannot_be_read_is_a_finding(clinic: Clinic) -> None:
@@ -266,3 +298,31 @@ async def test_each_tool_file_is_loaded_and_two_tools_of_one_name_are_found(clin
     [doubled] = await two.complaints()
     assert doubled.what == "Tools: two of them share a name."
     assert "There is a tool create_order in catalog and in" in doubled.mend
+
+
+async def test_rules_that_nobody_can_satisfy_or_that_do_nothing_are_named(clinic: Clinic) -> None:
+    empty, ben = clinic.slack.add_usergroup([]), clinic.slack.people["ben"]
+    lines = [
+        "policy:",
+        f"- {{tool: create_order, when: args.quantity > 9, approvers: {{users: [{ben}, U0GONE]}}}}",
+        f"- {{tool: create_order, when: args.quantity > 5, approvers: {{groups: [{empty}]}}, quorum: 2}}",
+        "- {tool: create_order, when: args.quantity > 1, approvers: {channel_members: true, requester: false}}",
+        "- {tool: create_oder}",
+        "agents: {a: {tools: [catalog, nosuch]}}",
+    ]
+    complaints = await replace(clinic, config=written("\n".join(lines))).complaints()
+    assert [(each.level, each.what.partition(": the tools are")[0].partition(", which")[0]) for each in complaints] == [
+        ("fail", "Tools: agent `a` wants the tool pack `nosuch`"),
+        ("warn", "Policy: line 5: there is no tool create_oder"),
+        ("warn", "Policy: line 2: U0GONE is not active here."),
+        ("warn", f"Policy: line 3: 0 of the 2 people whom it takes can approve ({empty} has no members)."),
+    ]
+
+
+async def test_in_a_workspace_of_one_person_nobody_else_can_approve(clinic: Clinic) -> None:
+    ann = clinic.slack.people["ann"]
+    for user in [user for user in clinic.slack.workspace.people if user not in (ann, clinic.slack.bot_user_id)]:
+        del clinic.slack.workspace.people[user]
+    config = written("policy: [{tool: create_order, approvers: {channel_members: true, requester: false}}]")
+    [complaint] = await replace(clinic, config=config).complaints()
+    assert complaint.what == f"Policy: line 1: 0 of the 1 people whom it takes can approve ({ann} asked for it)."

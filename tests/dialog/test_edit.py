@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bot.config import load_config
+from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.slack.types import Message
 from tests.dialog.conftest import Talk, World, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
@@ -33,7 +33,7 @@ async def test_an_edit_is_a_new_proposal_and_runs_as_edited(world: World, tmp_pa
     assert (await talk.edits("ben", card, quantity="5", note="by noon")).closed
     edited = await newer(talk, card)
     assert all(words in edited.seen_text for words in ("quantity  5", "by noon", "edited by @Ben Baker"))
-    await talk.sees("Edited by @Ben Baker", "Nothing was run")
+    await talk.sees("Edited by @Ben Baker", "nothing was run")
     assert await world.rows(PLACED) == []  # an edit approves nothing
     await talk.clicks("ann", edited)
     await talk.sees("Approved by", "Done.")
@@ -111,7 +111,7 @@ async def test_votes_start_anew_after_an_edit(world: World, tmp_path: Path) -> N
     await talk.sees("Done.")
 
 
-async def test_whoever_edits_is_a_requester_of_what_they_edited(world: World, tmp_path: Path) -> None:
+async def test_who_edits_is_a_requester_of_what_they_edited(world: World, tmp_path: Path) -> None:
     talk, card = await asked(world, tmp_path, "  - {tool: create_order, approvers: {channel_members: true, requester: false}}\n")
     await talk.edits("ben", card, quantity="3")
     edited = await newer(talk, card)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bot.config import load_config
+from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
 

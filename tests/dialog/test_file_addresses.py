@@ -9,10 +9,10 @@ from aiohttp import web
 
 from agent.errors import RefusedError
 from agent.types import Attachment
-from bot.files import SlackFiles, is_slacks
-from bot.manifest import read_manifest
+from bot.config.manifest import read_manifest
 from bot.sandbox.slack.sandbox import SlackSandbox
-from bot.web_api import open_reader
+from bot.slack.files import SlackFiles, is_slacks
+from bot.slack.web_api import open_reader
 
 OWN = "http://127.0.0.1:4000/api/"
 
@@ -99,7 +99,42 @@ async def test_an_address_elsewhere_is_not_asked(slack: SlackSandbox, files: Sla
     assert elsewhere.seen == []
 
 
-async def test_a_redirect_is_not_followed(slack: SlackSandbox, files: SlackFiles, elsewhere: Elsewhere) -> None:
+async def test_a_redirect_within_slack_is_followed(slack: SlackSandbox, files: SlackFiles) -> None:
+    file = await attached(slack)
+    slack.faults.redirect("/files-pri/T1-" + file.id + "/a.csv?from=another-host")
+    assert await files.fetch(file, 1_000) == b"a,b\n1,2\n"
+    statuses = [call.status for call in slack.calls if call.method == "url_private_download"]
+    assert statuses == [302, 200]  # the second one only with the token
+
+
+async def test_redirects_without_end_end(slack: SlackSandbox, files: SlackFiles) -> None:
+    file = await attached(slack)
+    slack.faults.redirect("/files-pri/T1-" + file.id + "/a.csv", times=50)
+    with pytest.raises(RefusedError, match="from one address to the next more than 5 times"):
+        await files.fetch(file, 1_000)
+
+
+@pytest.mark.parametrize("location", ["{elsewhere}", "//evil.example/a.csv", "http://files.slack.com/a.csv", "http://[::1"])
+async def test_a_redirect_out_of_slack_is_not_followed(
+    slack: SlackSandbox, files: SlackFiles, elsewhere: Elsewhere, location: str
+) -> None:
+    file = await attached(slack)
+    slack.faults.redirect(location.format(elsewhere=elsewhere.url))
+    with pytest.raises(RefusedError, match="Slack leads to an address that is not Slack's"):
+        await files.fetch(file, 1_000)
+    assert elsewhere.seen == []
+
+
+async def test_a_file_that_slack_does_not_know_yet_is_asked_for_once_more(slack: SlackSandbox, files: SlackFiles) -> None:
+    file = await attached(slack)
+    slack.faults.error("files.info", "file_not_found")
+    assert await files.fetch(file, 1_000) == b"a,b\n1,2\n"
+    slack.faults.error("files.info", "file_not_found", times=2)
+    with pytest.raises(RefusedError, match="it is not there any more"):
+        await files.fetch(file, 1_000)
+
+
+async def test_a_page_to_sign_in_is_not_followed(slack: SlackSandbox, files: SlackFiles, elsewhere: Elsewhere) -> None:
     file = await attached(slack)
     slack.faults.hold("url_private_download")
     fetching = asyncio.create_task(_refused(files, file))

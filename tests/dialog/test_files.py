@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.tool import Tool, ToolContext
-from agent.worker import STOP_SECONDS
-from bot.config import Agent, Budget, Config
+from agent.run.worker import STOP_SECONDS
+from agent.tool.definition import Tool, ToolContext
+from bot.config.file import Agent, Budget, Config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.model.usage import unmarked
 from bot.sandbox.slack.people import Upload
 from tests.dialog.conftest import Talk, World
 from tests.samples import pdf, png
-from tests.stores.heart import until
+from tests.stores.core import until
 
+LOCKED = b"/Encrypt << /Filter /Standard /V 1 /R 2 /O (owner) /U (user) /P -4 >>"
 CSV = "sku,quantity\nWGT-001,2\nLMP-004,7\n"
 
 
@@ -113,6 +114,8 @@ async def test_a_long_text_is_read_page_by_page(bot: World) -> None:
         (("shot.png", png()[:40]), "shot.png was not read: the image is cut off or damaged"),
         (("big.txt", b"x" * 2_100_000), "big.txt was not read: the text has 2,100,000 bytes, and at most 2,097,152"),
         (("huge.bin", b"x" * (20 * 2**20 + 1)), "huge.bin was not read: it has 20,971,521 bytes, and at most 20,971,520"),
+        (("mine.pdf", pdf(trailer=LOCKED)), "mine.pdf was not read: the PDF is protected by a password"),
+        (("bits.pdf", b"%PDF-1.7 %%EOF"), "bits.pdf was not read: it is damaged, or made in a way that cannot be read"),
         (("book.pdf", pdf(30)), "the PDF of 30 pages takes about 90,000 tokens, and this conversation's budget leaves 25,000"),
     ],
 )

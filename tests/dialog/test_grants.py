@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.model import Lines, call, calls
-from bot.sandbox.slack.nouns import Message, SubmitAnswer, View
+from bot.sandbox.slack.types import Message, SubmitAnswer, View
 from tests.dialog.conftest import Talk, World, input_of, mention, rows
 
 PLACED = "SELECT sku, quantity FROM shop.orders WHERE idempotency_key IS NOT NULL ORDER BY created_at, quantity"

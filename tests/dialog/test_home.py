@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load_config
+from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
-from bot.sandbox.slack.nouns import View
+from bot.sandbox.slack.types import View
 from tests.dialog.conftest import Talk, World, dm, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
@@ -53,7 +53,7 @@ def parts(view: View) -> tuple[str, str, str]:
     return decide, asked, rest
 
 
-async def test_what_waits_is_there_for_whoever_may_decide_and_whoever_asked(shop: World) -> None:
+async def test_what_waits_is_there_for_those_who_may_decide_and_the_requester(shop: World) -> None:
     await ordered(shop)
     decide, asked, rest = parts(await home(shop, "ann"))
     assert HEADLINE in decide  # a member of the conversation, too
@@ -65,7 +65,7 @@ async def test_what_waits_is_there_for_whoever_may_decide_and_whoever_asked(shop
     assert HEADLINE not in asked + rest
 
 
-async def test_whoever_may_not_decide_and_did_not_ask_sees_nothing_of_it(bot: World) -> None:
+async def test_who_may_not_decide_and_did_not_ask_sees_nothing_of_it(bot: World) -> None:
     bot.model.script = Lines(ORDER, "All is settled.")
     talk = await dm(bot, "ann", "order two")
     await talk.card()
@@ -93,7 +93,7 @@ async def test_a_link_leads_to_the_thread(bot: World) -> None:
 
 @pytest.fixture
 async def apart(world: World, tmp_path: Path) -> World:
-    """A running bot whose policy keeps whoever asked from deciding."""
+    """A running bot whose policy keeps the requester from deciding."""
     path = tmp_path / "signoff.yaml"
     path.write_text("policy:\n  - {tool: create_order, approvers: {channel_members: true, requester: false}}\n")
     world.config = load_config(path)

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.messages import LONGEST_MESSAGE_CHARACTERS
+from bot.cards.messages import LONGEST_MESSAGE_CHARACTERS
 from bot.sandbox.model import Lines
 from tests.dialog.conftest import Talk, World, dm, mention
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
-from bot.config import Agent, Budget, Config
+from bot.config.file import Agent, Budget, Config
 from bot.sandbox.model import Lines, Reply, Request, call, calls, say
 from tests.dialog.conftest import World, mention
 
@@ -32,6 +32,27 @@ async def test_a_turn_ends_after_ten_model_calls(bot: World, caplog: pytest.LogC
     await talk.sees("Here again.")
     errors = await bot.rows("SELECT body->>'error' FROM step WHERE body->>'kind' = 'halted'")
     assert errors == [("AgentMaxIterationsError",)]
+
+
+async def test_at_the_cap_people_read_what_was_done_and_continue(world: World) -> None:
+    world.config = Config(agents={"assistant": Agent(max_iterations=3)})
+    await world.start_bot()
+    order = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=1)
+    other = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
+    look = call("search_product_catalog", query="Widget Pro", limit=1)
+    world.model.script = Lines(look, calls(order, call("pay_nobody")), other, "All of it is done.")
+    talk = await mention(world, "ann", "order one, then two")
+    await talk.clicks("ann", await talk.card())
+    await talk.slack.until(lambda: len(world.model.requests) == 3)
+    await talk.rejects("ann", await talk.card())  # what the last reply asks for comes before people like any other call
+    stopped = await talk.sees("I stopped after 3 steps without finishing", "[Continue]")
+    assert "Done: create_order\n" in stopped.seen_text
+    assert "Only read: search_product_catalog\n" in stopped.seen_text
+    assert "Not done: pay_nobody (not allowed), create_order (rejected)\n" in stopped.seen_text
+    await talk.clicks("ben", stopped, "continue")
+    await talk.sees("All of it is done.")
+    assert await world.rows("SELECT body->>'budget_tokens' FROM step WHERE body->>'kind' = 'asked' AND seq > 1") == [("0",)]
+    assert await world.rows("SELECT quantity FROM shop.orders WHERE idempotency_key IS NOT NULL") == [(1,)]
 
 
 async def test_the_budget_stops_before_the_call_that_would_break_it(world: World) -> None:
@@ -110,10 +131,10 @@ async def test_what_cannot_help_is_not_tried_again(
     else:
         bot.model.faults.rate_limit(retry_after=3600, times=5)
     with caplog.at_level(logging.WARNING, logger="agent"):
-        talk = await mention(bot, "ann", "my secret is 4711")
+        talk = await mention(bot, "ann", "my secret is zebra")
         await talk.sees(sentence)
     assert len(bot.model.requests) == 1
-    assert "4711" not in caplog.text  # kinds and lengths, not words
+    assert "zebra" not in caplog.text  # kinds and lengths, not words
     assert "text (" in caplog.text
     bot.model.faults.clear()
     bot.model.script = Lines("Here I am.")

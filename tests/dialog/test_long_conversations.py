@@ -8,9 +8,9 @@ from typing import Annotated, Any, cast
 import pytest
 from pydantic import Field
 
-from agent.declare import tool
-from agent.tool import Effect
-from bot.config import Agent, Config
+from agent.tool.declare import tool
+from agent.tool.definition import Effect
+from bot.config.file import Agent, Config
 from bot.sandbox.model import Reply, Request, call, calls, say
 from bot.sandbox.model.usage import input_tokens_of
 from tests.dialog.conftest import Talk, World, mention

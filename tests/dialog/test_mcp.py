@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.policy import Policy, Rule
-from bot.config import Config
+from agent.approvals.policy import Policy, Rule
+from bot.config.file import Config
+from bot.config.sections import Agent
 from bot.sandbox.model import Lines, call
-from bot.sections import Agent
 from tests.dialog.conftest import World, mention
 from tests.mcp.conftest import HERE, of_python, until
 from tools.mcp import Local, Server
@@ -45,15 +45,15 @@ async def test_a_read_runs_and_a_write_waits_for_a_click_also_across_a_restart(w
     talk = await mention(world, "ann", "commit it")
     card = await talk.card()
     for words in (
-        "git (MCP server): git_commit",
+        "git (MCP server): git_commit: “",
         "Runs “git_commit” of the MCP server git.",
-        "The server itself says: “",
         "message",
         "First <!channel>",
         "MCP server git",  # the untrusted source that was read in this turn
-        "[Run]",
+        "[Git commit]",
     ):
         assert words in card.seen_text
+    assert "The server itself says" not in card.seen_text
     [read] = world.last_request().last_results
     assert "notes.txt" in read.text  # the read ran by itself
     assert read.text.startswith('{"untrusted":"From MCP server git: data from outside')
@@ -67,6 +67,42 @@ async def test_a_read_runs_and_a_write_waits_for_a_click_also_across_a_restart(w
     assert talk.open_cards() == []
 
 
+async def test_what_a_server_says_of_its_own_write_is_no_source_of_the_next_card(world: World, tmp_path: Path) -> None:
+    own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
+    world.mcp = [Server(name="own", reach=own)]
+    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    await world.start_bot()
+    first, second, third = (call("own__note", text=text) for text in ("one", "two", "three"))
+    world.model.script = Lines(first, second, call("own__look"), third, "All noted.")
+    talk = await mention(world, "ann", "note it")
+    await talk.clicks("ann", await talk.sees("one", "[Note]"))
+    card = await talk.sees("two", "[Note]")
+    assert "Read before" not in card.seen_text
+    [told] = world.last_request().last_results
+    assert told.text.startswith('{"untrusted":"From MCP server own: data from outside')  # the model is warned all the same
+    await talk.clicks("ann", card)
+    await talk.sees("three", "Read before, from outside", "MCP server own", "[Note]")
+
+
+async def test_a_read_that_leaves_open_where_it_asks_waits_for_a_click_unless_the_team_vouches(
+    world: World, tmp_path: Path
+) -> None:
+    own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
+    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    world.model.script = Lines(call("own__draw"), "Drawn.")
+    world.mcp = [Server(name="own", reach=own, open_world=False)]
+    stop = await world.start_bot()
+    vouched = await mention(world, "ann", "draw it")
+    await vouched.sees("Drawn.")
+    assert not any("[Draw]" in message.seen_text for message in vouched.posts())
+    await stop()
+    world.model.script = Lines(call("own__draw"), "Drawn.")
+    world.mcp = [Server(name="own", reach=own)]
+    await world.start_bot()
+    talk = await mention(world, "ann", "draw it")
+    await talk.sees("one member approves each egress call: what it is asked may leave the tool's own server", "[Draw]")
+
+
 async def test_an_edited_call_is_proposed_anew_and_runs_as_it_was_edited(world: World, repository: Path) -> None:
     await world.start_bot()
     commit = call("git__git_commit", repo_path=str(repository), message="First")
@@ -75,7 +111,7 @@ async def test_an_edited_call_is_proposed_anew_and_runs_as_it_was_edited(world: 
     card = await talk.card()
     answer = await talk.edits("ben", card, message="Second")
     assert answer.closed
-    anew = await talk.sees("Second", "[Run]")
+    anew = await talk.sees("Second", "[Git commit]")
     assert commits(repository) == []
     await talk.clicks("ann", anew)
     await talk.sees("It is committed.")
@@ -147,16 +183,21 @@ async def test_the_programs_end_with_the_bot(world: World, tmp_path: Path) -> No
         os.kill(pid, 0)
 
 
-async def test_a_rule_that_cannot_be_kept_costs_a_servers_tool_and_not_the_bot(
-    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_a_servers_writes_run_freely_where_a_rule_says_so_and_a_lost_one_is_asked_about(
+    world: World, tmp_path: Path
 ) -> None:
-    world.mcp = [Server(name="own", reach=Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger"))))]
-    allow = [Rule(tool=f"own__{name}", answer="allow", line=line) for line, name in enumerate(("note", "look"), 1)]
-    world.config = Config(policy=Policy(tuple(allow)))
+    ledger = tmp_path / "ledger"
+    world.mcp = [Server(name="own", reach=Local(sys.executable, (str(HERE / "own_server.py"), str(ledger))))]
+    freely = Policy((Rule(tool="own__*", answer="allow", name="rule 1"),))
+    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))}, policy=freely)
     await world.start_bot()
-    assert "own__look" in world.tools
-    assert "own__note" not in world.tools  # a write whose lost run nobody could look up
-    assert "line 1: own__note is left out" in caplog.text
+    world.model.script = Lines(call("own__note", text="x"), call("own__die"), "I do not know.")
+    talk = await mention(world, "ann", "do both")
+    await talk.sees("Outcome unknown", "own (MCP server): die", "[It happened]")
+    await talk.sees("I do not know.")
+    assert talk.open_cards() == []
+    ran = [line.partition(" ")[0] for line in ledger.read_text().splitlines()]
+    assert (ran.count("note"), ran.count("die")) == (1, 1)
 
 
 async def test_how_far_a_call_is_stands_in_the_threads_status_and_goes_away_with_it(world: World, tmp_path: Path) -> None:

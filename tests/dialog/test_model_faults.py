@@ -7,13 +7,13 @@ from typing import LiteralString
 
 import pytest
 
-from agent.patience import Patience
+from agent.model.limits import Patience
 from agent.telemetry import ERROR_TYPE, RETRY_AFTER, STATUS, TRY, WAITED
 from bot.sandbox.model import Lines, call, say
 from bot.sandbox.model.faults import ModelFaults
 from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.traced import Trace, traced
-from tests.stores.heart import until
+from tests.stores.core import until
 
 __all__ = ["traced"]  # a fixture
 

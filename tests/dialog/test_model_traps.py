@@ -10,7 +10,7 @@ SETTLED = ("temperature", "top_p", "top_k", "tool_choice", "stop_sequences")
 
 
 def look(order: str = "ORD-1042") -> Call:
-    """A call of a read, with an id of its own."""
+    """A call of a read, with a separate id."""
     return call("get_order_status", order_id=order)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from agent.declare import tool
-from agent.steps import Repinned
-from bot.config import Agent, Config
+from agent.session.steps import Repinned
+from agent.tool.declare import tool
+from bot.config.file import Agent, Config
 from bot.sandbox.model import Call, Lines, Reply, Text, call, say, think
 from tests.dialog.conftest import World, mention
 
@@ -23,7 +23,7 @@ async def wave(name: str) -> str:
 
 
 def look() -> Call:
-    """A call of a read, with an id of its own."""
+    """A call of a read, with a separate id."""
     return call("get_order_status", order_id="ORD-1042")
 
 

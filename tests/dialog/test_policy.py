@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.config import load_config
-from bot.refusal import Refusal
+from agent.tool.definition import Effect, Tool, ToolError
+from agent.tool.json_schema import json_arguments
+from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
 from tests.dialog.test_approval import Payments
@@ -102,25 +103,103 @@ async def test_a_rule_can_ask_before_a_read_too(world: World, policy: Any) -> No
     await talk.sees("That is how it stands.")
 
 
-async def test_a_condition_that_cannot_be_evaluated_asks(world: World, policy: Any) -> None:
+async def test_what_would_allow_a_call_and_is_unclear_asks(world: World, policy: Any) -> None:
     policy("- {tool: create_order, when: 'args.quantity < args.stock', verdict: allow}")
     await world.start_bot()
     world.model.script = Lines(order(1), "Ordered.")
     talk = await mention(world, "ann", "order one")
     card = await talk.card()
-    assert "args.quantity < args.stock (this could not be evaluated, so it asks)" in card.seen_text
+    assert "rule 1 of signoff.yaml, line 2 does not allow it, since args.stock is missing" in card.seen_text
     assert await orders(world) == []
     await talk.clicks("ann", card)
     await talk.sees("Ordered.")
 
 
-async def test_a_bot_does_not_start_with_a_rule_that_could_lose_an_outcome(world: World, policy: Any) -> None:
-    world.packs["payments"] = [Payments().tool()]
-    policy("- {tool: pay, verdict: allow}")
-    with pytest.raises(
-        Refusal, match=r"^signoff.yaml, line 2: `verdict: allow` cannot be kept for pay, because a run whose result"
-    ):
-        await world.start_bot()
+NOTE = {"type": "string", "title": "note"}
+TRANSFER = {"type": "object", "properties": {"to": {"type": "string", "title": "to"}, "note": NOTE}, "required": ["to"]}
+
+
+async def test_an_argument_that_an_edit_empties_makes_no_rule_laxer(world: World, policy: Any) -> None:
+    made: list[Any] = []
+
+    async def transfer(arguments: Any, context: Any) -> str:
+        made.append(arguments.model_dump())
+        return "Transferred."
+
+    description = "Transfers money, as a server of others describes it: a note may be left out."
+    tool = Tool(name="transfer", description=description, arguments=json_arguments(TRANSFER), handler=transfer)
+    world.packs["bank"] = [tool]
+    policy(
+        "- {tool: transfer, when: \"args.note.contains('payroll')\", verdict: refuse, reason: Payroll has its own tool}",
+        "- {tool: transfer, approvers: {users: ['{ben}', '{cleo}'], requester: false}, quorum: 2, reason: Two look at money}",
+    )
+    await world.start_bot()
+    world.model.script = Lines(call("transfer", to="dan"), call("transfer", to="dan", note="rent"), "Transferred.")
+    talk = await mention(world, "ann", "pay the rent")
+    card = await talk.card()
+    refused = "rule 1 of signoff.yaml, line 2: transfer when args.note.contains('payroll') (args.note is missing, so it counts"
+    assert refused in told(world).replace("\\", "")  # which is JSON in Python's spelling
+    assert "as matched): Payroll has its own tool)" in told(world)
+    assert "Why: Two look at money" in card.seen_text
+    await talk.edits("ann", card, note="")
+    await talk.is_told("ann", "Your edit was not taken: policy refuses it", "args.note is missing")
+    assert len(talk.open_cards()) == 1
+    for user in ("ann", "ben"):
+        await talk.clicks(user, card)
+    await talk.is_told("ann", "Your click did not count")
+    await talk.sees("1 of 2")
+    assert made == []
+    await talk.clicks("cleo", card)
+    await talk.sees("Transferred.")
+    assert made == [{"to": "dan", "note": "rent"}]
+
+
+async def test_a_write_that_policy_lets_run_is_a_question_when_its_result_is_lost(world: World, policy: Any) -> None:
+    payments = Payments()
+    payments.fails = ToolError("unexpected", "the connection broke", unclear=True)
+    world.packs["payments"] = [payments.tool(Effect.IRREVERSIBLE)]  # neither to be repeated nor to be looked up
+    policy("- {tool: 'pa*', effect: [irreversible], when: \"args.to == 'ben'\", verdict: allow}")
+    await world.start_bot()
+    world.model.script = Lines(call("pay", to="ben"), "I do not know.", call("pay", to="cleo"), "Done.")
+    talk = await mention(world, "ann", "pay ben")
+    question = await talk.sees("Outcome unknown", "Pay ben", "[It happened]")
+    assert payments.ledger == ["ben"]
+    assert talk.open_cards() == []
+    await talk.clicks("ann", question, "happened")
+    await talk.sees("Pay ben", "happened")
+    await talk.says("ann", "and cleo")
+    card = await talk.card()
+    assert "Pay cleo" in card.seen_text
+    assert payments.ledger == ["ben"]
+
+
+# ---------------------------------------------------------------------------------------------- by whom
+
+
+async def test_a_card_that_nobody_can_decide_says_so_at_once(world: World, policy: Any) -> None:
+    nobody = world.slack.add_usergroup([])
+    policy(f"- {{tool: create_order, approvers: {{groups: [{nobody}], users: [U0GONE]}}, remind: 1h}}")
+    await world.start_bot()
+    world.model.script = Lines(order(2), "Then not.")
+    talk = await mention(world, "ann", "order two")
+    card = await talk.card()
+    why = "it takes 1 who may approve, and there are 0 (@U0GONE is not active here"
+    assert why in card.seen_text
+    notice = await talk.sees("create_order: As things are nobody can decide this", why, "has no members")
+    assert notice.ts != card.ts
+    await talk.clicks("ann", card)
+    await talk.is_told("ann", "Your click did not count")
+    assert len([m for m in talk.posts() if "As things are nobody" in m.seen_text]) == 2
+
+
+async def test_a_card_that_one_person_can_decide_says_nothing_of_it(world: World, policy: Any) -> None:
+    policy("- {tool: create_order, approvers: {channel_members: true, requester: false}}")
+    await world.start_bot()
+    world.model.script = Lines(order(2), "Ordered.")
+    talk = await mention(world, "ann", "order two")
+    await talk.clicks("ben", await talk.card())
+    await talk.sees("Ordered.")
+    assert not [m for m in talk.posts() if "nobody can decide" in m.seen_text]
 
 
 # ---------------------------------------------------------------------------------------------- until when

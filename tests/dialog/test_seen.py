@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.tool import Effect, Tool, ToolContext
+from agent.tool.definition import Effect, Tool, ToolContext
+from bot.config.file import Config
+from bot.config.sections import Agent
 from bot.sandbox.model import Lines, call, calls
 from tests.dialog.conftest import World, dm, mention
 
@@ -63,22 +65,49 @@ async def test_words_between_two_calls_are_on_the_card_too(bot: World) -> None:
     assert "own words (not checked): Ada needs them by noon." in (await talk.card()).seen_text
 
 
-async def test_a_preview_that_says_it_would_fail_is_on_the_card(bot: World) -> None:
-    bot.model.script = Lines(call("create_order", customer="nobody@example.com", sku="WGT-001", quantity=2), "I see.")
-    talk = await mention(bot, "ann", "order two")
-    await talk.sees("No preview", "no customer is registered", "[Place order]")
-
-
-async def test_untrusted_sources_of_this_turn_are_named(world: World) -> None:
+async def test_untrusted_sources_are_named_as_long_as_they_are_in_the_context(world: World) -> None:
     world.packs = {"pages": (PAGES,)}
     await world.start_bot()
-    world.model.script = Lines(call("read_page", host="evil.example"), ORDER, "First.", ORDER, "Second.")
-    talk = await mention(world, "ann", "read that page")
-    card = await talk.sees("web page evil.example", "[Place order]")
+    read = call("read_page", host="evil.example")
+    orders = [call("create_order", customer="ada@example.com", sku="WGT-001", quantity=number) for number in (1, 2, 3)]
+    world.model.script = Lines(orders[0], "First.", read, orders[1], "Second.", orders[2], "Third.")
+    talk = await mention(world, "ann", "order two")
+    card = await talk.card()
+    assert "from outside" not in card.seen_text  # nothing was read yet
     await talk.clicks("ann", card)
     await talk.sees("First.")
-    await talk.says("ann", "order two more")
-    assert "evil.example" not in (await talk.card()).seen_text  # it was not read in this turn
+    await talk.says("ann", "read that page")
+    await talk.clicks("ann", await talk.sees("Read before, from outside", "web page evil.example", "[Place order]"))
+    await talk.sees("Second.")
+    await talk.says("ann", "thanks")  # what the page said is still read with every turn
+    await talk.clicks("ann", await talk.sees("Read before, from outside", "web page evil.example", "[Place order]"))
+    await talk.sees("Third.")
+
+
+async def test_a_source_holds_in_the_summary_that_may_draw_on_it(world: World) -> None:
+    world.packs = {"pages": (PAGES,)}
+    world.config = Config(agents={"assistant": Agent(context_tokens=2_000)})
+    await world.start_bot()
+    world.model.script = Lines(call("read_page", host="evil.example"), "It says " + "so " * 4_000, "Summed up.", ORDER, "Done.")
+    talk = await mention(world, "ann", "read that page")
+    await talk.sees("It says")
+    await talk.says("ann", "thanks")
+    await talk.sees("Read before, from outside", "web page evil.example", "[Place order]")
+    assert len(await world.rows("SELECT FROM step WHERE body->>'kind' = 'compacted'")) == 1
+
+
+async def test_what_is_run_a_second_time_names_its_sources_once_more(world: World) -> None:
+    async def lost(arguments: Page, context: ToolContext) -> Mapping[str, Any]:
+        raise ConnectionResetError
+
+    world.packs = {"pages": (PAGES, Tool(name="pay", description="Pays.", arguments=Page, handler=lost))}
+    await world.start_bot()
+    world.model.script = Lines(call("read_page", host="evil.example"), call("pay", host="a"), "I do not know.")
+    talk = await mention(world, "ann", "read that page and pay")
+    await talk.clicks("ann", await talk.card())
+    question = await talk.sees("Outcome unknown", "Read before, from outside", "web page evil.example")
+    [again] = [each for block in question.blocks for each in block.get("elements", ()) if each.get("action_id") == "run_again"]
+    assert "web page evil.example" in again["confirm"]["text"]["text"]
 
 
 async def test_personal_data_is_masked_in_a_channel_and_whole_for_those_who_may_decide(masking: World) -> None:
@@ -87,12 +116,11 @@ async def test_personal_data_is_masked_in_a_channel_and_whole_for_those_who_may_
     card = await talk.card()
     assert "<EMAIL>" in card.seen_text
     assert "ada@example.com" not in card.seen_text
-    await talk.clicks("ben", card, "show_all")
-    view = await masking.slack.until(lambda: masking.slack.view("ben"))
+    view = await talk.reviews("ben", card)
     assert "ada@example.com" in view.seen_text
     [(viewer,)] = await masking.rows("SELECT actor FROM audit WHERE kind = 'view'")
     assert viewer == masking.slack.people["ben"]
-    await talk.clicks("ben", card)
+    assert (await masking.slack.submit("ben", view.id, {})).closed
     await talk.sees("Done.")
     assert "ada@example.com" not in " ".join(message.seen_text for message in talk.posts() if "Approved" in message.seen_text)
     [(customer,)] = await masking.rows(
@@ -106,9 +134,20 @@ async def test_masked_data_is_not_shown_to_who_may_not_decide(masking: World) ->
     talk = await mention(masking, "ann", "order two")
     card = await talk.card()
     await masking.slack.remove("ben", "orders")
-    await talk.clicks("ben", card, "show_all")
+    await talk.clicks("ben", card, "review")
     await talk.is_told_directly("ben", "only for those who may decide")
     assert masking.slack.view("ben") is None
+    assert await masking.rows("SELECT FROM audit WHERE kind = 'view'") == []
+
+
+async def test_masked_data_is_not_shown_to_who_asked_and_became_a_guest(masking: World) -> None:
+    masking.model.script = Lines(ORDER, "Done with it.")
+    talk = await mention(masking, "ann", "order two")
+    card = await talk.card()
+    masking.slack.become("ann", is_restricted=True)
+    await talk.clicks("ann", card, "review")
+    await talk.is_told("ann", "only for those who may decide")
+    assert masking.slack.view("ann") is None
     assert await masking.rows("SELECT FROM audit WHERE kind = 'view'") == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import Agent, Config, load_config
+from bot.config.file import Agent, Config, load_config
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, dm, mention
 from tests.signoff import signoff
@@ -51,7 +51,7 @@ async def test_what_was_said_before_the_mention_is_read_in_the_thread(bot: World
     assert not names & {"slack_search_messages", "slack_post_message"}
 
 
-async def test_whoever_asks_finds_nothing_of_a_private_channel_that_they_are_not_in(slack: World) -> None:
+async def test_who_asks_finds_nothing_of_a_private_channel_that_they_are_not_in(slack: World) -> None:
     await slack.slack.say("cleo", "finance", "The secret budget is 7 million")
     await slack.slack.say("cleo", "support", "What is our budget?")
     search = call("slack_search_messages", words="budget")
@@ -95,6 +95,20 @@ async def test_a_message_elsewhere_takes_a_click(slack: World) -> None:
     assert result(slack)["result"]["channel"] == "#general"
 
 
+async def test_replies_below_what_was_posted_belong_to_the_conversation_that_posted_it(slack: World) -> None:
+    slack.model.script = Lines(POST, "Posted.", "At nine, Dan.")
+    talk = await mention(slack, "ann", "tell everybody when we open")
+    await talk.clicks("ben", await talk.card())
+    await talk.sees("Posted.")
+    general = slack.slack.channels["general"]
+    [ts] = [one.ts for one in slack.slack.workspace.messages[general].values() if one.bot_id]
+    await slack.slack.say("dan", general, "when was that?", thread_ts=ts)
+    await talk.sees("At nine, Dan.")
+    await talk.is_told("dan", "I answer in the conversation that this belongs to", "#orders")
+    assert f"[written in <#{general}>, below what you posted there] when was that?" in slack.last_request().last_user_text
+    assert await slack.rows("SELECT thread_ts FROM session") == [(talk.ts,)]
+
+
 async def test_a_rejected_message_is_not_posted(slack: World) -> None:
     slack.model.script = Lines(POST, "Not announced.")
     talk = await mention(slack, "ann", "tell everybody")
@@ -121,7 +135,7 @@ async def test_a_process_that_is_killed_in_the_middle_of_a_post_leaves_one_messa
     world.config = load_config(tmp_path / "signoff.yaml")
     world.model.script = Lines(POST, "Announced.")
     async with signoff("run", folder=tmp_path, environment=environment(world)) as process:
-        await world.slack.until(lambda: world.slack.connections, seconds=60)
+        await world.slack.until(lambda: world.slack.connections)
         talk = await mention(world, "ann", "tell everybody")
         card = await talk.card()
         await talk.rests("suspended")
@@ -133,7 +147,7 @@ async def test_a_process_that_is_killed_in_the_middle_of_a_post_leaves_one_messa
     world.slack.faults.release("chat.postMessage")  # the request was on its way: Slack does it, caller or no caller
     await world.slack.until(lambda: posted(world))
     await world.start_bot()
-    await talk.sees("Announced.", seconds=30)
+    await talk.sees("Announced.")
     assert posted(world) == ["The shop opens at 9.\nPosted for Ann Archer"]
     assert result(world)["result"]["channel"] == "#general"
     [(kinds,)] = await world.rows("SELECT array_agg(body->>'kind' ORDER BY seq) FROM step WHERE body->>'kind' LIKE 'tool_%%'")
@@ -141,7 +155,7 @@ async def test_a_process_that_is_killed_in_the_middle_of_a_post_leaves_one_messa
 
 
 def environment(world: World) -> dict[str, str]:
-    """What a process of its own finds in its environment."""
+    """What a separate process finds in its environment."""
     return {
         "SLACK_BOT_TOKEN": world.slack.bot_token,
         "SLACK_APP_TOKEN": world.slack.app_token,

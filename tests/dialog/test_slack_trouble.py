@@ -63,7 +63,7 @@ async def test_the_socket_is_opened_again_and_the_next_mention_heard(bot: World,
     await talk.sees("First.")
     await bot.slack.faults.disconnect(abrupt=abrupt)
     opened = "apps.connections.open"
-    await bot.slack.until(lambda: sum(call.method == opened for call in bot.slack.calls) == 2, seconds=40)
+    await bot.slack.until(lambda: sum(call.method == opened for call in bot.slack.calls) == 2)
     await bot.slack.until(lambda: bot.slack.connections > 0)
     await talk.says("ann", "two")
     await talk.sees("Second.")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.config import Config
-from bot.refusal import Refusal
+from bot.config.file import Config
+from bot.config.refusal import Refusal
+from bot.config.sections import Database
 from bot.sandbox.model import Lines, call
-from bot.sections import Database
 from tests.dialog.conftest import World, mention
 
 READ = call("reports__query", sql="SELECT id, stock FROM parts ORDER BY id")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import load_config
+from bot.config.file import load_config
 from bot.sandbox.model import Call, Conversations, Lines, Reply, Request, call, say
 from tests.dialog.conftest import World, mention
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.config import Config
+from bot.config.file import Config
+from bot.config.sections import Agent, Budget
 from bot.sandbox.model import Lines, Reply, Search, call
-from bot.sections import Agent, Budget
 from tests.dialog.conftest import World, mention
 from tests.mcp.conftest import HERE
 from tools.mcp import Local, Server

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from bot.config import load_config
+from bot.config.file import load_config
 from bot.sandbox.model import Lines, call, calls
 from tests.dialog.conftest import Talk, World, mention
-from tests.stores.heart import until
+from tests.stores.core import until
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
 

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 
 import migrations
-from bot.home import Servers
-from bot.manifest import read_manifest
+from bot.config.manifest import read_manifest
 from bot.sandbox import SlackSandbox
+from bot.stores.embedded_home import Servers
 from tests.signoff import Environment, refused
 
 SET_UP = {
@@ -105,10 +105,10 @@ async def with_slack(stored: Environment) -> AsyncIterator[Environment]:
     ],
 )
 async def test_an_agent_that_wants_what_is_not_there(
-    stored: Environment, setting: str, words: tuple[str, ...], tmp_path: Path
+    with_slack: Environment, setting: str, words: tuple[str, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "signoff.yaml").write_text(f"agents: {{assistant: {{{setting}}}}}")
-    said = await refused("run", tmp_path, stored)
+    said = await refused("run", tmp_path, with_slack)
     assert all(word in said for word in words)
 
 

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agent.telemetry import FAILED_TRY
-from tests.stores.heart import until
+from tests.stores.core import until
 
 
 @cache

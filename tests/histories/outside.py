@@ -5,21 +5,32 @@ Everything is kept with its time, so that a judge can say afterwards what was tr
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from agent.moves import Answer, Card, Cards, Content, Question, Work
-from agent.policy import Policy
-from agent.received import Received
-from agent.types import Approvers, Block
+from agent.approvals.policy import Policy
+from agent.session.inbox import Click, Message, Received
+from agent.types import Block
 from bot.sandbox.model.message_rules import mark_of
+from tests.fakes.threads import Threads
+from tests.histories.screens import Screen
 
 CHANNEL, COPIES = "C1", "C9"
 PEOPLE = ("U1", "U2", "U3", "U4", "U5")
+GUEST, OUTSIDER = "U6", "U7"  # a guest of the workspace, and somebody of another organisation; both are in the channel
 BOSS = "U9"  # escalations bring them in; they administer the workspace too
+EVERYBODY = (*PEOPLE, GUEST, OUTSIDER, BOSS)
+OPEN_CARDS = 5  # of one conversation at a time
+# Hosts that are allowed, and what no rule lets run, though some program reads an allowed one in it.
+PLAIN_URL = "https://docs.example.com/a"
+URLS = (
+    *(PLAIN_URL, PLAIN_URL, "https://evil.test/x", "https://docs.example.com@evil.test/", "localhost", "2130706433"),
+    "https://docs.example.com.evil.test/",
+)
+UNSEEN = ("\u200b", "\u202e", "\u3164", "\u115f", "\U000e0041", "\u2065")  # what nobody sees on a screen, and what reorders it
 KINDS = {  # what the model says, why it stops, and how often
     **{"calls tool_use": 16, "text end_turn": 4, "nothing end_turn": 1, "calls max_tokens": 1, "text max_tokens": 1},
     **{"text pause_turn": 1, "calls refusal": 1, "text model_context_window_exceeded": 1, "text some_new_reason": 1},
@@ -33,42 +44,22 @@ def now() -> datetime:
 
 @dataclass
 class Run:
-    """One run of a handler. `happened`: when its effect did; it may end before that, by an error or a time limit."""
+    """One run of a handler. `happened`: when its effect did; it may end before that, by an error or a time limit.
+
+    `turned_back`: it saw that its price is not the one that was shown, and did nothing; people are asked anew.
+    """
 
     session_id: str
     tool: str
     arguments: dict[str, Any]
     key: str
+    words: str  # its tool's author's, at that moment
+    effect: str
     began: datetime
+    price: str = ""  # at which it happened, where its tool has one
     happened: datetime | None = None
     ended: datetime | None = None
-
-
-@dataclass
-class Message:
-    """A posted message, and everything that it ever showed."""
-
-    ts: str
-    channel: str
-    key: str
-    content: Content
-    shown: list[Card] = field(default_factory=list[Card])
-
-    def shows(self, content: Content) -> None:
-        """From now on."""
-        self.content = content
-        if isinstance(content, Cards):
-            self.shown += content.rows
-
-
-@dataclass
-class Growing:
-    """A message that grows. It has no key before it ends."""
-
-    channel: str
-    thread_ts: str
-    shows: Work
-    taking: bool = True  # until somebody, or time, ends the stream
+    turned_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,49 +71,91 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Requested:
+    """What the model had been sent when it made a call."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
+class Asks:
+    """What a set of rules wants of a call, in words of the tests (`tests.histories.policies.wanted`).
+
+    `requester`: whether those who asked may say yes; None: like everybody else.
+    """
+
+    answer: str = "ask"  # or run, or refuse
+    quorum: int = 1
+    users: frozenset[str] = frozenset()
+    group: bool = False
+    members: bool = False
+    requester: bool | None = None
+    later: frozenset[str] = frozenset()  # by id, once it was escalated
+
+    def escalated(self) -> "Asks":
+        """Return what is wanted after an escalation."""
+        return replace(self, users=self.users | self.later)
+
+
+@dataclass(frozen=True)
 class Membership:
-    """Who was where from a moment on."""
+    """Who was where, and what they were to the workspace, from a moment on."""
 
     since: datetime
-    members: frozenset[str]
+    members: frozenset[str]  # of the conversation
     group: frozenset[str]
+    kinds: Mapping[str, str]  # guest, external or inactive; everybody else is a full member
 
-    def allows(self, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
-        """Whether the person is among the approvers."""
-        if user in requesters and approvers.requester is not None:
-            return approvers.requester
-        grouped = bool(approvers.groups) and user in self.group
-        return user in approvers.users or grouped or (approvers.channel_members and user in self.members)
+    def lists(self, user: str, asks: Asks) -> bool:
+        """Whether one of the lists that may decide holds the person."""
+        return (asks.group and user in self.group) or (asks.members and user in self.members)
+
+    def kind(self, user: str) -> str:
+        """What the person is."""
+        return self.kinds.get(user, "member")
 
 
 @dataclass
 class Outside:
-    """One world for all processes. `calm`: nothing goes wrong and nothing takes long any more."""
+    """One world for all processes. `calm`: nothing goes wrong and nothing takes long any more.
+
+    Wide because it is one world for all processes, and the judge reads every part of it.
+    """
 
     random: Random
     policy: Policy
     calm: bool = False
     ledger: list[Run] = field(default_factory=list[Run])
-    messages: dict[tuple[str, str], Message] = field(default_factory=dict[tuple[str, str], Message])  # by channel and key
-    growing: dict[str, Growing] = field(default_factory=dict[str, Growing])  # by ts
-    threads: dict[str, str] = field(default_factory=dict[str, str])  # by action: the thread that its card stands in
+    threads: Threads = field(default_factory=Threads)
+    card_threads: dict[str, str] = field(default_factory=dict[str, str])  # by action: the thread that its card stands in
     # By session and the first block of a context: the blocks of each request.
     requests: dict[tuple[str, str], list[list[Block]]] = field(default_factory=dict[tuple[str, str], list[list[Block]]])
     sent: list[Sent] = field(default_factory=list[Sent])
     memberships: list[Membership] = field(default_factory=list[Membership])
     policies: list[tuple[datetime, Policy]] = field(default_factory=list[tuple[datetime, Policy]])
-    wrong: list[str] = field(default_factory=list[str])  # what must not happen and was seen while it did
+    screens: list[Screen] = field(default_factory=list[Screen])
+    requested: dict[str, Requested] = field(default_factory=dict[str, Requested])  # by call: the request that it answers
+    versions: Counter[str] = field(default_factory=Counter[str])  # of what the authors of tools say of them
+    would_fail: list[str] = field(default_factory=list[str])  # what previews said of calls that would fail
+    price: int = 1_000  # of what is sent or wiped
+    looks: int = 0  # by previews
     tally: Counter[str] = field(default_factory=Counter[str])
     calls: int = 0
-    posted: int = 0
     replies: int = 0
     model: str = "claude-1"  # that new sessions are pinned to
     retired: set[str] = field(default_factory=set[str])
     paused: set[str] = field(default_factory=set[str])  # marks of replies that stopped for a pause
 
     def __post_init__(self) -> None:
-        self.memberships.append(Membership(now(), frozenset(PEOPLE), frozenset(PEOPLE[:3])))
+        members, group = frozenset({*PEOPLE, GUEST, OUTSIDER}), frozenset({*PEOPLE[:3], GUEST})
+        self.memberships.append(Membership(now(), members, group, {GUEST: "guest", OUTSIDER: "external"}))
         self.policies.append((now(), self.policy))
+
+    @property
+    def wrong(self) -> list[str]:
+        """What must not happen and was seen while it did."""
+        return self.threads.wrong
 
     # ------------------------------------------------------------------------------------------ chance
 
@@ -143,91 +176,85 @@ class Outside:
         return self.memberships[-1]
 
     def people_move(self) -> None:
-        """Somebody joins or leaves the conversation, or the group."""
-        before, user = self.membership(), self.random.choice(PEOPLE)
-        members, group = before.members, before.group
-        if self.random.random() < 0.5:
-            members = members ^ {user}
-        else:
-            group = group ^ {user}
-        self.memberships.append(Membership(now(), members, group))
+        """Somebody joins or leaves the conversation, or the group, or becomes somebody else to the workspace."""
+        before, user = self.membership(), self.random.choice((*PEOPLE, GUEST))
+        match self.random.choice(["members", "group", "kind"]):
+            case "members":
+                after = replace(before, members=before.members ^ {user})
+            case "group":
+                after = replace(before, group=before.group ^ {user})
+            case _:
+                kind = self.random.choice(["guest", "inactive"]) if before.kind(user) == "member" else "member"
+                after = replace(before, kinds={**before.kinds, user: kind})
+        self.memberships.append(replace(after, since=now()))
 
-    def was_allowed(self, user: str, approvers: Approvers, requesters: Sequence[str], since: datetime, until: datetime) -> bool:
-        """Whether the person was among the approvers at some moment between these two."""
+    def clicks(self, action_id: str, until: datetime) -> list[tuple[datetime, Click]]:
+        """Return who had clicked Approve or Reject until then, and when at the earliest that arrived."""
+        clicked = [(sent.at, sent.received) for sent in self.sent if isinstance(sent.received, Click) and sent.at <= until]
+        return [(at, click) for at, click in clicked if click.action_id == action_id]
+
+    def speakers(self, text: str) -> set[str]:
+        """Return who said what is in a request: every message with words has a number (but for "stop")."""
+        said = [sent.received.said for sent in self.sent if isinstance(sent.received, Message)]
+        return {each.user for each in said if each.text.startswith("Hello") and each.text in text}
+
+    def _between(self, since: datetime, until: datetime) -> list[Membership]:
         ends = [later.since for later in self.memberships[1:]] + [datetime.max.replace(tzinfo=UTC)]
         spans = zip(self.memberships, ends, strict=True)
-        return any(was.since <= until and end >= since and was.allows(user, approvers, requesters) for was, end in spans)
+        return [was for was, end in spans if was.since <= until and end >= since]
+
+    def was(self, kind: str, user: str, since: datetime, until: datetime) -> bool:
+        """Whether the person was this to the workspace at some moment between these two."""
+        return any(was.kind(user) == kind for was in self._between(since, until))
+
+    def was_allowed(self, user: str, asks: Asks, requesters: Collection[str], since: datetime, until: datetime) -> bool:
+        """Whether the person may have said yes between these two moments.
+
+        Slack is asked one thing after the other, so what holds at some moment each is enough.
+        """
+        if user in requesters and asks.requester is False:
+            return False
+        named = user in asks.users or (user in requesters and asks.requester is True)
+        if not named and not any(was.lists(user, asks) for was in self._between(since, until)):
+            return False
+        kinds = {was.kind(user) for was in self._between(since, until)}
+        return "member" in kinds or (user in asks.users and not kinds.isdisjoint({"guest", "external"}))
 
     def switch(self, policy: Policy) -> None:
         """Another policy is deployed."""
         self.policy = policy
         self.policies.append((now(), policy))
 
-    # ------------------------------------------------------------------------------------------ threads
-
-    def post(self, channel: str, thread_ts: str, key: str, content: Content) -> str:
-        """A message appears."""
-        if isinstance(content, Cards) and channel == CHANNEL:
-            self.threads |= {row.action_id: thread_ts for row in content.rows}
-        if isinstance(content, Question):  # of a run without a card, the first that people see of it
-            self.threads.setdefault(content.card.action_id, thread_ts)
-        if (channel, key) in self.messages:
-            self.wrong.append(f"{key} was posted twice")
-        return self._stand(self._new_ts(), channel, key, content)
-
-    def _stand(self, ts: str, channel: str, key: str, content: Content) -> str:
-        self.messages[channel, key] = message = Message(ts, channel, key, content)
-        message.shows(content)
-        return ts
-
-    def _new_ts(self) -> str:
-        self.posted += 1
-        return f"{self.posted}.5"
-
-    # ------------------------------------------------------------------------------------------ messages that grow
-
-    def grow(self, channel: str, thread_ts: str, work: Work) -> str:
-        """A message that is to grow appears."""
-        ts = self._new_ts()
-        self.growing[ts] = Growing(channel, thread_ts, work)
-        self.tally["streams"] += 1
-        return ts
-
-    def extend(self, ts: str, shown: Work, work: Work) -> bool:
-        """It grows. False: it takes nothing more."""
-        message = self.growing.get(ts)
-        if message is None or not message.taking:
-            return False
-        if message.shows != shown or not work.words.startswith(shown.words):
-            self.wrong.append(f"a message that shows {message.shows} and not {shown} was to go on to {work}")
-        message.shows = work
-        self.tally["appends"] += 1
-        return True
-
-    def finish(self, ts: str, key: str, content: Answer | Work, shown: Work | None) -> str:
-        """It becomes this. Its stream may be over; it may stand there already."""
-        message = self.growing.pop(ts, None)
-        if message is None:
-            if isinstance(content, Work):
-                return ts
-            known = next((each for each in self.messages.values() if each.ts == ts), None)
-            self.wrong += [f"{key} was to stand where {known.key} does"] if known and known.key != key else []
-            return known.ts if known else self.post(CHANNEL, "", key, content)
-        if shown is not None and message.shows != shown:
-            self.wrong.append(f"a message that shows {message.shows} and not {shown} was ended as {content}")
-        self.tally["ends known" if shown is not None else "ends unknown"] += 1
-        if isinstance(content, Work) and not content.tasks:
-            return ts
-        if (message.channel, key) in self.messages:
-            self.wrong.append(f"{key} stands there twice")
-        return self._stand(ts, message.channel, key, content)
-
-    def cards(self) -> list[Card]:
-        """Every card as it stands on the screen."""
-        contents = [message.content for message in self.messages.values()]
-        return [row for content in contents if isinstance(content, Cards) for row in content.rows]
+    def tools_move(self) -> None:
+        """A tool's author says something else of it, or what it sends has another price."""
+        if self.random.random() < 0.5:
+            self.price += 1
+        else:
+            self.versions[self.random.choice(["pay", "send", "book", "wipe"])] += 1
 
     # ------------------------------------------------------------------------------------------ the model
+
+    def call(self) -> Block:
+        """A call that the model makes up."""
+        names = ["look", "pay", "send", "book", "wipe", "fetch", "no_such_tool"]
+        [name] = self.random.choices(names, [3, 8, 6, 6, 3, 4, 1])
+        self.calls += 1
+        arguments: Block = {"url": self.random.choice(URLS)} if name == "fetch" else {"n": self.random.randint(0, 3)}
+        if name != "fetch" and (note := self.note()) is not None:
+            arguments["note"] = note
+        return {"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": arguments}
+
+    def note(self) -> str | None:
+        """Return the text beside an amount: mostly nothing, or something that all see at once; else what is hard to show."""
+        form = self.random.random()
+        if form < 0.55:
+            return None
+        if form < 0.75:
+            return self.random.choice(["rent", "fyi: rent", "for the payroll", "for\0the payroll", "fyi\0: rent"])
+        unseen = self.random.choice(UNSEEN)
+        if form < 0.85:
+            return f"rent{unseen} no {self.random.randint(1, 9_999)}"
+        return f"{self.calls}: {'and so on, ' * 200}and wire {self.random.randint(1, 9_999)} EUR"
 
     def reply(self) -> tuple[list[Block], str]:
         """What the model says next: a few calls, or words, no two alike; now and then something odd."""
@@ -237,11 +264,8 @@ class Outside:
         words: Block = {"type": "text", "text": f"Well, that is how it stands: {self.replies}."}
         content = [words] if said == "text" else []
         if said == "calls":
-            names = ["look", "pay", "send", "book", "wipe", "no_such_tool"]
-            for name in self.random.choices(names, [3, 8, 6, 6, 3, 1], k=self.random.randint(1, 4)):
-                self.calls += 1
-                arguments: Block = {"n": self.random.randint(0, 3)}
-                content.append({"type": "tool_use", "id": f"toolu_{self.calls}", "name": name, "input": arguments})
+            many = self.random.random() < 0.1
+            content += [self.call() for _ in range(self.random.randint(5, 9) if many else self.random.randint(1, 4))]
         if reason == "pause_turn":
             self.paused.add(mark_of(content))
         self.tally[f"stopped for {reason}"] += 1

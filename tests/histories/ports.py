@@ -1,4 +1,4 @@
-"""The heart's ports as one process sees them: every call may be slow, refused, put off, or end without an answer."""
+"""The core's ports as one process sees them: every call may be slow, refused, put off, or end without an answer."""
 
 import asyncio
 import json
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from agent import fence
+from agent.approvals.deciders import Membership, deciders_of
+from agent.approvals.grants import grantable
+from agent.decide.moves import Answer, Cards, Content, Question, Work
 from agent.errors import (
     DelayedError,
     ModelFailedError,
@@ -16,16 +19,19 @@ from agent.errors import (
     UnclearError,
     UnreachableError,
 )
-from agent.moves import Answer, Cards, Content, Work
-from agent.ports import DEAF, Listener, Reply, Request, SurfaceStatus
-from agent.spending import Ask, Charge, Refused, Reserved, Standing
-from agent.store import session_id
+from agent.model.port import DEAF, Listener, Reply, Request
+from agent.model.spending import Ask, Charge, Refused, Reserved, Standing
+from agent.tool.definition import Tools
 from agent.types import Approvers, Attachment, Place, Usage, Verdict
+from bot.cards.cards import card_blocks, question_blocks
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import ModelCard, Models
 from bot.sandbox.model.pairing import check_pairing
 from bot.sandbox.model.refusal import Refusal
-from tests.histories.outside import BOSS
+from bot.slack.people import decides
+from tests.fakes.surface import FakeSurface
+from tests.histories.outside import BOSS, CHANNEL, Requested, now
+from tests.histories.screens import Screen
 from tests.samples import png
 
 if TYPE_CHECKING:
@@ -34,13 +40,17 @@ if TYPE_CHECKING:
 MODEL = cast(ModelCard, Models().get("claude-sonnet-5-5"))
 
 
-class Ports:
-    """Surface, model and budget of one process."""
+class Ports(FakeSurface):
+    """Surface, model, budget and files of one process, with all that goes wrong there.
 
-    def __init__(self, process: "Process") -> None:
-        self._process, self._outside = process, process.outside
+    Wide because it is every port at once: what freezes or dies is the process that they belong to.
+    """
 
-    async def _reach(self) -> None:
+    def __init__(self, process: "Process", tools: Tools) -> None:
+        super().__init__(process.outside.threads)
+        self._process, self._outside, self._tools = process, process.outside, tools
+
+    async def reach(self) -> None:
         """Get there, or not. Nothing has happened outside when this raises."""
         await self._outside.dawdle()
         if self._outside.happens(0.03):
@@ -50,7 +60,26 @@ class Ports:
         await self._process.goes_on()
         fence.begin()
 
-    async def _come_back(self) -> None:
+    def take(self, content: Content | Work) -> None:
+        """Take it, unless it is a card that the channel refuses, or a stream that it does not allow."""
+        if isinstance(content, Cards) and self._outside.happens(0.02):
+            raise RefusedError("restricted_action")
+        if isinstance(content, Work) and self._outside.happens(0.05):
+            raise RefusedError("not_allowed")
+
+    def draw(self, content: Content) -> None:
+        """Draw cards as Slack gets them."""
+        match content:
+            case Cards(rows=rows):
+                blocks = card_blocks(content, self._tools, may_grant=grantable)
+                self._outside.screens.append(Screen(now(), blocks, frozenset(row.action_id for row in rows)))
+            case Question(card=card):
+                blocks = question_blocks(card, self._tools.get(card.tool))
+                self._outside.screens.append(Screen(now(), blocks, frozenset({card.action_id})))
+            case _:
+                pass
+
+    async def come_back(self) -> None:
         """Bring the answer, or lose it."""
         await self._outside.dawdle()
         await self._process.goes_on()
@@ -60,47 +89,18 @@ class Ports:
     # ------------------------------------------------------------------------------------------ the surface
 
     async def post(self, place: Place, content: Content, key: str) -> str:
-        """A message, unless the channel does not take it."""
-        await self._reach()
-        if isinstance(content, Cards) and self._outside.happens(0.02):
-            raise RefusedError("restricted_action")
-        ts = self._outside.post(place.channel, place.thread_ts, _posted_as(place, key), content)
-        await self._come_back()
-        return ts
-
-    async def find(self, place: Place, key: str) -> str | None:
-        """By channel and key."""
-        await self._reach()
-        message = self._outside.messages.get((place.channel, _posted_as(place, key)))
-        await self._come_back()
-        return message.ts if message else None
-
-    async def show(self, place: Place, cards: Cards, ts: str) -> None:
-        """What the message shows from now on."""
-        await self._reach()
-        message = next(each for each in self._outside.messages.values() if (each.channel, each.ts) == (place.channel, ts))
-        message.shows(cards)
-        await self._come_back()
-
-    # ------------------------------------------------------------------------------------------ messages that grow
-
-    streams = True
+        """Post it, and note where the card of each action stands."""
+        if isinstance(content, Cards) and place.channel == CHANNEL:
+            self._outside.card_threads |= {row.action_id: place.thread_ts for row in content.rows}
+        if isinstance(content, Question):  # of a run without a card, the first that people see of it
+            self._outside.card_threads.setdefault(content.card.action_id, place.thread_ts)
+        return await super().post(place, content, key)
 
     async def open_stream(self, place: Place, reader: str, work: Work) -> str:
-        """A message that grows, unless the channel takes none."""
-        await self._reach()
-        if self._outside.happens(0.05):
-            raise RefusedError("not_allowed")
-        ts = self._outside.grow(place.channel, place.thread_ts, work)
-        await self._come_back()
+        """Count it."""
+        ts = await super().open_stream(place, reader, work)
+        self._outside.tally["streams"] += 1
         return ts
-
-    async def find_stream(self, place: Place) -> str | None:
-        """The newest of the thread that nobody has ended."""
-        await self._reach()
-        found = [ts for ts, each in self._outside.growing.items() if each.thread_ts == place.thread_ts]
-        await self._come_back()
-        return found[-1] if found else None
 
     async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
         """No fence here: it may come late."""
@@ -108,18 +108,18 @@ class Ports:
         if self._outside.happens(0.05):
             raise DelayedError(0.05)
         await self._process.goes_on()
-        if self._outside.happens(0.05) and ts in self._outside.growing:
-            self._outside.growing[ts].taking = False  # its five minutes are over
-        if not self._outside.extend(ts, shown, work):
+        if self._outside.happens(0.05) and ts in self.threads.growing:
+            self.threads.growing[ts].taking = False  # its five minutes are over
+        if not self.threads.extend(ts, shown, work):
             raise RefusedError("message_not_in_streaming_state")
-        await self._come_back()
+        self._outside.tally["appends"] += 1
+        await self.come_back()
 
     async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
-        """What it is from now on."""
-        await self._reach()
-        ts = self._outside.finish(ts, _posted_as(place, key), content, shown)
-        await self._come_back()
-        return ts
+        """Count it."""
+        if ts in self.threads.growing:
+            self._outside.tally["ends known" if shown is not None else "ends unknown"] += 1
+        return await super().finish(place, ts, content, key, shown)
 
     # ------------------------------------------------------------------------------------------ people
 
@@ -131,25 +131,30 @@ class Ports:
         """Words to one person whose click does not count."""
         self._outside.tally["clicks of people who may not"] += 1
 
-    async def status(self, place: Place, status: SurfaceStatus) -> None:
-        """Nobody looks."""
-
-    async def progress(self, place: Place, call_id: str, text: str) -> None:
-        """Nor here."""
-
     async def is_admin(self, user: str) -> bool:
         """One person is."""
-        await self._reach()
+        await self.reach()
         return user == BOSS
 
-    async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
-        """As things are when the outside is asked; its answer takes a while."""
-        await self._reach()
-        allowed = self._outside.membership().allows(user, approvers, requesters)
+    async def membership(self, user: str) -> Membership:
+        """See `Surface.membership`. What the person is now; it may be old by the time that it is heard."""
+        await self.reach()
+        kind = self._outside.membership().kind(user)
+        await self.come_back()
         if self._outside.happens(0.3):
             await asyncio.sleep(0.1)
-        await self._come_back()
-        return allowed
+        return cast(Membership, kind)
+
+    async def holds(self, list_id: str, user: str) -> bool:
+        """See `Says.holds`."""
+        await self.reach()
+        was = self._outside.membership()
+        await self.come_back()
+        return user in (was.members if list_id == CHANNEL else was.group)
+
+    async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
+        """See `Surface.may_decide`."""
+        return bool(await decides(self, user, deciders_of(approvers, requesters), place.channel))
 
     async def fetch(self, file: Attachment, most_bytes: int) -> bytes:
         """A file, which may be another one each time that it is looked at."""
@@ -182,6 +187,8 @@ class Ports:
         if self._outside.happens(0.03):
             raise self._outside.random.choice([ModelFailedError, ModelOutOfReachError])("The model cannot be reached.")
         content, reason = self._outside.summary() if summing_up else self._outside.reply()
+        requested = Requested(now(), json.dumps(messages, ensure_ascii=False))
+        self._outside.requested |= {str(block["id"]): requested for block in content if "id" in block}
         listener.begin()
         for word in (word for block in content for word in str(block.get("text", "")).split(" ")):
             listener.text(f"{word} ")
@@ -205,12 +212,7 @@ class Ports:
         """Nobody counts here."""
 
 
-def _posted_as(place: Place, key: str) -> str:
-    """Keys are looked for in one thread, or in a channel."""
-    return f"{session_id(place)}:{key}"
-
-
 def _session(messages: Sequence[Any]) -> str:
-    """The session that a request belongs to: whoever speaks in a thread names it. Empty where all who did are left out."""
+    """The session that a request belongs to: people who speak in a thread name it. Empty where all who did are left out."""
     found = re.search(r"in (T\S+:\S+)\.", str(messages))
     return found[1] if found is not None else ""

@@ -15,38 +15,48 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from agent import call_moves, drive, fence, held, model_calls, narration, runner
-from agent.effects import Effects
-from agent.patience import Patience
-from agent.queue import Queue
-from agent.rules import Rules
-from agent.runner import Agent, Runner
-from agent.store import Store
+from agent import fence
+from agent.decide import for_approved
+from agent.decide import for_cards as card_moves
+from agent.model.limits import Patience
+from agent.run import claim as held
+from agent.run import model_calls, narration, retries, runner
+from agent.run.effects import Effects
+from agent.run.runner import Agent, Runner
+from agent.run.worker import Worker
+from agent.session.rules import Bounds, Rules
+from agent.store import queue
+from agent.store.queue import Queue
+from agent.store.sessions import Store
+from agent.tool.definition import registry
 from agent.types import Pinned
-from agent.worker import Worker
-from tests.histories.outside import Outside
+from bot.cards.review import can_show
+from tests.histories.outside import OPEN_CARDS, Outside
 from tests.histories.ports import Ports
-from tests.histories.toolbox import toolbox
+from tests.histories.toolbox import Toolbox
 
+TROUBLE_SECONDS = 0.4  # until what failed is tried again
 LEASE_SECONDS, RENEW_SECONDS, BEGIN_WITHIN_SECONDS = 0.8, 0.2, 0.4  # 10, 2.5 and 5 in earnest
+BOUNDS = Bounds(calls_per_reply=8, cards_per_hour=15, open_cards=OPEN_CARDS, open_cards_per_person=12)
 PATIENCE = Patience(first_open_seconds=0.05, longest_open_seconds=0.3, calls_at_once=4)
 
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that is waited for takes about a twelfth of its time, in the same proportions."""
-    monkeypatch.setattr(drive, "LONGEST_WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(drive, "FIRST_TROUBLE_SECONDS", 0.04)
+    monkeypatch.setattr(queue, "MOST_FAILURES", 1_000)  # processes die far more often than they ever should
+    monkeypatch.setattr(retries, "LONGEST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(retries, "FIRST_TROUBLE_SECONDS", 0.04)
     monkeypatch.setattr(model_calls, "BUDGET_TROUBLE_SECONDS", 0.2)
-    monkeypatch.setattr(drive, "QUICK_SECONDS", 0.03)
+    monkeypatch.setattr(card_moves, "QUICK_SECONDS", 0.03)
     monkeypatch.setattr(held, "CONFIRM_SECONDS", 0.08)
-    monkeypatch.setattr(drive, "TROUBLE_SECONDS", 0.4)
+    monkeypatch.setattr(retries, "TROUBLE_SECONDS", TROUBLE_SECONDS)
     monkeypatch.setattr(narration, "QUIET_SECONDS", 0.02)
     monkeypatch.setattr(narration, "APPEND_SECONDS", 0.02)
     monkeypatch.setattr(narration, "FIRST_CHARACTERS", 3)
-    monkeypatch.setattr(runner, "TROUBLE_SECONDS", 0.4)
-    monkeypatch.setattr(call_moves, "DECISION_LIFETIME", timedelta(seconds=2))
+    monkeypatch.setattr(runner, "TROUBLE_SECONDS", TROUBLE_SECONDS)
+    monkeypatch.setattr(for_approved, "DECISION_LIFETIME", timedelta(seconds=2))
     monkeypatch.setattr(fence, "BEGIN_WITHIN_SECONDS", BEGIN_WITHIN_SECONDS)
-    monkeypatch.setattr(fence, "started", functools.partial(fence.started, within_seconds=BEGIN_WITHIN_SECONDS))
+    monkeypatch.setattr(fence, "effects_of_start", functools.partial(fence.effects_of_start, within_seconds=BEGIN_WITHIN_SECONDS))
 
 
 class Line(AsyncConnectionPool[Any]):
@@ -86,7 +96,7 @@ class Freezable(Worker):
 
 
 class Process:
-    """A worker with everything of its own."""
+    """A worker that shares nothing."""
 
     def __init__(self, outside: Outside, database_url: str) -> None:
         self.outside = outside
@@ -112,14 +122,24 @@ class Process:
     async def _live(self, begun: asyncio.Event) -> None:
         with suppress(psycopg.OperationalError):  # of what is handed back at the end
             async with Line(self, self._database_url) as pool:
-                store, queue, ports = Store(pool), Queue(pool, lease_seconds=LEASE_SECONDS), Ports(self)
-                tools = toolbox(self)
+                store, queue, tools = Store(pool), Queue(pool, lease_seconds=LEASE_SECONDS), Toolbox(self.outside, self.goes_on)
+                ports = Ports(self, tools)
                 effects = Effects(ports, ports, ports, store, tools, PATIENCE, ports)
 
                 def agent() -> Agent:
                     pinned = Pinned(model=self.outside.model, system="You help.", tools=())
-                    judge = self.outside.policy.judge
-                    return Agent(pinned, Rules(tools, max_iterations=4, judge=judge, cards_per_hour=15, context_tokens=100))
+                    judge, present = self.outside.policy.judge, registry([*tools.values()])
+                    return Agent(
+                        pinned,
+                        Rules(
+                            present,
+                            max_iterations=4,
+                            judge=judge,
+                            bounds=BOUNDS,
+                            context_tokens=300,
+                            can_show=lambda proposed: can_show(proposed, present),
+                        ),
+                    )
 
                 runner = Runner(store, queue, effects, lambda place: agent())
                 self._worker = Freezable(

@@ -2,87 +2,57 @@
 
 import asyncio
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from agent import store
-from agent.received import Click
-from agent.steps import Step
-from agent.store import Store
-from agent.tool import Tool
+from tests.histories import plants
 from tests.histories.history import History
+from tests.histories.plants import Plant, without
 from tests.histories.process import quicken
 
 MOST_HISTORIES = 150  # each is found within ten as a rule; how the two workers race is left to chance
+FEW, LATE, NOT_SHOWN = "by too few", "its time was over|must not count", r"had seen all of it: \[|was not shown this tool"
+ALONE = "CASE %(answer)s WHEN 'run_again' THEN action.quorum ELSE 1 END"
 
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-def without(statement: str, condition: str, instead: str = "") -> Plant:
-    """One of the store's statements that has lost a condition."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        sql: str = getattr(store, statement)
-        assert condition in sql
-        monkeypatch.setattr(store, statement, sql.replace(condition, instead))
-
-    return plant
-
-
-def a_click_settles_all_siblings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As frameworks do that resume a run and not a call."""
-    settle = Store.settle
-
-    async def settle_all(self: Store, lease: Any, seq: int, inbox_id: int, click: Click, grant: Any = None) -> tuple[Step, ...]:
-        steps = await settle(self, lease, seq, inbox_id, click, grant)
-        statement = """
-            SELECT sibling.id FROM action JOIN action AS sibling ON sibling.body ->> 'message' = action.body ->> 'message'
-            WHERE action.id = %s AND sibling.status = 'pending' AND sibling.id <> action.id
-        """
-        async with self._pool.connection() as connection:  # pyright: ignore[reportPrivateUsage]
-            siblings = await (await connection.execute(statement, (click.action_id,))).fetchall()
-        for (id,) in siblings:
-            steps += await settle(self, lease, seq + len(steps), inbox_id, click.model_copy(update={"action_id": id}))
-        return steps
-
-    monkeypatch.setattr(Store, "settle", settle_all)
-
-
-def a_lost_write_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As job queues do."""
-    monkeypatch.setattr(Tool, "repeatable", property(lambda self: True))
-
-
-def the_epoch_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever held a session once goes on writing into it."""
-    for statement in ("APPEND", "SETTLE", "EDIT", "CLOSE", "START_ACTION", "START_GRANTED", "TELL"):
-        without(statement, " AND epoch = %(epoch)s")(monkeypatch)
-
-
-FEW, LATE = "by too few", "its time was over|must not count"
+BUGS: dict[str, tuple[Plant, str]] = {
+    "votes are not checked in the settling statement": (without("SETTLE", "open.needed <= 1 + (", "0 <= ("), FEW),
+    "votes for a sibling count": (without("SETTLE", "vote.action_id = open.id AND"), FEW),
+    "a sibling is released": (plants.a_click_settles_all_siblings, "must not count"),
+    "a late click is taken": (without("SETTLE", "AND action.expires_at > now()"), LATE),
+    "a lost write is repeated": (plants.a_lost_write_is_repeated, r"it ran \d+ times"),
+    "the epoch is not looked at": (plants.the_epoch_is_not_looked_at, ""),
+    "words are not in the digest": (plants.words_are_not_in_the_digest, NOT_SHOWN),
+    "a handler does not look at what is bound": (plants.a_handler_does_not_look_at_what_is_bound, NOT_SHOWN),
+    "a cut card keeps its button": (plants.a_cut_card_keeps_its_button, NOT_SHOWN),
+    "a call that fails is asked about": (plants.a_call_that_fails_is_asked_about, "asked about a call that fails"),
+    "an unclear rule does not count": (plants.an_unclear_rule_does_not_count, "no policy lets it run"),
+    "a turn forgets who asked before": (plants.a_turn_forgets_who_asked_before, "does not say that .* asked for it"),
+    "what was read is forgotten": (plants.what_was_read_is_forgotten, "proposed after reading"),
+    "a guest decides": (plants.a_guest_decides, "must not count|may not say it|may not decide"),
+    "one person has it run again": (without("TELL", ALONE, "1"), "to run it again"),
+    "every host is allowed": (plants.every_host_is_allowed, "no policy lets it run without asking"),
+    "cards without end": (plants.cards_without_end, "waited at a time"),
+    "nothing is recorded of what nobody is asked": (
+        plants.nothing_is_recorded_of_what_nobody_is_asked,
+        "no entry of the audit log",
+    ),
+    "what is invisible stays so": (plants.what_is_invisible_stays_so, "what nobody sees"),
+}
+QUICK = {  # found by one of the first histories each time; the others are for `make chaos`
+    *("votes are not checked in the settling statement", "votes for a sibling count", "a sibling is released"),
+    *("a call that fails is asked about", "a guest decides", "every host is allowed"),
+    "nothing is recorded of what nobody is asked",
+}
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    ("plant", "found"),
-    [
-        pytest.param(
-            without("SETTLE", "open.needed <= 1 + (", "0 <= ("), FEW, id="votes are not checked in the settling statement"
-        ),
-        pytest.param(without("SETTLE", "vote.action_id = open.id AND"), FEW, id="votes for a sibling count"),
-        pytest.param(a_click_settles_all_siblings, "must not count", id="a sibling is released"),
-        pytest.param(without("SETTLE", "AND action.expires_at > now()"), LATE, id="a late click is taken"),
-        pytest.param(a_lost_write_is_repeated, r"it ran \d+ times", id="a lost write is repeated", marks=pytest.mark.chaos),
-        pytest.param(the_epoch_is_not_looked_at, "", id="the epoch is not looked at", marks=pytest.mark.chaos),
-    ],
-)
-def test_a_planted_bug_is_found(plant: Plant, found: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bug", [pytest.param(bug, marks=() if bug in QUICK else pytest.mark.chaos) for bug in BUGS])
+def test_a_planted_bug_is_found(bug: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, found = BUGS[bug]
     quicken(monkeypatch)
     plant(monkeypatch)
     for seed in range(MOST_HISTORIES):
-        findings = asyncio.run(History(seed, 60, database_url).play())
+        findings = asyncio.run(History(seed, 60, database_url).play(found))
         if any(re.search(found, finding) for finding in findings):
             print(f"found by history {seed}: {findings[0][:300]}")
             return

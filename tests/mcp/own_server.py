@@ -34,7 +34,8 @@ TEXT: dict[str, Any] = {
     "required": ["text"],
     "additionalProperties": False,
 }
-READ = ToolAnnotations(read_only_hint=True)
+READ = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+UNSTATED = ToolAnnotations(read_only_hint=True)  # whether its world is open
 
 
 def tool(name: str, schema: dict[str, Any] = NOTHING, annotations: ToolAnnotations | None = None, **more: Any) -> Tool:
@@ -52,6 +53,7 @@ TOOLS = [
     tool("big", NOTHING, READ),
     tool("grow", NOTHING, READ),
     tool("variables", NOTHING, READ),
+    tool("draw", NOTHING, UNSTATED),
     tool("tell", {"type": "object", "properties": {"name": {"type": "string"}}}, READ),
     tool("with.dots/and spaces", NOTHING, READ),
     tool("with_dots_and_spaces", NOTHING, READ),

@@ -8,23 +8,25 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft7Validator, Draft202012Validator
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from referencing import Registry
 from referencing.jsonschema import SchemaRegistry
 
-from agent.condition import Condition
-from agent.digest import action_digest
-from agent.grants import choices, matches
-from agent.json_arguments import json_arguments
-from agent.tool import Result, Tool, ToolContext, problems, registry, validate
+from agent.approvals.condition import Condition
+from agent.approvals.digest import action_digest
+from agent.approvals.grants import choices, matches
+from agent.tool.definition import Result, Tool, ToolContext, registry
+from agent.tool.json_schema import json_arguments
+from agent.tool.validation import problems, validate
 from agent.types import Verdict
-from bot.form import edit_view, field_errors, read_form
-from bot.schema import argument_names
+from bot.cards.schema import argument_names
+from bot.dialogs.form import edit_view, field_errors, read_form
 from tests.mcp.conftest import kept, of_node, of_python
 from tests.mcp.schemas import arguments_for, tool_schemas
+from tests.profiles import examples
 from tests.unit.forms import block_of, put, untouched
 from tools.mcp import Server
 
@@ -54,7 +56,7 @@ def tool(schema: Mapping[str, Any] = ORDER) -> Tool:
 def reference(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
     """What the library's own validator says. A schema that refers to itself without end takes nothing."""
     nowhere: SchemaRegistry = Registry()
-    kind: Any = Draft7Validator if "draft-07" in str(schema.get("$schema")) else Draft202012Validator
+    kind: Any = Draft202012Validator
     try:
         return kind(schema, registry=nowhere).is_valid(arguments)
     except RecursionError:
@@ -78,7 +80,7 @@ def agrees(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
     return taken
 
 
-@settings(max_examples=400, deadline=None)
+@examples(4)
 @given(st.data())
 def test_arguments_are_accepted_exactly_when_jsonschema_accepts_them(data: st.DataObject) -> None:
     schema = data.draw(tool_schemas())
@@ -109,7 +111,7 @@ async def _so_are_those_of(*servers: Server) -> None:
 def _outcomes(schema: Mapping[str, Any]) -> set[bool]:
     outcomes = set[bool]()
 
-    @settings(max_examples=40, deadline=None, database=None)
+    @examples(0.4)
     @given(arguments_for(schema))
     def some(arguments: dict[str, Any]) -> None:
         outcomes.add(agrees(schema, arguments))
@@ -156,7 +158,8 @@ def test_conditions_digests_and_grants_see_the_arguments_as_they_came() -> None:
     assert not matches(pattern, {**arguments, "quantity": 13})
     verdict = Verdict(answer="ask", rule="")
     changed = {**ORDER, "required": ["sku", "quantity"]}
-    digests = {action_digest("S1", one, arguments, verdict) for one in (tool(), tool(), tool(changed))}
+    wording = tool().wording(validated)
+    digests = {action_digest("S1", one, arguments, verdict, wording) for one in (tool(), tool(), tool(changed))}
     assert len(digests) == 2  # another schema is another digest
 
 
@@ -168,7 +171,6 @@ def test_conditions_digests_and_grants_see_the_arguments_as_they_came() -> None:
     [
         {"type": "no such type"},
         {"properties": 3},
-        {"type": "object", "properties": {"x": {"not": {"pattern": "("}}}},  # without it, less would be taken and not more
         {"$schema": 3, "type": "object"},
     ],
 )
@@ -183,7 +185,6 @@ def test_what_is_no_schema_is_refused_with_a_sentence(schema: dict[str, Any]) ->
         {"type": "object", "properties": {"x": {"$ref": "http://127.0.0.1:9/x.json"}}},
         {"type": "object", "properties": {"x": {"$ref": "#/nowhere"}}},
         {"type": "object", "properties": {"x": {"$ref": "#/properties/x"}}},
-        {"type": "object", "properties": {"x": {"multipleOf": 0.5}}},
     ],
 )
 def test_a_schema_that_cannot_be_followed_takes_nothing_and_fetches_nothing(schema: dict[str, Any]) -> None:
@@ -220,7 +221,7 @@ def test_a_long_value_does_not_come_back_whole() -> None:
 
 # ---------------------------------------------------------------------------------------------- patterns of another language
 
-LETTERS = r"^\p{L}+$"  # as ECMAScript and Rust read it
+LETTERS = r"^(?=.)\p{L}+$"  # as ECMAScript reads it
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bot.demo import POLICY
-from bot.mcp_file import read_servers
-from bot.refusal import Refusal
-from bot.sections import McpServer
+from bot.config.mcp_file import read_servers
+from bot.config.refusal import Refusal
+from bot.config.sections import McpServer
+from bot.sandbox.demo import POLICY
 from tools.mcp import Local, Remote, Server
 
 
@@ -43,11 +43,13 @@ def test_both_kinds_are_read_and_what_other_hosts_keep_there_is_theirs(config: P
             "off": {"command": "x", "disabled": True},
         },
     )
-    git, web = read_servers(config, {"git": McpServer(annotations="ignore", timeout_seconds=5)}, {})
+    sections = {"git": McpServer(annotations="ignore", call_seconds=5), "web": McpServer(open_world=False)}
+    git, web = read_servers(config, sections, {})
+    assert (git.open_world, web.open_world) == (None, False)
     assert git.reach == Local("uvx", ("mcp-server-git",), {"A": "b"})
-    assert (git.trusted, git.timeout_seconds) == (False, 5)
+    assert (git.trusted, git.call_seconds) == (False, 5)
     assert web.reach == Remote("https://mcp.example.com/mcp", {"X": "y"})
-    assert (web.trusted, web.timeout_seconds) == (True, 60)
+    assert (web.trusted, web.call_seconds) == (True, 60)
 
 
 def test_variables_are_filled_in_everywhere(config: Path) -> None:

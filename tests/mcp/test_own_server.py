@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tool import Effect, ToolContext, run
+from agent.tool.definition import Effect, ToolContext, run
 from tests.mcp.conftest import CONTEXT, HERE, Own, kept, until
 from tools.mcp import Bridge, Local, Server, program
 from tools.mcp import connection as connections
@@ -104,7 +104,7 @@ async def test_a_server_that_is_gone_is_a_structured_error_and_nothing_was_run(o
 
 async def test_a_call_that_hangs_is_a_timeout_and_is_cancelled_at_the_server(own: Own) -> None:
     own.start()
-    async with kept(own.server(timeout_seconds=0.5)) as world:
+    async with kept(own.server(call_seconds=0.5)) as world:
         assert world.tools()["own__hang"].time_limit_seconds == 0.5
         result = await world.call("own__hang")
         assert (result.error, result.unclear) == ("timeout", True)
@@ -221,7 +221,7 @@ async def test_the_end_ends_the_programs_also_one_that_does_not_listen(local: Ow
 
 async def test_a_server_of_the_2025_protocol_is_listed_cancelled_and_heard(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
-    plain = Server(name="plain", reach=Local(sys.executable, (str(HERE / "plain_server.py"), str(ledger))), timeout_seconds=0.5)
+    plain = Server(name="plain", reach=Local(sys.executable, (str(HERE / "plain_server.py"), str(ledger))), call_seconds=0.5)
     async with kept(plain) as world:
         assert set(world.tools()) == {"plain__wait", "plain__change"}
         assert (await world.call("plain__wait")).error == "timeout"

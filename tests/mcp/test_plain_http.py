@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from agent.tool import Effect
+from agent.tool.definition import Effect
 from tests.mcp.conftest import kept, until
 from tools.mcp import Remote, Server
 
@@ -102,13 +102,3 @@ async def test_an_error_of_http_leaves_open_what_was_done_and_costs_no_other_cal
         plain.go.set()
         assert (await other).ok
     assert plain.methods.count("tools/call") == 2
-
-
-async def test_a_server_that_has_forgotten_the_session_is_connected_to_anew(plain: Plain) -> None:
-    async with kept(Server(name="plain", reach=Remote(plain.url))) as world:
-        plain.fails, plain.sessions = [404], 7
-        result = await world.call("plain__big")
-        assert (result.error, result.unclear) == ("unexpected", False)
-        assert "Nothing was run." in str(result.detail)
-        await until(lambda: plain.sessions == 8)
-        assert (await world.call("plain__big")).ok

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tool import Effect
+from agent.tool.definition import Effect
 from tests.mcp.conftest import kept, of_node, of_python
 from tools.mcp import Server
 

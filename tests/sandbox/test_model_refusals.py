@@ -1,4 +1,7 @@
-"""What the real API refuses, the scripted model refuses: one bad request each, sent with the SDK."""
+"""What the real API refuses, the scripted model refuses: one bad request each, sent with the SDK.
+
+Long because it is one table: a bad request each, with what the API answers.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any

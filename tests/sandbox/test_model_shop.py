@@ -1,4 +1,7 @@
-"""The shop assistant in whole conversations: over HTTP with the SDK, on the real tools and their demo shop."""
+"""The shop assistant in whole conversations: over HTTP with the SDK, on the real tools and their demo shop.
+
+Long because it is one table: whole conversations, with what is said and called in each.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +11,8 @@ import anthropic
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from agent.tool import Result, ToolContext, Tools, failed, registry, run, validate
+from agent.tool.definition import Result, ToolContext, Tools, failed, registry, run
+from agent.tool.validation import validate
 from bot.sandbox.model import ScriptedModel
 from tools.catalog import catalog, seed_shop
 
@@ -149,7 +153,7 @@ DIALOGS: dict[str, list[Turn]] = {
             ["2 × Desk Lamp Arc", "12 × Widget Pro"],
         )
     ],
-    "an address counts for what stands before it": [
+    "an address counts for the items before it": [
         Turn(
             "order a desk lamp for ada@example.com, 3 widget pros and 2 widget minis for grace.kestrel@example.org",
             [

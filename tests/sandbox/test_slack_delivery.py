@@ -12,6 +12,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.sandbox import Delivery, NeverHappened, SlackSandbox
+from bot.sandbox.slack.team_naming import slack_connect
 from tests.sandbox.slack_bots import MANIFEST, Bot, Connected, both_ways, in_socket_mode, manifest, over_http, web_client
 
 
@@ -100,6 +101,27 @@ async def test_edits_deletions_files_and_other_bots_have_their_subtypes(sandbox:
     assert deleted["previous_message"]["ts"] == deleted["deleted_ts"] == ts
     assert shared["files"][0]["name"] == "orders.csv"
     assert "user" not in classic
+
+
+async def test_a_mention_that_is_edited_comes_again_and_says_so(sandbox: SlackSandbox) -> None:
+    bot = Bot(sandbox)
+    async with in_socket_mode(sandbox, bot):
+        ts = await sandbox.say("ann", "orders", "hello")
+        await sandbox.until(lambda: finished(sandbox, 1))
+        await sandbox.edit("ann", "orders", ts, f"<@{sandbox.bot_user_id}> hello")
+        await sandbox.until(lambda: finished(sandbox, 3))
+    kinds = sorted((event["type"], event.get("subtype"), "edited" in event) for event in bot.events[1:])
+    assert kinds == [("app_mention", None, True), ("message", "message_changed", False)]
+
+
+async def test_the_two_events_of_a_mention_name_different_workspaces_where_a_channel_is_shared(sandbox: SlackSandbox) -> None:
+    bot = Bot(sandbox)
+    sandbox.name_teams(slack_connect("TTHEIRS", "ETHEIRS"))
+    async with in_socket_mode(sandbox, bot):
+        await sandbox.mention("ann", "orders", "hello")
+        await sandbox.until(lambda: finished(sandbox, 2))
+    named = {body["event"]["type"]: (body["team_id"], body["event"]["user_team"]) for body in bot.bodies}
+    assert named == {"app_mention": (sandbox.team_id, "ETHEIRS"), "message": ("TTHEIRS", "TTHEIRS")}
 
 
 async def test_another_bot_mentions_ours(sandbox: SlackSandbox) -> None:

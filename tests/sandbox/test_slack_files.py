@@ -29,7 +29,7 @@ async def shared(sandbox: SlackSandbox, channel: str = "orders", user: str = "an
 
 
 async def download(sandbox: SlackSandbox, url: str, token: str | None = None) -> tuple[int, str, bytes]:
-    """Status, type and body of what stands there."""
+    """Status, type and body of the answer."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers, allow_redirects=False) as answer:
         return answer.status, answer.content_type, await answer.read()

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox import SlackSandbox
+from tests.patience import PATIENCE_SECONDS
 from tests.sandbox.slack_bots import (
     MANIFEST,
     Bot,
@@ -204,9 +205,9 @@ async def test_changes_are_told_live(sandbox: SlackSandbox, browser: aiohttp.Cli
     async with browser.ws_connect("/sandbox/live", params={"as": sandbox.people["ann"]}) as live:
         for _ in range(20):
             await sandbox.say("ann", "orders", "hello")
-        assert await live.receive_json(timeout=5) == {"type": "changed"}
+        assert await live.receive_json(timeout=PATIENCE_SECONDS) == {"type": "changed"}
         await sandbox.say("ann", "orders", "again")
-        assert await live.receive_json(timeout=5) == {"type": "changed"}
+        assert await live.receive_json(timeout=PATIENCE_SECONDS) == {"type": "changed"}
 
 
 @pytest.mark.parametrize("headers", [{"Host": "sandbox.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}])

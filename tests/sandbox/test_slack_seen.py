@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox import Message
-from bot.sandbox.slack.nouns import File
+from bot.sandbox.slack.types import File
 from tests.sandbox.slack_bots import actions, button, section
 
 Json = dict[str, Any]

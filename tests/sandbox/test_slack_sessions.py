@@ -1,4 +1,4 @@
-"""Streams, agent sessions, and what stands beside a thread."""
+"""Streams, agent sessions, and what is shown beside a thread."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -9,9 +9,9 @@ from typing import Any, LiteralString
 
 from psycopg_pool import AsyncConnectionPool
 
-from agent import audit
-from agent.audit import Broken, Head
-from agent.store import Pool
+from agent.reports import audit
+from agent.reports.audit import Broken, Head
+from agent.store.sessions import Pool
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -47,8 +47,7 @@ class Log:
 
     async def verified(self, *earlier: Head) -> tuple[list[Broken], list[Head]]:
         """What is broken, and where the chains end."""
-        by_team = {head.team: head for head in earlier}
-        async with self.pool.connection() as connection, aclosing(audit.verify(connection, by_team)) as findings:
+        async with self.pool.connection() as connection, aclosing(audit.verify(connection, earlier)) as findings:
             found = [finding async for finding in findings]
         return [each for each in found if isinstance(each, Broken)], [each for each in found if isinstance(each, Head)]
 

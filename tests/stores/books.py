@@ -1,19 +1,21 @@
 """Budgets on real Redis and Postgres, and the calls that count in them, written as the store writes them."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from agent.budget import RedisBudget
-from agent.charges import begun, charged
-from agent.ledger import Ledger
-from agent.spending import Ask, Bill, Charge, Limit, Limits, Price, Refused, Reserved, Scope, Spender
-from agent.steps import ModelStarted
-from tests.stores.heart import Heart
+from agent.model.spending import Ask, Bill, Charge, Limit, Limits, Price, Refused, Reserved, Scope, Spender
+from agent.session.charges import charged, usage_rows
+from agent.session.steps import ModelStarted
+from agent.store.redis_budgets import RedisBudget
+from agent.store.usage import Ledger
+from tests.patience import PATIENCE_SECONDS
+from tests.stores.core import Core
 
-NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+# In the middle of next month: Redis forgets at once what is of days long past, and the days beside it are of the same month.
+NOON = (datetime.now(UTC).replace(day=1) + timedelta(days=40)).replace(day=15, hour=12, minute=0, second=0, microsecond=0)
 LEAST, MOST = 10, 100  # of output, in all these tests
 PRICE = Price(input=3_000_000, output=15_000_000, cache_write_5m=3_750_000, cache_write_1h=6_000_000, cache_read=300_000)
 SESSION = Limit(tokens=10_000)
@@ -30,7 +32,7 @@ def ask(spender: Spender, limits: Limits, tokens: int = 50, price: Price | None 
 
 
 def day(spender: Spender) -> Scope:
-    """The day of whoever pays."""
+    """The day of the person who pays."""
     return next(scope for scope in spender.scopes() if scope.kind == "user_day")
 
 
@@ -38,15 +40,15 @@ def day(spender: Spender) -> Scope:
 class Books:
     """Rows of calls in Postgres, and what Redis makes of them."""
 
-    heart: Heart
+    core: Core
     redis_url: str
     ledger: Ledger = field(init=False)
     budget: RedisBudget = field(init=False)
     redis: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.heart.pool)
-        self.budget = RedisBudget(self.redis_url, self.ledger)
+        self.ledger = Ledger(self.core.pool)
+        self.budget = RedisBudget(self.redis_url, self.ledger, answer_seconds=PATIENCE_SECONDS)
         self.redis = cast(Any, Redis).from_url(self.redis_url, decode_responses=True)
 
     async def close(self) -> None:
@@ -70,7 +72,7 @@ class Books:
         """Its start is in Postgres."""
         bill = Bill(payer=call.user, agent=call.agent, model="m", started_at=call.at, nano_usd=nano_usd, notes=notes)
         started = ModelStarted(iteration=1, reserved_tokens=tokens, max_tokens=MOST, bill=bill)
-        await self.heart.sql(
+        await self.core.sql(
             """
             INSERT INTO usage (session_id, seq, team, payer, agent, model, started_at, reserved_tokens, reserved_nano_usd, notes)
             SELECT %(session_id)s, (call ->> 'seq')::bigint, %(team)s, call ->> 'payer', call ->> 'agent', call ->> 'model',
@@ -80,13 +82,13 @@ class Books:
             """,
             session_id=call.session_id,
             team=call.team,
-            begun=begun(call.seq - 1, [started]),
+            begun=usage_rows(call.seq - 1, [started]),
         )
 
     async def charge(self, call: Spender, tokens: int, nano_usd: int = 0) -> Charge:
         """Its end is in Postgres, and not yet in Redis."""
         made = Charge(call, tokens, nano_usd)
-        await self.heart.sql(
+        await self.core.sql(
             """
             UPDATE usage SET settled_at = now(), tokens = (call ->> 'tokens')::bigint, nano_usd = (call ->> 'nano_usd')::bigint
             FROM jsonb_array_elements(%(charged)s::jsonb) AS call

@@ -1,4 +1,4 @@
-"""A heart in a database that the tests of this folder share, and a session that is held in it."""
+"""A core in a database that the tests of this folder share, a session that is held in it, and an audit log."""
 
 from collections.abc import AsyncIterator
 
@@ -7,16 +7,17 @@ import pytest
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
-from agent.store import Pool
-from bot.home import Servers
+from agent.store.sessions import Pool
+from bot.stores.embedded_home import Servers
+from tests.stores.audit_log import Log, opened
+from tests.stores.core import Core, place
 from tests.stores.desk import Desk
-from tests.stores.heart import Heart, place
 
 
 @pytest.fixture(scope="session")
-def heart_database_url(stores: Servers, migrated_template: str) -> str:
+def core_database_url(stores: Servers, migrated_template: str) -> str:
     """A migrated database that the tests of this folder share: to empty it is quicker than to make one."""
-    name = "heart"
+    name = "core"
     with psycopg.connect(stores.database_url, autocommit=True) as connection:
         made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(migrated_template))
         connection.execute(made)
@@ -24,19 +25,26 @@ def heart_database_url(stores: Servers, migrated_template: str) -> str:
 
 
 @pytest.fixture
-async def heart(heart_database_url: str) -> AsyncIterator[Heart]:
+async def core(core_database_url: str) -> AsyncIterator[Core]:
     """A store and a queue, with nothing in them."""
-    pool: Pool = AsyncConnectionPool(heart_database_url, max_size=32, open=False, kwargs={"autocommit": True})
+    pool: Pool = AsyncConnectionPool(core_database_url, max_size=32, open=False, kwargs={"autocommit": True})
     async with pool:
-        heart = Heart(pool, heart_database_url)
-        await heart.sql(
+        core = Core(pool, core_database_url)
+        await core.sql(
             'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, chore, '
             "attachment, feedback RESTART IDENTITY"
         )
-        yield heart
+        yield core
 
 
 @pytest.fixture
-async def desk(heart: Heart) -> Desk:
+async def desk(core: Core) -> Desk:
     """A session that we hold."""
-    return Desk(heart, await heart.hold(place()), place())
+    return Desk(core, await core.hold(place()), place())
+
+
+@pytest.fixture
+async def log(database_url: str) -> AsyncIterator[Log]:
+    """An empty audit log."""
+    async with opened(database_url) as log:
+        yield log

@@ -14,21 +14,21 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
-from agent.budget import RedisBudget
-from agent.chores import Chores
-from agent.effects import Effects
-from agent.estimate import CHARACTERS_PER_TOKEN, characters
-from agent.ledger import Ledger
-from agent.moves import Content
-from agent.ports import DEAF, Listener, Reply, Request
-from agent.queue import Queue
-from agent.rules import Rules
-from agent.runner import Agent, Runner
-from agent.spending import Ask, Charge, Limit, Refused, Reserved
-from agent.store import Pool, Store
-from agent.tool import registry
+from agent.decide.moves import Content
+from agent.memory.token_estimate import json_characters
+from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, Listener, Reply, Request
+from agent.model.spending import Ask, Charge, Limit, Refused, Reserved
+from agent.run.effects import Effects
+from agent.run.runner import Agent, Runner
+from agent.run.worker import Worker
+from agent.session.rules import Rules
+from agent.store.chores import Chores
+from agent.store.queue import Queue
+from agent.store.redis_budgets import RedisBudget
+from agent.store.sessions import Pool, Store
+from agent.store.usage import Ledger
+from agent.tool.definition import registry
 from agent.types import Pinned, Place, Usage
-from agent.worker import Worker
 from tests.stores.world import World
 
 LEASE_SECONDS, RENEW_SECONDS = 2.0, 0.4
@@ -83,7 +83,7 @@ class Shopfront(World):
         """After some thought."""
         await asyncio.sleep(random.uniform(0.01, 0.1))
         [only] = request.messages
-        estimated = int((characters(only["content"]) + len(request.pinned.model_dump_json())) / CHARACTERS_PER_TOKEN)
+        estimated = int((json_characters(only["content"]) + len(request.pinned.model_dump_json())) / CHARACTERS_PER_TOKEN)
         usage = Usage(input_tokens=estimated + self._more_input, output_tokens=request.max_tokens)
         return Reply(({"type": "text", "text": "Done."},), "end_turn", usage)
 
@@ -106,7 +106,9 @@ async def _work(spending: Spending, ready: Connection) -> None:
         store, queue, front = Store(pool), Queue(pool, lease_seconds=LEASE_SECONDS), Shopfront(spending.more_input)
         budget = Timed(spending, Ledger(pool))
         effects = Effects(front, front, budget, store, registry([]))
-        agent = Agent(PINNED, Rules(registry([]), limits={"user_day": Limit(tokens=spending.user_tokens)}))
+        agent = Agent(
+            PINNED, Rules(registry([]), limits={"user_day": Limit(tokens=spending.user_tokens)}, max_output_tokens=4_096)
+        )
         runner = Runner(store, queue, effects, lambda place: agent)
         async with (
             Chores(pool, [budget.upkeep()]),

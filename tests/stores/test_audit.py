@@ -1,25 +1,25 @@
 """The audit log on real Postgres: everything that becomes of an action is in it, in one chain a workspace."""
 
-import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any, get_args
 
 import psycopg
 import pytest
 
 import migrations
-from agent import audit
-from agent.audit import Head
-from agent.overview import Overview
-from agent.queue import Queue
-from agent.received import Click, Edit, Message, OutcomeClick
-from agent.steps import (
+from agent.reports import audit
+from agent.reports.audit_rows import Older
+from agent.reports.audit_steps import Silent
+from agent.reports.home_overview import Overview
+from agent.session.inbox import Click, Edit, Message, OutcomeClick
+from agent.session.post_keys import PostKey
+from agent.session.step_text import AUDITED
+from agent.session.steps import (
     Asked,
     CardShown,
     Escalated,
@@ -28,20 +28,14 @@ from agent.steps import (
     ModelStarted,
     PostStarted,
     ProposedAction,
+    Step,
     ToolReturned,
     ToolStarted,
 )
-from agent.store import Lease, Store
+from agent.store.queue import Queue
+from agent.store.sessions import Lease, Store
 from agent.types import Allowed, Block, Place, Said, Usage, Verdict
-from tests.stores.audit_log import LONG_AGO, Log, opened
-
-
-@pytest.fixture
-async def log(database_url: str) -> AsyncIterator[Log]:
-    """An empty audit log."""
-    async with opened(database_url) as log:
-        yield log
-
+from tests.stores.audit_log import Log, opened
 
 # ---------------------------------------------------------------------------------------------- what is in it
 
@@ -61,7 +55,7 @@ class Holder:
 
 
 async def hold(log: Log, number: int = 1) -> Holder:
-    """A session of its own for each number."""
+    """A separate session for each number."""
     store, queue = Store(log.pool), Queue(log.pool)
     place = Place(team="T1", channel="C1", thread_ts=f"{number}.0")
     assert await store.receive(place, f"message:{number}", Message(said=Said(user="U1", text="Pay", ts="1.0")), opens=True)
@@ -81,6 +75,11 @@ def proposal(action_id: str = "A1", **arguments: Any) -> ProposedAction:
         requesters=("U1", "U2"),
         expires_at=datetime.now(UTC) + timedelta(hours=1),
     )
+
+
+def said(entry: dict[str, Any]) -> dict[str, Any]:
+    """What is in an entry's body besides what binds its step."""
+    return {name: value for name, value in entry["body"].items() if name not in ("made_at", "step_sha256")}
 
 
 REASON = "Ada is ill, \\u0000 and so on."  # spelled out: no NUL
@@ -117,7 +116,7 @@ async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
     assert {tuple(entry[name] for name in same) for entry in entries} == {
         ("T1:C1:1.0", "A1", "call-A1", "pay", "what-was-shown", "rule 7")
     }
-    ask, view, vote, decision, claim, outcome, outcome_told = (entry["body"] for entry in entries)
+    ask, view, vote, decision, claim, outcome, outcome_told = (said(entry) for entry in entries)
     assert ask["requesters"] == ["U1", "U2"]
     assert (ask["quorum"], ask["approvers"]) == (2, {"users": [], "groups": [], "channel_members": True})
     assert (view, vote) == ({}, {"step": 2, "epoch": 1, "decision": "approved"})
@@ -169,7 +168,7 @@ async def test_edits_escalations_and_grants_are_in_it(log: Log) -> None:
         ("ask", "U1", "A2", "call-A1"),
         ("decision", "U5", "A2", "call-A1"),
         ("grant", "U5", "A2", "call-A1"),
-        ("claim", "U5", "", "call-later"),  # under the grant: in the name of whoever gave it
+        ("claim", "U5", "", "call-later"),  # under the grant: in the name of its giver
         ("outcome", "", "", "call-later"),
         ("revoke", "U5", "", ""),
     ]
@@ -191,7 +190,7 @@ async def test_an_end_without_a_yes_says_which(log: Log) -> None:
     assert await session.store.close(session.lease, session.seq, "A1", "withdrawn", "U5", "")
     entry = (await log.entries())[-1]
     assert (entry["kind"], entry["actor"]) == ("decision", "U5")
-    assert entry["body"] == {"step": 2, "epoch": 1, "decision": "withdrawn"}
+    assert said(entry) == {"step": 2, "epoch": 1, "decision": "withdrawn"}
 
 
 async def test_a_call_that_is_asked_for_anew_has_its_result_under_the_newer_action(log: Log) -> None:
@@ -215,7 +214,7 @@ async def test_steps_without_an_action_are_not_in_it(log: Log) -> None:
         ModelReplied(content=(named,), stop_reason="end_turn", usage=Usage(input_tokens=1, output_tokens=1)),
         ToolStarted(call_id="a read", idempotency_key="key-1"),
         ToolReturned(call_id="a read", outcome="succeeded", text='{"action_id": "A1"}'),
-        PostStarted(key="card:A1"),
+        PostStarted(key=PostKey("card", "A1")),
         CardShown(action_id="A1", look="pending"),
     )
     assert [entry["kind"] for entry in await log.entries()] == ["ask"]
@@ -269,83 +268,32 @@ async def test_what_was_asked_before_there_was_a_log_is_brought_in(empty_databas
         assert await log.broken() == []
 
 
-# ---------------------------------------------------------------------------------------------- one chain a workspace
+async def test_entries_of_before_they_bound_their_steps_are_accepted_and_said_to_be_so(empty_database_url: str) -> None:
+    migrations.upgrade(empty_database_url, "0009")
+    async with opened(empty_database_url) as log:
+        await of_old(log, 1, proposal("A1"), ToolStarted(call_id="a write", idempotency_key="key-1"))
+        await of_old(log, 2, proposal("A2"), ToolReturned(call_id="call-A2", outcome="refused", text="{}"))
+        before = await log.rows()
+        migrations.upgrade(empty_database_url)
+        assert await log.rows() == before
+        leases = {lease.place.thread_ts: lease for lease in await Queue(log.pool).claim(2)}
+        assert await Store(log.pool).close(leases["1.0"], 2, "A1", "withdrawn", "U5", "")
+
+        async with log.pool.connection() as connection, aclosing(audit.verify(connection)) as findings:
+            found = [finding async for finding in findings]
+        _, [head] = await log.verified()
+        assert found == [head, Older("T1", 3)]
+        assert head.count == 4
+        await log.tamper(("UPDATE step SET made_at = made_at - interval '1 day' WHERE seq = 3", ()))
+        assert await log.broken() == [("T1", 4)]  # the entry of after
 
 
-async def test_two_workspaces_have_a_chain_each(log: Log) -> None:
-    for tool in ("one", "two", "three"):
-        await log.write("T1", tool)
-        await log.write("T2", tool)
-    entries = await log.entries()
-    assert [(entry["team"], entry["seq"], entry["tool"]) for entry in entries] == [
-        (team, seq, tool) for team in ("T1", "T2") for seq, tool in enumerate(("one", "two", "three"), 1)
-    ]
-    broken, heads = await log.verified()
-    assert broken == []
-    assert heads == [Head("T1", 3, entries[2]["hash"]), Head("T2", 3, entries[5]["hash"])]
-
-
-async def test_sessions_that_write_at_once_make_one_chain(log: Log) -> None:
-    sessions = [await hold(log, number) for number in range(200)]
-    await asyncio.gather(*(session.append(proposal(f"A{number}")) for number, session in enumerate(sessions)))
-    broken, [head] = await log.verified()
-    assert broken == []
-    assert head.count == 200
-    assert {entry["action_id"] for entry in await log.entries()} == {f"A{number}" for number in range(200)}
-
-
-async def test_a_connection_with_a_time_zone_of_its_own_writes_the_same_chain(log: Log) -> None:
-    async with log.pool.connection() as connection, connection.transaction():
-        await connection.execute("SET LOCAL TIME ZONE 'Asia/Kathmandu'")
-        await connection.execute("INSERT INTO audit (team, kind) VALUES ('T1', 'view')")
-    assert await log.broken() == []
-
-
-async def test_whoever_inserts_has_no_say_in_place_time_and_hashes(log: Log) -> None:
-    await log.sql(
-        "INSERT INTO audit (team, seq, at, kind, previous_hash, hash) VALUES ('T1', 7, %s, 'view', 'mine', 'mine')", LONG_AGO
-    )
-    [entry] = await log.entries()
-    assert (entry["seq"], entry["previous_hash"]) == (1, "")
-    assert entry["at"] > "2020"
-    assert await log.broken() == []
-
-
-@pytest.mark.parametrize(
-    ("change", "refused"),
-    [
-        ("UPDATE audit SET actor = 'U9'", "UPDATE of audit"),
-        ("DELETE FROM audit", "DELETE of audit"),
-        ("TRUNCATE audit", "TRUNCATE of audit"),
-        ("DELETE FROM audit_head", "DELETE of audit_head"),
-        ("TRUNCATE audit_head", "TRUNCATE of audit_head"),
-    ],
-)
-async def test_it_is_append_only(log: Log, change: LiteralString, refused: str) -> None:
-    await log.write("T1", "one")
-    before = await log.verified()
-    with pytest.raises(psycopg.errors.RaiseException, match=f"append-only: {refused} is refused"):
-        await log.sql(change)
-    assert await log.verified() == before
-
-
-# ---------------------------------------------------------------------------------------------- export
-
-
-async def test_an_exported_line_holds_all_that_its_hash_needs(log: Log) -> None:
-    session = await hold(log)
-    await session.append(proposal())
-    [entry] = await log.entries()
-    body = json.dumps(entry["body"], ensure_ascii=False, separators=(",", ":"))
-    assert audit.entry_hash(entry | {"body": body}) == entry["hash"]
-
-
-async def test_more_than_a_batch_is_read_whole_and_since_when_is_asked(log: Log) -> None:
-    await log.sql("INSERT INTO audit (team, kind) SELECT 'T1', 'view' FROM generate_series(1, %s)", audit.BATCH + 1)
-    [(now,)] = await log.sql("SELECT clock_timestamp()")
-    await log.write("T1", "afterwards")
-    broken, [head] = await log.verified()
-    assert (broken, head.count) == ([], audit.BATCH + 2)
-    assert [entry["seq"] for entry in await log.entries()] == list(range(1, audit.BATCH + 3))
-    async with log.pool.connection() as connection, aclosing(audit.export(connection, now)) as lines:
-        assert [json.loads(line)["tool"] async for line in lines] == ["afterwards"]
+def test_every_kind_of_step_is_audited_or_said_to_be_silent(database_url: str) -> None:
+    """The trigger and the code that works it out anew name the same kinds, and no kind is forgotten."""
+    with psycopg.connect(database_url) as database:
+        trigger = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'step_audited'"
+        [(definition,)] = database.execute(trigger).fetchall()
+    kinds = {each.model_fields["kind"].default for each in get_args(get_args(Step)[0])}
+    silent = {each.model_fields["kind"].default for each in get_args(Silent)}
+    assert set(re.findall(r"'([a-z_]+)'", definition)) == AUDITED
+    assert kinds - silent == AUDITED

@@ -1,25 +1,16 @@
-"""Whoever changes the audit log behind the database's back is found."""
+"""A change of the audit log behind the database's back is found."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any, LiteralString
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from tests.stores.audit_log import Log, opened
+from tests.profiles import examples
+from tests.stores.audit_log import Log
 
-ON_A_REAL_DATABASE = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-
-
-@pytest.fixture
-async def log(database_url: str) -> AsyncIterator[Log]:
-    """An empty audit log."""
-    async with opened(database_url) as log:
-        yield log
+ON_A_REAL_DATABASE = examples(0.6, HealthCheck.function_scoped_fixture)
 
 
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)

@@ -6,19 +6,20 @@ from datetime import timedelta
 
 import pytest
 
-from agent import budget as budgets
-from agent.budget import RedisBudget
 from agent.errors import UnreachableError
-from agent.ledger import Ledger, Total
-from agent.spending import Charge, Limit, Limits, Reserved, Scope, Standing
+from agent.model.spending import Charge, Limit, Limits, Reserved, Scope, Standing
+from agent.store import redis_budgets as budgets
+from agent.store.redis_budgets import RedisBudget
+from agent.store.usage import Ledger, Total
+from tests.patience import PATIENCE_SECONDS
 from tests.stores.books import LEAST, MOST, NOON, PRICE, Books, ask, day, who
-from tests.stores.heart import Heart
+from tests.stores.core import Core
 
 
 @pytest.fixture
-async def books(heart: Heart, redis_url: str) -> AsyncIterator[Books]:
+async def books(core: Core, redis_url: str) -> AsyncIterator[Books]:
     """Nothing spent yet."""
-    books = Books(heart, redis_url)
+    books = Books(core, redis_url)
     yield books
     await books.close()
 
@@ -130,7 +131,7 @@ async def test_twenty_processes_that_fill_at_once_do_not_count_double(books: Boo
     await books.commit(who("S0"), 500)
     await books.charge(who("S0"), 400)
     await books.redis.flushall()
-    processes = [RedisBudget(books.redis_url, books.ledger) for _ in range(20)]
+    processes = [RedisBudget(books.redis_url, books.ledger, answer_seconds=PATIENCE_SECONDS) for _ in range(20)]
     calls = [ask(who(f"S{number}"), of_user(1_000)) for number in range(1, 21)]
     answers = await asyncio.gather(*(each.reserve(call) for each, call in zip(processes, calls, strict=True)))
     reserved = sum(answer.tokens for answer in answers if isinstance(answer, Reserved))
@@ -144,7 +145,7 @@ class Halting(Ledger):
     """Stops after it has read Postgres, until it is told to go on."""
 
     def __init__(self, books: Books) -> None:
-        super().__init__(books.heart.pool)
+        super().__init__(books.core.pool)
         self.read, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def total(self, scope: Scope) -> Total:
@@ -216,14 +217,14 @@ async def test_a_raise_counts_from_the_next_call_on_and_is_on_record(books: Book
     await books.ledger.raise_budget(day(who()), 100, 0, "UADMIN", "V1")  # once
     await books.budget.forget(day(who()))
     assert (await books.reserved(ask(who(), of_user(50)))).output == 100
-    [entry] = await books.heart.sql("SELECT kind, actor, rule, body ->> 'tokens' FROM audit WHERE kind = 'raise' ORDER BY seq")
+    [entry] = await books.core.sql("SELECT kind, actor, rule, body ->> 'tokens' FROM audit WHERE kind = 'raise' ORDER BY seq")
     assert entry == ("raise", "UADMIN", "budget user_day", "100")
     tomorrow = who("S2", at=NOON + timedelta(days=1))
     await books.refused(ask(tomorrow, of_user(50)))
 
 
 async def test_people_are_told_once_of_a_budget_and_again_of_a_raised_one(books: Books) -> None:
-    name = "user_day/2026-11-26/tokens/1000"
+    name = f"user_day/{NOON:%Y-%m-%d}/tokens/1000"
     await books.commit(who("S0"), 800)
     await books.charge(who("S0"), 799)
 
@@ -244,7 +245,14 @@ async def test_people_are_told_once_of_a_budget_and_again_of_a_raised_one(books:
     await books.redis.flushall()
     assert await notes("S3", 1_000) == ()  # Postgres knows
     assert await notes("S4", 1_100) == ()  # another budget, and not 80 % of it
-    assert await notes("S4", 990) == ("user_day/2026-11-26/tokens/990",)
+    assert await notes("S4", 990) == (f"user_day/{NOON:%Y-%m-%d}/tokens/990",)
+
+
+async def test_a_call_of_a_day_that_is_forgotten_already_is_not_made(books: Books) -> None:
+    """Its session stood still for so long that Redis forgets the day at once, however often it is filled."""
+    long_ago = NOON - timedelta(days=400)
+    with pytest.raises(UnreachableError, match="Redis loses what it is given"):
+        await books.budget.reserve(ask(who(at=long_ago), of_user(1_000)))
 
 
 async def test_without_redis_nothing_is_set_aside(books: Books) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.spending import scope
+from agent.model.spending import scope
 from tests.conftest import TOLD
 from tests.stores import spenders
 from tests.stores.books import Books
-from tests.stores.heart import Heart, place, until
+from tests.stores.core import Core, place, until
 from tests.stores.spenders import PINNED, Spending
 
 SESSIONS, PROCESSES = 1_000, 4
@@ -34,9 +34,9 @@ FORKS.set_forkserver_preload([spenders.__name__])
 
 
 @pytest.fixture
-async def books(heart: Heart, redis_url: str) -> AsyncIterator[Books]:
+async def books(core: Core, redis_url: str) -> AsyncIterator[Books]:
     """Nothing spent yet."""
-    books = Books(heart, redis_url)
+    books = Books(core, redis_url)
     yield books
     await books.close()
 
@@ -58,13 +58,13 @@ class Crowd:
 
     async def come(self) -> None:
         """Everybody asks at once: all of them the same person."""
-        await asyncio.gather(*(self._books.heart.wake(place(number)) for number in range(self._sessions)))
+        await asyncio.gather(*(self._books.core.wake(place(number)) for number in range(self._sessions)))
 
     async def charged(self, calls: int) -> None:
         """Until so many calls are over."""
 
         async def over() -> bool:
-            return (await self._books.heart.sql("SELECT count(*) FROM usage WHERE settled_at IS NOT NULL"))[0][0] >= calls
+            return (await self._books.core.sql("SELECT count(*) FROM usage WHERE settled_at IS NOT NULL"))[0][0] >= calls
 
         await until(over)
 
@@ -78,7 +78,7 @@ class Crowd:
     async def rests(self) -> None:
         """Until nobody has anything to do."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self._books.heart.sql(BUSY):  # noqa: ASYNC110  # the database sends no event for it
+            while await self._books.core.sql(BUSY):  # noqa: ASYNC110  # the database sends no event for it
                 await asyncio.sleep(0.1)
 
     def end(self) -> None:
@@ -105,7 +105,7 @@ async def test_a_thousand_sessions_exceed_a_budget_by_no_more_than_the_estimates
     books: Books, tmp_path: Path, more_input: int, record_property: Callable[[str, object], None]
 ) -> None:
     sessions, limit = SESSIONS, SESSIONS * TOKENS_A_CALL * 2 // 3
-    spending = Spending(books.heart.database_url, books.redis_url, limit, more_input, tmp_path / "log", tmp_path / "times")
+    spending = Spending(books.core.database_url, books.redis_url, limit, more_input, tmp_path / "log", tmp_path / "times")
     async with AsyncExitStack() as stack:
         crowd = Crowd(books, sessions, spending)
         stack.callback(crowd.end)
@@ -118,7 +118,7 @@ async def test_a_thousand_sessions_exceed_a_budget_by_no_more_than_the_estimates
                 await books.redis.flushall()
         await crowd.rests()
 
-    rows = await books.heart.sql("SELECT session_id || ' ' || seq, reserved_tokens, tokens FROM usage ORDER BY settled_at")
+    rows = await books.core.sql("SELECT session_id || ' ' || seq, reserved_tokens, tokens FROM usage ORDER BY settled_at")
     used = sum(tokens for *_, tokens in rows)
     errors = [max(0, tokens - reserved) for _, reserved, tokens in rows]
     # When the last call was let pass, all that Redis had heard of fitted: what it had not heard of yet was in flight.
@@ -138,13 +138,13 @@ async def test_a_thousand_sessions_exceed_a_budget_by_no_more_than_the_estimates
     assert used > 0.9 * limit  # it is used, too
     assert sum(errors) > 3 * sum(in_flight) or not more_input  # the bound is not all errors together
 
-    lost = await books.heart.sql("SELECT 1 FROM usage WHERE settled_at IS NULL")
+    lost = await books.core.sql("SELECT 1 FROM usage WHERE settled_at IS NULL")
     assert lost == []
     await books.budget.settle_again(3_600)
-    [(now,)] = await books.heart.sql("SELECT now()")
+    [(now,)] = await books.core.sql("SELECT now()")
     names = {"agent": PINNED.agent, "user": "U1"}
     counted = await books.in_redis(scope("user_day", "T1", now, **names))
     assert counted == await books.in_postgres(scope("user_day", "T1", now, **names))
     assert counted["used_tokens"] == used
-    refused = await books.heart.sql("SELECT count(*) FROM step WHERE body ->> 'error' = 'BudgetExceededError'")
+    refused = await books.core.sql("SELECT count(*) FROM step WHERE body ->> 'error' = 'BudgetExceededError'")
     assert refused[0][0] > sessions // 6

@@ -3,19 +3,19 @@
 import asyncio
 from collections import Counter
 
-from agent.patience import Patience
-from agent.ports import Request
-from agent.received import StopPressed
-from agent.store import session_id
+from agent.model.limits import Patience
+from agent.model.port import Request
+from agent.session.inbox import StopPressed
+from agent.store.sessions import session_id
 from agent.types import Place
-from tests.stores.heart import Heart, message, until
+from tests.stores.core import Core, message, until
 from tests.stores.world import World, worker
 
 TWO = Patience(calls_at_once=2)
 
 
 def at(number: int, channel: str = "C-busy") -> Place:
-    """A thread of its own for each number."""
+    """A separate thread for each number."""
     return Place(team="T1", channel=channel, thread_ts=f"{number}.0")
 
 
@@ -49,24 +49,24 @@ class Desk:
         await until(there)
 
 
-async def model_started(heart: Heart) -> int:
+async def model_started(core: Core) -> int:
     """How many starts are on record."""
-    [(count,)] = await heart.sql("SELECT count(*) FROM step WHERE body->>'kind' = 'model_started'")
+    [(count,)] = await core.sql("SELECT count(*) FROM step WHERE body->>'kind' = 'model_started'")
     return count
 
 
-async def test_no_more_calls_than_slots_and_a_start_is_written_only_with_one(heart: Heart) -> None:
+async def test_no_more_calls_than_slots_and_a_start_is_written_only_with_one(core: Core) -> None:
     desk = Desk()
-    async with worker(heart, desk.world, patience=TWO):
+    async with worker(core, desk.world, patience=TWO):
         for number in range(20):
-            await heart.wake(at(number))
+            await core.wake(at(number))
         await desk.begun_are(2)
 
         async def all_claimed() -> bool:
-            return await heart.sql("SELECT 1 FROM session WHERE epoch = 0") == []
+            return await core.sql("SELECT 1 FROM session WHERE epoch = 0") == []
 
         await until(all_claimed)
-        assert await model_started(heart) == 2  # who waits for a slot holds no reservation
+        assert await model_started(core) == 2  # who waits for a slot holds no reservation
         for _ in range(20):
             desk.go_on.release()
         await desk.begun_are(20)
@@ -79,16 +79,16 @@ async def test_no_more_calls_than_slots_and_a_start_is_written_only_with_one(hea
     assert Counter(len(answers) for answers in desk.world.answers.values()) == {1: 20}
 
 
-async def test_a_busy_channel_delays_another_by_no_more_than_a_round(heart: Heart) -> None:
+async def test_a_busy_channel_delays_another_by_no_more_than_a_round(core: Core) -> None:
     desk = Desk()
-    async with worker(heart, desk.world, patience=TWO):
+    async with worker(core, desk.world, patience=TWO):
         for number in range(30):
-            await heart.wake(at(number))
+            await core.wake(at(number))
         await desk.begun_are(2)
-        await heart.wake(at(99, "C-quiet"), message("I am from the quiet channel"))
+        await core.wake(at(99, "C-quiet"), message("I am from the quiet channel"))
 
         async def claimed() -> bool:
-            return await heart.sql("SELECT 1 FROM session WHERE channel = 'C-quiet' AND epoch = 0") == []
+            return await core.sql("SELECT 1 FROM session WHERE channel = 'C-quiet' AND epoch = 0") == []
 
         await until(claimed)
         await asyncio.sleep(0.2)  # it asks for its slot right after its claim, and nothing tells of that
@@ -99,40 +99,40 @@ async def test_a_busy_channel_delays_another_by_no_more_than_a_round(heart: Hear
     assert quiet <= 4
 
 
-async def test_stop_ends_the_wait_for_a_slot_and_frees_the_slot_of_a_call(heart: Heart) -> None:
+async def test_stop_ends_the_wait_for_a_slot_and_frees_the_slot_of_a_call(core: Core) -> None:
     desk = Desk()
-    async with worker(heart, desk.world, patience=TWO):
+    async with worker(core, desk.world, patience=TWO):
         for number in (1, 2):
-            await heart.wake(at(number))
+            await core.wake(at(number))
         await desk.begun_are(2)
-        await heart.wake(at(3))
+        await core.wake(at(3))
 
         async def asked() -> bool:
-            return await heart.sql("SELECT 1 FROM session WHERE id = %s AND epoch > 0", session_id(at(3))) != []
+            return await core.sql("SELECT 1 FROM session WHERE id = %s AND epoch > 0", session_id(at(3))) != []
 
         await until(asked)
         await asyncio.sleep(0.2)  # it asks for its slot right after its claim, and nothing tells of that
-        await heart.wake(at(3), StopPressed(user="U1"))  # while it waits
-        await heart.wake(at(1), StopPressed(user="U1"))  # while its call is under way
+        await core.wake(at(3), StopPressed(user="U1"))  # while it waits
+        await core.wake(at(1), StopPressed(user="U1"))  # while its call is under way
 
         async def stopped() -> bool:
             return {session_id(at(1)), session_id(at(3))} <= set(desk.world.answers)
 
         await until(stopped)
         assert all("Stopped by" in answer for answers in desk.world.answers.values() for answer in answers)
-        await heart.wake(at(4))
+        await core.wake(at(4))
         await desk.begun_are(3)  # in the slot of the first
-        assert await model_started(heart) == 3
+        assert await model_started(core) == 3
 
 
-async def test_a_lease_that_is_lost_frees_its_slot(heart: Heart) -> None:
+async def test_a_lease_that_is_lost_frees_its_slot(core: Core) -> None:
     desk = Desk()
-    async with worker(heart, desk.world, patience=Patience(calls_at_once=1), renew_seconds=0.05):
-        await heart.wake(at(1))
+    async with worker(core, desk.world, patience=Patience(calls_at_once=1), renew_seconds=0.05):
+        await core.wake(at(1))
         await desk.begun_are(1)
         # Another process takes it over.
-        await heart.sql("UPDATE session SET epoch = epoch + 1, lease_until = now() + interval '1 hour'")
-        await heart.wake(at(2))
+        await core.sql("UPDATE session SET epoch = epoch + 1, lease_until = now() + interval '1 hour'")
+        await core.wake(at(2))
         await desk.begun_are(2)
         desk.go_on.release()
 
@@ -142,14 +142,14 @@ async def test_a_lease_that_is_lost_frees_its_slot(heart: Heart) -> None:
         await until(answered)
 
 
-async def test_a_process_that_ends_hands_its_waiting_sessions_on(heart: Heart) -> None:
+async def test_a_process_that_ends_hands_its_waiting_sessions_on(core: Core) -> None:
     desk, other = Desk(), World()
-    async with worker(heart, desk.world, patience=Patience(calls_at_once=1)):
+    async with worker(core, desk.world, patience=Patience(calls_at_once=1)):
         for number in range(5):
-            await heart.wake(at(number))
+            await core.wake(at(number))
         await desk.begun_are(1)
     assert desk.world.answers == {}
-    async with worker(heart, other):
+    async with worker(core, other):
 
         async def all_answered() -> bool:
             return len(other.answers) == 5

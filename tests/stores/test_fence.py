@@ -1,17 +1,17 @@
 """The fence: when an effect may begin, counted from what the database confirmed."""
 
 from agent import fence
+from agent.decide.moves import Content
 from agent.errors import FencedError
-from agent.moves import Content
-from agent.ports import Request
-from agent.store import session_id
+from agent.model.port import Request
+from agent.store.sessions import session_id
 from agent.types import Place
-from tests.stores.heart import Heart, place, until
+from tests.stores.core import Core, place, until
 from tests.stores.test_worker import answered
 from tests.stores.world import NEVER, World, worker
 
 
-async def test_no_effect_begins_after_the_hold_that_was_confirmed_has_run_out(heart: Heart) -> None:
+async def test_no_effect_begins_after_the_hold_that_was_confirmed_has_run_out(core: Core) -> None:
     """The database answers, but the lease is not renewed: its remaining time is less than the fence's own."""
     refused: list[FencedError] = []
 
@@ -27,14 +27,14 @@ async def test_no_effect_begins_after_the_hold_that_was_confirmed_has_run_out(he
             return await super().post(place, content, key)
 
     async def short(request: Request) -> None:
-        await heart.sql("UPDATE session SET lease_until = now() + interval '0.2 seconds'")
+        await core.sql("UPDATE session SET lease_until = now() + interval '0.2 seconds'")
 
     async def over() -> bool:
-        return await heart.sql("SELECT 1 FROM session WHERE lease_until > now()") == []
+        return await core.sql("SELECT 1 FROM session WHERE lease_until > now()") == []
 
     world = Late(short)
-    async with worker(heart, world, slots=1, renew_seconds=NEVER, poll_seconds=0.1):  # it takes nothing over itself
-        await heart.wake(place())
+    async with worker(core, world, slots=1, renew_seconds=NEVER, poll_seconds=0.1):  # it takes nothing over itself
+        await core.wake(place())
         await answered(world, place())
     assert len(refused) == 1
     assert world.answers == {session_id(place()): ["Done."]}

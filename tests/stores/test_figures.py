@@ -1,26 +1,18 @@
 """How people decide, in figures: from the audit log of real Postgres, and as the command prints it."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.figures import Figures, Report, report
-from bot.report import lines
+from agent.reports.approval_figures import Figures, Report, report
+from bot.commands.report import lines
 from tests.signoff import refused, signoff
-from tests.stores.audit_log import LONG_AGO, Log, opened
+from tests.stores.audit_log import LONG_AGO, Log
+from tests.stores.core import Core, place
 from tests.stores.desk import Desk, proposal
-from tests.stores.heart import Heart, place
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
-
-
-@pytest.fixture
-async def log(database_url: str) -> AsyncIterator[Log]:
-    """An empty audit log."""
-    async with opened(database_url) as log:
-        yield log
 
 
 class Decided:
@@ -103,14 +95,14 @@ async def test_only_what_was_asked_for_since_then_counts(log: Log) -> None:
 
 
 async def test_a_real_decision_is_counted_as_the_store_writes_it(log: Log) -> None:
-    heart = Heart(log.pool, "unused")
-    desk = Desk(heart, await heart.hold(place()), place())
+    core = Core(log.pool, "unused")
+    desk = Desk(core, await core.hold(place()), place())
     for action_id, decision in (("A1", "approved"), ("A2", "rejected")):
         await desk.propose(action_id)
         await desk.votes(action_id, "U2", decision)
     await desk.propose("A3")
     await desk.closes("A3", "withdrawn")
-    await heart.store.append(desk.lease, desk.seq, [proposal("A4").model_copy(update={"ran": True})])  # no card was ever shown
+    await core.store.append(desk.lease, desk.seq, [proposal("A4").model_copy(update={"ran": True})])  # no card was ever shown
     [row] = (await read(log)).rows
     assert (row.tool, row.rule) == ("create_order", "test")
     assert (row.cards, row.approved, row.rejected, row.withdrawn) == (3, 1, 1, 1)

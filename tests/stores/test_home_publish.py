@@ -9,21 +9,22 @@ from typing import Any, cast
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from agent.budget import RedisBudget
-from agent.ledger import Ledger
-from agent.overview import Overview
-from agent.store import Pool
-from agent.tool import registry
+from agent.reports.home_overview import Overview
+from agent.store.redis_budgets import RedisBudget
+from agent.store.sessions import Pool
+from agent.store.usage import Ledger
+from agent.tool.definition import registry
 from agent.types import Approvers, Escalation, Place, Verdict
-from bot.budgets import Budgets
-from bot.config import Config
-from bot.home_tab import HomeTab
-from bot.manifest import read_manifest
+from bot.config.file import Config
+from bot.config.manifest import read_manifest
+from bot.home.budgets import Budgets
+from bot.home.home_tab import HomeTab
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.sandbox import SlackSandbox
-from bot.surface import SlackSurface, open_client
+from bot.slack.surface import SlackSurface
+from bot.slack.web_api import open_client
+from tests.stores.core import Core
 from tests.stores.desk import Desk, proposal
-from tests.stores.heart import Heart
 
 TOOLS = registry([])
 
@@ -31,28 +32,30 @@ TOOLS = registry([])
 class Office:
     """A workspace, sessions in its channels, and the tab."""
 
-    def __init__(self, slack: SlackSandbox, heart: Heart, client: Any, pool: Pool | None = None) -> None:
-        self.slack, self.heart, self.client = slack, heart, client
+    def __init__(self, slack: SlackSandbox, core: Core, client: Any, pool: Pool | None = None) -> None:
+        self.slack, self.core, self.client = slack, core, client
         self._threads = count(1)
-        surface = SlackSurface(client, TOOLS)
+        surface = SlackSurface(client, TOOLS, team=slack.team_id)
         url = "https://team.slack.com/"
-        ledger = Ledger(heart.pool)
-        budgets = Budgets(Config(), ledger, RedisBudget("redis://127.0.0.1:1", ledger), surface)
-        self.tab = HomeTab(Overview(pool or heart.pool), surface, client, TOOLS, url, lambda channel: 50_000, budgets)
+        ledger = Ledger(core.pool)
+        budgets = Budgets(Config(), ledger, RedisBudget("redis://127.0.0.1:1", ledger), surface, slack.team_id)
+        self.tab = HomeTab(
+            Overview(pool or core.pool), surface, client, TOOLS, url, lambda channel: 50_000, budgets, slack.team_id
+        )
 
     async def propose(self, channel: str, *tools: str, by: str = "ann", **verdict: Any) -> Desk:
-        """Actions of a session in this channel, each of its own tool, so that one can tell them apart."""
+        """Actions of a session in this channel, each of another tool, so that one can tell them apart."""
         at = Place(team=self.slack.team_id, channel=self.slack.channels[channel], thread_ts=f"{next(self._threads)}.0")
-        desk = Desk(self.heart, await self.heart.hold(at), at)
+        desk = Desk(self.core, await self.core.hold(at), at)
         rule = Verdict(answer="ask", rule="test").model_copy(update=verdict)
         fields = {"requesters": (self.slack.people[by],), "verdict": rule}
         steps = [proposal(f"{channel}-{tool}").model_copy(update={**fields, "tool": tool}) for tool in tools]
-        await self.heart.store.append(desk.lease, 0, steps)
+        await self.core.store.append(desk.lease, 0, steps)
         return desk
 
     async def reads(self, user: str, **pages: int) -> str:
-        """What stands in this person's tab when it was just published."""
-        await self.tab.publish(self.slack.team_id, self.slack.people[user], pages)
+        """This person's tab when it was just published."""
+        await self.tab.publish(self.slack.people[user], pages)
         view = self.slack.home(user)
         assert view is not None
         return view.seen_text
@@ -64,12 +67,12 @@ class Office:
 
 
 @pytest.fixture
-async def office(heart: Heart) -> AsyncIterator[Office]:
+async def office(core: Core) -> AsyncIterator[Office]:
     """With nothing waiting yet."""
     async with SlackSandbox(read_manifest()) as slack:
         client = open_client(slack.bot_token, slack.api_url)
         try:
-            yield Office(slack, heart, client)
+            yield Office(slack, core, client)
         finally:
             await cast(Any, client.session).close()
 
@@ -85,7 +88,7 @@ async def test_five_hundred_actions_ask_slack_once_for_each_list(office: Office)
     assert office.lists() == {**{office.slack.channels[name]: 1 for name in ("general", "orders", "support")}, group: 1}
 
 
-async def test_only_those_who_may_decide_see_it_and_whoever_asked(office: Office) -> None:
+async def test_only_those_who_may_decide_see_it_and_the_requester(office: Office) -> None:
     await office.propose("orders", "named", by="ann", approvers=Approvers(users=(office.slack.people["ben"],)))
     assert "Run: named" in await office.reads("ben")
     asked = (await office.reads("ann")).partition("You asked for")
@@ -102,10 +105,10 @@ async def test_members_decide_and_a_member_who_left_sees_nothing(office: Office)
     assert "sudden" not in await office.reads("cleo")
 
 
-async def test_whoever_gave_their_word_is_not_asked_again(office: Office) -> None:
+async def test_who_gave_their_word_is_not_asked_again(office: Office) -> None:
     ben = office.slack.people["ben"]
     desk = await office.propose("orders", "paired", by="cleo", quorum=2)
-    await desk.heart.sql("UPDATE action SET quorum = 2")
+    await desk.core.sql("UPDATE action SET quorum = 2")
     desk.seq = 1
     assert "Run: paired" in await office.reads("ben")
     await desk.votes("orders-paired", ben)
@@ -156,7 +159,7 @@ async def test_what_came_of_it_is_told_with_who_decided(office: Office) -> None:
 async def test_a_database_that_does_not_answer_is_told_instead_of_an_empty_list(office: Office) -> None:
     pool: Pool = AsyncConnectionPool("postgresql://127.0.0.1:1/none", min_size=0, max_size=1, open=False, timeout=0.2)
     async with pool:
-        office.tab = Office(office.slack, office.heart, office.client, pool).tab
+        office.tab = Office(office.slack, office.core, office.client, pool).tab
         text = await office.reads("ann")
     assert text.startswith("What waits for you could not be read just now.")
     assert "Nothing waits" not in text
@@ -165,6 +168,6 @@ async def test_a_database_that_does_not_answer_is_told_instead_of_an_empty_list(
 async def test_deadlines_decide_what_comes_first(office: Office) -> None:
     await office.propose("orders", "later", "sooner")
     soon = datetime.now(UTC) + timedelta(minutes=1)
-    await office.heart.sql("UPDATE action SET expires_at = %s WHERE id = 'orders-sooner'", soon)
+    await office.core.sql("UPDATE action SET expires_at = %s WHERE id = 'orders-sooner'", soon)
     text = await office.reads("ann")
     assert text.index("Run: sooner") < text.index("Run: later")

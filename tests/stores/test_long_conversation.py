@@ -11,20 +11,22 @@ from typing import Any, cast
 import pytest
 from pydantic import BaseModel
 
-from agent.effects import Effects
-from agent.model import AnthropicModel
-from agent.moves import Content
-from agent.output import read_output
-from agent.rules import Rules
-from agent.runner import Agent, Runner
-from agent.steps import Recorded
-from agent.store import Lease, session_id
-from agent.tool import Effect, Tool, ToolContext, registry
+from agent.decide.moves import Content
+from agent.memory.long_results import read_output
+from agent.model.anthropic import AnthropicModel
+from agent.run.effects import Effects
+from agent.run.runner import Agent, Runner
+from agent.run.worker import Worker
+from agent.session.rules import Rules
+from agent.session.steps import Recorded
+from agent.store.sessions import Lease, session_id
+from agent.tool.definition import Effect, Tool, ToolContext, registry
 from agent.types import Pinned, Place
-from agent.worker import Worker
 from bot.sandbox.model import Reply, Request, ScriptedModel, Text, call, calls, say, think
 from bot.sandbox.model.usage import input_tokens_of
-from tests.stores.heart import Heart, message, place
+from tests.fakes.budget import FakeBudget
+from tests.patience import PATIENCE_SECONDS
+from tests.stores.core import Core, message, place
 from tests.stores.world import World
 
 MODEL = "claude-sonnet-5-5"  # binds its thinking: a rewritten history is refused
@@ -88,7 +90,7 @@ class Thread(World):
 class Conversation:
     """One thread, its model, and what Postgres has of it."""
 
-    heart: Heart
+    core: Core
     model: ScriptedModel
     thread: Thread
     place: Place
@@ -96,8 +98,8 @@ class Conversation:
     async def turn(self, number: int, text: str) -> None:
         """Somebody says something; until the answer is there."""
         self.thread.posted.clear()
-        await self.heart.wake(self.place, message(text, f"{number}.0"))
-        async with asyncio.timeout(30):
+        await self.core.wake(self.place, message(text, f"{number}.0"))
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self.thread.posted.wait()
 
     async def play(self, turns: int) -> None:
@@ -108,18 +110,18 @@ class Conversation:
 
     async def at_rest(self) -> None:
         """Until the worker has let go of the session."""
-        async with asyncio.timeout(30):
-            while (await self.heart.sql("SELECT lease_until FROM session")) != [(None,)]:  # noqa: ASYNC110
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await self.core.sql("SELECT lease_until FROM session")) != [(None,)]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     async def loaded(self) -> list[Recorded]:
         """What a process that takes the session over would read."""
         lease = Lease(session_id(self.place), self.place, 0, None, 0, False, datetime.now(UTC), 0.0)
-        return await self.heart.store.load(lease)
+        return await self.core.store.load(lease)
 
     async def rows_of_turns(self) -> tuple[list[int], list[int]]:
         """What each turn wrote, inbox row, steps and bills, with the first the session and its pin; and each compaction."""
-        wrote = await self.heart.sql("""
+        wrote = await self.core.sql("""
             SELECT count(*) FILTER (WHERE NOT of_compaction), count(*) FILTER (WHERE of_compaction)
             FROM (SELECT count(*) FILTER (WHERE body ->> 'kind' = 'asked') OVER (ORDER BY step.seq) AS turn,
                          body ->> 'kind' = 'compacted' OR coalesce(body ->> 'purpose', '') = 'compact' AS of_compaction
@@ -127,27 +129,27 @@ class Conversation:
             GROUP BY turn ORDER BY turn
         """)
         others = ("alembic_version", "audit", "audit_head")  # what is audited is never deleted: other tests' entries stay
-        tables = {name: len(rows) for name, rows in (await self.heart.tables()).items() if rows and name not in others}
+        tables = {name: len(rows) for name, rows in (await self.core.tables()).items() if rows and name not in others}
         assert sum(tables.values()) == sum(turn + compaction for turn, compaction in wrote) + len(wrote) + 2
         turns = [turn + 1 + 2 * (number == 0) for number, (turn, _) in enumerate(wrote)]
         return turns, [compaction for _, compaction in wrote if compaction]
 
 
 @pytest.fixture
-async def conversation(heart: Heart) -> AsyncIterator[Conversation]:
+async def conversation(core: Core) -> AsyncIterator[Conversation]:
     """A worker whose model reads little at once."""
     async with ScriptedModel(talk) as server:
         server.models.put(replace(cast(Any, server.models.get(MODEL)), max_input_tokens=WINDOW_TOKENS))
         model = AnthropicModel.connect(server.api_key, server.base_url)
         look = Tool(name="look_up", description="Looks up an item.", arguments=Item, handler=look_up, effect=Effect.READ)
-        tools = registry([look, read_output(heart.store)])
+        tools = registry([look, read_output(core.store.kept)])
         thread = Thread()
-        effects = Effects(thread, model, thread, heart.store, tools)
+        effects = Effects(thread, model, FakeBudget(), core.store, tools)
         pinned = Pinned(model=MODEL, system="You look things up.", tools=tuple(tool.schema() for tool in tools.values()))
         agent = Agent(pinned, Rules(tools, budget_tokens=10**9, context_tokens=CONTEXT_TOKENS))
-        runner = Runner(heart.store, heart.queue, effects, lambda _: agent)
-        async with Worker(heart.database_url, heart.queue, runner):
-            yield Conversation(heart, server, thread, place())
+        runner = Runner(core.store, core.queue, effects, lambda _: agent)
+        async with Worker(core.database_url, core.queue, runner):
+            yield Conversation(core, server, thread, place())
         await model.close()
 
 
@@ -159,7 +161,7 @@ async def test_500_turns_with_2_mb_of_tool_output(conversation: Conversation) ->
     assert model.refusals == []  # none was too long, and none had thinking that something before it had changed
     longest = max(input_tokens_of(request) for request in model.requests)
     assert longest < WINDOW_TOKENS
-    [(output,)] = await conversation.heart.sql(
+    [(output,)] = await conversation.core.sql(
         "SELECT sum(length(body ->> 'text')) FROM step WHERE body ->> 'kind' = 'tool_returned'"
     )
     assert output > 2_000_000
@@ -169,7 +171,7 @@ async def test_500_turns_with_2_mb_of_tool_output(conversation: Conversation) ->
     (first, *others), of_compactions = await conversation.rows_of_turns()
     assert max(others) <= first
     assert set(of_compactions) == {3}  # its start, its bill, and the new context, however long the conversation is
-    [(compactions, by_model)] = await conversation.heart.sql("""
+    [(compactions, by_model)] = await conversation.core.sql("""
         SELECT count(*), count(*) FILTER (WHERE body ->> 'summary_by' = 'model') FROM step WHERE body ->> 'kind' = 'compacted'
     """)
     assert len(of_compactions) == compactions == by_model > TURNS / 20
@@ -185,5 +187,5 @@ async def test_a_model_that_gives_no_summary_holds_nobody_up(conversation: Conve
     last = json.dumps(conversation.model.requests[-1]["messages"])
     assert FIRST in last
     assert FACT in last
-    [(by_code,)] = await conversation.heart.sql("SELECT count(*) FROM step WHERE body ->> 'summary_by' = 'code'")
+    [(by_code,)] = await conversation.core.sql("SELECT count(*) FROM step WHERE body ->> 'summary_by' = 'code'")
     assert by_code > 5

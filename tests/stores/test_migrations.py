@@ -9,10 +9,10 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import migrations
-from agent import tables as heart
+from agent.store import tables as core
 from tools.catalog import tables as shop
 
-__all__ = ["heart", "shop"]  # imported for the tables that they register with SQLModel
+__all__ = ["core", "shop"]  # imported for the tables that they register with SQLModel
 
 # What a schema consists of, one line a thing, in Postgres' own words. The order of columns is left out: a migration can
 # only append them.
@@ -133,5 +133,5 @@ def test_model_calls_of_before_there_were_rows_for_them_are_taken_over(empty_dat
         (5, *who, False, 900, 0, None),
         (6, *who, False, 19, 0, 11),
         (9, *who, False, 900, 0, None),
-        (12, *who, True, None, None, None),
+        (12, *who, False, 900, 0, None),
     ]

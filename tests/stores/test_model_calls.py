@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from agent import model_calls
-from agent.budget import RedisBudget
-from agent.effects import Effects
+from agent.decide.moves import Answer, Content, Notice
 from agent.errors import ModelFailedError, UnreachableError
-from agent.moves import Answer, Content, Notice
-from agent.ports import DEAF, Listener, Reply, Request
-from agent.rules import Rules
-from agent.runner import Agent, Runner
-from agent.spending import Ask, Limit, Limits, Price, Refused, Reserved
-from agent.tool import registry
+from agent.model.port import DEAF, Listener, Reply, Request
+from agent.model.spending import Ask, Limit, Limits, Price, Refused, Reserved
+from agent.run import model_calls
+from agent.run.effects import Effects
+from agent.run.runner import Agent, Runner
+from agent.run.worker import Worker
+from agent.session.rules import Rules
+from agent.store.redis_budgets import RedisBudget
+from agent.tool.definition import registry
 from agent.types import Pinned, Place, Usage
-from agent.worker import Worker
 from tests.stores.books import PRICE, Books, who
-from tests.stores.heart import Heart, place, until
+from tests.stores.core import Core, place, until
 from tests.stores.world import World
 
 USAGE = Usage(
@@ -49,6 +49,9 @@ class Desk(World):
     told: list[str] = field(default_factory=list[str])
     after_reserving: list[Before] = field(default_factory=list[Before])  # each once
 
+    def __post_init__(self) -> None:
+        super().__init__()
+
     async def post(self, place: Place, content: Content, key: str) -> str:
         """Keep the words."""
         assert isinstance(content, Answer | Notice)
@@ -66,19 +69,19 @@ class Desk(World):
 
     def worker(self, budget: RedisBudget) -> Worker:
         """With what the desk has by now."""
-        heart = self.books.heart
-        effects = Effects(self, self, budget, heart.store, registry([]))
+        core = self.books.core
+        effects = Effects(self, self, budget, core.store, registry([]))
         rules = Rules(registry([]), budget_tokens=self.session_tokens, limits=self.limits, prices=self.prices)
-        runner = Runner(heart.store, heart.queue, effects, lambda place: Agent(PINNED, rules))
-        return Worker(heart.database_url, heart.queue, runner, poll_seconds=0.1)
+        runner = Runner(core.store, core.queue, effects, lambda place: Agent(PINNED, rules))
+        return Worker(core.database_url, core.queue, runner, poll_seconds=0.1)
 
     async def asks(self, number: int = 1) -> None:
         """A person asks, and the session comes to rest."""
-        await self.books.heart.wake(place(number))
+        await self.books.core.wake(place(number))
 
         async def resting() -> bool:
             busy = "SELECT 1 FROM session WHERE lease_until IS NOT NULL OR wake_at IS NOT NULL"
-            return await self.books.heart.sql(busy) == []
+            return await self.books.core.sql(busy) == []
 
         budget = Interrupted(self)
         try:
@@ -93,7 +96,7 @@ class Desk(World):
 
     async def rows(self) -> list[tuple[Any, ...]]:
         """What was charged: tokens and money, and whether the model said what it used."""
-        return await self.books.heart.sql("SELECT tokens, nano_usd, input_tokens IS NOT NULL FROM usage ORDER BY started_at")
+        return await self.books.core.sql("SELECT tokens, nano_usd, input_tokens IS NOT NULL FROM usage ORDER BY started_at")
 
 
 class Interrupted(RedisBudget):
@@ -112,9 +115,9 @@ class Interrupted(RedisBudget):
 
 
 @pytest.fixture
-async def books(heart: Heart, redis_url: str) -> AsyncIterator[Books]:
+async def books(core: Core, redis_url: str) -> AsyncIterator[Books]:
     """Nothing spent yet."""
-    books = Books(heart, redis_url)
+    books = Books(core, redis_url)
     yield books
     await books.close()
 
@@ -130,7 +133,7 @@ async def test_a_call_has_one_row_with_who_pays_and_what_it_cost(books: Books) -
     await Desk(books=books, prices={"m": PRICE}).asks()
     tokens = 100 + 40 + 4 + 20
     nano_usd = 100 * 3_000 + 30 * 3_750 + 10 * 6_000 + 31 * 300 + 20 * 15_000
-    [row] = await books.heart.sql("""
+    [row] = await books.core.sql("""
         SELECT team, payer, agent, model, iteration, tokens, nano_usd, input_tokens, output_tokens, cache_creation_input_tokens,
                cache_read_input_tokens, settled_at >= started_at, reserved_tokens > tokens, reserved_nano_usd > nano_usd, capped
         FROM usage
@@ -150,7 +153,7 @@ async def test_a_call_that_the_model_refused_costs_nothing_and_one_whose_reply_w
     await desk.asks()
     desk.failure = ModelFailedError("Cut off.")
     await desk.asks()
-    [(reserved, nano_usd)] = await books.heart.sql(
+    [(reserved, nano_usd)] = await books.core.sql(
         "SELECT reserved_tokens, reserved_nano_usd FROM usage ORDER BY started_at DESC LIMIT 1"
     )
     assert await desk.rows() == [(0, 0, False), (reserved, nano_usd, False)]
@@ -159,14 +162,14 @@ async def test_a_call_that_the_model_refused_costs_nothing_and_one_whose_reply_w
 
 async def test_a_call_whose_process_ended_is_charged_as_it_was_reserved_and_made_again(books: Books) -> None:
     desk = Desk(books=books, limits={"user_day": Limit(100_000)}, prices={"m": PRICE}, hangs=True)
-    await books.heart.wake(place())
+    await books.core.wake(place())
     budget = Interrupted(desk)
     async with desk.worker(budget):
         await until(desk.asked)
     await budget.close()
     desk.hangs = False
     await desk.asks()
-    [(reserved, nano_usd)] = await books.heart.sql(
+    [(reserved, nano_usd)] = await books.core.sql(
         "SELECT reserved_tokens, reserved_nano_usd FROM usage ORDER BY started_at LIMIT 1"
     )
     charged = await desk.rows()
@@ -245,7 +248,7 @@ async def test_continue_is_offered_only_where_nothing_else_is_short(books: Books
     await desk.asks()
     desk.limits = {"user_day": Limit(100_000)}
     await desk.asks(2)
-    rows = await books.heart.sql(
+    rows = await books.core.sql(
         "SELECT (body ->> 'offer_continue')::bool FROM step WHERE body ->> 'kind' = 'halted' ORDER BY made_at"
     )
     assert rows == [(False,), (True,)]

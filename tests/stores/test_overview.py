@@ -5,24 +5,24 @@ from typing import Any
 
 import pytest
 
-from agent.overview import Overview, Spent
-from agent.steps import Asked, Granted, Step
+from agent.reports.home_overview import Overview, Spent
+from agent.session.steps import Asked, Granted, Step
 from agent.types import Allowed, Place, Said
+from tests.stores.core import Core, place
 from tests.stores.desk import Desk, proposal
-from tests.stores.heart import Heart, place
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
 
 
 @pytest.fixture
-def overview(heart: Heart) -> Overview:
+def overview(core: Core) -> Overview:
     """The reads, on the same database."""
-    return Overview(heart.pool)
+    return Overview(core.pool)
 
 
 async def write(desk: Desk, *steps: Step) -> None:
     """Steps of the session, and the actions that they propose."""
-    await desk.heart.store.append(desk.lease, desk.seq, steps)
+    await desk.core.store.append(desk.lease, desk.seq, steps)
     desk.seq += len(steps)
 
 
@@ -34,7 +34,7 @@ async def propose(desk: Desk, action_id: str, **fields: Any) -> None:
 async def other(desk: Desk, number: int, team: str = "T1") -> Desk:
     """Another session, held as well."""
     at = place(number, team)
-    return Desk(desk.heart, await desk.heart.hold(at), at)
+    return Desk(desk.core, await desk.core.hold(at), at)
 
 
 # ---------------------------------------------------------------------------------------------- what waits
@@ -92,7 +92,7 @@ def everything(overview: Overview, team: str) -> list[Any]:
 # ---------------------------------------------------------------------------------------------- what came of it
 
 
-async def test_whoever_asked_voted_or_decided_sees_what_came_of_it(desk: Desk, overview: Overview) -> None:
+async def test_who_asked_voted_or_decided_sees_what_came_of_it(desk: Desk, overview: Overview) -> None:
     await desk.propose("A1", quorum=2)
     for user in ("U2", "U3"):
         await desk.votes("A1", user)
@@ -159,7 +159,7 @@ async def give(desk: Desk, grant_id: str, by: str = "U1", **columns: Any) -> Non
         most_uses=5,
     )
     row = {"uses": 0, "expires_at": SOON, **columns}
-    await desk.heart.sql(
+    await desk.core.sql(
         'INSERT INTO "grant" (id, session_id, team, tool, granted_by, body, most_uses, uses, expires_at)'
         " VALUES (%(id)s, %(session)s, %(team)s, %(tool)s, %(by)s, %(body)s, 5, %(uses)s, %(expires_at)s)",
         **{"id": grant_id, "session": desk.lease.session_id, "team": desk.place.team, "tool": granted.tool, "by": by},
@@ -188,8 +188,10 @@ async def test_only_its_giver_revokes_a_permission_and_only_once(desk: Desk, ove
     assert await overview.revoke("G1", "U1")
     assert not await overview.revoke("G1", "U1")
     assert [seen.granted.grant_id for seen in await overview.grants("T1", "U1")] == ["G2"]
-    told = await desk.heart.sql("SELECT actor, rule, body FROM audit WHERE kind = 'revoke' AND at >= %s", before)
-    assert told == [("U1", "grant G1", {"grant": "G1", "uses": 2})]
+    told = await desk.core.sql("SELECT actor, rule, body FROM audit WHERE kind = 'revoke' AND at >= %s", before)
+    [(actor, rule, body)] = told
+    assert (actor, rule, body["grant"], body["uses"]) == ("U1", "grant G1", "G1", 2)
+    assert body["revoked_at"]
 
 
 # ---------------------------------------------------------------------------------------------- tokens
@@ -203,7 +205,7 @@ def asked(*users: str, text: str = "Hello", budget_tokens: int = 0) -> Asked:
 async def used(desk: Desk, *tokens: int) -> None:
     """Model calls that were charged so much."""
     for seq, each in enumerate(tokens, 1):
-        await desk.heart.sql(
+        await desk.core.sql(
             """
             INSERT INTO usage (session_id, seq, team, payer, agent, model, started_at, reserved_tokens, settled_at, tokens)
             VALUES (%s, %s, 'T1', 'U1', 'a', 'm', now(), 0, now(), %s)
@@ -217,7 +219,7 @@ async def used(desk: Desk, *tokens: int) -> None:
 async def test_a_conversation_has_used_what_its_calls_are_charged(desk: Desk, overview: Overview) -> None:
     await write(desk, asked("U1", text="a NUL \0"), asked("U1", budget_tokens=500))
     await used(desk, 100, 20)
-    await desk.heart.sql(
+    await desk.core.sql(
         """
         INSERT INTO usage (session_id, seq, team, payer, agent, model, started_at, reserved_tokens)
         VALUES (%s, 9, 'T1', 'U1', 'a', 'm', now(), 3)

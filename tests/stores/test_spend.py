@@ -7,11 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from agent import chores
-from agent.chores import Chore, Chores, once
-from agent.spend import Spend, Unusual, in_words, spend, unusual
+from agent.reports.spending_figures import Spend, Unusual, alarm_sentence, spend, unusual
+from agent.store import chores
+from agent.store.chores import Chore, Chores, once_of_all
 from tests.signoff import signoff
-from tests.stores.heart import Heart, place
+from tests.stores.core import Core, place
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -19,18 +19,19 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 class Past:
     """Writes calls of the past; the hour is the database's."""
 
-    def __init__(self, heart: Heart) -> None:
-        self.heart = heart
+    def __init__(self, core: Core) -> None:
+        self.core = core
 
     async def spent(self, session_id: str, tokens: int, *, hours_ago: float = 0.0, **columns: Any) -> None:
         """One call."""
-        values = {"agent": "assistant", "iteration": 1, "capped": False, "nano_usd": 0, **columns}
-        await self.heart.sql(
+        values = {"agent": "assistant", "iteration": 1, "capped": False, "nano_usd": 0, "input_tokens": tokens, **columns}
+        await self.core.sql(
             """
             INSERT INTO usage (session_id, seq, team, payer, agent, model, iteration, started_at, reserved_tokens, settled_at,
-                               tokens, nano_usd, capped)
+                               tokens, nano_usd, capped, input_tokens)
             SELECT %(session_id)s, coalesce(max(seq), 0) + 1, 'T1', 'U1', %(agent)s, 'm', %(iteration)s,
-                   now() - make_interval(secs => %(seconds)s), 0, now(), %(tokens)s, %(nano_usd)s, %(capped)s
+                   now() - make_interval(secs => %(seconds)s), 0, now(), %(tokens)s, %(nano_usd)s, %(capped)s,
+                   %(input_tokens)s
             FROM usage WHERE session_id = %(session_id)s
             """,
             session_id=session_id,
@@ -46,19 +47,19 @@ class Past:
 
     async def found(self) -> list[tuple[str, float, float]]:
         """What is unusual now: its kind, how much, and what is usual."""
-        async with self.heart.pool.connection() as connection:
+        async with self.core.pool.connection() as connection:
             return [(each.key.split(":")[1], each.found, each.usual) for each in await unusual(connection)]
 
 
 @pytest.fixture
-def past(heart: Heart) -> Past:
+def past(core: Core) -> Past:
     """No past yet."""
-    return Past(heart)
+    return Past(core)
 
 
-async def session(heart: Heart, number: int) -> str:
+async def session(core: Core, number: int) -> str:
     """A session that exists."""
-    await heart.wake(place(number))
+    await core.wake(place(number))
     return f"T1:C1:{number}.0"
 
 
@@ -66,17 +67,18 @@ async def test_spend_is_counted_by_agent_and_session(past: Past) -> None:
     for number in range(1, 101):
         await past.spent(f"S{number}", number, nano_usd=10**7)
     await past.spent("S1", 9, iteration=2, capped=True)
+    await past.spent("S2", 4, input_tokens=None)  # a try that failed is paid for and begins no run
     await past.spent("F1", 5, agent="finance", hours_ago=48)
-    async with past.heart.pool.connection() as connection:
+    async with past.core.pool.connection() as connection:
         assistant, finance = await spend(connection, LONG_AGO)
         assert [each.agent for each in await spend(connection, datetime.now(UTC) - timedelta(days=1))] == ["assistant"]
-    assert assistant == Spend("assistant", 100, 100, 1, 5_059, 10**9, assistant.median_tokens, assistant.p99_tokens)
+    assert assistant == Spend("assistant", 100, 100, 1, 5_063, 10**9, assistant.median_tokens, assistant.p99_tokens)
     assert (assistant.median_tokens, assistant.p99_tokens) == pytest.approx((51, 99.01), abs=0.5)
     assert (finance.sessions, finance.median_tokens, finance.p99_tokens, finance.usd) == (1, 5, 5, "$0.00")
 
 
 async def test_a_session_is_unusual_beyond_three_times_what_is_usual(past: Past) -> None:
-    loud, quiet = await session(past.heart, 1), await session(past.heart, 2)
+    loud, quiet = await session(past.core, 1), await session(past.core, 2)
     await past.week(50)
     await past.spent(loud, 2_000)
     await past.spent(quiet, 3_000)
@@ -87,7 +89,7 @@ async def test_a_session_is_unusual_beyond_three_times_what_is_usual(past: Past)
 
 async def test_nothing_is_unusual_before_there_is_enough_that_is_usual(past: Past) -> None:
     await past.week(49)
-    await past.spent(await session(past.heart, 1), 10**6)
+    await past.spent(await session(past.core, 1), 10**6)
     assert await past.found() == []
 
 
@@ -131,27 +133,27 @@ async def test_runs_that_end_at_the_cap_are_unusual_beyond_one_in_twenty(past: P
     ],
 )
 def test_what_is_unusual_is_a_sentence(unusual: Unusual, sentence: str) -> None:
-    assert in_words(unusual) == sentence
+    assert alarm_sentence(unusual) == sentence
 
 
 # ---------------------------------------------------------------------------------------------- chores
 
 
-async def test_a_chore_is_done_by_one_process_in_its_turn_and_looks_back_to_the_time_before(heart: Heart) -> None:
+async def test_a_chore_is_done_by_one_process_in_its_turn_and_looks_back_to_the_time_before(core: Core) -> None:
     looked: list[float] = []
 
     async def work(seconds: float) -> None:
         looked.append(seconds)
 
     chore = Chore("count", 60.0, 3_600.0, work)
-    done = [await Chores(heart.pool, []).look(chore) for _ in range(3)]
+    done = [await Chores(core.pool, []).look(chore) for _ in range(3)]
     assert done == [True, False, False]
-    await heart.sql("UPDATE chore SET begun_at = now() - interval '300 seconds', done_at = now() - interval '300 seconds'")
-    assert await Chores(heart.pool, []).look(chore)
+    await core.sql("UPDATE chore SET begun_at = now() - interval '300 seconds', done_at = now() - interval '300 seconds'")
+    assert await Chores(core.pool, []).look(chore)
     assert looked == [3_600.0, pytest.approx(300 + chores.MARGIN_SECONDS, abs=5)]
 
 
-async def test_a_chore_that_failed_is_due_again_for_the_same_time(heart: Heart) -> None:
+async def test_a_chore_that_failed_is_due_again_for_the_same_time(core: Core) -> None:
     async def fail(seconds: float) -> None:
         raise RuntimeError("broken")
 
@@ -161,12 +163,12 @@ async def test_a_chore_that_failed_is_due_again_for_the_same_time(heart: Heart) 
         looked.append(seconds)
 
     with pytest.raises(RuntimeError):
-        await Chores(heart.pool, []).look(Chore("count", 0.0, 3_600.0, fail))
-    assert await Chores(heart.pool, []).look(Chore("count", 0.0, 3_600.0, work))
+        await Chores(core.pool, []).look(Chore("count", 0.0, 3_600.0, fail))
+    assert await Chores(core.pool, []).look(Chore("count", 0.0, 3_600.0, work))
     assert looked == [3_600.0]
 
 
-async def test_what_is_done_once_is_tried_again_only_if_it_failed(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_done_once_is_tried_again_only_if_it_failed(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[bool] = []
 
     async def fail(before: bool) -> None:
@@ -178,9 +180,9 @@ async def test_what_is_done_once_is_tried_again_only_if_it_failed(heart: Heart, 
 
     monkeypatch.setattr(chores, "AGAIN_SECONDS", 0.0)
     with pytest.raises(RuntimeError):
-        await once(heart.pool, "tell", fail)
+        await once_of_all(core.pool, "tell", fail)
     for _ in range(3):
-        await once(heart.pool, "tell", work)
+        await once_of_all(core.pool, "tell", work)
     assert tried == [False, True]
 
 

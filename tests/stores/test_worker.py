@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from agent.moves import Content
-from agent.ports import Request
-from agent.queue import Queue
-from agent.store import Lease, session_id
+from agent.model.port import Request
+from agent.store.queue import Queue
+from agent.store.sessions import Lease, session_id
 from agent.types import Place
-from tests.stores.heart import Heart, message, place, rival, until
+from tests.patience import PATIENCE_SECONDS
+from tests.stores.core import Core, message, place, until
 from tests.stores.world import World, worker
 
 LEASE_SECONDS, RENEW_SECONDS = 1.0, 0.1
@@ -30,18 +29,18 @@ async def answered(world: World, at: Place, times: int = 1) -> None:
     await until(there)
 
 
-async def rests(heart: Heart, at: Place) -> None:
+async def rests(core: Core, at: Place) -> None:
     """Until nobody holds the session."""
 
     async def free() -> bool:
-        return await heart.sql("SELECT 1 FROM session WHERE id = %s AND lease_until IS NULL", session_id(at)) != []
+        return await core.sql("SELECT 1 FROM session WHERE id = %s AND lease_until IS NULL", session_id(at)) != []
 
     await until(free)
 
 
-async def state(heart: Heart, at: Place) -> tuple[Any, ...]:
+async def state(core: Core, at: Place) -> tuple[Any, ...]:
     """The session's epoch, whether it is leased, and whether it is due."""
-    [found] = await heart.sql(
+    [found] = await core.sql(
         "SELECT epoch, coalesce(lease_until > now(), false), coalesce(wake_at <= now(), false) FROM session WHERE id = %s",
         session_id(at),
     )
@@ -51,23 +50,23 @@ async def state(heart: Heart, at: Place) -> tuple[Any, ...]:
 # ---------------------------------------------------------------------------------------------- waking
 
 
-async def test_a_message_wakes_a_worker_at_once(heart: Heart) -> None:
+async def test_a_message_wakes_a_worker_at_once(core: Core) -> None:
     world = World()
-    async with worker(heart, world):
-        await heart.wake(place())
+    async with worker(core, world):
+        await core.wake(place())
         await answered(world, place())
-        await rests(heart, place())
-        assert await state(heart, place()) == (1, False, False)  # a session that waits holds a row and nothing else
+        await rests(core, place())
+        assert await state(core, place()) == (1, False, False)  # a session that waits holds a row and nothing else
 
 
-async def test_what_was_due_before_the_worker_came_is_found(heart: Heart) -> None:
+async def test_what_was_due_before_the_worker_came_is_found(core: Core) -> None:
     world = World()
-    await heart.wake(place())
-    async with worker(heart, world):
+    await core.wake(place())
+    async with worker(core, world):
         await answered(world, place())
 
 
-async def test_what_the_clock_woke_is_all_done_a_few_at_once_and_people_are_heard_meanwhile(heart: Heart) -> None:
+async def test_what_the_clock_woke_is_all_done_a_few_at_once_and_people_are_heard_meanwhile(core: Core) -> None:
     at_once: list[int] = []
     busy: set[str] = set()
     go_on = asyncio.Event()
@@ -82,15 +81,15 @@ async def test_what_the_clock_woke_is_all_done_a_few_at_once_and_people_are_hear
 
     world = World(think)
     for number in range(2, 30):
-        await heart.wake(place(number), message(f"for the clock, {number}"))
-    await heart.sql("UPDATE session SET woken_at = NULL")
+        await core.wake(place(number), message(f"for the clock, {number}"))
+    await core.sql("UPDATE session SET woken_at = NULL")
 
     async def three_think() -> bool:
         return max(at_once, default=0) == 3
 
-    async with worker(heart, world, clock_slots=3):
+    async with worker(core, world, clock_slots=3):
         await until(three_think)
-        await heart.wake(place())
+        await core.wake(place())
         await answered(world, place())  # while the clock's three do not end
         go_on.set()
         for number in range(2, 30):
@@ -98,34 +97,34 @@ async def test_what_the_clock_woke_is_all_done_a_few_at_once_and_people_are_hear
     assert max(at_once) == 3
 
 
-async def test_without_notifications_the_poll_finds_what_is_due(heart: Heart) -> None:
+async def test_without_notifications_the_poll_finds_what_is_due(core: Core) -> None:
     """As behind a pooler in transaction mode, and as with every due time."""
     world = World()
-    async with worker(heart, world, poll_seconds=0.2):
-        await heart.wake(place(1))
+    async with worker(core, world, poll_seconds=0.2):
+        await core.wake(place(1))
         await answered(world, place(1))
-        await heart.sql(
+        await core.sql(
             "INSERT INTO inbox (key, session_id, body) VALUES ('unheard', %s, %s)",
             session_id(place(2)),
             message().model_dump_json(),
         )
-        await heart.sql(
+        await core.sql(
             "INSERT INTO session (id, team, channel, thread_ts, wakes, wake_at) VALUES (%s, 'T1', 'C1', '2.0', 1, now())",
             session_id(place(2)),
         )
         await answered(world, place(2))
 
 
-async def test_notifications_come_back_after_their_connection_was_cut(heart: Heart, caplog: pytest.LogCaptureFixture) -> None:
+async def test_notifications_come_back_after_their_connection_was_cut(core: Core, caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    async with worker(heart, world, poll_seconds=0.2):
+    async with worker(core, world, poll_seconds=0.2):
 
         async def listening() -> bool:
-            return await heart.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND datname = 'heart'") != []
+            return await core.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND datname = 'core'") != []
 
         await until(listening)
-        await heart.sql("""
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND datname = 'heart'
+        await core.sql("""
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND datname = 'core'
         """)
 
         async def noticed() -> bool:
@@ -133,18 +132,18 @@ async def test_notifications_come_back_after_their_connection_was_cut(heart: Hea
 
         await until(noticed)
         await until(listening)
-        await heart.wake(place())
+        await core.wake(place())
         await answered(world, place())
 
 
-async def test_what_is_said_while_the_model_thinks_is_answered_in_the_next_turn(heart: Heart) -> None:
+async def test_what_is_said_while_the_model_thinks_is_answered_in_the_next_turn(core: Core) -> None:
     async def interrupted(request: Request) -> None:
         if len(request.messages) == 1:
-            await heart.wake(place(), message("And another thing", "2.0"))
+            await core.wake(place(), message("And another thing", "2.0"))
 
     world = World(interrupted)
-    async with worker(heart, world):
-        await heart.wake(place())
+    async with worker(core, world):
+        await core.wake(place())
         await answered(world, place(), 2)
 
 
@@ -152,171 +151,52 @@ async def test_what_is_said_while_the_model_thinks_is_answered_in_the_next_turn(
 class Hesitating(Queue):
     """A queue on a slow line: something happens right before or right after a release has been committed."""
 
-    heart: Heart
+    core: Core
     before: Callable[[], Awaitable[None]] | None = None
     after: Callable[[], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
-        super().__init__(self.heart.pool)
+        super().__init__(self.core.pool)
 
-    async def release(self, lease: Lease, wakes: int, due_at: datetime | None, *, unfinished: bool = False) -> bool:
+    async def release(
+        self, lease: Lease, wakes: int, due_at: datetime | None, *, unfinished: bool = False, failed: bool = False
+    ) -> bool:
         """Release, with what the test does around it, once."""
         before, self.before = self.before, None
         if before:
             await before()
-        due = await super().release(lease, wakes, due_at, unfinished=unfinished)
+        due = await super().release(lease, wakes, due_at, unfinished=unfinished, failed=failed)
         after, self.after = self.after, None
         if after:
             await after()
         return due
 
 
-async def test_a_wake_right_before_the_release_is_not_lost(heart: Heart) -> None:
+async def test_a_wake_right_before_the_release_is_not_lost(core: Core) -> None:
     async def say_more() -> None:
-        await heart.wake(place(), message("One more", "2.0"))
+        await core.wake(place(), message("One more", "2.0"))
 
     world = World()
-    async with worker(heart, world, Hesitating(heart, before=say_more)):
-        await heart.wake(place())
+    async with worker(core, world, Hesitating(core, before=say_more)):
+        await core.wake(place())
         await answered(world, place(), 2)
 
 
-async def test_a_wake_right_after_the_release_is_not_lost(heart: Heart) -> None:
-    async with await heart.connect() as listener:
+async def test_a_wake_right_after_the_release_is_not_lost(core: Core) -> None:
+    async with await core.connect() as listener:
         await listener.set_autocommit(True)
         await listener.execute("LISTEN signoff_wake")
 
         async def say_more() -> None:
-            await heart.wake(place(), message("One more", "2.0"))
-            async for _ in listener.notifies(timeout=20, stop_after=1):  # the worker hears it about now, too
+            await core.wake(place(), message("One more", "2.0"))
+            async for _ in listener.notifies(timeout=PATIENCE_SECONDS, stop_after=1):  # the worker hears it about now, too
                 await asyncio.sleep(0.1)
 
         world = World()
-        queue = Hesitating(heart, after=say_more)
-        await heart.wake(place())
-        async with worker(heart, world, queue):
+        queue = Hesitating(core, after=say_more)
+        await core.wake(place())
+        async with worker(core, world, queue):
             await answered(world, place(), 2)
-
-
-# ---------------------------------------------------------------------------------------------- holding
-
-
-async def test_work_that_blocks_the_event_loop_does_not_cost_the_lease(heart: Heart) -> None:
-    claimed_meanwhile: list[Any] = []
-
-    async def block(request: Request) -> None:
-        with rival(heart) as claimed:
-            time.sleep(2.5 * LEASE_SECONDS)  # noqa: ASYNC251  # that is the point
-            claimed_meanwhile.extend(claimed)
-
-    world = World(block)
-    async with worker(heart, world, Queue(heart.pool, lease_seconds=LEASE_SECONDS), renew_seconds=RENEW_SECONDS):
-        await heart.wake(place())
-        await answered(world, place())
-        await rests(heart, place())
-    assert claimed_meanwhile == []
-    assert await state(heart, place()) == (1, False, False)
-
-
-async def test_a_lost_lease_ends_the_drive_and_nothing_else(heart: Heart) -> None:
-    thinking, given_up = asyncio.Event(), asyncio.Event()
-
-    async def ponder(request: Request) -> None:
-        if "ponder" in str(request.messages):
-            thinking.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                given_up.set()
-
-    world = World(ponder)
-    async with worker(heart, world, renew_seconds=RENEW_SECONDS):
-        await heart.wake(place(1), message("ponder"))
-        await thinking.wait()
-        await heart.sql("UPDATE session SET lease_until = now()")
-        [heir] = await heart.queue.claim(1)  # as after a pause that was longer than the lease
-        async with asyncio.timeout(20):
-            await given_up.wait()
-
-        await heart.wake(place(2))
-        await answered(world, place(2))
-        assert await state(heart, place(1)) == (heir.epoch, True, True)
-    assert await state(heart, place(1)) == (heir.epoch, True, True)  # nor is it handed back by who had lost it
-
-
-# ---------------------------------------------------------------------------------------------- shutting down
-
-
-async def test_a_worker_that_ends_hands_its_sessions_over_at_once(heart: Heart) -> None:
-    thinking = asyncio.Event()
-
-    async def ponder(request: Request) -> None:
-        thinking.set()
-        await asyncio.Event().wait()
-
-    looks: list[int] = []
-
-    class Watched(Queue):
-        async def claim(self, slots: int, clock_slots: int | None = None) -> list[Lease]:
-            """Claim, and leave word of it."""
-            leases = await super().claim(slots, clock_slots)
-            looks.append(len(leases))
-            return leases
-
-    async def looked_twice() -> bool:
-        return looks == [0, 0]  # when it came, and when it began to listen; by itself it does not look again
-
-    heir = World()
-    async with worker(heart, World(ponder)) as ending:
-        await heart.wake(place())
-        await thinking.wait()
-        async with worker(heart, heir, Watched(heart.pool)) as other:
-            await until(looked_twice)
-            await ending.__aexit__()
-            await answered(heir, place())
-            assert other.failure is None
-    epoch, _, _ = await state(heart, place())
-    assert epoch == 2
-
-
-async def test_what_does_not_end_in_time_is_handed_back_all_the_same(heart: Heart) -> None:
-    posting = asyncio.Event()
-
-    @dataclass
-    class SlowWorld(World):
-        async def post(self, place: Place, content: Content, key: str) -> str:
-            """An answer that never comes."""
-            posting.set()
-            await asyncio.Event().wait()
-            raise AssertionError
-
-    async with worker(heart, SlowWorld(), stop_seconds=0.2):
-        await heart.wake(place())
-        await posting.wait()
-    assert await state(heart, place()) == (1, False, True)
-
-
-async def test_what_is_being_claimed_while_the_worker_ends_is_handed_back(heart: Heart) -> None:
-    claimed, go_on = asyncio.Event(), asyncio.Event()
-
-    class SlowLine(Queue):
-        async def claim(self, slots: int, clock_slots: int | None = None) -> list[Lease]:
-            """The answer takes its time, although the database has done its part."""
-            leases = await super().claim(slots, clock_slots)
-            if leases:
-                claimed.set()
-                await go_on.wait()
-            return leases
-
-    await heart.wake(place())
-    world = World()
-    ending = worker(heart, world, SlowLine(heart.pool))
-    await ending.__aenter__()
-    await claimed.wait()
-    asyncio.get_running_loop().call_later(0.1, go_on.set)
-    await ending.__aexit__()
-    assert world.answers == {}
-    assert await state(heart, place()) == (1, False, True)
 
 
 # ---------------------------------------------------------------------------------------------- newer code
@@ -335,42 +215,42 @@ async def test_what_is_being_claimed_while_the_worker_ends_is_handed_back(heart:
     ids=["a step of an unknown kind", "a step with a new field", "a delivery of an unknown kind", "a pin with a new field"],
 )
 async def test_what_newer_code_wrote_is_left_as_it_is_and_others_go_on(
-    heart: Heart, newer: str, caplog: pytest.LogCaptureFixture
+    core: Core, newer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with worker(heart, World()):
-        await heart.wake(place(1))
-        await rests_after_work(heart, place(1))
-    await heart.sql(newer)
-    await heart.wake(place(1), message("Are you there?", "2.0"))
-    before = await heart.tables()
+    async with worker(core, World()):
+        await core.wake(place(1))
+        await rests_after_work(core, place(1))
+    await core.sql(newer)
+    await core.wake(place(1), message("Are you there?", "2.0"))
+    before = await core.tables()
     caplog.clear()
 
     world = World()
-    async with worker(heart, world):
+    async with worker(core, world):
 
         async def let_go() -> bool:
-            return (await state(heart, place(1)))[:2] == (2, False)
+            return (await state(core, place(1)))[:2] == (2, False)
 
         await until(let_go)
-        await heart.wake(place(2))
+        await core.wake(place(2))
         await answered(world, place(2))
-        await rests(heart, place(2))
+        await rests(core, place(2))
 
-        after = await heart.tables()
+        after = await core.tables()
         mine = session_id(place(1))
         for table in ("step", "inbox", "action", "vote"):
             assert [row for row in after[table] if mine in row] == before[table]
-        assert await state(heart, place(1)) == (2, False, False)  # tried once, and not again at once
-        assert await heart.sql("SELECT wake_at > now() FROM session WHERE id = %s", mine) == [(True,)]
+        assert await state(core, place(1)) == (2, False, False)  # tried once, and not again at once
+        assert await core.sql("SELECT wake_at > now() FROM session WHERE id = %s", mine) == [(True,)]
     warnings = [record for record in caplog.records if mine in record.getMessage()]
     assert [(record.levelno, record.exc_info) for record in warnings] == [(logging.WARNING, None)]
     assert "left to newer code" in warnings[0].getMessage()
 
 
-async def rests_after_work(heart: Heart, at: Place) -> None:
+async def rests_after_work(core: Core, at: Place) -> None:
     """Until the session has been claimed and let go again."""
 
     async def over() -> bool:
-        return await state(heart, at) == (1, False, False)
+        return await state(core, at) == (1, False, False)
 
     await until(over)

@@ -7,7 +7,8 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel
 
-from agent.tool import Result, ToolContext, Tools, preview, registry, run, validate
+from agent.tool.definition import Result, ToolContext, Tools, preview, registry, run
+from agent.tool.validation import validate
 from agent.types import Preview
 from tools.catalog import catalog, seed_shop
 from tools.catalog.database import Pool
@@ -34,7 +35,21 @@ class Shop:
         """What a person who decides on the call is shown."""
         validated = validate(self.tools, name, arguments)
         assert not isinstance(validated, Result)
-        return await preview(self.tools[name], validated, ToolContext(session_id="session-1", requester="U1", idempotency_key=""))
+        found = await preview(
+            self.tools[name], validated, ToolContext(session_id="session-1", requester="U1", idempotency_key="")
+        )
+        assert isinstance(found, Preview), found
+        return found
+
+    async def would_fail(self, name: str, **arguments: Any) -> Result:
+        """Return the error that the preview finds, so that nobody is asked."""
+        validated = validate(self.tools, name, arguments)
+        assert not isinstance(validated, Result)
+        found = await preview(
+            self.tools[name], validated, ToolContext(session_id="session-1", requester="U1", idempotency_key="")
+        )
+        assert isinstance(found, Result), found
+        return found
 
     async def sql(self, statement: Any, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query; none for a statement that gives none."""

@@ -1,4 +1,4 @@
-"""A small database of a team's own, and the SQL tools on it, as a role of its own and as a superuser."""
+"""A small database of a team, and the SQL tools on it, as a separate role and as a superuser."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql as composed
 
-from agent.tool import Result, ToolContext, Tools, preview, registry, run, validate
+from agent.tool.definition import Result, ToolContext, Tools, preview, registry, run
+from agent.tool.validation import validate
 from agent.types import Preview
 from tools.sql import Database, sql
 
@@ -63,7 +64,18 @@ class Desk:
         tool = self.tools["reports__execute"]
         validated = validate(self.tools, tool.name, {"sql": statement, "expect_rows": expect_rows})
         assert not isinstance(validated, Result)
-        return await preview(tool, validated, CONTEXT)
+        found = await preview(tool, validated, CONTEXT)
+        assert isinstance(found, Preview), found
+        return found
+
+    async def would_fail(self, statement: str, expect_rows: int | None = None) -> Result:
+        """Return the error that the preview finds, so that nobody is asked."""
+        tool = self.tools["reports__execute"]
+        validated = validate(self.tools, tool.name, {"sql": statement, "expect_rows": expect_rows})
+        assert not isinstance(validated, Result)
+        found = await preview(tool, validated, CONTEXT)
+        assert isinstance(found, Result), found
+        return found
 
     async def seen(self, statement: Any) -> list[tuple[Any, ...]]:
         """Rows, as the administrator sees them."""

@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from agent.tool import Effect, Result, Tools, validate
+from agent.tool.definition import Effect, Result, Tools
+from agent.tool.validation import validate
+from tests.profiles import examples
 from tests.tools.conftest import Shop
 
 ORDER: dict[str, Any] = {"customer": "ada@example.com", "sku": "WGT-001", "quantity": 3}
@@ -92,7 +94,7 @@ FIELDS = {
 }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(1.5, HealthCheck.function_scoped_fixture)
 @given(
     name=st.sampled_from(sorted(FIELDS)),
     known=nearly_right,

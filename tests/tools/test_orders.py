@@ -180,12 +180,13 @@ async def test_a_preview_says_what_an_order_would_come_to_and_changes_nothing(sh
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"sku": "WGT-999"}, "no product has the SKU 'WGT-999', so this would fail."),
-        ({"customer": "nobody@example.com"}, "no customer is registered with 'nobody@example.com', so this would fail."),
-        ({"quantity": 1000}, "are in stock, so this would fail."),
+        ({"sku": "WGT-999"}, "No product has the SKU 'WGT-999', so nothing was ordered."),
+        ({"customer": "nobody@example.com"}, "No customer is registered with 'nobody@example.com', so nothing was ordered."),
+        ({"quantity": 1000}, "Nothing was ordered: 1000 × Widget Pro (WGT-001) are more than"),
     ],
 )
 async def test_a_preview_says_that_an_order_would_fail(shop: Shop, wrong: dict[str, Any], told: str) -> None:
-    foreseen = await shop.preview("create_order", **{**WIDGETS, **wrong})
-    assert (foreseen.headline, foreseen.changes) == ("", ())
-    assert foreseen.trouble.endswith(told)
+    arguments = {**WIDGETS, **wrong}
+    foreseen = await shop.would_fail("create_order", **arguments)
+    assert str(foreseen.detail).startswith(told)
+    assert foreseen == await shop.call("create_order", **arguments)  # the run would end in the same words

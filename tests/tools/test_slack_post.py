@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.tool import Effect, Result
+from agent.tool.definition import Effect, Result
 from tests.tools.workspace import Workspace, workspace
 
 __all__ = ["workspace"]
@@ -16,7 +16,7 @@ async def test_a_message_is_posted_with_a_line_that_says_for_whom(workspace: Wor
     assert result.result["channel"] == "#general"
     assert workspace.posts("general") == ["The *shop* opens at 9.\nPosted for Ann Archer"]
     [message] = [call.arguments for call in workspace.slack.calls if call.method == "chat.postMessage"]
-    assert message["metadata"]["event_payload"] == {"key": "key-1"}
+    assert message["metadata"]["event_payload"].items() >= {"key": "key-1", "thread_ts": "1.0"}.items()
 
 
 async def test_it_asks_and_shows_the_channel_by_name(workspace: Workspace) -> None:
@@ -66,7 +66,7 @@ async def test_a_private_channel_is_as_good_as_absent_for_who_is_not_in_it(works
     denied = await workspace.call(POST, ben, channel="#finance", text="Hello.")
     absent = await workspace.call(POST, ben, channel="#fynance", text="Hello.")
     assert str(denied.detail).replace("finance", "fynance") == absent.detail
-    assert (await workspace.preview(POST, ben, channel="#finance", text="Hello.")).trouble == denied.detail
+    assert (await workspace.would_fail(POST, ben, channel="#finance", text="Hello.")).detail == denied.detail
     assert (await workspace.call(POST, channel="#finance", text="Hello.")).ok  # Ann is
 
 

@@ -1,11 +1,12 @@
-"""Reading Slack: this thread, people, and the channels that whoever asks is in."""
+"""Reading Slack: this thread, people, and the channels that the asking person is in."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agent.tool import Effect, Result
+from agent.tool.definition import Effect, Result
+from bot.slack.tool_port import channel_of
 from tests.tools.workspace import Workspace, workspace
 
 __all__ = ["workspace"]
@@ -108,7 +109,7 @@ async def budgets(workspace: Workspace) -> Workspace:
     return workspace
 
 
-async def test_the_channels_of_whoever_asks_are_searched_and_no_others(budgets: Workspace) -> None:
+async def test_the_channels_of_the_asking_person_are_searched_and_no_others(budgets: Workspace) -> None:
     everywhere = {f"The Budget of {channel}" for channel in ("general", "orders", "support")}
     assert await texts(budgets, "ann") == everywhere
     assert await texts(budgets, "dan", "general") == everywhere - {"The Budget of orders"}
@@ -138,10 +139,34 @@ async def test_a_private_channel_is_shown_only_where_everybody_who_reads_along_i
     assert "The Budget of finance" in await texts(budgets, "cleo", "finance")
     result = await budgets.call("slack_search_messages", budgets.context("ann", "orders"), words="budget")
     assert "finance" not in str(result.result)
-    assert "1 private channel that people who read here are not in: ask for that in a direct message" in result.result["left_out"]
+    assert "1 channel that people who read here may not be in: ask for that in a direct message" in result.result["left_out"]
     assert "The Budget of finance" not in await texts(budgets, "ann", "mpim")  # Ben is in it too
     await budgets.slack.invite("ben", "finance")
     assert "The Budget of finance" in await texts(budgets, "ann", "mpim")
+
+
+SHARED: dict[str, dict[str, bool]] = {
+    "by Slack Connect": {},
+    "with somebody who has not accepted": {"accepted": False},
+    "within the organisation": {"within_organisation": True},
+}
+
+
+@pytest.mark.parametrize("how", SHARED)
+async def test_a_channel_that_is_shared_with_others_is_never_public(budgets: Workspace, how: str) -> None:
+    budgets.slack.share("support", "TOTHER", **SHARED[how])
+    assert "The Budget of support" not in await texts(budgets, "ann", "orders")  # not for everybody who could read #orders
+    assert "The Budget of support" in await texts(budgets, "ann", "@ann")
+    assert await texts(budgets, "ann", "support") == {"The Budget of support", "The Budget of general"}
+    budgets.slack.join("olga", "support", team_id="TOTHER")
+    assert await texts(budgets, "ann", "support") == {"The Budget of support"}  # Olga cannot read this workspace's channels
+
+
+async def test_a_channel_that_says_it_is_shared_and_not_with_whom_is_not_public() -> None:
+    teams = {"shared_team_ids": ["T1"], "is_shared": False}
+    for said, public in (({}, True), (teams, True), ({"is_shared": True}, False), ({"is_org_shared": True}, False)):
+        assert channel_of({"id": "C1", "name": "c", **said}, "T1").public is public
+    assert channel_of({"id": "C1", "connected_team_ids": ["T1", "T2"]}, "T1").shared
 
 
 async def test_the_result_says_what_was_looked_through(budgets: Workspace) -> None:

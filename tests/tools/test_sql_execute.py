@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from agent import fence
-from agent.tool import PREVIEW_SECONDS
+from agent.tool.definition import PREVIEW_SECONDS
 from agent.types import Change
 from tests.tools.desk import Desk, desk
 from tests.tools.proxy import Proxy
@@ -62,8 +62,8 @@ async def test_what_it_returns_is_json_and_limited(desk: Desk) -> None:
         ("INSERT INTO line VALUES (99, 'x')", None, "invalid_input", "violates foreign key constraint"),
         ("INSERT INTO private VALUES ('x')", None, "permission_denied", "permission denied for table private"),
         (f"{PACK}; {PACK}", None, "invalid_input", "multiple commands"),
-        ("COMMIT", None, "invalid_input", "each statement has one of its own"),
-        ("ROLLBACK", None, "invalid_input", "each statement has one of its own"),
+        ("COMMIT", None, "invalid_input", "each statement has a separate one"),
+        ("ROLLBACK", None, "invalid_input", "each statement has a separate one"),
         ("VACUUM", None, "invalid_input", "cannot run inside a transaction block"),
         ("COPY orders TO STDOUT", None, "invalid_input", "COPY"),
         ("COPY orders FROM STDIN", None, "invalid_input", "COPY"),
@@ -83,7 +83,7 @@ async def test_a_check_at_the_commit_is_an_error_and_not_unclear(desk: Desk) -> 
     result = await desk.execute("INSERT INTO line VALUES (99, 'x')")
     assert (result.error, result.unclear) == ("invalid_input", False)
     assert "foreign key" in str(result.detail)
-    assert "foreign key" in (await desk.preview("INSERT INTO line VALUES (99, 'x')")).trouble
+    assert "foreign key" in str((await desk.would_fail("INSERT INTO line VALUES (99, 'x')")).detail)
 
 
 async def test_a_lock_of_somebody_else_ends_it(desk: Desk) -> None:
@@ -109,7 +109,7 @@ async def test_a_connection_lost_at_the_commit_is_unclear(desk: Desk) -> None:
 
 async def test_a_call_that_was_held_back_for_too_long_does_not_begin(desk: Desk) -> None:
     before = await desk.state()
-    with fence.started(time.monotonic() - fence.BEGIN_WITHIN_SECONDS):
+    with fence.effects_of_start(time.monotonic() - fence.BEGIN_WITHIN_SECONDS):
         result = await desk.execute(PACK)
     assert (result.error, result.unclear) == ("unexpected", False)
     assert await desk.state() == before
@@ -173,25 +173,36 @@ async def test_a_merge_can_be_tried_out(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("statement", "expect_rows", "words"),
     [
-        (PACK, 1, "expect_rows is 1, so this would be rolled back"),
         ("CREATE DATABASE other", None, "only INSERT, UPDATE, DELETE and MERGE can be tried out"),
         ("VACUUM", None, "only INSERT, UPDATE, DELETE and MERGE can be tried out"),
         ("COPY orders TO PROGRAM 'true'", None, "only INSERT, UPDATE, DELETE and MERGE can be tried out"),
         ("ANALYZE DELETE FROM orders", None, "only INSERT, UPDATE, DELETE and MERGE can be tried out"),
         ("SELECT * FROM orders", None, "no INSERT, UPDATE, DELETE or MERGE was found"),
         ("/* why */ ANALYZE DELETE FROM orders", None, "syntax error"),
-        ("UPDATE orders SET nosuch = 1", None, "at character 19 (42703)"),
-        ("INSERT INTO orders VALUES (1, 'x', 1)", None, "duplicate key"),
         ("UPDATE orders SET id = nextval('numbers')", None, "it names nextval, whose effects a rollback may not take back"),
         ("DELETE FROM orders WHERE pg_notify('news', 'x') IS NULL", None, "it names pg_notify"),
-        ("DELETE FROM orders; COMMIT", None, "multiple commands"),
-        ("DELETE FROM orders) SELECT 1; --", None, "syntax error"),
         ("UPDATE orders SET total = (SELECT count(*) FROM generate_series(1, 100000000000))", None, "longer than 1.5 seconds"),
     ],
 )
 async def test_what_cannot_be_foreseen_is_said(desk: Desk, statement: str, expect_rows: int | None, words: str) -> None:
     before = await desk.state()
     assert words in (await desk.preview(statement, expect_rows)).trouble
+    assert await desk.state() == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "expect_rows", "words"),
+    [
+        (PACK, 1, "It would affect 2 rows, not the 1 of expect_rows"),
+        ("UPDATE orders SET nosuch = 1", None, "at character 19 (42703)"),
+        ("INSERT INTO orders VALUES (1, 'x', 1)", None, "duplicate key"),
+        ("DELETE FROM orders; COMMIT", None, "multiple commands"),
+        ("DELETE FROM orders) SELECT 1; --", None, "syntax error"),
+    ],
+)
+async def test_nobody_is_asked_about_what_would_fail(desk: Desk, statement: str, expect_rows: int | None, words: str) -> None:
+    before = await desk.state()
+    assert words in str((await desk.would_fail(statement, expect_rows)).detail)
     assert await desk.state() == before
 
 

@@ -1,5 +1,6 @@
 """NAME__query: what it reads, how it says what went wrong, and that nothing which a model can write changes anything."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from agent.tool import Effect
-from tests.tools.desk import Desk, desk
+from agent.tool.definition import Effect
+from tests.tools.desk import ROLE, Desk, desk
 from tests.tools.proxy import Proxy
 
 __all__ = ["desk"]
@@ -163,14 +164,14 @@ HOSTILE = [
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Where the server could write, whoever it runs as."""
+    """Where the server could write, no matter who it runs as."""
     folder = Path(tempfile.mkdtemp(prefix="signoff-sql-"))
     folder.chmod(0o777)
     yield folder
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("rights", ["role of its own", "superuser"])
+@pytest.mark.parametrize("rights", ["separate role", "superuser"])
 async def test_nothing_that_a_model_can_write_changes_anything(desk: Desk, open_folder: Path, rights: str) -> None:
     file = open_folder / "written"
     await desk.seen("CREATE FUNCTION unmarked() RETURNS int LANGUAGE sql AS 'DELETE FROM orders RETURNING 1'")
@@ -248,3 +249,33 @@ def test_what_the_tools_say_of_themselves(desk: Desk) -> None:
             assert word in tool.description or word == tool.name
         assert desk.database.url not in str(tool.schema())
         assert "at most 3 rows" in tool.description
+
+
+# ---------------------------------------------------------------------------------------------- many at once
+
+
+OURS = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = '{ROLE}'"
+
+
+async def test_a_crowd_of_reads_leaves_the_server_to_others(desk: Desk) -> None:
+    """220 at once: a few connections at a time, each call has its result, and another client of the database gets in."""
+    crowd = asyncio.gather(*(desk.query("SELECT count(*) FROM generate_series(1, 20000)") for _ in range(220)))
+    most = 0
+    while not crowd.done():
+        async with await psycopg.AsyncConnection[Any].connect(desk.admin_url, autocommit=True) as other:
+            [(ours,)] = await (await other.execute(OURS)).fetchall()
+            most = max(most, ours)
+    assert {json.dumps(result.result) for result in await crowd} == {'{"columns": ["count"], "rows": [[20000]], "more": false}'}
+    assert 0 < most <= 10  # the five, and such as were closed just now
+
+
+async def test_who_waits_too_long_for_a_connection_reads_so(desk: Desk) -> None:
+    narrow = desk.limited(connections=1, wait_seconds=0.01)
+    async with narrow.database.free:
+        refused = await narrow.query("SELECT 1")
+    assert (refused.ok, refused.error) == (False, "timeout")
+    assert refused.detail == (
+        "The database reports gives us 1 at a time of its connections, and other calls have them. Nothing was run; "
+        "try again in a minute, and read with fewer calls at a time."
+    )
+    assert (await narrow.query("SELECT 1")).ok

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from aiohttp import web as http
 
-from agent.tool import Effect, Result, Tool, ToolContext, ToolError, registry, run, validate
+from agent.tool.definition import Effect, Result, Tool, ToolContext, ToolError, registry, run
+from agent.tool.validation import validate
 from tools.addresses import is_public, resolve_public
-from tools.web import MOST_BYTES, MOST_CHARACTERS, read_html, web
+from tools.page_text import read_html
+from tools.web import MOST_BYTES, MOST_CHARACTERS, web
 
 CONTEXT = ToolContext(session_id="session-1", requester="U1", idempotency_key="key-1")
 
 
 @dataclass
 class Web:
-    """One server that answers for every host, and a name service of its own."""
+    """One server that answers for every host, and its own name service."""
 
     port: int = 0
     seen: list[str] = field(default_factory=list[str])  # "host path" of each request that arrived
@@ -25,7 +27,7 @@ class Web:
     names: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     async def answer(self, request: http.Request) -> http.Response:
-        """What stands under this path."""
+        """Return the answer under this path."""
         self.seen.append(f"{request.host.partition(':')[0]} {request.path_qs}")
         return http.Response(**self.answers[request.path])
 
@@ -35,7 +37,7 @@ class Web:
         return self.names.get(host, ("127.0.0.1",))
 
     def says(self, path: str, **answer: Any) -> None:
-        """From now on this is what stands there."""
+        """From now on this is the answer."""
         self.answers[path] = answer
 
     def redirect(self, path: str, location: str, status: int = 302) -> None:
@@ -155,6 +157,22 @@ async def test_what_is_no_text_or_no_page_is_a_structured_error(pages: Web) -> N
     assert (await pages.fetch(pages.url("/odd"))).result["text"] == "caf\ufffd"
 
 
+async def test_a_charset_of_no_known_name_or_of_no_use_is_read_as_utf_8(pages: Web) -> None:
+    for charset in ("no-such", "idna", "zlib", "undefined"):
+        pages.says("/odd", body="café".encode(), headers={"Content-Type": f"text/plain; charset={charset}"})
+        assert (await pages.fetch(pages.url("/odd"))).result["text"] == "café", charset
+
+
+async def test_a_page_that_takes_too_long_to_read_is_an_error_of_its_own(pages: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.web.READ_SECONDS", 0.05)
+    pages.says("/slow", text="a-" + "9" * MOST_BYTES, headers={"Content-Type": "text/html; charset=punycode"})
+    result = await pages.fetch(pages.url("/slow"))
+    assert (result.error, result.detail) == (
+        "unexpected",
+        f"The page of docs.example.com:{pages.port} was not read: reading it takes longer than 0.05 s.",
+    )
+
+
 def test_a_page_that_does_not_close_its_tags_is_read_all_the_same() -> None:
     assert read_html("</script></p>a<p>b<title>t</title></title>c<script>d") == ("t", "a\nbc")
 
@@ -188,6 +206,14 @@ INSIDE = [
     "fd00:ec2::254",
     "ff02::1",
     "2001:db8::1",
+    "fec0::1",
+    "3fff::1",
+    "5f00::1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::5db8:d822",
+    "2002:a00:1::",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "192.88.99.1",
 ]
 
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from agent.tool import Result, ToolContext, Tools, preview, reconcile, registry, run, validate
+from agent.tool.definition import Result, ToolContext, Tools, preview, reconcile, registry, run
+from agent.tool.validation import validate
 from agent.types import Place, Preview
-from bot.manifest import read_manifest
+from bot.config.manifest import read_manifest
 from bot.sandbox.slack.sandbox import SlackSandbox
-from bot.slack_port import SlackPort
-from bot.surface import open_client
-from bot.web_api import open_reader
+from bot.slack.tool_port import SlackPort
+from bot.slack.web_api import open_client, open_reader
 from tools.slack import slack, slack_channels
 
 
 @dataclass
 class Workspace:
-    """A workspace, and the tools on it for whoever asks."""
+    """A workspace, and the tools on it for the asking person."""
 
     slack: SlackSandbox
     tools: Tools
@@ -35,10 +35,20 @@ class Workspace:
         return validated if isinstance(validated, Result) else await run(self.tools[name], validated, context or self.context())
 
     async def preview(self, name: str, context: ToolContext | None = None, **arguments: Any) -> Preview:
-        """What whoever decides is shown."""
+        """What approvers are shown."""
         validated = validate(self.tools, name, arguments)
         assert not isinstance(validated, Result)
-        return await preview(self.tools[name], validated, context or self.context())
+        found = await preview(self.tools[name], validated, context or self.context())
+        assert isinstance(found, Preview), found
+        return found
+
+    async def would_fail(self, name: str, context: ToolContext | None = None, **arguments: Any) -> Result:
+        """Return the error that the preview finds, so that nobody is asked."""
+        validated = validate(self.tools, name, arguments)
+        assert not isinstance(validated, Result)
+        found = await preview(self.tools[name], validated, context or self.context())
+        assert isinstance(found, Result), found
+        return found
 
     async def reconcile(self, name: str, context: ToolContext | None = None, **arguments: Any) -> Result | None:
         """What became of a lost run."""
@@ -57,7 +67,7 @@ async def workspace() -> AsyncIterator[Workspace]:
     """The sandbox workspace with the tools on it."""
     async with SlackSandbox(read_manifest()) as sandbox:
         reader, poster = (open(sandbox.bot_token, sandbox.api_url) for open in (open_reader, open_client))
-        port = SlackPort(reader, poster)
+        port = SlackPort(reader, poster, sandbox.team_id)
         yield Workspace(sandbox, registry([*slack(port), *slack_channels(port)]))
         for client in (reader, poster):
             assert client.session is not None

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from agent.moves import Card
-from agent.tool import Effect, Tool, ToolContext, registry
+from agent.decide.moves import Card
+from agent.tool.definition import Effect, Tool, ToolContext, registry
 from agent.types import Verdict
-from bot.plain import visible
+from bot.cards.harmless_text import hidden, unisolated
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 VERDICT = Verdict(answer="ask", rule="default")
@@ -98,7 +98,7 @@ def live(blocks: Any) -> list[str]:
     found = [one["text"] for one in every(blocks, "mrkdwn") if re.search("[<>]", OURS.sub("", one["text"]))]
     found += [one["text"] for one in every(blocks, "plain_text") if one.get("emoji", True) and ":" in one["text"]]
     found += [str(one) for rich in every(blocks, "rich_text") for one in rich["elements"] if set(_types(one)) - RICH]
-    return found + [text for text in texts_of(blocks) if text != visible(text)]
+    return found + [text for text in texts_of(blocks) if any(map(hidden, unisolated(text)))]
 
 
 def _types(blocks: Any) -> list[str]:

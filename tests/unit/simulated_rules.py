@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agent.policy import Policy, Rule
-from agent.tool import Effect, Tool, registry
+from agent.approvals.policy import Policy, Rule
+from agent.tool.definition import Effect, Tool, registry
 from agent.types import Approvers, Escalation, Preview
 
 

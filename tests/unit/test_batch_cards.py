@@ -1,23 +1,17 @@
 """Several actions in one message: each is seen, decided and closed alone."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from agent.moves import Card, Cards
-from agent.types import Approvers, Change, Escalation, Preview, Verdict
-from bot.arguments import LONGEST_NAME_CHARACTERS, Mask, name_of, unmasked
-from bot.block_kit import Block
-from bot.cards import card_blocks, card_text, question_blocks
-from bot.modals import arguments_view
-from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
+from agent.decide.moves import Card, Cards
+from agent.types import Approvers, Change, Preview, Verdict
+from bot.cards.block_kit import Block
+from bot.cards.cards import card_blocks, card_text
 from bot.sandbox.slack.reading import read_blocks
-from tests.unit.shown import NOW, TOOLS, VERDICT, always, buttons, card, every, live, shown, texts_of
+from tests.unit.shown import NOW, TOOLS, buttons, card, every, shown
 
 TWO_OF_THEM = Verdict(answer="ask", rule="default", quorum=2)
 
@@ -44,7 +38,7 @@ def test_each_row_has_its_own_arguments_buttons_and_state() -> None:
     assert read_blocks(blocks, {}).splitlines() == [
         "2 of 3 actions to decide",
         "Each of them: Takes it out of stock. Can be cancelled.",
-        "Asked by @U1  ·  `order`  ·  rule: default",
+        "Asked by @U1  ·  `order` (write) rule: default",
         "1. Place order: order",
         "quantity  1",
         "digest `dddddddddddd`",
@@ -58,7 +52,7 @@ def test_each_row_has_its_own_arguments_buttons_and_state() -> None:
         "quantity  3",
         "digest `dddddddddddd`",
         "[Place order] [Reject] [Edit…]",
-        "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
+        "To be decided by any full member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
     ]
     assert decide_blocks(blocks) == {"decide:A1": ["approve", "reject", "edit"], "decide:A3": ["approve", "reject", "edit"]}
     for block in blocks:
@@ -88,7 +82,7 @@ def test_deadlines_a_moment_apart_are_told_once_as_the_earliest() -> None:
 def test_the_last_one_open_says_itself_who_may_decide() -> None:
     lines = read_blocks(rows(order(1), order(2, look="rejected", decided_by="U8")), {}).splitlines()
     at = lines.index("[Place order] [Reject] [Edit…]")
-    assert lines[at + 1].startswith("To be decided by any member")
+    assert lines[at + 1].startswith("To be decided by any full member")
 
 
 def test_a_decided_row_keeps_what_ran_and_drops_what_would_change() -> None:
@@ -103,7 +97,7 @@ def test_a_decided_row_keeps_what_ran_and_drops_what_would_change() -> None:
 def test_what_is_said_of_the_turn_is_said_once() -> None:
     beside: dict[str, Any] = {"said": "Both are wanted.", "sources": ("web page example.com",)}
     lines = read_blocks(rows(order(1, **beside), order(2, **beside)), {}).splitlines()
-    assert lines[3] == ":warning: Read in this turn from outside, unchecked: web page example.com"
+    assert lines[3] == ":warning: Read before, from outside, unchecked: web page example.com"
     assert lines[-3:-1] == ["The model's own words (not checked): Both are wanted.", "[Approve all 2]"]
     assert sum("Both are wanted" in line for line in lines) == 1
 
@@ -159,146 +153,3 @@ def test_the_text_for_notifications_names_each_action() -> None:
     assert text == "1 of 2 actions to decide. Approval needed: Place order: order; Succeeded: Send to Ada"
     closed = card_text(Cards((order(1, look="expired"), order(2, look="expired"))), TOOLS)
     assert closed.startswith("2 actions, all of them decided. Expired")
-
-
-# ---------------------------------------------------------------------------------------------- whatever comes
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=6_000),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=80), inner, max_size=5),
-    max_leaves=20,
-)
-looks = st.sampled_from(
-    ["pending", "approved", "succeeded", "failed", "unknown", "rejected", "expired", "withdrawn", "edited", "refused"]
-)
-results = st.none() | values.map(lambda value: json.dumps({"ok": True, "result": value}))
-texts = st.text(max_size=1_000)
-changes = st.lists(st.builds(Change, what=texts, before=texts, after=texts), max_size=30)
-previews = st.none() | st.builds(Preview, headline=st.just("") | texts, changes=changes.map(tuple), trouble=st.just("") | texts)
-people = st.lists(st.sampled_from([f"U{number}" for number in range(10)]), max_size=10, unique=True).map(tuple)
-approvers = st.builds(
-    Approvers,
-    users=people,
-    groups=st.sampled_from([(), ("S1",)]),
-    channel_members=st.booleans(),
-    requester=st.sampled_from([None, True, False]),
-)
-verdicts = st.just(VERDICT) | st.builds(
-    Verdict,
-    answer=st.just("ask"),
-    rule=texts,
-    approvers=approvers,
-    quorum=st.integers(1, 3),
-    rejections=st.integers(1, 3),
-    escalation=st.none() | st.builds(Escalation, after_seconds=st.just(60), to=approvers),
-    post_to=st.just("C1"),
-)
-
-
-def everything(text: str) -> str:
-    return "*" * len(text)
-
-
-def down_to_nothing(text: str) -> str:
-    return ""
-
-
-def hostile(text: str) -> str:
-    return text.replace("a", "<!here>")
-
-
-masks = st.sampled_from([unmasked, everything, down_to_nothing, hostile])
-
-
-@st.composite
-def batches(draw: st.DrawFn) -> Cards:
-    """One action with whatever it has, or up to five with as much as the heart puts into one message."""
-    count = draw(st.integers(1, 5))
-    most_keys = 60 if count == 1 else 40 // count
-    drawn: list[Card] = []
-    for number in range(1, count + 1):
-        verdict = draw(verdicts)
-        drawn.append(
-            card(
-                draw(st.dictionaries(st.text(max_size=200), values, max_size=most_keys)),
-                draw(st.sampled_from(["order", "delete", "mail", "pay"])),
-                f"A{number}",
-                look=draw(looks),
-                verdict=verdict,
-                requesters=draw(people.filter(bool)),
-                voters=draw(people),
-                rejecters=draw(people),
-                escalated=draw(st.booleans()),
-                decided_by=draw(st.sampled_from(["", "U2"])),
-                edited_by=draw(st.sampled_from(["", "U3"])),
-                not_posted=draw(st.sampled_from(["", "not_in_channel"])) if verdict.post_to else "",
-                reason=draw(texts),
-                result=draw(results) or "",
-                preview=draw(previews),
-                sources=tuple(draw(st.lists(texts, max_size=10))),
-                said=draw(texts),
-            )
-        )
-    return Cards(tuple(drawn))
-
-
-@settings(max_examples=200, deadline=None)
-@given(cards=batches(), mask=masks)
-def test_slack_takes_every_card_and_shows_every_name(cards: Cards, mask: Mask) -> None:
-    blocks = card_blocks(cards, TOOLS, mask=mask, may_grant=always)
-    assert message_faults(blocks) == []
-    assert not blocks_too_long(blocks)
-    assert live(blocks) == []
-    assert not set("<>") & set(card_text(cards, TOOLS, mask))
-    unhidden = card_blocks(cards, TOOLS)
-    for row in cards.rows:
-        [table] = [block for block in unhidden if block.get("block_id") == f"arguments:{row.action_id}"]
-        read = "\n".join(texts_of(table))
-        assert all(name_of(name)[: LONGEST_NAME_CHARACTERS - 1] in read for name in row.arguments)
-    open_rows = [row for row in cards.rows if row.look == "pending"]
-    assert [block_id for block_id in decide_blocks(blocks) if block_id != "approve_all"] == [
-        f"decide:{row.action_id}" for row in open_rows
-    ]
-    first = cards.rows[0]
-    assert message_faults(question_blocks(first, TOOLS.get(first.tool), mask)) == []
-    assert view_faults(arguments_view(first.arguments, first.preview, first.said)) == []
-
-
-def test_the_fullest_message_that_the_heart_makes_fits_with_every_name() -> None:
-    many = Approvers(users=tuple(f"U{n}" for n in range(10)) * 2, groups=("S1",) * 9, requester=False)
-    verdict = Verdict(
-        answer="ask",
-        rule="r" * 300,
-        quorum=3,
-        rejections=3,
-        approvers=many,
-        escalation=Escalation(after_seconds=1, to=many),
-        post_to="C1",
-    )
-    wordy = {name: replace(tool, consequence="c" * 500, undo="u" * 500) for name, tool in TOOLS.items()}
-    full = tuple(
-        card(
-            {f"{key}{'k' * 58}": "v" * 100 for key in range(8)},
-            "delete",
-            f"A{row}" + "0" * 23,
-            verdict=verdict,
-            requesters=("U1",) * 9,
-            voters=("U2",) * 9,
-            rejecters=("U3",) * 9,
-            escalated=True,
-            edited_by="U4",
-            not_posted="not_in_channel",
-            said=f"{row} " + "w" * 1_000,
-            sources=tuple(f"source {number} of {row}" for number in range(50)),
-            preview=Preview(
-                headline="h" * 500, changes=tuple(Change(what="w" * 99, before="b" * 99, after="a" * 99) for _ in range(50))
-            ),
-        )
-        for row in range(5)
-    )
-    blocks = card_blocks(Cards(full), wordy, may_grant=always, mask=lambda text: text.replace("v", "*"))
-    assert message_faults(blocks) == []
-    assert not blocks_too_long(blocks)
-    for row in full:
-        [table] = [block for block in blocks if block.get("block_id") == f"arguments:{row.action_id}"]
-        assert all(name in shown(table) for name in row.arguments)

@@ -2,21 +2,20 @@
 
 import asyncio
 import contextvars
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent import blocking, fence
-from agent.blocking import Threads
-from agent.declare import tool
+from agent import fence
 from agent.errors import NotBegunError
-from agent.tool import Result, Tool, ToolContext, run
+from agent.tool import threads as blocking
+from agent.tool.declare import tool
+from agent.tool.definition import Result, Tool, ToolContext, run
+from agent.tool.threads import Threads
+from tests.patience import PATIENCE_SECONDS
 
 CONTEXT = ToolContext("T1:C1:1.0", "U1", "key-1")
 
@@ -35,7 +34,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Threads:
 
 
 async def until_nothing_is_left_behind(threads: Threads) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while threads.left_behind:  # noqa: ASYNC110  # a thread's end is no event of this loop
             await asyncio.sleep(0.005)
 
@@ -112,7 +111,7 @@ async def test_more_calls_than_threads_take_turns(threads: Threads) -> None:
 
 async def test_a_start_that_is_too_long_ago_is_not_begun_in_a_thread_either(threads: Threads) -> None:
     ran: list[str] = []
-    with fence.started(time.monotonic(), within_seconds=-1), pytest.raises(NotBegunError, match="was not begun"):
+    with fence.effects_of_start(time.monotonic(), within_seconds=-1), pytest.raises(NotBegunError, match="was not begun"):
         await threads.run("pay", lambda: ran.append("paid"))
     assert ran == []
 
@@ -132,28 +131,6 @@ async def test_whatever_is_raised_in_a_thread_is_an_error_of_the_tool(threads: T
 
     result = await outcome(ends)
     assert (result.error, result.unclear) == ("unexpected", True)
-
-
-STUCK = """
-import asyncio, threading
-from agent.declare import tool
-from agent.tool import ToolContext, run
-
-@tool(time_limit_seconds=0.1)
-def stuck() -> str:
-    "Wait for ever."
-    threading.Event().wait()
-    return ""
-
-result = asyncio.run(run(stuck, stuck.arguments(), ToolContext("s", "U1", "key")))
-print(result.error)
-"""
-
-
-def test_a_thread_that_never_ends_does_not_keep_the_process() -> None:
-    repository = Path(__file__).parents[2]
-    ended = subprocess.run([sys.executable, "-c", STUCK], cwd=repository, capture_output=True, text=True, timeout=30)
-    assert (ended.returncode, ended.stdout) == (0, "timeout\n"), ended.stderr
 
 
 async def test_async_code_that_holds_the_loop_is_named(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

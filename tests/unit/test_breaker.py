@@ -1,6 +1,6 @@
 """The breaker on a clock of the test's own: who may call a model that was out of reach, and when."""
 
-from agent.breaker import LOOK_SECONDS, Breaker
+from agent.model.breaker import LOOK_SECONDS, Breaker
 
 
 def test_calls_pass_until_one_is_given_up() -> None:

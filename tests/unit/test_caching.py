@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from agent import caching
-from agent.model import body
-from agent.ports import Request
+from agent.model import caching
+from agent.model.anthropic import request_body
+from agent.model.port import Request
 from agent.types import Lifetime, Pinned, Purpose
 from bot.sandbox.model.usage import PromptCache
 
@@ -25,7 +25,7 @@ THREE = [*TWO, said("assistant", "f"), said("user", "g")]
 
 def ends(messages: list[dict[str, Any]], purpose: Purpose = "reply", lifetime: Lifetime = "1h") -> list[str]:
     """The texts of the blocks that end a prefix, after the prompt, which always does."""
-    sent = caching.body(Request(PINNED, messages, 100, purpose, lifetime))
+    sent = caching.cached_body(Request(PINNED, messages, 100, purpose, lifetime))
     assert [block["cache_control"] for block in sent["system"]] == [{"type": "ephemeral", "ttl": "1h"}]
     blocks = [block for message in sent["messages"] for block in message["content"]]
     marked = [block for block in blocks if "cache_control" in block]
@@ -53,13 +53,13 @@ def test_what_was_said_before_is_read_however_much_one_reply_adds() -> None:
     used: list[dict[str, Any]] = [{"type": "tool_use", "id": id, "name": "look", "input": {}} for id in ids]
     results = [{"type": "tool_result", "tool_use_id": id, "content": "{}"} for id in ids]
     begun = [said("user", "look thirty times")]
-    first = cache.input_usage(body(Request(pinned, begun, 100)))
+    first = cache.input_usage(request_body(Request(pinned, begun, 100)))
     added: list[dict[str, Any]] = [{"role": "assistant", "content": used}, {"role": "user", "content": results}]
-    second = cache.input_usage(body(Request(pinned, [*begun, *added], 100)))
+    second = cache.input_usage(request_body(Request(pinned, [*begun, *added], 100)))
     assert second["cache_read_input_tokens"] == first["cache_creation_input_tokens"] > 500
 
 
 def test_markers_are_put_into_copies() -> None:
     before = repr(THREE)
-    caching.body(Request(PINNED, THREE, 100))
+    caching.cached_body(Request(PINNED, THREE, 100))
     assert repr(THREE) == before

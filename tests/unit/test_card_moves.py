@@ -2,30 +2,31 @@
 
 from datetime import timedelta
 
-from agent.card_moves import card_moves
-from agent.moves import Post, ShowCard
-from agent.session import Session
-from agent.steps import CardShown, Posted, PostStarted
-from tests.unit.test_machine import APPROVED, NOW, PROPOSED, READY, WAITING, after
+from agent.decide.for_cards import QUICK_SECONDS, card_moves, due_at
+from agent.decide.moves import Post, ShowCard
+from agent.session.post_keys import PostKey
+from agent.session.state import Session
+from agent.session.steps import CardShown, Posted, PostStarted
+from tests.unit.test_machine import APPROVED, NOW, PROPOSED, READY, RETURNED, RUNNING, WAITING, after
 
 WITHDRAWN = APPROVED.model_copy(update={"decision": "withdrawn"})
 SHOWN = CardShown(action_id="A1", look="withdrawn")
 COPIED = PROPOSED.model_copy(update={"verdict": PROPOSED.verdict.model_copy(update={"post_to": "C9"})})
-COPY = (PostStarted(key="copy:A1"), Posted(key="copy:A1", ts="5.0"))
+COPY = (PostStarted(key=PostKey("copy", "A1")), Posted(key=PostKey("copy", "A1"), ts="5.0"))
 
 
 def next_card_moves(session: Session) -> list[str]:
     """Keys of what has to be posted or shown."""
     moves = card_moves(session, NOW - timedelta(hours=1))
     assert all(move.found for move in moves if isinstance(move, Post))
-    return [move.key for move in moves if isinstance(move, Post | ShowCard)]
+    return [str(move.key) for move in moves if isinstance(move, Post | ShowCard)]
 
 
 def test_a_card_whose_action_was_withdrawn_while_it_was_being_posted_is_looked_for_and_closed() -> None:
     assert next_card_moves(after(*READY, WITHDRAWN)) == ["card:A1"]  # its post may have gone through
-    posted = after(*READY, WITHDRAWN, Posted(key="card:A1", ts="2.0"))
+    posted = after(*READY, WITHDRAWN, Posted(key=PostKey("card", "A1"), ts="2.0"))
     assert next_card_moves(posted) == ["show:card:A1"]  # it stands there as an open one
-    refused = after(*READY, WITHDRAWN, Posted(key="card:A1", error="restricted_action"))
+    refused = after(*READY, WITHDRAWN, Posted(key=PostKey("card", "A1"), error="restricted_action"))
     assert (next_card_moves(refused), refused.actions) == ([], {})
 
 
@@ -34,3 +35,19 @@ def test_a_copy_that_was_rendered_before_its_action_was_withdrawn_is_closed_like
     assert next_card_moves(after(*steps, COPY[0], WITHDRAWN)) == ["copy:A1"]  # first it has to be known where it stands
     assert next_card_moves(after(*steps, COPY[0], WITHDRAWN, SHOWN, COPY[1])) == ["show:card:A1"]
     assert next_card_moves(after(*steps, *COPY, WITHDRAWN, SHOWN)) == []
+
+
+def shown_at(session: Session, seconds: float) -> list[str]:
+    """Keys of the cards that are brought up to date so long after the approval."""
+    return [str(move.key) for move in card_moves(session, NOW + timedelta(seconds=seconds)) if isinstance(move, ShowCard)]
+
+
+def test_a_card_that_was_just_approved_waits_a_moment_for_the_result_of_a_quick_call() -> None:
+    approved, running = after(*WAITING, APPROVED), after(*WAITING, APPROVED, RUNNING)
+    for session in (approved, running):
+        assert shown_at(session, QUICK_SECONDS - 0.01) == []
+        assert due_at(session, NOW) == NOW + timedelta(seconds=QUICK_SECONDS)  # nobody has to wake the session for it
+        assert shown_at(session, QUICK_SECONDS) == ["show:card:A1"]
+        assert due_at(session, NOW + timedelta(seconds=QUICK_SECONDS)) is None
+    assert shown_at(after(*WAITING, APPROVED, RUNNING, RETURNED), 0.0) == ["show:card:A1"]  # it was quick
+    assert shown_at(after(*WAITING, APPROVED.model_copy(update={"decision": "rejected"})), 0.0) == ["show:card:A1"]

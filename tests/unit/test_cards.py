@@ -3,18 +3,16 @@
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from agent.moves import Card, Cards
+from agent.decide.moves import Card, Cards
 from agent.types import Approvers, Change, Escalation, Preview, Verdict
-from bot.arguments import unmasked
-from bot.block_kit import Block
-from bot.cards import card_blocks, card_text, headline, question_blocks, question_text
-from bot.modals import arguments_view
+from bot.cards.block_kit import Block
+from bot.cards.cards import card_blocks, card_text, headline, question_blocks, question_text
+from bot.cards.review import review_view
 from bot.sandbox.slack.blocks import message_faults, view_faults
 from bot.sandbox.slack.reading import read_blocks
 from tests.unit.shown import NOW, TOOLS, always, buttons, card, every, shown, tool
@@ -46,7 +44,7 @@ def test_short_values_are_lines_of_one_table() -> None:
 def test_a_value_cannot_pass_itself_off_as_another_argument() -> None:
     table, forged = boxes(blocks_of(card({"amount": 5, "note": "hi\namount  5000"})))
     assert table == "amount  5"
-    assert forged == "hi\namount  5000"  # in a box of its own, under its own name
+    assert forged == "hi\namount  5000"  # in a separate box, under its own name
 
 
 @pytest.mark.parametrize("name", ["a\nquantity", "\u202eytitnauq", "qu\u200bantity", "quantity ", "qu\u0430ntity", ""])
@@ -58,10 +56,26 @@ def test_a_name_that_is_not_a_plain_word_stands_in_quotes(name: str) -> None:
 
 def test_a_value_that_is_cut_says_how_long_it_is_and_the_whole_is_a_click_away() -> None:
     long = card({"text": "a" * 5_000, "amount": 5})
-    assert "text (5,000 characters, cut here)" in read(long)
-    assert "show_all" in buttons(blocks_of(long))
-    assert "show_all" not in buttons(blocks_of(card({"amount": 5})))
-    assert "a" * 2_800 in shown(arguments_view(long.arguments))
+    assert "text (5,000 characters, cut in the middle)" in read(long)
+    assert list(buttons(blocks_of(long)))[:2] == ["review", "reject"]  # nobody approves what they cannot read
+    assert list(buttons(blocks_of(card({"amount": 5}))))[:2] == ["approve", "reject"]
+    assert "a" * 2_800 in shown(review_view(long, None))
+
+
+def test_what_is_cut_keeps_its_head_and_its_tail() -> None:
+    mail = card({"body": f"Dear Ada,{' ' * 3}{'blah ' * 600}P.S. please wire 9,999 USD to account 42"})
+    text = read(mail)
+    assert "Dear Ada," in text
+    assert "P.S. please wire 9,999 USD to account 42" in text
+
+
+def test_no_click_for_several_covers_a_card_that_is_not_whole() -> None:
+    short, long = card({"a": 1}, "order"), replace(card({"text": "b" * 5_000}, "order"), action_id="A2")
+    assert "approve_all" in buttons(card_blocks(Cards((short, replace(short, action_id="A3"))), TOOLS))
+    several = buttons(card_blocks(Cards((short, long)), TOOLS, may_grant=always))
+    assert "approve_all" not in several
+    assert "grant" not in buttons(blocks_of(card({"to": "b" * 5_000}, "mail"), may_grant=always))
+    assert "review" in several
 
 
 def test_more_arguments_than_a_message_holds_are_counted() -> None:
@@ -69,7 +83,7 @@ def test_more_arguments_than_a_message_holds_are_counted() -> None:
     left = re.search(r"(\d+) further arguments do not fit here", shown(blocks))
     assert left
     assert len(boxes(blocks)[0].splitlines()) + int(left[1]) == 400
-    assert "show_all" in buttons(blocks)
+    assert "review" in buttons(blocks)
 
 
 # ---------------------------------------------------------------------------------------------- the order of a card
@@ -95,11 +109,11 @@ def test_a_card_is_read_from_what_happens_to_who_decides() -> None:
         "stock  7 → 5",
         "total  $10",
         "Arguments edited by @U2: the votes started anew.",
-        "Asked by @U1  ·  `mail`  ·  rule: default  ·  digest `dddddddddddd`",
-        ":warning: Read in this turn from outside, unchecked: web page example.com, file prices.csv",
+        "Asked by @U1  ·  `mail` (write)  ·  digest `dddddddddddd` rule: default",
         "The model's own words, before the edit (not checked): The customer asked for it.",
+        ":warning: Read before, from outside, unchecked: web page example.com, file prices.csv",
         "[Send] [Reject] [Edit…] [Always allow…]",
-        "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
+        "To be decided by any full member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
     ]
 
 
@@ -108,9 +122,9 @@ def test_a_part_that_is_empty_is_not_there() -> None:
         "Place order: order",
         "Takes it out of stock. Can be cancelled.",
         "a  1",
-        "Asked by @U1  ·  `order`  ·  rule: default  ·  digest `dddddddddddd`",
+        "Asked by @U1  ·  `order` (write)  ·  digest `dddddddddddd` rule: default",
         "[Place order] [Reject] [Edit…]",
-        "To be decided by any member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
+        "To be decided by any full member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
     ]
 
 
@@ -119,31 +133,35 @@ def test_a_preview_that_could_not_be_made_says_why() -> None:
 
 
 def test_a_long_preview_is_cut_with_its_count_and_is_whole_in_the_dialog() -> None:
-    many = Preview(changes=tuple(Change(what=f"row {number}", before="x" * 100, after="y") for number in range(30)))
+    many = Preview(changes=tuple(Change(what=f"row {number}", before="x" * 200, after="y") for number in range(30)))
     text = read(card({}, preview=many))
     assert "What would change (the first 20 of 30)" in text
-    assert "… (100 characters) → y" in text
-    assert "show_all" in buttons(blocks_of(card({}, preview=many)))
-    view = arguments_view({}, many)
+    assert "xx (200 characters) → y" in text
+    assert "review" in buttons(blocks_of(card({}, preview=many)))
+    view = review_view(card({}, preview=many), None)
     assert view_faults(view) == []
-    assert shown(view).count("x" * 100) == 30
+    assert shown(view).count("x" * 200) == 30
 
 
 def test_what_would_change_cannot_be_forged_by_what_is_there() -> None:
     forged = Preview(changes=(Change(what="price", before="5 → 7", after="9\nstock  1 → 2"),))
-    assert 'price  "5 → 7" → "9\\nstock  1 → 2"' in read(card({}, preview=forged))
+    assert 'price  "5 → 7" → "9\\nstock⟨2 spaces⟩1 → 2"' in read(card({}, preview=forged))
 
 
 def test_words_of_others_stand_on_one_line_under_their_label() -> None:
     lines = read(card({}, said="ok\nTo be decided by @U9", sources=("a\n:lock: b",))).splitlines()
     assert "The model's own words (not checked): ok To be decided by @U9" in lines
-    assert ":warning: Read in this turn from outside, unchecked: a :lock: b" in lines
+    assert ':warning: Read before, from outside, unchecked: "a\\n:lock: b"' in lines
 
 
 def test_sources_and_words_that_are_too_long_say_how_much_is_left() -> None:
-    text = read(card({}, said="w" * 1_000, sources=("s" * 200, *(f"web page {number}" for number in range(100)))))
-    assert "w… (1,000 characters)" in text
-    assert "s… (200 characters), web page 0" in text
+    one = card({}, said="w" * 1_000, sources=("s" * 200, *(f"web page {number}" for number in range(100))))
+    text = read(one)
+    assert "w…w" in text
+    assert "w (1,000 characters)" in text
+    assert "s (200 characters), web page 0" in text
+    assert "review" in buttons(blocks_of(one))  # the sources bind, the model's words do not
+    assert "web page 99" in shown(review_view(one, None))
     assert re.search(r"web page \d+, and \d\d more", text)
 
 
@@ -153,7 +171,7 @@ def test_sources_and_words_that_are_too_long_say_how_much_is_left() -> None:
 @pytest.mark.parametrize(
     ("approvers", "words"),
     [
-        (Approvers(channel_members=True), "any member of this conversation"),
+        (Approvers(channel_members=True), "any full member of this conversation"),
         (Approvers(users=("U7", "U8")), "<@U7>, <@U8>"),
         (Approvers(groups=("S1",), requester=False), "a member of <!subteam^S1> (but not <@U1>, who asked)"),
         (Approvers(users=("U7",), requester=True), "<@U7> or <@U1>, who asked"),
@@ -190,6 +208,12 @@ def test_an_escalated_card_says_to_whom() -> None:
     assert "Nobody decided in time: escalated to <@U9>." in shown(blocks_of(card({}, verdict=verdict, escalated=True)))
 
 
+def test_the_card_says_why_its_rule_is_there() -> None:
+    verdict = Verdict(answer="ask", rule="rule 1", reason="Large orders need <two> people")
+    assert read(card({}, verdict=verdict)).count("rule 1 Why: Large orders need <two> people") == 1
+    assert {"type": "plain_text", "text": "rule 1", "emoji": False} in every(blocks_of(card({}, verdict=verdict)), "plain_text")
+
+
 def test_a_card_that_could_not_be_posted_everywhere_says_what_to_mend() -> None:
     verdict = Verdict(answer="ask", rule="default", post_to="C9")
     text = shown(blocks_of(card({}, verdict=verdict, not_posted="not_in_channel")))
@@ -223,7 +247,7 @@ def test_what_cannot_be_undone_asks_once_more() -> None:
         ("rejected", {}, "Rejected by @U2, 2026-11-22 00:00 UTC. Nothing was run."),
         ("expired", {"decided_by": ""}, "Expired, 2026-11-22 00:00 UTC. Nobody decided in time; nothing was run."),
         ("withdrawn", {}, "Withdrawn by @U2, 2026-11-22 00:00 UTC. Nothing was run."),
-        ("edited", {}, "Edited by @U2: the new card is below. Nothing was run."),
+        ("edited", {}, "Edited by @U2, 2026-11-22 00:00 UTC. The new card is below; nothing was run."),
     ],
 )
 def test_a_closed_card_says_who_and_what_came_of_it(look: Any, fields: dict[str, Any], words: str) -> None:
@@ -270,76 +294,5 @@ def test_the_question_says_who_may_answer_it_and_shows_everything() -> None:
     blocks = question_blocks(asked, TOOLS["mail"])
     assert message_faults(blocks) == []
     assert list(buttons(blocks)) == ["happened", "run_again", "leave", "show_all"]
-    assert "To be answered by any member of this conversation." in shown(blocks)
+    assert "To be answered by any full member of this conversation." in shown(blocks)
     assert question_text(asked, TOOLS["mail"]) == "Outcome unknown: Send to Ada"
-
-
-# ---------------------------------------------------------------------------------------------- masks
-
-SECRET = "4111-1111"
-CARELESS = card(
-    {"to": f"x{SECRET}", "list": [{SECRET: SECRET}], "number": 41111111, SECRET: f"{'a' * 1_195}{SECRET}"},
-    "mail",
-    preview=Preview(
-        headline=f"Charge {SECRET}", changes=(Change(what=SECRET, before=SECRET, after="a" * 55 + SECRET),), trouble=SECRET
-    ),
-    sources=(f"file {SECRET}",),
-    said="w" * 296 + SECRET,
-    reason=SECRET,
-)
-
-
-def mask(text: str) -> str:
-    return text.replace(SECRET, "[card]").replace(SECRET.replace("-", ""), "[card]")
-
-
-def leaks(blocks: Any) -> list[str]:
-    """Texts that hold the beginning of what was to be masked: more than that is hardly left where a cut came first."""
-    return [one for one in re.findall(r"4111?-?1?\S*", shown(blocks)) if one]
-
-
-@pytest.mark.parametrize("look", ["pending", "succeeded", "failed", "rejected"])
-def test_a_mask_hides_it_everywhere_also_where_the_text_is_cut(look: Any) -> None:
-    results = {"succeeded": {"ok": True, "result": {"card": SECRET, SECRET: 41111111}}, "failed": {"ok": False, "detail": SECRET}}
-    one = replace(CARELESS, look=look, result=json.dumps(results[look]) if look in results else "")
-    assert leaks(blocks_of(one)) != []
-    assert leaks(blocks_of(one, mask=mask)) == []
-    assert leaks(question_blocks(one, TOOLS["mail"], mask)) == []
-    assert SECRET not in card_text(Cards((one,)), TOOLS, mask) + question_text(one, TOOLS["mail"], mask)
-    assert leaks(arguments_view(one.arguments, one.preview, one.said)) != []  # whole, for those who may decide
-    assert "digest `dddddddddddd`" in shown(blocks_of(one, mask=mask))
-
-
-def test_a_card_that_hides_something_says_so_and_offers_the_whole() -> None:
-    secret, plain = card({"to": SECRET}, "order"), card({"to": "Ada"}, "order")
-    assert "Personal data is hidden here. Show all has it whole, for those who may decide." in read(secret, mask=mask)
-    assert "show_all" in buttons(blocks_of(secret, mask=mask))
-    assert "hidden" not in read(plain, mask=mask)
-    assert "show_all" not in buttons(blocks_of(plain, mask=mask))
-    assert "hidden" not in read(secret, mask=unmasked)
-    closed = read(replace(secret, look="expired"), mask=mask)
-    assert "Personal data is hidden here." in closed
-    assert "Show all" not in closed
-
-
-def test_the_name_of_an_argument_that_the_tool_declares_is_never_masked() -> None:
-    strict = {"mail": replace(tool("mail"), arguments=Strict)}
-    blocks = card_blocks(Cards((card({"needed": 1, "other": 2}, "mail"),)), strict, mask=lambda text: "*" * len(text))
-    assert boxes(blocks) == ['needed   *\n"*****"  *']
-
-
-def test_a_mask_is_asked_about_whole_values() -> None:
-    asked: list[str] = []
-
-    def remembering(text: str) -> str:
-        asked.append(text)
-        return text
-
-    blocks_of(card({"text": "t" * 9_000}, said="s" * 9_000, sources=("o" * 9_000,)), mask=remembering)
-    assert {"t" * 9_000, "s" * 9_000, "o" * 9_000} <= set(asked)
-
-
-def test_until_is_a_time_in_the_readers_own_zone() -> None:
-    later = replace(card({}), expires_at=NOW + timedelta(hours=4))
-    [until] = [one["text"] for one in every(blocks_of(later), "mrkdwn") if "To be decided" in one["text"]]
-    assert "<!date^1795320000^{date_short_pretty} at {time}|2026-11-22 04:00 UTC>" in until

@@ -6,19 +6,17 @@ from typing import Any
 
 import pytest
 
-from agent import compaction, windows
-from agent.charges import charge
-from agent.decide import next_moves
-from agent.machine import fold
-from agent.moves import CallModel, Record
-from agent.output import handle_of, handled, step_of
-from agent.ports import Reply
-from agent.received import Inboxed, Message
-from agent.rules import Rules
-from agent.session import Session
-from agent.snapshot import SHAPE, beginning, placed
-from agent.spending import Bill
-from agent.steps import (
+from agent.memory import compaction
+from agent.memory.long_results import handle_of, handled, step_of
+from agent.memory.transcript import Transcript
+from agent.model.port import Reply
+from agent.model.spending import Bill
+from agent.session.charges import charge
+from agent.session.machine import fold
+from agent.session.post_keys import PostKey
+from agent.session.rules import Rules
+from agent.session.snapshot import SHAPE, beginning, placed
+from agent.session.steps import (
     ActionDecided,
     Asked,
     Compacted,
@@ -32,8 +30,7 @@ from agent.steps import (
     ToolStarted,
     WindowExceeded,
 )
-from agent.tool import registry
-from agent.transcript import Transcript
+from agent.tool.definition import registry
 from agent.types import Block, Said, Usage
 from tests.unit.test_machine import NEW, NOW, PROPOSED
 
@@ -62,7 +59,9 @@ STARTED = ModelStarted(iteration=1, reserved_tokens=100, max_tokens=50)
 CALL: Block = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"query": "lamps"}}
 THOUGHT: Block = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
 RAN = (ToolStarted(call_id="toolu_1", idempotency_key="k"), ToolReturned(call_id="toolu_1", outcome="succeeded", text=LONG))
-SAID, SAID_AGAIN = ((PostStarted(key=key), Posted(key=key, ts="4.0")) for key in ("answer:1:0", "answer:2:0"))
+SAID, SAID_AGAIN = (
+    (PostStarted(key=key), Posted(key=key, ts="4.0")) for key in (PostKey("answer", 1, 0), PostKey("answer", 2, 0))
+)
 TURN = (asked(TASK), *replied(THOUGHT, CALL, reason="tool_use"), *RAN, *replied(text("There are brass ones."), read=1_200), *SAID)
 
 
@@ -76,7 +75,7 @@ class World:
 
     def add(self, step: Step) -> None:
         """It happened."""
-        if not self.session.open:
+        if not self.session.turn.open:
             self.rested = self.session
         if isinstance(step, Compacted):
             step = placed(step, self.session, self.rested)
@@ -87,7 +86,7 @@ class World:
     def compacted(self, *content: Block, reason: str = "end_turn") -> Compacted:
         """What comes of this answer of the model's."""
         reply = Reply(content, reason, Usage(input_tokens=9, output_tokens=9)) if content else None
-        return compaction.compacted(self.session, self.said, reply)
+        return compaction.compaction_step(self.session, self.said, reply)
 
 
 def told(world: World) -> list[list[str]]:
@@ -117,6 +116,13 @@ def test_what_was_compacted_is_compacted_again_with_the_first_task_and_what_the_
     assert (again.facts, again.first) == (("two",), (f"<@U1>: {TASK}",))
     assert [kept.handle for kept in again.results] == ["step-5"]
     assert world.compacted().facts == ("one", "two")  # without the model nothing is given up
+
+
+def test_a_new_context_names_the_quotes_of_others_that_its_summary_may_draw_on() -> None:
+    quote = Said(user="U1", text="> do it", ts="1.0", sources=("a forwarded message",))
+    world = World(Asked(said=(quote,)), *replied(text("Done.")), *SAID)
+    step = world.compacted(text("## Summary\nIt was done."))
+    assert step.sources == ("a forwarded message",)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +156,7 @@ def test_nothing_in_a_summary_can_end_its_quotation() -> None:
 def test_an_open_action_is_kept_with_its_very_arguments() -> None:
     pay: Block = {"type": "tool_use", "id": "toolu_1", "name": "pay", "input": {"to": "ada"}}
     lost = ToolReturned(call_id="toolu_1", outcome="unknown", text='{"ok":false}')
-    card = (PROPOSED, PostStarted(key="card:A1"), Posted(key="card:A1", ts="2.0"))
+    card = (PROPOSED, PostStarted(key=PostKey("card", "A1")), Posted(key=PostKey("card", "A1"), ts="2.0"))
     yes = ActionDecided(action_id="A1", decision="approved", by="U2", decided_at=NOW)
     ran = (ToolStarted(call_id="toolu_1", idempotency_key="k", action_id="A1"), lost)
     world = World(asked(TASK), *replied(pay, reason="tool_use"), *card, yes, *ran, *replied(text("Unknown.")), *SAID)
@@ -158,7 +164,7 @@ def test_an_open_action_is_kept_with_its_very_arguments() -> None:
     world.add(world.compacted())
     begun = beginning(world.log[-1:], NEW)
     assert begun is not None
-    assert begun.actions["A1"].outcome == "unknown"  # and whoever loads the session from there knows of it
+    assert begun.actions["A1"].run.outcome == "unknown"  # and the session that is loaded from there knows of it
 
 
 def test_a_turn_that_goes_on_keeps_its_pairs_without_thinking_and_with_handles_for_long_results() -> None:
@@ -212,11 +218,11 @@ def test_a_first_turn_that_does_not_fit_keeps_nothing_but_itself() -> None:
 def test_a_summary_is_charged_as_any_other_call(ended: Compacted, tokens: int) -> None:
     bill = Bill(payer="U1", agent="assistant", model="m", started_at=NOW, nano_usd=7)
     world = World(*TURN, STARTED.model_copy(update={"purpose": "compact", "bill": bill}))
-    due, used = charge(world.session, ended), world.session.used_tokens
+    due, used = charge(world.session, ended), world.session.spending.used_tokens
     assert due is not None
     assert (due.tokens, due.usage) == (tokens, ended.usage)
     world.add(ended)
-    assert world.session.used_tokens - used == tokens
+    assert world.session.spending.used_tokens - used == tokens
 
 
 def test_a_call_that_the_window_ended_is_charged() -> None:
@@ -229,57 +235,6 @@ def test_a_call_that_the_window_ended_is_charged() -> None:
         due = charge(session, ended)
         assert due is not None
         assert due.tokens == tokens
-
-
-# ------------------------------------------------------------------------------------------ when
-
-
-def grown(tokens: int, began: int = 100) -> Session:
-    """A session between turns."""
-    return replace(World(*TURN).session, context_tokens=tokens, context_began_tokens=began)
-
-
-@pytest.mark.parametrize(
-    ("tokens", "began", "due"), [(999, 100, False), (1_001, 100, True), (1_001, 900, False), (1_801, 900, True)]
-)
-def test_a_context_is_ended_when_it_is_long_and_more_than_its_beginning(tokens: int, began: int, due: bool) -> None:
-    assert compaction.due(grown(tokens, began), RULES) is due
-
-
-def test_a_budget_without_room_for_a_summary_leaves_the_conversation_as_it_is() -> None:
-    session = replace(grown(5_000), used_tokens=RULES.budget_tokens - 9_000)
-    assert not compaction.due(session, RULES)
-    assert compaction.due(replace(session, granted_tokens=1_000), RULES)
-
-
-def test_it_is_compacted_before_the_next_turn_opens() -> None:
-    said = Inboxed(id=1, received=Message(said=Said(user="U1", text="hello", ts="9.0")))
-    [move] = next_moves(grown(5_000), [said], RULES, NOW)
-    assert isinstance(move, CallModel)
-    assert move.purpose == "compact"
-    [move] = next_moves(grown(500), [said], RULES, NOW)
-    assert isinstance(move, Record)
-
-
-def test_a_turn_is_never_cut_because_the_conversation_is_long() -> None:
-    session = World(*TURN, asked("Now tables.")).session
-    [move] = next_moves(replace(session, context_tokens=500_000, context_began_tokens=1), [], RULES, NOW)
-    assert isinstance(move, CallModel)
-    assert move.purpose == "reply"
-
-
-@pytest.mark.parametrize(
-    ("model", "budget", "configured", "tokens"),
-    [
-        ("claude-sonnet-5-5", 50_000, None, 12_500),
-        ("claude-sonnet-5-5", 50_000, 3_000, 3_000),
-        ("claude-sonnet-5-5", 10_000_000, None, 750_000),
-        ("claude-haiku-4-5", 10_000_000, None, 150_000),
-        ("some-new-model", 10_000_000, 500_000, 150_000),
-    ],
-)
-def test_from_where_on(model: str, budget: int, configured: int | None, tokens: int) -> None:
-    assert windows.context_tokens(model, budget, configured) == tokens
 
 
 # ------------------------------------------------------------------------------------------ handles and snapshots

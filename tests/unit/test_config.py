@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agent.spending import Limit, Price
-from bot.config import Agent, Budget, Config, examine_config, load_config
-from bot.refusal import Refusal
-from bot.sections import Escalate, McpServer, ModelPrice, Rule, WorkspaceBudget
+from agent.model.spending import Limit, Price
+from bot.config.audit_section import Audit
+from bot.config.file import Agent, Budget, Config, examine_config, load_config
+from bot.config.policy_section import Escalate, Rule
+from bot.config.refusal import Refusal
+from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
 
 GOOD = """
 agents:
@@ -49,13 +51,13 @@ def test_without_a_file_or_with_an_empty_one_the_defaults_hold(here: Path) -> No
 
 def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    [shown] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    [shown] = re.findall(r"```yaml\n(agents:.*?)```", readme, re.DOTALL)
     Path("signoff.yaml").write_text(shown)
     config, problems = examine_config()
     assert list(problems) == []
-    assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse"]
+    assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse", "allow"]
     names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
-    names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields}
+    names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
@@ -84,8 +86,8 @@ def test_a_folder_is_no_file(here: Path) -> None:
         (
             "agent: {}",
             "signoff.yaml, line 1: `agent` is not a setting: "
-            "the ones there are agents, channels, databases, mcp, model_calls_at_once, allowed_hosts, policy, budget, prices "
-            "and ops_channel.",
+            "the ones there are agents, channels, databases, mcp, model_calls_at_once, allowed_hosts, policy, budget, "
+            "people, apps, prices, ops_channel and audit.",
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
@@ -118,6 +120,8 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("prices: {m: {input: 1, output: 0.0000001}}", "signoff.yaml, line 1: `prices.m.output` should have at most six decim"),
         ("prices: {m: {input: 1}}", "signoff.yaml, line 1: `prices.m.output` is missing: add it."),
         ("prices: {m: {inputs: 1, input: 1, output: 1}}", "signoff.yaml, line 1: `prices.m.inputs` is not a setting: the ones"),
+        ("apps: [A1, zapier]", "signoff.yaml, line 1: `apps.1` should be the id of a Slack app, such as A0123: the log names it"),
+        ("apps: A1", "signoff.yaml, line 1: `apps` should be a list, `- VALUE` on indented lines below it."),
         ("ops_channel: '#ops'", "signoff.yaml, line 1: `ops_channel` should be the id of a Slack channel"),
         (
             "agents:\n  a:\n    model: m\n    budget: {user_usd_per_day: 1}",

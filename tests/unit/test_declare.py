@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from agent.arguments import Arguments
-from agent.declare import DeclarationError, tool
-from agent.fallback import with_fallback
-from agent.tool import Effect, Result, Tool, ToolContext, ToolError, registry, run, validate
+from agent.tool.arguments import Arguments
+from agent.tool.declare import DeclarationError, tool
+from agent.tool.definition import Effect, Result, Tool, ToolContext, ToolError, registry, run
+from agent.tool.fallback import with_fallback
+from agent.tool.validation import validate
 from agent.types import Preview
 
 CONTEXT = ToolContext("T1:C1:1.0", "U1", "key-1")

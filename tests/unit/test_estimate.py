@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import estimate
-from agent.model import body
-from agent.ports import Request
-from agent.steps import Asked, Compacted, ModelReplied, Step
-from agent.transcript import Transcript
+from agent.memory import token_estimate as estimate
+from agent.memory.transcript import Transcript
+from agent.model.anthropic import request_body
+from agent.model.port import Request
+from agent.session.steps import Asked, Compacted, ModelReplied, Step
 from agent.types import Pinned, Said, Usage
 from bot.sandbox.model.usage import input_tokens_of
 
@@ -38,7 +38,7 @@ def transcript(*steps: Step) -> Transcript:
 
 def counted(said: Transcript) -> int:
     """As the API would, with four characters a token."""
-    return input_tokens_of(body(Request(PINNED, said.messages(), 100)))
+    return input_tokens_of(request_body(Request(PINNED, said.messages(), 100)))
 
 
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=8))
@@ -74,10 +74,10 @@ def test_a_file_is_not_counted_as_the_characters_that_it_is_sent_as() -> None:
     image: dict[str, Any] = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "x" * 4_000_000}}
     report: dict[str, Any] = {**image, "type": "document"}
     note: dict[str, Any] = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x" * 9_000}}
-    assert 15_000 <= estimate.characters([image]) < 15_100
-    assert 600_000 <= estimate.characters([report]) < 600_100
-    assert estimate.characters([note]) > 9_000
-    assert estimate.characters([{"type": "tool_result", "tool_use_id": "t", "content": [image]}]) < 16_000
+    assert 15_000 <= estimate.json_characters([image]) < 15_100
+    assert 600_000 <= estimate.json_characters([report]) < 600_100
+    assert estimate.json_characters([note]) > 9_000
+    assert estimate.json_characters([{"type": "tool_result", "tool_use_id": "t", "content": [image]}]) < 16_000
 
 
 def test_a_new_context_is_estimated_by_itself() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent.frozen import replace
+from agent.session.evolve import replace
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.grants import matches, sound
+from agent.approvals.grants import matches, sound
 from agent.types import Allowed, Wish
-from bot.grant_form import TOO_WIDE, grant_fits, grant_view, read_grant
+from bot.dialogs.grant_form import TOO_WIDE, grant_fits, grant_view, read_grant
 from bot.sandbox.slack.blocks import view_faults
 from bot.sandbox.slack.entering import client_errors
+from tests.profiles import examples
 from tests.unit.forms import Json, block_of, names, put, texts, untouched, values
 
 PAID: Json = {"to": "ada@example.com", "amount": 5}
@@ -103,7 +104,7 @@ def test_more_arguments_than_a_modal_holds_are_not_offered() -> None:
     assert not grant_fits({f"{number}{chr(0x1F600) * 600}": chr(0x1F600) * 600 for number in range(60)})
 
 
-@settings(max_examples=200, deadline=None)
+@examples(2)
 @given(arguments=st.dictionaries(names, values, max_size=60), headline=texts, verb=texts, tool=names)
 def test_slack_takes_every_such_modal(arguments: Json, headline: str, verb: str, tool: str) -> None:
     view = grant_view(headline, verb, tool, "A1", arguments)
@@ -119,7 +120,7 @@ def test_slack_takes_every_such_modal(arguments: Json, headline: str, verb: str,
 shown: Any = st.sampled_from(["exactly", "anything"])
 
 
-@settings(max_examples=50, deadline=None)
+@examples(0.5)
 @given(chosen=st.lists(shown, min_size=1, max_size=5))
 def test_only_what_was_chosen_is_allowed(chosen: list[str]) -> None:
     arguments: Json = {f"a{number}": "x" for number in range(len(chosen))}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, JsonValue
 
-from agent.grants import LONGEST_SECONDS, MOST_USES, choices, grantable, matches, sound, too_wide
-from agent.tool import Effect, Result, Tool, ToolContext
+from agent.approvals.grants import LONGEST_SECONDS, MOST_USES, choices, grantable, matches, sound, too_wide
+from agent.tool.definition import Effect, Result, Tool, ToolContext
 from agent.types import Allowed, Pattern, Verdict, Wish
 
 PAID: dict[str, JsonValue] = {"to": "ada@example.com", "amount": 5}

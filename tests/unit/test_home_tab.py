@@ -1,24 +1,21 @@
 """The Home tab, as a person in a hurry reads it: what waits comes first, everything fits, and nothing in it is live."""
 
-from collections import Counter
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from agent.errors import DelayedError, UnclearError
-from agent.overview import GrantSeen, Spent, Waiting
-from agent.steps import Granted, ProposedAction
-from agent.store import ActionSeen
-from agent.tool import Tool, ToolContext, registry
-from agent.types import Allowed, Approvers, Escalation, Place, Preview, Verdict
-from bot.budgets import BudgetSeen, Raisable, raise_view
-from bot.home_tab import MOST_LISTS, Lists, may_decide
-from bot.home_view import ENDINGS, PAGE, Gathered, home_view, in_words
+from agent.reports.home_overview import GrantSeen, Spent, Waiting
+from agent.session.steps import Granted, ProposedAction
+from agent.store.sessions import ActionSeen
+from agent.tool.definition import Tool, ToolContext, registry
+from agent.types import Allowed, Place, Preview, Verdict
+from bot.cards.endings import ENDINGS
+from bot.home.budgets import BudgetSeen, Raisable, raise_view
+from bot.home.home_view import PAGE, Gathered, home_view, pattern_in_words
 from bot.sandbox.slack.blocks import view_faults
 from bot.sandbox.slack.reading import read_blocks
 
@@ -137,7 +134,10 @@ def test_a_direct_message_is_called_one() -> None:
 @pytest.mark.parametrize("status", ENDINGS)
 def test_every_outcome_is_told_in_words_with_who_decided(status: str) -> None:
     text = read(Gathered(recent=[seen(status, decided_by="U2")]))
-    assert f"Pay Ada\n{ENDINGS[status]}  ·  decided by @Ben  ·  2026-11-22 12:00 UTC  ·  asked by @Ann in #orders" in text
+    assert (
+        f"Pay Ada\n{ENDINGS[status].in_a_list()}  ·  decided by @Ben  ·  2026-11-22 12:00 UTC  ·  asked by @Ann in #orders"
+        in text
+    )
 
 
 def test_a_permission_is_told_in_words_and_can_be_revoked() -> None:
@@ -155,8 +155,8 @@ def test_a_pattern_in_words() -> None:
         Allowed(argument="amount", to_be="at_most", value=5),
         Allowed(argument="note", to_be="anything", value="secret"),
     )
-    assert in_words(pattern) == 'to exactly "Ada", amount at most 5, any note'
-    assert in_words(()) == "no arguments"
+    assert pattern_in_words(pattern) == 'to exactly "Ada", amount at most 5, any note'
+    assert pattern_in_words(()) == "no arguments"
 
 
 def test_tokens_stand_beside_what_the_conversation_may_use() -> None:
@@ -257,7 +257,6 @@ hostile = st.text(max_size=5_000) | st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(words=hostile, name=hostile)
 def test_whatever_arguments_hold_slack_takes_the_tab(words: str, name: str) -> None:
     allowed = Allowed(argument=name, to_be="exactly", value={name: words})
@@ -294,105 +293,6 @@ def test_hidden_characters_are_spelled_out() -> None:
     assert "Run: pay⟨U+202E⟩" in read(Gathered(decide=[waiting(tool="pay\u202e")]))
     pattern = Allowed(argument="to\u200b", to_be="exactly", value="\u202e")
     assert "to⟨U+200B⟩ exactly" in read(Gathered(grants=[granted(pattern)]))
-
-
-# ---------------------------------------------------------------------------------------------- who may decide
-
-
-class Slack:
-    """Lists of people, each question counted; what is not there cannot be asked."""
-
-    def __init__(self, **lists: set[str]) -> None:
-        self.lists = lists
-        self.asked: Counter[str] = Counter()
-        self.error: Exception = UnclearError("no answer")
-
-    async def listed(self, method: str, of: dict[str, str]) -> frozenset[str]:
-        """The people on it."""
-        [name] = of.values()
-        self.asked[name] += 1
-        if name not in self.lists:
-            raise self.error
-        return frozenset(self.lists[name])
-
-
-async def may(slack: Slack, approvers: Approvers, user: str = "U2") -> bool | None:
-    """Whether this person may decide what U1 asked for in C1."""
-    verdict = Verdict(answer="ask", rule="default", approvers=approvers)
-    return await may_decide(Lists(slack.listed), waiting(verdict=verdict), user, NOW)
-
-
-@pytest.mark.parametrize(
-    ("approvers", "user", "answer"),
-    [
-        (Approvers(channel_members=True), "U2", True),
-        (Approvers(channel_members=True), "U3", False),
-        (Approvers(groups=("S1", "S2")), "U4", True),
-        (Approvers(groups=("S1", "S2")), "U2", False),
-        (Approvers(users=("U9",)), "U9", True),
-        (Approvers(users=("U9",)), "U2", False),
-        (Approvers(channel_members=True, requester=False), "U1", False),
-        (Approvers(users=("U9",), requester=True), "U1", True),
-        (Approvers(channel_members=True), "U1", True),
-        (Approvers(), "U2", False),
-    ],
-)
-async def test_who_may_decide_is_judged_as_a_click_is(approvers: Approvers, user: str, answer: bool) -> None:
-    assert await may(Slack(C1={"U1", "U2"}, S1={"U3"}, S2={"U4"}), approvers, user) is answer
-
-
-@pytest.mark.parametrize(
-    ("approvers", "answer"),
-    [
-        (Approvers(channel_members=True), None),
-        (Approvers(channel_members=True, groups=("S1",)), True),  # one yes is enough
-        (Approvers(channel_members=True, groups=("S2",)), None),  # and the list that is missing may hold another
-        (Approvers(users=("U2",), channel_members=True), True),
-    ],
-)
-async def test_a_list_that_slack_does_not_give_is_never_a_yes(approvers: Approvers, answer: bool | None) -> None:
-    assert await may(Slack(S1={"U2"}, S2={"U3"}), approvers) is answer
-
-
-async def test_slack_is_asked_once_for_each_list() -> None:
-    slack = Slack(C1={"U2"}, S1={"U2"})
-    lists = Lists(slack.listed)
-    for _ in range(3):
-        assert await lists.members("C1") == {"U2"}
-        assert await lists.group("S1") == {"U2"}
-        assert await lists.group("S9") is None
-    assert slack.asked == {"C1": 1, "S1": 1, "S9": 1}
-
-
-async def test_slack_is_not_asked_for_more_lists_than_it_can_bear() -> None:
-    slack = Slack(**{f"C{number}": {"U2"} for number in range(MOST_LISTS + 10)})
-    lists = Lists(slack.listed)
-    found = [await lists.members(f"C{number}") for number in range(MOST_LISTS + 10)]
-    assert found == [*[{"U2"}] * MOST_LISTS, *[None] * 10]
-    assert await lists.members("C0") == {"U2"}
-    assert sum(slack.asked.values()) == MOST_LISTS
-
-
-async def test_when_slack_asks_to_wait_it_is_left_alone() -> None:
-    slack = Slack(C2={"U2"})
-    slack.error = DelayedError(30)
-    lists = Lists(slack.listed)
-    assert await lists.members("C1") is None
-    assert await lists.members("C2") is None
-    assert slack.asked == {"C1": 1}
-
-
-def test_after_its_escalation_further_people_may_decide() -> None:
-    to = Approvers(users=("U9",))
-    verdict = Verdict(answer="ask", rule="default", approvers=Approvers(users=("U2",), requester=False), expires_seconds=3600)
-    escalating = verdict.model_copy(update={"escalation": Escalation(after_seconds=600, to=to)})
-    action = replace(
-        seen(), proposed=proposed(verdict=escalating, expires_at=NOW + timedelta(seconds=3600))
-    )  # it was proposed now
-    assert action.approvers(NOW + timedelta(seconds=599)) == verdict.approvers
-    widened = Approvers(users=("U2", "U9"), requester=False)  # those who asked stay out
-    assert action.approvers(NOW + timedelta(seconds=600)) == widened
-    assert replace(seen(), proposed=proposed(verdict=verdict)).approvers(NOW) == verdict.approvers
 
 
 def test_the_dialog_to_raise_a_budget_is_one_that_slack_takes() -> None:

@@ -1,4 +1,4 @@
-"""Arguments that somebody wrote to deceive whoever approves: every key can be read, nothing is live, Slack takes all of it."""
+"""Arguments that somebody wrote to deceive approvers: every key can be read, nothing is live, Slack takes all of it."""
 
 import json
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from agent.moves import Card, Cards
+from agent.decide.moves import Card, Cards
 from agent.types import Change, Preview
-from bot.arguments import LONGEST_NAME_CHARACTERS, name_of
-from bot.block_kit import Block
-from bot.cards import card_blocks, card_text, question_blocks, question_text
-from bot.modals import CUT, arguments_view, reject_view
+from bot.cards.block_kit import Block
+from bot.cards.cards import card_blocks, card_text, question_blocks, question_text
+from bot.cards.values import LONGEST_NAME_CHARACTERS, name_of
+from bot.dialogs.modals import CUT, arguments_view, reject_view
 from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
 from bot.sandbox.slack.reading import read_blocks
 from tests.unit.shown import OURS, TOOLS, always, card, every, live

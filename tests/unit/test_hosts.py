@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.hosts import Named, is_allowed, named, url_host
+from agent.approvals.hosts import Named, hosts_named, is_allowed, url_host
 
 ALLOWED = ("docs.example.com", "*.example.org")
 
 
 def runs(**arguments: Any) -> bool:
     """Whether an egress call with these arguments would run without a click."""
-    found = named(arguments)
+    found = hosts_named(arguments)
     return bool(found.hosts) and not found.unclear and all(is_allowed(host, ALLOWED) for host in found.hosts)
 
 
@@ -119,20 +119,20 @@ def test_a_trick_of_an_address_never_runs_in_whichever_field_it_stands(text: str
 
 def test_a_field_that_says_so_holds_a_host_or_is_unclear() -> None:
     for name in ("host", "base_url", "targetHost", "X-Forwarded-Host", "WEBHOOK", "server"):
-        assert named({name: "evil"}) == Named(("evil",))
-        assert named({name: "two words"}) == Named((), unclear=True)
-        assert named({name: 2130706433}) == Named((), unclear=True)
-        assert named({name: {"of": ["evil"]}}).hosts == ("evil",)
-        assert named({name: None}) == named({name: ""}) == Named()
+        assert hosts_named({name: "evil"}) == Named(("evil",))
+        assert hosts_named({name: "two words"}) == Named((), unclear=True)
+        assert hosts_named({name: 2130706433}) == Named((), unclear=True)
+        assert hosts_named({name: {"of": ["evil"]}}).hosts == ("evil",)
+        assert hosts_named({name: None}) == hosts_named({name: ""}) == Named()
 
 
 def test_words_and_numbers_name_no_host() -> None:
-    assert named({"query": "what is new? 3.5 of 10, at 10:30", "limit": 5, "deep": [True, {"note": "a/b - ok"}]}) == Named()
+    assert hosts_named({"query": "what is new? 3.5 of 10, at 10:30", "limit": 5, "deep": [True, {"note": "a/b - ok"}]}) == Named()
     assert runs(url="https://docs.example.com/", query="what is new?", limit=5)
 
 
 def test_a_sentence_that_merely_looks_like_a_name_asks() -> None:
-    assert named({"save_as": "report.pdf"}).hosts == ("report.pdf",)
+    assert hosts_named({"save_as": "report.pdf"}).hosts == ("report.pdf",)
 
 
 def test_one_spelling_of_each_host() -> None:

@@ -7,15 +7,25 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.decide import next_moves
+from agent.approvals.policy import Policy, Rule
+from agent.decide.moves import Move, Post, Question, Reconcile, Record, RunTool
+from agent.decide.next_moves import next_moves
 from agent.errors import IllegalStepError
-from agent.machine import apply
-from agent.moves import Move, Post, Question, Reconcile, Record, RunTool
-from agent.policy import Policy, Rule
-from agent.rules import Rules
-from agent.session import Session
-from agent.steps import Granted, GrantEnded, ModelReplied, OutcomeTold, ProposedAction, Step, Stopped, ToolReturned, ToolStarted
-from agent.tool import Effect, Tool, registry
+from agent.session.machine import apply
+from agent.session.rules import Rules
+from agent.session.state import Session, Turn
+from agent.session.steps import (
+    Granted,
+    GrantEnded,
+    ModelReplied,
+    OutcomeTold,
+    ProposedAction,
+    Step,
+    Stopped,
+    ToolReturned,
+    ToolStarted,
+)
+from agent.tool.definition import Effect, Tool, registry
 from agent.types import Allowed, Approvers, Block, Usage, Verdict
 from tests.unit.test_machine import ASKED, NOW, PROPOSED, READY, REPLIED, STARTED, WAITING, after
 
@@ -194,7 +204,7 @@ def test_a_write_without_a_card_whose_outcome_is_unknown_is_a_question_in_the_th
     assert step.verdict.rule == "freely: jot"
     questions = [move for move in moves(session) if isinstance(move, Post)]
     assert [type(move.content) for move in questions] == [Question]
-    assert session.asked_at == ()  # it is no card that counts against the most of an hour
+    assert session.standing.asked_at == ()  # it is no card that counts against the most of an hour
 
 
 def test_the_session_does_not_wait_for_a_sibling_before_people_are_asked() -> None:
@@ -239,7 +249,7 @@ def test_of_a_run_under_a_grant_those_are_asked_who_could_have_approved_it() -> 
 def after_run_again(step: ProposedAction, policy: Policy) -> Session:
     """The turn is over, and somebody has clicked *Run again*."""
     session = apply(apply(running("jot"), LOST, 1), step, 1)
-    session = replace(session, open=False, calls=())
+    session = replace(session, turn=Turn(session.turn.number))
     told = OutcomeTold(action_id=step.action_id, by="U1", answer="run_again", told_at=NOW)
     return apply(session, told, 1)
 

@@ -6,15 +6,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from agent.calls import CALL
-from agent.decide import next_moves
 from agent.errors import IllegalStepError
-from agent.machine import ALLOWED, apply, fold
-from agent.moves import Notice, Post
-from agent.rules import Rules
-from agent.session import FINAL, Session, Status
-from agent.spending import Bill
-from agent.steps import (
+from agent.session.calls import CALL
+from agent.session.machine import ALLOWED, apply, fold
+from agent.session.post_keys import PostKey
+from agent.session.state import FINAL, ModelCall, Session, Status, Turn
+from agent.session.steps import (
     STEP,
     ActionDecided,
     Asked,
@@ -23,6 +20,7 @@ from agent.steps import (
     Compacted,
     Edited,
     Escalated,
+    FoundChanged,
     Granted,
     GrantEnded,
     Halted,
@@ -45,7 +43,7 @@ from agent.steps import (
     Voted,
     WindowExceeded,
 )
-from agent.types import Allowed, Attachment, Place, Preview, Said, Usage, Verdict
+from agent.types import Allowed, Attachment, Change, Place, Preview, Said, Usage, Verdict
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
@@ -67,7 +65,8 @@ PROPOSED = ProposedAction(
     requesters=("U1",),
     expires_at=NOW,
 )
-CARD = (PostStarted(key="card:A1"), Posted(key="card:A1", ts="2.0"))
+ANSWERED = (PostStarted(key=PostKey("answer", 1, 0)), Posted(key=PostKey("answer", 1, 0), ts="4.0"))
+CARD = (PostStarted(key=PostKey("card", "A1")), Posted(key=PostKey("card", "A1"), ts="2.0"))
 APPROVED = ActionDecided(action_id="A1", decision="approved", by="U2", decided_at=NOW)
 GRANTED = Granted(
     grant_id="G1",
@@ -100,6 +99,7 @@ EVERY: dict[str, Step] = {
     "window_exceeded": WindowExceeded(),
     "compacted": Compacted(head="What came before."),
     "previewed": Previewed(call_id="toolu_1", preview=Preview()),
+    "found_changed": FoundChanged(call_id="toolu_1", changes=(Change(what="Price", before="49", after="99"),)),
     "proposed_action": PROPOSED,
     "edited": Edited(action_id="A1", by="U2", arguments={"to": "bob"}, edited_at=NOW),
     "escalated": Escalated(action_id="A1", escalated_at=NOW),
@@ -109,8 +109,8 @@ EVERY: dict[str, Step] = {
     "action_decided": APPROVED,
     "tool_started": RUNNING,
     "tool_returned": RETURNED,
-    "post_started": PostStarted(key="waiting:9"),
-    "posted": Posted(key="waiting:9", ts="3.0"),
+    "post_started": PostStarted(key=PostKey("waiting", 9)),
+    "posted": Posted(key=PostKey("waiting", 9), ts="3.0"),
     "card_shown": CardShown(action_id="A1", look="approved"),
     "halted": Halted(error="Stopped", sentence="Stopped."),
     "stopped": Stopped(by="U1"),
@@ -157,15 +157,15 @@ def test_the_model_is_asked_only_after_every_file_was_read_or_could_not_be() -> 
     files = tuple(Attachment(id=id, name="a.csv") for id in ("F1", "F2"))
     asked = Asked(said=(Said(user="U1", text="", ts="1.0", files=files), Said(user="U2", text="", ts="2.0", files=files[:1])))
     first, second = (Attached(file_id=file.id, blocks=(), source=f"file {file.id}") for file in files)
-    assert after(asked).unread == files
+    assert after(asked).turn.unread == files
     for early in ((asked,), (asked, first)):
         with pytest.raises(IllegalStepError, match="cannot call the model now"):
             after(*early, STARTED)
     with pytest.raises(IllegalStepError, match="waits for no file F1"):
         after(asked, first, first)
-    assert after(asked, first, second).sources == ("file F1", "file F2")
-    assert after(asked, first, second, STARTED).model_epoch == 1
-    assert after(asked, first, Stopped(by="U1")).unread == ()
+    assert after(asked, first, second).context.sources == ("file F1", "file F2")
+    assert after(asked, first, second, STARTED).model.in_flight == ModelCall(STARTED, 1)
+    assert after(asked, first, Stopped(by="U1")).turn.unread == ()
     with pytest.raises(IllegalStepError, match="waits for no file F2"):
         after(asked, first, Stopped(by="U1"), second)
 
@@ -175,7 +175,7 @@ def test_the_whole_life_of_one_approved_call() -> None:
     assert after(*WAITING).status == "waiting"
     assert after(*WAITING, APPROVED).status == "ready"
     done = after(*WAITING, APPROVED, RUNNING, RETURNED)
-    assert done.calls[0].outcome == "succeeded"
+    assert done.turn.calls[0].outcome == "succeeded"
     assert done.actions["A1"].look == "succeeded"
     closed = after(*WAITING, APPROVED, RUNNING, RETURNED, CardShown(action_id="A1", look="succeeded"))
     assert closed.actions == {}
@@ -212,31 +212,31 @@ def test_what_must_never_happen_raises(steps: tuple[Step, ...], illegal: Step) -
 
 def test_an_edited_call_is_judged_anew_with_a_persons_arguments() -> None:
     session = after(*WAITING, EVERY["voted"], EVERY["edited"])
-    [state] = session.calls
+    [state] = session.turn.calls
     assert (state.phase, state.call.arguments, state.edited_by) == ("asked", {"to": "bob"}, "U2")
-    assert state.requesters == ("U1", "U2")  # whoever edits asks
+    assert state.requesters == ("U1", "U2")  # an editor asks
     assert session.actions["A1"].look == "edited"
     anew = PROPOSED.model_copy(update={"action_id": "A2", "arguments": {"to": "bob"}, "edited_by": "U2"})
     session = fold(session, [Recorded(seq=9, epoch=1, step=anew)])
-    assert session.actions["A2"].voters == ()  # votes start anew
-    assert len(session.asked_at) == 1  # the model asked once
+    assert session.actions["A2"].votes.approved_by == ()  # votes start anew
+    assert len(session.standing.asked_at) == 1  # the model asked once
 
 
 def test_a_word_can_be_taken_back_until_it_is_settled() -> None:
     no = Voted(action_id="A1", by="U3", decision="rejected")
     action = after(*WAITING, EVERY["voted"], no).actions["A1"]
-    assert (action.voters, action.rejecters) == ((), ("U3",))
+    assert (action.votes.approved_by, action.votes.rejected_by) == ((), ("U3",))
     assert action.lags  # though as many words stand as before
 
 
 @pytest.mark.parametrize(("budget_tokens", "kept"), [(0, False), (1000, True)])
 def test_a_message_that_was_answered_as_queued_is_not_answered_so_again_after_a_click(budget_tokens: int, kept: bool) -> None:
-    told = (PostStarted(key="waiting:9"), Posted(key="waiting:9", ts="3.0"))
+    told = (PostStarted(key=PostKey("waiting", 9)), Posted(key=PostKey("waiting", 9), ts="3.0"))
     over = (EVERY["stopped"], EVERY["action_decided"], RETURNED.model_copy(update={"outcome": "refused"}))
-    answered = (EVERY["halted"], PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+    answered = (EVERY["halted"], *ANSWERED)
     again = ASKED.model_copy(update={"budget_tokens": budget_tokens})  # Continue, or the message itself
     session = after(*WAITING, *told, *over, *answered, again)
-    assert ("waiting:9" in session.posts) is kept
+    assert (PostKey("waiting", 9) in session.posts) is kept
 
 
 def test_rows_of_one_message_are_forgotten_together() -> None:
@@ -244,7 +244,7 @@ def test_rows_of_one_message_are_forgotten_together() -> None:
     other = PROPOSED.model_copy(update={"action_id": "A2", "call_id": "toolu_2", "message": "card:A1"})
     no = ActionDecided(action_id="A1", decision="rejected", by="U2", decided_at=NOW)
     session = after(ASKED, STARTED, reply, PROPOSED, other, *CARD)
-    assert {action.ts for action in session.actions.values()} == {"2.0"}
+    assert {action.shown.ts for action in session.actions.values()} == {"2.0"}
     shown = CardShown(action_id="A1", look="rejected")
     session = fold(session, [Recorded(seq=0, epoch=1, step=step) for step in (no, shown)])
     assert list(session.actions) == ["A1", "A2"]  # its row is still to be seen
@@ -254,8 +254,8 @@ def test_rows_of_one_message_are_forgotten_together() -> None:
 
 def test_a_start_of_an_older_epoch_may_be_made_again() -> None:
     session = apply(after(ASKED, STARTED), STARTED, 2)
-    assert session.model_epoch == 2
-    assert session.used_tokens == 100  # the lost one is charged as it was reserved
+    assert session.model.in_flight == ModelCall(STARTED, 2)
+    assert session.spending.used_tokens == 100  # the lost one is charged as it was reserved
 
 
 def test_old_code_does_not_read_a_step_that_it_does_not_know() -> None:
@@ -263,41 +263,21 @@ def test_old_code_does_not_read_a_step_that_it_does_not_know() -> None:
         STEP.validate_json('{"kind": "promoted", "by": "U1"}')
 
 
+def test_nothing_of_a_turn_is_left_in_the_next_one() -> None:
+    halted = (
+        Halted(error="Stopped", sentence="Stopped."),
+        PostStarted(key=PostKey("answer", 1, 0)),
+        Posted(key=PostKey("answer", 1, 0), ts="4.0"),
+    )
+    before = after(*WAITING, APPROVED, RUNNING, RETURNED, Stopped(by="U1"), *halted)
+    assert before.turn != Turn(number=1)
+    assert apply(before, ASKED, 1).turn == Turn(number=2, open=True, speakers=("U1",), payer="U1")
+
+
 def test_a_call_that_is_run_again_keeps_its_idempotency_key() -> None:
     lost = RETURNED.model_copy(update={"outcome": "unknown"})
     said = REPLIED.model_copy(update={"content": ({"type": "text", "text": "Well."},), "stop_reason": "end_turn"})
-    answered = (STARTED, said, PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+    answered = (STARTED, said, *ANSWERED)
     again = OutcomeTold(action_id="A1", by="U1", answer="run_again", told_at=NOW)
-    [state] = after(*WAITING, APPROVED, RUNNING, lost, *answered, again).calls
+    [state] = after(*WAITING, APPROVED, RUNNING, lost, *answered, again).turn.calls
     assert (state.phase, state.idempotency_key) == ("approved", RUNNING.idempotency_key)
-
-
-def test_a_conversation_is_summed_up_between_turns_or_when_the_window_refuses_it() -> None:
-    assert after(SUMMING_UP).status == "ready"  # nothing else may open a turn meanwhile
-    summed_up = after(SUMMING_UP, COMPACTED)
-    assert (summed_up.status, summed_up.used_tokens, summed_up.model_started) == ("idle", 25, None)
-    refused = after(ASKED, STARTED, WindowExceeded(usage=Usage(input_tokens=7, output_tokens=1)))
-    assert (refused.window, refused.used_tokens, refused.model_epoch) == ("exceeded", 8, None)
-    goes_on = fold(refused, [Recorded(seq=4, epoch=1, step=step) for step in (SUMMING_UP, COMPACTED)])
-    assert (goes_on.window, goes_on.open, goes_on.iterations) == ("compacted", True, 1)
-
-
-def test_a_context_is_as_long_as_the_api_said_with_the_last_reply() -> None:
-    usage = Usage(input_tokens=10, cache_creation_input_tokens=20, cache_read_input_tokens=300, output_tokens=5)
-    session = after(ASKED, STARTED, REPLIED, RETURNED.model_copy(update={"outcome": "refused"}), STARTED)
-    session = apply(session, REPLIED.model_copy(update={"usage": usage}), 1)
-    assert (session.context_began_tokens, session.context_tokens) == (10, 335)
-
-
-def test_a_budget_that_is_nearly_used_is_told_once_also_when_the_turn_ends_before() -> None:
-    name = "user_day/2026-11-26/tokens/1000"
-    bill = Bill(payer="U1", agent="a", model="m", started_at=NOW, notes=(name,))
-    session = after(ASKED, STARTED.model_copy(update={"bill": bill}))
-    [post] = [move for move in next_moves(session, [], Rules({}), NOW) if isinstance(move, Post)]
-    assert isinstance(post.content, Notice)
-    assert post.content.text.startswith("80 % of <@U1>'s daily budget of 1,000 tokens")
-    answered = (EVERY["halted"], PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
-    idle = fold(session, [Recorded(seq=0, epoch=1, step=step) for step in answered])
-    assert next_moves(idle, [], Rules({}), NOW) == (post,)
-    told = (PostStarted(key=post.key), Posted(key=post.key, ts="5.0"))
-    assert next_moves(fold(idle, [Recorded(seq=0, epoch=1, step=step) for step in told]), [], Rules({}), NOW) == ()

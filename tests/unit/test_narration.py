@@ -5,23 +5,27 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from agent import narration
+from agent.decide.moves import Work
 from agent.errors import DelayedError, RefusedError, UnclearError
-from agent.moves import Work
-from agent.narration import FIRST_CHARACTERS, Narration
-from agent.parts import LEAST_CHARACTERS
-from agent.session import Session
+from agent.run import narration
+from agent.run.narration import FIRST_CHARACTERS, Narration
+from agent.session.message_parts import LEAST_CHARACTERS
+from agent.session.state import ModelCall, ModelState, Session, Turn
+from agent.session.steps import ModelStarted
 from agent.types import Place, Task
-from tests.stores.world import World
+from tests.fakes.surface import FakeSurface
 
 PLACE = Place(team="T1", channel="C1", thread_ts="1.0")
 LONG = "word " * 100
 TASK = Task(id="L", tool="look", arguments={})
-WORKING = Session("T1:C1:1.0", PLACE, epoch=1, turn=1, open=True, model_epoch=1, tasks=(TASK,))
+STARTED = ModelStarted(iteration=1, reserved_tokens=10, max_tokens=5)
+WORKING = Session(
+    "T1:C1:1.0", PLACE, epoch=1, turn=Turn(number=1, open=True, tasks=(TASK,)), model=ModelState(in_flight=ModelCall(STARTED, 1))
+)
 
 
 @dataclass
-class Grows(World):
+class Grows(FakeSurface):
     """Remembers what a message was made to show. `answers_with` is raised instead of the next answers, in turn."""
 
     shown: list[Work] = field(default_factory=list[Work])
@@ -29,6 +33,9 @@ class Grows(World):
     called: asyncio.Event = field(default_factory=asyncio.Event)
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def __post_init__(self) -> None:
+        super().__init__()
 
     async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
         """It shows more."""
@@ -50,7 +57,7 @@ class Grows(World):
 @pytest.fixture
 def surface(monkeypatch: pytest.MonkeyPatch) -> Grows:
     monkeypatch.setattr(narration, "APPEND_SECONDS", 0.0)
-    surface = Grows(streams=True)
+    surface = Grows()
     surface.goes_on.set()
     return surface
 
@@ -98,7 +105,7 @@ def test_words_beside_calls_are_forgotten_and_so_are_those_of_a_broken_try(surfa
     told.begin()
     assert told.sayable() == ""
     told.text(LONG)
-    told.follow(replace(WORKING, model_epoch=None))
+    told.follow(replace(WORKING, model=ModelState()))
     assert told.sayable() == ""
 
 
@@ -116,10 +123,10 @@ async def test_what_is_shown_follows_what_is_heard_and_seen(surface: Grows) -> N
     told.text(LONG)
     await surface.called.wait()
     done = TASK.model_copy(update={"state": "complete"})
-    told.follow(replace(WORKING, tasks=(done,)))
+    told.follow(replace(WORKING, turn=replace(WORKING.turn, tasks=(done,))))
     await surface.shows(Work((done,), LONG.strip()))
     assert await told.closed() == Work((done,), LONG.strip())
-    assert await told.closed() is None  # told once: whoever asks again does not know what became of it
+    assert await told.closed() is None  # told once: a second caller does not know what became of it
 
 
 async def test_a_message_never_takes_back_a_word(surface: Grows) -> None:
@@ -127,7 +134,7 @@ async def test_a_message_never_takes_back_a_word(surface: Grows) -> None:
     told.opened("2.0", Work(words=LONG.strip()))
     told.begin()
     told.text("Something else. " * 40)
-    told.follow(replace(WORKING, model_epoch=1))
+    told.follow(WORKING)
     await surface.called.wait()  # the task is told all the same
     assert await told.closed() == Work((TASK,), LONG.strip())
 

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 import pytest
 
-from agent.moves import Card, Notice
+from agent.decide.moves import Card, Notice
 from agent.types import Approvers, Escalation, Verdict
-from bot.block_kit import Block
-from bot.messages import notice_blocks, notice_text
+from bot.cards.block_kit import Block
+from bot.cards.messages import notice_blocks, notice_text
 from bot.sandbox.slack.blocks import message_faults
 from bot.sandbox.slack.reading import read_blocks
 from tests.unit.shown import TOOLS, buttons, card, live, shown

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.output import MOST_CHARACTERS, fitting, read_output, shortened
-from agent.tool import Result, ToolContext, failed, registry, run, validate
+from agent.memory.long_results import MOST_CHARACTERS, fitting, read_output, shortened
+from agent.tool.definition import Result, ToolContext, failed, registry, run
+from agent.tool.validation import validate
 
 SESSION = "T1:C1:1.0"
 CONTEXT = ToolContext(SESSION, "U1", "key-2")

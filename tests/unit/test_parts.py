@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.parts import LEAST_CHARACTERS, PART_CHARACTERS, closed, split
+from agent.session.message_parts import LEAST_CHARACTERS, PART_CHARACTERS, closed, split
+from tests.profiles import examples
 
 WORDS = st.lists(st.sampled_from(["lamp", "order", "the", "of", "*bold*", "x" * 40, "ä", "<"]), min_size=1, max_size=900).map(
     " ".join
@@ -28,7 +29,7 @@ ANSWERS = st.lists(st.one_of(WORDS, TABLES, CODE, ONE_LONG_WORD), min_size=1, ma
 AGAIN = re.compile(r"\| part \| stock \||\|---\|---:\||\s*(```(python)?|~~~~)")  # what may be said again where a part begins
 
 
-@settings(max_examples=150, deadline=None)
+@examples(1.5)
 @given(ANSWERS)
 def test_parts_hold_all_of_it_and_fit(answer: str) -> None:
     parts = split(answer)
@@ -41,7 +42,7 @@ def test_parts_hold_all_of_it_and_fit(answer: str) -> None:
     assert letters("\n".join(parts)) == letters(answer)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(1.5)
 @given(ANSWERS)
 def test_the_beginning_of_an_answer_is_the_beginning_of_its_first_part(answer: str) -> None:
     """So it can be shown before the end is known."""
@@ -49,7 +50,7 @@ def test_the_beginning_of_an_answer_is_the_beginning_of_its_first_part(answer: s
     assert split(answer.strip())[0].startswith(shown)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(1.5)
 @given(ANSWERS)
 def test_code_is_code_and_a_table_is_a_table_in_every_part(answer: str) -> None:
     for part in split(answer):

@@ -1,18 +1,14 @@
 """What policy says of a call: the first rule that matches, never a laxer reading, and what cannot be known asks."""
 
-from collections.abc import Set
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from agent.condition import Condition, ConditionError, UnclearConditionError
-from agent.policy import DAY_SECONDS, Policy, Rule
-from agent.tool import Effect, Tool
-from agent.types import Approvers, Asker, Escalation, Verdict
+from agent.approvals.condition import Condition, ConditionError
+from agent.approvals.policy import DAY_SECONDS, Policy, Rule
+from agent.tool.definition import Effect, Tool
+from agent.types import Approvers, Asker, Verdict
 
 
 class Anything(BaseModel, extra="allow"):
@@ -46,7 +42,28 @@ def test_without_a_rule_reads_run_and_everything_else_asks_a_member_of_the_conve
     for effect in (Effect.EGRESS, Effect.WRITE, Effect.IRREVERSIBLE):
         verdict = judged(effect=effect)
         assert (verdict.answer, verdict.quorum, verdict.expires_seconds) == ("ask", 1, DAY_SECONDS)
-        assert verdict.approvers == Approvers(channel_members=True)
+        assert verdict.approvers == Approvers(channel_members=True, requester=False if effect is Effect.IRREVERSIBLE else None)
+
+
+@pytest.mark.parametrize("said", [None, True, False])
+@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("effect", list(Effect))
+def test_what_cannot_be_undone_takes_somebody_who_did_not_ask(effect: Effect, direct: bool, said: bool | None) -> None:
+    rule = Rule(tool="order", approvers=FINANCE.model_copy(update={"requester": said}))
+    asker = Asker(users=("UFIN", "UED"), channel="D1" if direct else "C1")  # Ed edited what Fin had asked for
+    ruled = judged(rule, asker=asker, effect=effect).approvers
+    another = effect is Effect.IRREVERSIBLE and not direct
+    assert ruled.requester is (False if another and said is None else said)
+    default = judged(asker=asker, effect=effect).approvers
+    assert default.requester is (False if another else None)
+
+
+def test_what_cannot_be_undone_is_refused_where_only_those_who_asked_are_named() -> None:
+    alone = Rule(tool="order", approvers=Approvers(users=("UANN",)))
+    assert judged(alone, effect=Effect.WRITE).answer == "ask"
+    assert judged(alone, effect=Effect.IRREVERSIBLE).answer == "refuse"
+    themselves = Rule(tool="order", approvers=Approvers(users=("UANN",), requester=True))
+    assert judged(themselves, effect=Effect.IRREVERSIBLE).answer == "ask"
 
 
 def test_an_egress_call_runs_only_where_all_its_hosts_are_allowed_and_the_rule_names_them() -> None:
@@ -56,7 +73,7 @@ def test_an_egress_call_runs_only_where_all_its_hosts_are_allowed_and_the_rule_n
         ({"url": strange}, "ask", "to a host that is not allowed: evil.example"),
         ({"url": allowed, "then": [{"a": strange}]}, "ask", "to a host that is not allowed: evil.example"),
         ({"url": allowed, "then": "//evil.example@x"}, "ask", "that does not clearly say to which host"),
-        ({"query": "secrets"}, "ask", "that does not clearly say to which host"),
+        ({"query": "secrets"}, "ask", "what it is asked may leave the tool's own server"),
     ]
     for arguments, answer, words in cases:
         verdict = judged(effect=Effect.EGRESS, **arguments)
@@ -84,7 +101,7 @@ def test_the_first_rule_that_matches_wins_and_is_named() -> None:
     assert (judged(*rules, quantity=1).answer, judged(*rules, quantity=1).rule) == ("allow", "rule 3: order")
 
 
-@pytest.mark.parametrize("name", ["orders", "order_", "Order", "ord", "shop__order", "*", ".*"])
+@pytest.mark.parametrize("name", ["orders", "order_", "Order", "ord", "shop__order", "", "order.", ".*"])
 def test_names_match_exactly(name: str) -> None:
     assert judged(Rule(tool=name, answer="allow")).answer == "ask"
 
@@ -124,12 +141,14 @@ def test_conditions_see_who_asks_and_where() -> None:
         ("args.l.all(a, args.l.all(b, args.l.all(c, args.l.all(d, a + b + c + d < 100))))", {"l": list(range(20))}),
     ],
 )
-def test_a_condition_that_cannot_be_evaluated_asks(condition: str, arguments: dict[str, Any], answer: Any) -> None:
-    verdict = judged(
-        Rule(tool="order", when=Condition(condition), answer=answer), Rule(tool="order", answer="allow"), **arguments
-    )
-    assert (verdict.answer, verdict.approvers) == ("ask", Approvers(channel_members=True))
-    assert verdict.rule.endswith("(this could not be evaluated, so it asks)")
+def test_a_condition_that_cannot_be_evaluated_makes_policy_stricter(
+    condition: str, arguments: dict[str, Any], answer: Any
+) -> None:
+    rules = (Rule(tool="order", when=Condition(condition), answer=answer), Rule(tool="order", answer="allow"))
+    verdict = judged(*rules, **arguments)
+    assert verdict.answer == answer  # of the first rule, and where that would allow, of the second
+    assert verdict.rule.endswith("so it counts as matched)") or answer == "allow"
+    assert judged(rules[0], **arguments).answer == {"allow": "ask", "refuse": "refuse", "ask": "ask"}[answer]
 
 
 def test_a_question_whose_condition_cannot_be_evaluated_keeps_its_approvers() -> None:
@@ -185,127 +204,3 @@ def test_conditions_mean_what_cel_says(text: str, arguments: dict[str, Any], hol
 def test_a_condition_knows_which_arguments_it_reads() -> None:
     condition = Condition("args.a > 1 && args.b.c == 'args.d' && [1].exists(x, x == args.e) || has(args.f)")
     assert condition.arguments() == {"a", "b", "e", "f"}
-
-
-# ---------------------------------------------------------------------------------------------- people
-
-
-def test_several_who_asked_together_are_judged_one_by_one_and_the_strictest_holds() -> None:
-    both = Asker(users=("UANN", "UBEN"), channel="C1")
-    trusted = Rule(tool="order", when=Condition("requester == 'UANN'"), answer="allow")
-    barred = Rule(tool="order", when=Condition("requester == 'UBEN'"), answer="refuse")
-    assert judged(trusted, asker=both).answer == "ask"
-    assert judged(trusted, barred, asker=both).answer == "refuse"
-    two = Rule(tool="order", when=Condition("requester == 'UBEN'"), quorum=2)
-    assert judged(two, asker=both).quorum == 2
-
-
-def test_people_for_whom_there_are_different_approvers_cannot_ask_together() -> None:
-    own = Rule(tool="order", when=Condition("requester == 'UANN'"), approvers=FINANCE, name="rule 1")
-    verdict = judged(own, asker=Asker(users=("UANN", "UBEN"), channel="C1"))
-    assert verdict.answer == "refuse"
-    assert "no approval could satisfy all of these for the people who asked together" in verdict.rule
-    assert judged(own).approvers == FINANCE
-
-
-def test_a_call_that_nobody_could_approve_is_refused_at_once() -> None:
-    rule = Rule(tool="order", approvers=Approvers(users=("UFIN", "UBOSS"), requester=False), quorum=2)
-    assert judged(rule).answer == "ask"
-    boss = judged(rule, asker=Asker(users=("UBOSS",), channel="C1"))
-    assert (boss.answer, boss.rule) == ("refuse", "order; fewer than 2 of those who may approve it are left")
-    own = Rule(tool="order", approvers=Approvers(users=("UANN",), requester=True), quorum=2)
-    assert judged(own).answer == "refuse"
-    assert judged(own, asker=Asker(users=("UBEN",), channel="C1")).answer == "ask"
-    with_group = Rule(tool="order", approvers=Approvers(groups=("S1",), requester=False), quorum=9)
-    assert judged(with_group).answer == "ask"  # how many a group has is only known at the click
-
-
-def test_whoever_an_escalation_brings_in_counts_among_those_who_are_left() -> None:
-    later = Escalation(after_seconds=60, to=Approvers(users=("UCEO",)))
-    rule = Rule(tool="order", approvers=Approvers(users=("UFIN", "UBOSS"), requester=False), quorum=2, escalation=later)
-    boss = judged(rule, asker=Asker(users=("UBOSS",), channel="C1"))
-    assert (boss.answer, boss.approvers, boss.escalation) == ("ask", rule.approvers, later)
-    both = judged(rule, asker=Asker(users=("UBOSS", "UCEO"), channel="C1"))  # the rule keeps out everybody who asked
-    assert (both.answer, both.rule) == ("refuse", "order; fewer than 2 of those who may approve it are left")
-    to_a_group = replace(rule, escalation=Escalation(after_seconds=60, to=Approvers(groups=("S1",))))
-    assert judged(to_a_group, asker=Asker(users=("UBOSS", "UFIN"), channel="C1")).answer == "ask"
-    too_late = replace(rule, escalation=Escalation(after_seconds=DAY_SECONDS, to=Approvers(users=("UCEO",))))
-    assert judged(too_late, asker=Asker(users=("UBOSS",), channel="C1")).answer == "refuse"
-
-
-def test_where_fewer_are_left_than_must_reject_all_of_them_are_enough() -> None:
-    rule = Rule(tool="order", approvers=Approvers(users=("UFIN", "UBOSS"), requester=False), rejections=2)
-    assert judged(rule).rejections == 2
-    assert judged(rule, asker=Asker(users=("UBOSS",), channel="C1")).rejections == 1
-    assert judged(replace(rule, approvers=Approvers(channel_members=True)), asker=ANN).rejections == 2
-
-
-def test_what_a_rule_says_of_its_question_is_in_the_verdict() -> None:
-    later = Escalation(after_seconds=60, to=FINANCE)
-    for when in (None, Condition("args.missing > 1")):
-        verdict = judged(
-            Rule(tool="order", when=when, rejections=2, remind_seconds=30, escalation=later, post_to="C9", expires_seconds=90)
-        )
-        assert (verdict.answer, verdict.rejections, verdict.remind_seconds) == ("ask", 2, 30)
-        assert (verdict.escalation, verdict.post_to, verdict.expires_seconds) == (later, "C9", 90)
-
-
-LATER = Escalation(after_seconds=60, to=FINANCE)
-
-
-@pytest.mark.parametrize(
-    ("of_ben", "strictest"),
-    [
-        ({"escalation": LATER}, {"escalation": None}),  # for Ann nobody comes in later
-        ({"rejections": 2}, {"rejections": 1}),
-        ({"remind_seconds": 60, "post_to": "C9"}, {"answer": "ask"}),
-        ({"escalation": LATER, "quorum": 2}, {"answer": "refuse"}),  # neither approval satisfies the other
-        ({"rejections": 2, "quorum": 2}, {"answer": "refuse"}),
-    ],
-)
-def test_the_strictest_of_two_questions(of_ben: dict[str, Any], strictest: dict[str, Any]) -> None:
-    rules = (Rule(tool="order", when=Condition("requester == 'UBEN'"), **of_ben), Rule(tool="order"))
-    for users in (("UANN", "UBEN"), ("UBEN", "UANN")):
-        verdict = judged(*rules, asker=Asker(users=users, channel="C1"))
-        assert {name: getattr(verdict, name) for name in strictest} == strictest
-
-
-conditions = st.sampled_from([None, "args.n > 1", "args.n < 3", "args.missing > 1", "requester == 'UA'", "true", "false"])
-rules = st.builds(
-    Rule,
-    tool=st.sampled_from(["order", "other"]),
-    when=conditions.map(lambda text: Condition(text) if text else None),
-    answer=st.sampled_from(["allow", "ask", "refuse"]),
-    approvers=st.sampled_from(
-        [
-            Approvers(channel_members=True),
-            Approvers(groups=("S1",), requester=False),
-            Approvers(users=("UA", "UB"), requester=False),
-            Approvers(users=("UC",), requester=True),
-        ]
-    ),
-    quorum=st.integers(1, 3),
-    rejections=st.integers(1, 2),
-    escalation=st.sampled_from([None, LATER]),
-)
-
-
-def _for_one(policy: list[Rule], n: int, user: str) -> str:
-    """The reference: an answer for one person, read off the rules."""
-    for rule in policy:
-        if rule.tool != "order":
-            continue
-        try:
-            if rule.when is None or rule.when.holds({"n": n}, user, "C1"):
-                return rule.answer
-        except UnclearConditionError:
-            return "ask"
-    return "ask"
-
-
-@given(st.lists(rules, max_size=5), st.integers(0, 4), st.frozensets(st.sampled_from(["UA", "UB", "UC"]), min_size=1))
-def test_together_nobody_is_allowed_more_than_alone(policy: list[Rule], n: int, users: Set[str]) -> None:
-    answer = judged(*policy, asker=Asker(users=tuple(sorted(users)), channel="C1"), n=n).answer
-    alone = {_for_one(policy, n, user) for user in users}
-    assert answer != "allow" or alone == {"allow"}
-    assert answer == "refuse" or "refuse" not in alone

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.condition import Condition
-from agent.policy import Policy, Rule
+from agent.approvals.condition import Condition
+from agent.approvals.policy import Policy, Rule
+from agent.tool.definition import Effect
 from agent.types import Approvers, Escalation
-from bot.config import load_config
-from bot.refusal import Refusal
+from bot.config.file import load_config
+from bot.config.refusal import Refusal
 
 GOOD = """\
 policy:
@@ -28,6 +29,7 @@ policy:
     remind: 1h
     escalate: {after: 4h, to: {users: [U9], groups: [S2], requester: true}}
     post_to: C0999
+  - {tool: "github__*", effect: [read, egress], verdict: allow, reason: It reads what is public}
 """
 
 
@@ -73,6 +75,14 @@ def test_rules_are_read_with_their_lines(here: Path) -> None:
                 name="rule 4 of signoff.yaml, line 12",
                 line=12,
             ),
+            Rule(
+                tool="github__*",
+                effect=(Effect.READ, Effect.EGRESS),
+                answer="allow",
+                reason="It reads what is public",
+                name="rule 5 of signoff.yaml, line 18",
+                line=18,
+            ),
         )
     )
 
@@ -81,6 +91,8 @@ def test_a_rule_names_itself_on_one_line(here: Path) -> None:
     write("- tool: pay", "  when: |", "    args.amount > 10", "    && channel == 'C1'")
     [rule] = load_config().policy.rules
     assert str(rule) == "rule 1 of signoff.yaml, line 2: pay when args.amount > 10 && channel == 'C1'"
+    write("- {tool: 'git__*', effect: [write, egress], when: 'true'}")
+    assert str(load_config().policy.rules[0]) == "rule 1 of signoff.yaml, line 2: git__* (write, egress) when true"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("4s", 4), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)])
@@ -96,7 +108,7 @@ def test_durations(here: Path, text: str, seconds: int) -> None:
         ("pay", "rule 1 of `policy` should be a mapping"),
         (
             "{tool: pay, quorom: 2}",
-            "`quorom` of rule 1 of `policy` is not a setting: the ones there are tool, when, verdict, app",
+            "`quorom` of rule 1 of `policy` is not a setting: the ones there are tool, effect, when, verdict, app",
         ),
         (
             "{tool: pay, approvers: {user: [U1]}}",
@@ -184,6 +196,12 @@ def test_durations(here: Path, text: str, seconds: int) -> None:
             "{tool: pay, remind: 1h, expires: 60m}",
             "`remind` of rule 1 of `policy` should be shorter than `expires`, which is 1h, or nobody is ever reminded",
         ),
+        ("{tool: 'pay*x'}", "`tool` of rule 1 of `policy` should have a * at its end alone"),
+        ("{tool: pay, effect: read}", "`effect` of rule 1 of `policy` should be a list"),
+        ("{tool: pay, effect: []}", "`effect` of rule 1 of `policy` is empty, so the rule is for no call"),
+        ("{tool: pay, effect: [reads]}", "`effect.0` of rule 1 of `policy` should be 'read', 'egress', 'write' or 'irrev"),
+        ("{tool: pay, reason: ' '}", "`reason` of rule 1 of `policy` should be one line of at most 200 characters"),
+        ("{tool: pay, reason: }", "`reason` of rule 1 of `policy` should be a valid string"),
         ("{tool: pay, post_to: general}", "`post_to` of rule 1 of `policy` should be the id of a Slack channel, such as C012"),
         ("{tool: pay, post_to: U0999}", "`post_to` of rule 1 of `policy` should be the id of a Slack channel, such as C012"),
         ("{tool: pay, rejections: 0}", "`rejections` of rule 1 of `policy` should be greater than or equal to 1"),
@@ -261,34 +279,3 @@ def test_an_escalation_may_say_again_that_those_who_asked_stay_out(here: Path) -
     write("- {tool: a, approvers: {users: [U1], requester: false}, escalate: {after: 1h, to: {users: [U9], requester: false}}}")
     [rule] = load_config().policy.rules
     assert rule.escalation == Escalation(after_seconds=3600, to=Approvers(users=("U9",), requester=False))
-
-
-def test_allowed_hosts_are_read_in_one_spelling_and_policy_goes_by_them(here: Path) -> None:
-    Path("signoff.yaml").write_text("allowed_hosts: [Docs.Example.com., '*.example.org:8443', 192.0.2.7, '[::1]:80']")
-    hosts = ("docs.example.com", "*.example.org:8443", "192.0.2.7", "[::1]:80")
-    assert load_config().policy == Policy(allowed_hosts=hosts)
-
-
-@pytest.mark.parametrize(
-    ("hosts", "sentence"),
-    [
-        ("docs.example.com", "line 2: `allowed_hosts` should be a list"),
-        ("", "line 2: `allowed_hosts` should be a list"),
-        ("{docs.example.com: true}", "line 2: `allowed_hosts` should be a list"),
-        ("[7]", "line 2: `allowed_hosts.0` should be a valid string"),
-        ("\n- a.example\n- https://b.example", "line 4: `allowed_hosts.1` should be a host such as docs.example.com, or"),
-        ("[b.example/path]", "should be a host such as docs.example.com"),
-        ("[ann@b.example]", "should be a host such as docs.example.com"),
-        ("['b.*.example']", "should be a host such as docs.example.com"),
-        ("['*']", "should be a host such as docs.example.com"),
-        ("[0x7f.1]", "should be a host such as docs.example.com"),
-        ("['*.com']", "is '*.com', which would allow hosts of everybody"),
-        ("['*.192.0.2.7']", "which would allow hosts of everybody"),
-        ("[bücher.example]", "should be a host in ASCII, as its address has it (xn--...)"),
-    ],
-)
-def test_what_is_no_host_is_refused_with_its_line(here: Path, hosts: str, sentence: str) -> None:
-    Path("signoff.yaml").write_text(f"channels: {{}}\nallowed_hosts: {hosts}\n")
-    with pytest.raises(Refusal) as refusal:
-        load_config()
-    assert sentence in str(refusal.value)

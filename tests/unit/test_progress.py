@@ -4,7 +4,8 @@ import asyncio
 import threading
 
 from agent import fence
-from agent.progress import Progress
+from agent.tool.progress import Progress
+from tests.patience import PATIENCE_SECONDS
 
 
 class Thread:
@@ -22,7 +23,7 @@ class Thread:
 
     async def hears(self, text: str) -> None:
         """Until these words have come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while text not in self.told:
                 await self.came.wait()
                 self.came.clear()
@@ -52,7 +53,7 @@ async def test_words_come_no_more_often_than_that() -> None:
 
 async def test_a_thread_may_say_how_far_it_is_and_a_start_long_ago_does_not_keep_it_back() -> None:
     thread = Thread()
-    with fence.started(0.0):  # minutes ago
+    with fence.effects_of_start(0.0):  # minutes ago
         progress = Progress("copy", thread.tell)
         progress.say("half")
         await thread.hears("copy: half")

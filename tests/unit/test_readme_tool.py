@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.tool import Effect, Result, ToolContext, registry, run, validate
-from bot.config import Agent, Config
-from bot.tool_files import load_tool_file
-from bot.tools_report import lint
+from agent.tool.definition import Effect, Result, ToolContext, registry, run
+from agent.tool.validation import validate
+from bot.agents.tool_files import load_tool_file
+from bot.commands.tools_report import lint
+from bot.config.file import Agent, Config
 
 README = Path(__file__).parents[2] / "README.md"
 

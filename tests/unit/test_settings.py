@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.refusal import Refusal
-from bot.settings import Settings, check_model, check_slack, read_settings
+from bot.config.refusal import Refusal
+from bot.config.settings import Settings, check_model, check_slack, read_settings
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,11 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.slots import Slots
+from agent.model.slots import Slots
+from tests.profiles import examples
 
 
 async def test_a_busy_channel_delays_another_by_no_more_than_a_round() -> None:
@@ -63,7 +64,7 @@ async def test_who_stops_waiting_holds_nothing(granted: bool) -> None:
     assert slots.take("c")
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(seed=st.integers(0, 2**32), most=st.integers(1, 5), number=st.integers(1, 60))
 async def test_however_they_come_and_go_there_are_never_more_than_there_are_slots(seed: int, most: int, number: int) -> None:
     random, slots, seen = Random(seed), Slots(most), Counter[str]()

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from agent.answers import closing_text
-from agent.decide import next_moves
+from agent.decide.moves import CallModel, Post, Record
+from agent.decide.next_moves import next_moves
 from agent.errors import IllegalStepError
-from agent.machine import apply, fold
-from agent.moves import CallModel, Post, Record
-from agent.rules import Rules
-from agent.session import Session
-from agent.steps import (
+from agent.memory.transcript import messages
+from agent.session.answers import closing_text
+from agent.session.machine import apply, fold
+from agent.session.post_keys import PostKey
+from agent.session.rules import Rules
+from agent.session.state import Session
+from agent.session.steps import (
     Asked,
     Halted,
     LeftOut,
@@ -26,8 +28,7 @@ from agent.steps import (
     Stopped,
     ToolReturned,
 )
-from agent.stop_reasons import WINDOW, reason_of
-from agent.transcript import messages
+from agent.session.stop_reasons import WINDOW, reason_of
 from agent.types import Block, Place, Said, Usage
 
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
@@ -69,8 +70,8 @@ def played(*replies: ModelReplied, steps: Sequence[Step] = (), iterations: int =
 
 def answer(session: Session) -> str:
     """What people read at the end."""
-    assert session.closing is not None
-    return "".join(session.closing.parts)
+    assert session.turn.ending.closing is not None
+    return "".join(session.turn.ending.closing.parts)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_a_turn_that_ends_otherwise_shows_the_answer_as_far_as_it_came() -> None
 
 def test_a_cut_call_never_runs_and_the_model_is_told_to_make_it_again() -> None:
     session, log = played(reply("max_tokens", text("I order."), CALL))
-    assert (session.calls, session.closing) == ((), None)
+    assert (session.turn.calls, session.turn.ending.closing) == ((), None)
     assert isinstance(next_moves(session, (), Rules({}), NOW)[0], CallModel)
     [result] = messages(log)[-1]["content"]
     assert result["tool_use_id"] == "toolu_1"
@@ -149,7 +150,7 @@ def test_a_search_that_had_not_ended_at_a_pause_is_left_away_and_the_model_asked
 
 def test_an_end_without_a_word_is_asked_about_once() -> None:
     once, log = played(reply("end_turn"))
-    assert once.closing is None
+    assert once.turn.ending.closing is None
     assert [message["role"] for message in messages(log)] == ["user", "user"]  # nothing is put into the model's mouth
     assert messages(log)[1]["content"] == [text("Please continue.")]
     twice, log = played(reply("end_turn", THOUGHT), reply("end_turn"))
@@ -168,10 +169,10 @@ def test_an_end_without_a_word_is_asked_about_once() -> None:
 )
 def test_what_is_refused_or_not_known_runs_nothing_and_is_left_out(said: ModelReplied, sentence: str) -> None:
     session, log = played(said)
-    assert session.calls == ()
+    assert session.turn.calls == ()
     assert sentence in answer(session)
     assert "How to" not in answer(session)
-    assert [post.key for post in next_moves(session, (), Rules({}), NOW) if isinstance(post, Post)] == ["answer:1:0"]
+    assert [post.key for post in next_moves(session, (), Rules({}), NOW) if isinstance(post, Post)] == [PostKey("answer", 1, 0)]
     told = str(messages([*log, ASKED]))
     assert told.count("tell me") == 1  # the new words; those that were refused are gone
     assert "is left out here. Nothing was run in it." in told

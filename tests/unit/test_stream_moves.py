@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.decide import next_moves
-from agent.machine import fold
-from agent.moves import Answer, Post, Record, Work
-from agent.rules import Rules
-from agent.session import Session
-from agent.steps import (
+from agent.decide.for_stream import opening, stream_moves, unsettled
+from agent.decide.moves import Answer, Post, Record, Work
+from agent.decide.next_moves import next_moves
+from agent.session.machine import fold
+from agent.session.post_keys import PostKey
+from agent.session.rules import Rules
+from agent.session.state import Session
+from agent.session.steps import (
     ActionDecided,
     Asked,
     ModelReplied,
@@ -23,7 +25,6 @@ from agent.steps import (
     ToolReturned,
     ToolStarted,
 )
-from agent.stream_moves import opening, stream_moves, unsettled
 from agent.types import Block, Place, Said, Task, Usage, Verdict
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -43,7 +44,8 @@ def replied(*content: Block, reason: str = "tool_use") -> ModelReplied:
 LOOKS = replied(used("L", "look"))
 LOOKING = ToolStarted(call_id="L", idempotency_key="k")
 LOOKED = ToolReturned(call_id="L", outcome="succeeded", text='{"ok":true,"result":1}')
-STREAM = (PostStarted(key="stream:1:0"), Posted(key="stream:1:0", ts="2.0"))
+GROWS, ENDS, SAYS = PostKey("stream", 1, 0), PostKey("unstream", 1, 0), PostKey("answer", 1, 0)
+STREAM = (PostStarted(key=GROWS), Posted(key=GROWS, ts="2.0"))
 PROPOSED = ProposedAction(
     action_id="A",
     call_id="P",
@@ -54,8 +56,8 @@ PROPOSED = ProposedAction(
     requesters=("U1",),
     expires_at=datetime(2026, 11, 27, tzinfo=UTC),
 )
-CARD = (PostStarted(key="card:A"), Posted(key="card:A", ts="3.0"))
-TOLD = (PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="4.0"))
+CARD = (PostStarted(key=PostKey("card", "A")), Posted(key=PostKey("card", "A"), ts="3.0"))
+TOLD = (PostStarted(key=SAYS), Posted(key=SAYS, ts="4.0"))
 SUMMING_UP = ModelStarted(iteration=1, reserved_tokens=10, max_tokens=5, purpose="compact")
 ANSWERED = replied({"type": "text", "text": "Done."}, reason="end_turn")
 
@@ -71,9 +73,9 @@ def posts(session: Session) -> list[Post]:
 def test_a_stream_is_opened_for_calls_and_for_words() -> None:
     looking = after(ASKED, STARTED, LOOKS, LOOKING)
     task = Task(id="L", tool="look", arguments={})
-    assert opening(looking, "") == Post("stream:1:0", Work((task,)), found=False)
+    assert opening(looking, "") == Post(GROWS, Work((task,)), found=False)
     assert opening(after(ASKED, STARTED), "") is None
-    assert opening(after(ASKED, STARTED), "It is") == Post("stream:1:0", Work(words="It is"), found=False)
+    assert opening(after(ASKED, STARTED), "It is") == Post(GROWS, Work(words="It is"), found=False)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_stream_is_opened_for_calls_and_for_words() -> None:
         pytest.param((), id="nobody has asked"),
         pytest.param((ASKED, STARTED, LOOKS, LOOKING, *STREAM), id="it is there"),
         pytest.param((ASKED, STARTED, LOOKS, LOOKING, STREAM[0]), id="it is being opened"),
-        pytest.param((ASKED, STARTED, LOOKS, LOOKING, STREAM[0], Posted(key="stream:1:0", error="no")), id="it was refused"),
+        pytest.param((ASKED, STARTED, LOOKS, LOOKING, STREAM[0], Posted(key=GROWS, error="no")), id="it was refused"),
         pytest.param((ASKED, STARTED, Stopped(by="U1")), id="the turn was stopped"),
         pytest.param((ASKED, STARTED, ANSWERED), id="the answer is there"),
         pytest.param((ASKED, STARTED, replied(used("P", "pay")), PROPOSED, *CARD), id="people are asked"),
@@ -97,15 +99,18 @@ def test_the_answer_stands_in_the_message_that_has_grown() -> None:
     session = after(ASKED, STARTED, LOOKS, LOOKING, *STREAM, LOOKED, STARTED, ANSWERED)
     [post] = posts(session)
     task = Task(id="L", tool="look", arguments={}, state="complete")
-    assert post == Post("answer:1:0", Answer("Done.", rated_turn=1, tasks=(task,)), found=False, stream_ts="2.0")
-    over = fold(session, [Recorded(99, 1, step) for step in (PostStarted(key="answer:1:0"), Posted(key="answer:1:0", ts="2.0"))])
+    assert post == Post(SAYS, Answer("Done.", rated_turn=1, tasks=(task,)), found=False, stream_ts="2.0")
+    over = fold(
+        session,
+        [Recorded(99, 1, step) for step in (PostStarted(key=SAYS), Posted(key=SAYS, ts="2.0"))],
+    )
     assert (over.status, over.stream) == ("idle", None)
 
 
 def test_an_answer_waits_for_a_stream_that_is_being_opened() -> None:
     session = after(ASKED, STARTED, LOOKS, LOOKING, STREAM[0], LOOKED, STARTED, ANSWERED)
     assert unsettled(session)
-    assert [(post.key, post.found) for post in posts(session)] == [("stream:1:0", True)]  # made already, or to be found
+    assert [(post.key, post.found) for post in posts(session)] == [(GROWS, True)]  # made already, or to be found
 
 
 def test_a_stream_is_ended_before_people_are_waited_for() -> None:
@@ -115,26 +120,26 @@ def test_a_stream_is_ended_before_people_are_waited_for() -> None:
     session = after(*asked, LOOKED)
     task = Task(id="L", tool="look", arguments={}, state="complete")
     assert session.status == "waiting"
-    assert stream_moves(session) == [Post("unstream:1:0", Work((task,)), found=False, stream_ts="2.0")]
-    ended = after(*asked, LOOKED, PostStarted(key="unstream:1:0"), Posted(key="unstream:1:0", ts="2.0"))
-    assert (ended.stream, ended.tasks, stream_moves(ended)) == (None, (), [])
+    assert stream_moves(session) == [Post(ENDS, Work((task,)), found=False, stream_ts="2.0")]
+    ended = after(*asked, LOOKED, PostStarted(key=ENDS), Posted(key=ENDS, ts="2.0"))
+    assert (ended.stream, ended.turn.tasks, stream_moves(ended)) == (None, (), [])
 
 
 def test_after_a_decision_the_next_stream_begins_with_nothing() -> None:
     decided = ActionDecided(action_id="A", decision="rejected", by="U1", decided_at=NOW)
-    ended = (PostStarted(key="unstream:1:0"), Posted(key="unstream:1:0", ts="2.0"))
+    ended = (PostStarted(key=ENDS), Posted(key=ENDS, ts="2.0"))
     calls = replied(used("L", "look"), used("P", "pay"))
     session = after(ASKED, STARTED, calls, LOOKING, *STREAM, PROPOSED, *CARD, LOOKED, *ended, decided, STARTED)
-    assert opening(session, "It is") == Post("stream:1:1", Work(words="It is"), found=False)
+    assert opening(session, "It is") == Post(PostKey("stream", 1, 1), Work(words="It is"), found=False)
 
 
 def test_a_stream_that_is_found_after_its_turn_is_ended_before_the_next_answer() -> None:
     lost = (ASKED, STARTED, LOOKS, LOOKING, STREAM[0], LOOKED, STARTED, ANSWERED)
     session = after(*lost, *TOLD, STREAM[1])
     assert session.status == "idle"
-    assert [post.key for post in posts(session)] == ["unstream:1:0"]
+    assert [post.key for post in posts(session)] == [ENDS]
     again = after(*lost, *TOLD, ASKED, STREAM[1], STARTED, ANSWERED)
-    assert [(post.key, post.stream_ts) for post in posts(again)] == [("unstream:1:0", "2.0")]
+    assert [(post.key, post.stream_ts) for post in posts(again)] == [(ENDS, "2.0")]
 
 
 def test_what_was_read_stays_above_the_word_that_the_turn_was_stopped() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from bot.config import load_config
-from bot.packs import all_tools, chosen_packs, tool_packs
-from bot.refusal import Refusal
-from bot.tool_files import load_tool_file
+from bot.agents.packs import all_tools, chosen_packs, tool_packs
+from bot.agents.tool_files import load_tool_file
+from bot.config.file import load_config
+from bot.config.refusal import Refusal
 
 OPS = '''
 from dataclasses import dataclass

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.calls import tool_calls
-from agent.machine import apply
-from agent.steps import Compacted, ModelReplied
-from agent.tool import Effect, Tool
-from agent.tool_search import MOST_LOADED, MOST_TOOLS, SEARCH, characters, rendered, searches
-from agent.transcript import Transcript, messages
+from agent.memory.transcript import Transcript, messages
+from agent.model.tool_search import MOST_LOADED, MOST_TOOLS, SEARCH, fixed_characters, rendered, searches
+from agent.session.calls import tool_calls
+from agent.session.machine import apply
+from agent.session.steps import Compacted, ModelReplied
+from agent.tool.definition import Effect, Tool
 from agent.types import Block, Pinned, Usage
 from tests.unit.test_machine import ASKED, STARTED, after
 
@@ -98,7 +98,7 @@ def test_a_search_is_no_call_of_ours_and_is_replayed_as_it_came() -> None:
     step = reply(ASKED_FOR, FOUND, CALLED)
     assert [call.tool for call in tool_calls(step)] == ["server7"]
     session = apply(after(ASKED, STARTED), step, 1)
-    assert [state.call.id for state in session.calls] == ["toolu_1"]
+    assert [state.call.id for state in session.turn.calls] == ["toolu_1"]
     replayed = messages([ASKED, STARTED, step])
     assert replayed[1]["content"] == [ASKED_FOR, FOUND, CALLED]
     assert [block["tool_use_id"] for block in replayed[2]["content"]] == ["toolu_1"]
@@ -114,9 +114,9 @@ def test_a_search_that_was_cut_off_before_its_result_is_not_replayed() -> None:
 def test_what_is_not_loaded_costs_nothing_but_for_the_few_that_a_search_may_find() -> None:
     many = Pinned(model=MODEL, system="", tools=rendered(MODEL, [tools("server", 200)]))
     whole = Pinned(model=MODEL, system="", tools=tuple(tool.schema() for tool in tools("server", 200)))
-    assert characters(many, ()) < len(whole.model_dump_json()) / 20
-    assert characters(many, {"server7", "server8"}) > characters(many, ()) + 600
-    assert characters(whole, ()) == len(whole.model_dump_json())
+    assert fixed_characters(many, ()) < len(whole.model_dump_json()) / 20
+    assert fixed_characters(many, {"server7", "server8"}) > fixed_characters(many, ()) + 600
+    assert fixed_characters(whole, ()) == len(whole.model_dump_json())
 
 
 def test_what_was_found_in_a_context_that_is_over_is_not_loaded_any_more() -> None:

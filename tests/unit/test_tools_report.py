@@ -8,14 +8,15 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from pydantic import Field
 
-from agent.condition import Condition
-from agent.declare import tool
-from agent.policy import Policy, Rule
-from agent.tool import Tool
-from bot.config import Agent, Config
-from bot.packs import BUILT_IN, tool_packs
-from bot.tools_report import lint, listing
-from tests.signoff import signoff
+from agent.approvals.condition import Condition
+from agent.approvals.policy import Policy, Rule
+from agent.tool.declare import tool
+from agent.tool.definition import Tool
+from bot.agents.packs import BUILT_IN, tool_packs
+from bot.commands.tools_report import lint, listing
+from bot.config.file import Agent, Config
+from bot.config.settings import Settings
+from tests.signoff import says
 
 POOL: AsyncConnectionPool[Any] = AsyncConnectionPool(open=False)
 
@@ -46,6 +47,11 @@ async def restart(service: Annotated[str, Field(description="Its name.")]) -> st
     return ""
 
 
+async def bare() -> str:
+    """Wait."""
+    return ""
+
+
 def findings(*tools: Tool, policy: Policy | None = None) -> list[str]:
     """What is found in an agent with these tools."""
     return list(lint(Config(policy=policy or Policy()), {BUILT_IN: (), "ops": tools}))
@@ -61,11 +67,17 @@ def test_a_tool_that_says_everything_passes() -> None:
     assert findings(uptime(), restart) == []
 
 
+def test_what_a_server_says_of_its_tools_is_looked_at_only_where_that_is_asked_for() -> None:
+    packs = {BUILT_IN: (), "mcp:ops": [tool(effect="read", name="ops__wait")(bare)]}
+    assert list(lint(Config(), packs)) == []
+    assert len(lint(Config(), packs, servers=True)) > 3
+
+
 @pytest.mark.parametrize(
     ("without", "sentence"),
     [
         ("when", "uptime does not say when to call it: add “Call it when …”"),
-        ("when", "uptime does not say when to call a similar tool: name restart, say, with “instead”"),
+        ("when", "uptime does not say when to call a similar tool: name restart, for example, with “instead”"),
         ("needs", "uptime states no precondition: add “Needs …”, “First …”, or “Nothing is needed before it”"),
         ("back", "uptime does not say what comes back: add “Comes back: …”"),
         ("errors", "uptime does not say how errors look: add “Errors: not_found (…), …” with what to do then"),
@@ -143,23 +155,21 @@ def restart(service: str) -> str:
 '''
 
 
-async def test_the_commands_list_and_find(tmp_path: Path) -> None:
-    async def says(*arguments: str) -> tuple[int | None, str, str]:
-        async with signoff(*arguments, folder=tmp_path, environment={}) as process:
-            out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
-
+def test_the_commands_list_and_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "signoff.yaml").write_text("agents: {ops: {tools: [ops.py]}}\npolicy: [{tool: restart, quorum: 2}]\n")
-    code, _, err = await says("tools")
+    code, _, err = says("tools")
     assert (code, err) == (2, "There is no tool file ops.py: write it, or correct its name in `tools` of signoff.yaml.\n")
     (tmp_path / "ops.py").write_text(OPS)
-    code, out, _ = await says("tools")
+    code, out, _ = says("tools")
     assert code == 0
-    assert re.search(r"^restart +write +ops\.py +ask: rule 1 of signoff\.yaml, line 2: restart$", out, re.MULTILINE)
-    code, out, _ = await says("tools", "lint")
+    assert [line for line in out if re.fullmatch(r"restart +write +ops\.py +ask: rule 1 of signoff\.yaml, line 2: restart", line)]
+    code, out, _ = says("tools", "lint")
     assert code == 1
-    assert "restart does not describe its argument service: add `Field(description=…)` to its type.\n" in out
+    assert "restart does not describe its argument service: add `Field(description=…)` to its type." in out
     (tmp_path / "signoff.yaml").unlink()
-    assert await says("tools", "lint") == (0, "Nothing to mend.\n", "")
-    code, out, _ = await says("policy", "check")
-    assert (code, out) == (0, "0 rules, and nothing to mend.\n")
+    assert says("tools", "lint") == (0, ["Nothing to mend."], "")
+    code, out, _ = says("policy", "check")
+    assert (code, out) == (0, ["0 rules, and nothing to mend."])

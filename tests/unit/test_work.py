@@ -2,11 +2,11 @@
 
 from pydantic import BaseModel
 
-from agent.moves import Work
-from agent.tool import Effect, Tool, ToolContext
+from agent.decide.moves import Work
+from agent.tool.definition import Effect, Tool, ToolContext
 from agent.types import Task
+from bot.cards.plan import chunks, plan_blocks, plan_title, task_title
 from bot.sandbox.slack.blocks import message_faults
-from bot.work import chunks, plan_blocks, plan_title, task_title
 
 
 class Name(BaseModel):

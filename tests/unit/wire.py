@@ -8,11 +8,11 @@ from itertools import pairwise
 from random import Random
 from typing import Any, cast
 
-from agent.model import body
-from agent.model_calls import window_exceeded
-from agent.ports import Reply, Request
-from agent.session import Session
-from agent.steps import Asked, Compacted, Halted, LeftOut, ModelFailed, ModelReplied, OutcomeTold, Repinned, Step
+from agent.model.anthropic import request_body
+from agent.model.port import Reply, Request
+from agent.run.model_calls import after_full_window
+from agent.session.state import Session
+from agent.session.steps import Asked, Compacted, Halted, LeftOut, ModelFailed, ModelReplied, OutcomeTold, Repinned, Step
 from agent.types import Block, Lifetime, Pinned, Purpose, Usage
 from bot.sandbox.model.binding import sign
 from bot.sandbox.model.message_rules import mark_of
@@ -74,7 +74,7 @@ class Wire:
     def ask(self, messages: Sequence[dict[str, Any]], purpose: Purpose, lifetime: Lifetime, *, in_turn: bool) -> None:
         """A request arrives."""
         pinned = PINNED.model_copy(update={"model": self._model.id})
-        self._body = body(Request(pinned, messages, 4_000, purpose, lifetime))
+        self._body = request_body(Request(pinned, messages, 4_000, purpose, lifetime))
         check(self._body, MODELS, paused=self._paused)
         thoughts = [block for message in messages for block in message["content"] if block["type"] == "thinking"]
         assert {json.loads(b64decode(block["signature"]))[0] for block in thoughts} <= {self._model.id}
@@ -111,7 +111,7 @@ class Wire:
                 return ModelFailed(reason="retired", since=now)
             case "window":
                 usage = self._random.choice([None, self._usage()])
-                return window_exceeded(session, usage, unbilled=usage is None)
+                return after_full_window(session, usage, unbilled=usage is None)
             case _:
                 return self._said(kind)
 

@@ -1,6 +1,6 @@
 """A shop: its product catalogue and its orders."""
 
-from agent.tool import Tool
+from agent.tool.definition import Tool
 from tools.catalog.database import Pool
 from tools.catalog.orders import create_order, get_order_status
 from tools.catalog.search import search_product_catalog
@@ -10,5 +10,5 @@ __all__ = ["catalog", "seed_shop"]
 
 
 def catalog(pool: Pool) -> tuple[Tool, ...]:
-    """The shop's tools over the tables of schema `shop`, which migration 0002 makes."""
+    """Return the shop's tools over the tables of schema `shop`, which migration 0002 makes."""
     return (search_product_catalog(pool), get_order_status(pool), create_order(pool))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection, OperationalError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from agent.tool import ToolError
+from agent.tool.definition import ToolError
 
 log = logging.getLogger(__name__)
 
@@ -19,15 +19,15 @@ Pool = AsyncConnectionPool[Any]
 
 
 async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """What `work` answers, its statements in one transaction.
+    """Return what `work` answers, its statements in one transaction.
 
     When the connection breaks, `work` is done once more on a fresh one (a restarted Postgres leaves a pool of dead
     ones), so it must be safe to repeat. Raises ToolError `unexpected` if there was no connection at all: nothing
     happened. Raises psycopg.OperationalError if one was lost again on the way: a commit may have gone through, and
-    only an exception that is no ToolError says so to whoever runs the tool.
+    only an exception that is no ToolError says so to the caller.
     """
     try:
-        return await _once(pool, work)
+        return await _transact(pool, work)
     except PoolTimeout:
         log.warning("no connection to the shop's database within %g s", CONNECT_SECONDS)
         detail = "The shop's database cannot be reached. Nothing was read or changed; try again in a minute."
@@ -35,9 +35,9 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
     except OperationalError as error:
         log.warning("the connection to the shop's database broke, trying once more: %s", error)
     await pool.check()
-    return await _once(pool, work)
+    return await _transact(pool, work)
 
 
-async def _once(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+async def _transact(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
     async with pool.connection(timeout=CONNECT_SECONDS) as connection, connection.transaction():
         return await work(connection)

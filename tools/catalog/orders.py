@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import LiteralString
 
 from psycopg.rows import class_row
-from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue, field_validator
 
-from agent.arguments import Arguments
-from agent.tool import Effect, Tool, ToolContext, ToolError
+from agent.tool.arguments import Arguments
+from agent.tool.bound import check_bound
+from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
 from tools.catalog.database import Connection, Pool, in_transaction
 
@@ -113,13 +114,12 @@ ORDER_BY_KEY = ORDER + "WHERE idempotency_key = %s"
 
 # Orders of one product wait for each other here. The statements after it see what was committed meanwhile: the stock
 # that is left, and the order that an earlier attempt of the same call has placed.
-LOCK_PRODUCT = "SELECT name, stock FROM shop.product WHERE sku = %s FOR NO KEY UPDATE"
+LOCK_PRODUCT = "SELECT FROM shop.product WHERE sku = %s FOR NO KEY UPDATE"
 TAKE_FROM_STOCK = "UPDATE shop.product SET stock = stock - %s WHERE sku = %s"
 FORESEEN = """
-SELECT product.name, stock, price_usd, (SELECT name FROM shop.customer WHERE email = %(customer)s)
-FROM shop.product WHERE sku = %(sku)s
+SELECT product.name, stock, price_usd, customer.id, customer.name
+FROM shop.product LEFT JOIN shop.customer ON email = %(customer)s WHERE sku = %(sku)s
 """
-CUSTOMER = "SELECT id FROM shop.customer WHERE email = %s"
 PLACE = """
 INSERT INTO shop.orders (customer_id, sku, quantity, unit_price_usd, note, idempotency_key)
 SELECT %(customer_id)s, sku, %(quantity)s, price_usd, %(note)s, %(key)s FROM shop.product WHERE sku = %(sku)s
@@ -127,7 +127,7 @@ SELECT %(customer_id)s, sku, %(quantity)s, price_usd, %(note)s, %(key)s FROM sho
 
 
 def get_order_status(pool: Pool) -> Tool:
-    """The tool that reads one order."""
+    """Return the tool that reads one order."""
 
     async def read(arguments: GetOrderStatus, context: ToolContext) -> OrderFound:
         id = arguments.order_id.upper()
@@ -151,10 +151,10 @@ def get_order_status(pool: Pool) -> Tool:
 
 
 def create_order(pool: Pool) -> Tool:
-    """The tool that places an order."""
+    """Return the tool that places an order."""
 
     async def place(arguments: CreateOrder, context: ToolContext) -> OrderFound:
-        return await in_transaction(pool, lambda connection: _place(connection, arguments, context.idempotency_key))
+        return await in_transaction(pool, lambda connection: _place_order(connection, arguments, context))
 
     async def preview(arguments: CreateOrder, context: ToolContext) -> Preview:
         return await in_transaction(pool, lambda connection: _preview(connection, arguments))
@@ -175,38 +175,34 @@ def create_order(pool: Pool) -> Tool:
     )
 
 
-async def _preview(connection: Connection, arguments: CreateOrder) -> Preview:
-    """What the order would come to at this moment; reads only."""
+class Foreseen(BaseModel, frozen=True):
+    """What the names of an order stand for at this moment."""
+
+    product: str
+    stock: int
+    price_usd: Decimal
+    customer_id: int
+    customer: str
+
+    def bound(self) -> dict[str, JsonValue]:
+        """Return what the run acts on: who the customer is, and what the product is and costs. The stock may move meanwhile."""
+        return {
+            "customer": {"id": self.customer_id, "name": self.customer},
+            "sku": {"name": self.product, "price_usd": str(self.price_usd)},
+        }
+
+
+async def _foresee(connection: Connection, arguments: CreateOrder) -> Foreseen:
+    """Return what the order would come to; reads only. Raises ToolError where it would fail."""
     found = await (await connection.execute(FORESEEN, arguments.model_dump(include={"customer", "sku"}))).fetchone()
     if found is None:
-        raise ToolError("not_found", f"no product has the SKU {arguments.sku!r}, so this would fail.")
-    product, stock, price_usd, customer = found
-    if customer is None:
-        raise ToolError("not_found", f"no customer is registered with {arguments.customer!r}, so this would fail.")
-    if stock < arguments.quantity:
-        raise ToolError("invalid_input", f"only {stock} are in stock, so this would fail.")
-    return Preview(
-        headline=f"Order {arguments.quantity} × {product} for {customer}",
-        changes=(
-            Change(what=f"Stock of {arguments.sku}", before=str(stock), after=str(stock - arguments.quantity)),
-            Change(what="Total", after=f"{arguments.quantity} × {price_usd} = {arguments.quantity * price_usd} USD"),
-        ),
-    )
-
-
-async def _place(connection: Connection, arguments: CreateOrder, idempotency_key: str) -> OrderFound:
-    product = await (await connection.execute(LOCK_PRODUCT, [arguments.sku])).fetchone()
-    if product is None:
         raise ToolError(
             "not_found",
             f"No product has the SKU {arguments.sku!r}, so nothing was ordered. SKUs look like WGT-001; "
             "search_product_catalog finds them.",
         )
-    if earlier := await _order(connection, ORDER_BY_KEY, idempotency_key):
-        return earlier
-    name, stock = product
-    customer = await (await connection.execute(CUSTOMER, [arguments.customer])).fetchone()
-    if customer is None:
+    product, stock, price_usd, customer_id, customer = found
+    if customer_id is None:
         raise ToolError(
             "not_found",
             f"No customer is registered with {arguments.customer!r}, so nothing was ordered. "
@@ -215,13 +211,36 @@ async def _place(connection: Connection, arguments: CreateOrder, idempotency_key
     if stock < arguments.quantity:
         raise ToolError(
             "invalid_input",
-            f"Nothing was ordered: {arguments.quantity} × {name} ({arguments.sku}) are more than the {stock} in stock.",
+            f"Nothing was ordered: {arguments.quantity} × {product} ({arguments.sku}) are more than the {stock} in stock.",
         )
+    return Foreseen(product=product, stock=stock, price_usd=price_usd, customer_id=customer_id, customer=customer)
+
+
+async def _preview(connection: Connection, arguments: CreateOrder) -> Preview:
+    """Return what the order would come to at this moment; reads only."""
+    seen = await _foresee(connection, arguments)
+    total = f"{arguments.quantity} × {seen.price_usd} = {arguments.quantity * seen.price_usd} USD"
+    return Preview(
+        headline=f"Order {arguments.quantity} × {seen.product} for {seen.customer}",
+        changes=(
+            Change(what=f"Stock of {arguments.sku}", before=str(seen.stock), after=str(seen.stock - arguments.quantity)),
+            Change(what="Total", after=total),
+        ),
+        bound=seen.bound(),
+    )
+
+
+async def _place_order(connection: Connection, arguments: CreateOrder, context: ToolContext) -> OrderFound:
+    await connection.execute(LOCK_PRODUCT, [arguments.sku])
+    if earlier := await _order(connection, ORDER_BY_KEY, context.idempotency_key):
+        return earlier
+    seen = await _foresee(connection, arguments)
+    if context.bound:
+        check_bound(context.bound, seen.bound())
     await connection.execute(TAKE_FROM_STOCK, [arguments.quantity, arguments.sku])
-    (customer_id,) = customer
     order = arguments.model_dump(include={"sku", "quantity", "note"})
-    await connection.execute(PLACE, order | {"customer_id": customer_id, "key": idempotency_key})
-    placed = await _order(connection, ORDER_BY_KEY, idempotency_key)
+    await connection.execute(PLACE, order | {"customer_id": seen.customer_id, "key": context.idempotency_key})
+    placed = await _order(connection, ORDER_BY_KEY, context.idempotency_key)
     assert placed is not None  # inserted by the statement before, in this transaction
     return placed
 

@@ -8,8 +8,8 @@ import psycopg
 from psycopg.rows import class_row
 from pydantic import BaseModel, Field
 
-from agent.arguments import Arguments
-from agent.tool import Effect, Tool, ToolContext
+from agent.tool.arguments import Arguments
+from agent.tool.definition import Effect, Tool, ToolContext
 from tools.catalog.database import Connection, Pool, in_transaction
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ CATEGORIES = "SELECT string_agg(DISTINCT category, ', ' ORDER BY category) FROM 
 
 
 def search_product_catalog(pool: Pool) -> Tool:
-    """The tool that finds products."""
+    """Return the tool that finds products."""
 
     async def search(arguments: SearchProductCatalog, context: ToolContext) -> ProductsFound:
         return await in_transaction(pool, lambda connection: _search(connection, arguments))
@@ -119,7 +119,7 @@ async def _search(connection: Connection, arguments: SearchProductCatalog) -> Pr
     except psycopg.Error as error:
         if connection.broken:
             raise
-        log.warning("full-text search failed, falling back to keywords: %s", error)
+        log.warning("full-text search failed, falling back to keywords: %s", error.sqlstate or type(error).__name__)
         note = "Full-text search failed"
     if products := await _keywords(connection, arguments, words):
         return ProductsFound(

@@ -48,12 +48,12 @@ async def seed_shop(pool: Pool) -> None:
 
 async def _copy(connection: Connection, statement: LiteralString, name: str) -> None:
     async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in _rows(name):
+        for row in _demo_rows(name):
             await copy.write_row(row)
 
 
-def _rows(name: str) -> Iterator[list[str]]:
-    """The rows of a file in demo/, in the order of the columns in its COPY statement."""
+def _demo_rows(name: str) -> Iterator[list[str]]:
+    """Yield the rows of a file in demo/, in the order of the columns in its COPY statement."""
     rows = csv.reader((files("tools.catalog") / "demo" / name).read_text(encoding="utf-8").splitlines())
     next(rows)  # the columns' names
     yield from rows

@@ -1,4 +1,4 @@
-"""The shop's tables, in a Postgres schema of their own. Migration 0002 makes them; a test compares the two."""
+"""The shop's tables, in a separate Postgres schema. Migration 0002 makes them; a test compares the two."""
 
 from datetime import datetime
 from decimal import Decimal

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Self
 
-from agent.tool import Tool
+from agent.tool.definition import Tool
 from tools.mcp.connection import Connection
 from tools.mcp.names import prefix
 from tools.mcp.server import Server
@@ -31,7 +31,7 @@ class Bridge:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._end)
+            stack.push_async_callback(self._end_connections)
             for one in self.connections:
                 if one.server.reach is None:
                     log.warning("MCP server %s: %s", one.server.name, one.trouble)
@@ -46,10 +46,10 @@ class Bridge:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._end()
+        await self._end_connections()
 
-    async def _end(self) -> None:
-        """Programs are asked to end, and killed if they do not."""
+    async def _end_connections(self) -> None:
+        """Ask programs to end, and kill those that do not."""
         for one in self.connections:
             one.close()
         if self._tasks:
@@ -58,9 +58,9 @@ class Bridge:
                 task.cancel()
 
     def unseen(self) -> Sequence[str]:
-        """What the names begin with that tools of servers would have which have not listed any yet."""
+        """Return how the names of tools would begin whose servers have not listed any yet."""
         return [prefix(one.server.name) for one in self.connections if not one.offer.tools]
 
     def packs(self) -> Mapping[str, Sequence[Tool]]:
-        """The tools of each server, as far as they are known, by the name that signoff.yaml knows the server by."""
+        """Return the tools of each server, as far as they are known, by the name that signoff.yaml knows the server by."""
         return {f"mcp:{one.server.name}": [tool for tool, _ in one.offer.tools] for one in self.connections}

@@ -1,75 +1,37 @@
 """What a server says of a tool's effect, and what is made of it.
 
-Only what is stated counts: a hint that is not there claims nothing, whatever the protocol's default for it is.
+A hint that is not there claims nothing in the tool's favour. The protocol's defaults are: it writes, and its world is open.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
-
-from mcp_types import Tool as Listed
-
-from agent.tool import Effect
-
-_OF_AN_ADDRESS = {"url", "urls", "uri", "uris", "href", "link", "links", "host", "hosts", "hostname", "domain", "domains"}
-_OF_A_PLACE = {"endpoint", "endpoints", "webhook", "callback", "website", "ip"}
-_FORMATS = frozenset(
-    {"uri", "url", "uri-reference", "uri-template", "iri", "iri-reference", "hostname", "idn-hostname", "ipv4", "ipv6"}
-)
+from agent.approvals.addresses import takes_address
+from agent.tool.definition import Effect
+from tools.mcp.listed import Listed
 
 
-def effect(listed: Listed, *, trusted: bool) -> Effect:
-    """The effect that a listed tool counts as. Where it contradicts itself, the stricter claim holds."""
-    hints = listed.annotations
-    if not trusted or hints is None:
+def effect(listed: Listed, *, trusted: bool, open_world: bool | None = None) -> Effect:
+    """Return the effect that a listed tool counts as. Where it contradicts itself, the stricter claim holds.
+
+    `open_world` is the configuration's word on the server's reads, and beats the server's: False vouches that what is asked
+    stays there. Nobody can vouch for a tool that takes an address.
+    """
+    if not trusted:
         return Effect.WRITE
-    if hints.destructive_hint is True:
+    if listed.destructive is True:
         return Effect.IRREVERSIBLE
-    if hints.read_only_hint is not True:
+    if listed.read_only is not True:
         return Effect.WRITE
-    return Effect.EGRESS if hints.open_world_hint is True or takes_an_address(listed.input_schema) else Effect.READ
+    stays = open_world is False or (open_world is None and listed.open_world is False)
+    return Effect.READ if stays and not takes_address(listed.input_schema) else Effect.EGRESS
+
+
+def leaves_open(listed: Listed) -> bool:
+    """Return whether a tool states that it only reads, takes no address, and leaves out whether its world is open."""
+    reads = listed.read_only is True and listed.destructive is not True
+    return reads and listed.open_world is None and not takes_address(listed.input_schema)
 
 
 def claimed(listed: Listed) -> str:
-    """What the server states, in a few words."""
-    hints = listed.annotations
-    stated = (
-        [
-            ("read-only", hints.read_only_hint),
-            ("destructive", hints.destructive_hint),
-            ("open world", hints.open_world_hint),
-        ]
-        if hints is not None
-        else []
-    )
+    """Return what the server states, in a few words."""
+    stated = [("read-only", listed.read_only), ("destructive", listed.destructive), ("open world", listed.open_world)]
     words = [name if value else f"not {name}" for name, value in stated if value is not None]
     return ", ".join(words) or "nothing"
-
-
-def takes_an_address(schema: Mapping[str, Any]) -> bool:
-    """Whether an argument, at any depth, is a URL or a host by its format or its name."""
-    return any(part.get("format") in _FORMATS or name_of_an_address(name) for name, part in _arguments(schema))
-
-
-def name_of_an_address(name: str) -> bool:
-    """Whether one of the words in an argument's name means an address: baseUrl, target_host, links."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
-    return any(word.lower() in _OF_AN_ADDRESS | _OF_A_PLACE for word in words)
-
-
-def _arguments(schema: Any, name: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every part of a schema with the name of the property it describes, if it is one's."""
-    if isinstance(schema, list):
-        for part in cast(list[Any], schema):
-            yield from _arguments(part)
-    if isinstance(schema, dict):
-        keywords = cast(dict[str, Any], schema)
-        yield name, {"format": keywords["format"]} if isinstance(keywords.get("format"), str) else {}
-        for word, value in keywords.items():
-            if word in ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas") and isinstance(
-                value, dict
-            ):
-                for key, part in cast(dict[str, Any], value).items():
-                    yield from _arguments(part, key if "properties" in word.lower() else "")
-            elif word not in ("const", "enum", "default", "examples"):
-                yield from _arguments(value)

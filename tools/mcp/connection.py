@@ -1,108 +1,81 @@
 """One server for the whole process: started, listed, asked, and started again with back-off when it dies.
 
-One task opens and closes the connection; calls come from the tasks of the sessions. Whatever a server does ends in a structured
+One task opens and closes each connection; calls come from the tasks of the sessions. Whatever a server does ends in a structured
 error of the call, never in an exception that leaves this file.
+
+Long because one task owns the whole life of a server.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any, cast
-
-from mcp import Client, MCPError
-from mcp.client.session import IncomingMessage
-from mcp_types import (
-    CONNECTION_CLOSED,
-    HEADER_MISMATCH,
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    Implementation,
-    ToolListChangedNotification,
-)
-from mcp_types import Tool as Listed
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from typing import Any
 
 from agent import fence
 from agent.errors import FencedError
-from agent.tool import ErrorKind, Tool, ToolError, nobody
-from tools.mcp.bridged import bridged, quoted, unread_patterns
-from tools.mcp.program import LastWords
-from tools.mcp.results import content, how_far, joined_text
-from tools.mcp.server import Server
-from tools.mcp.transport import NOT_SENT, reached
+from agent.tool.definition import Answer, ErrorKind, ToolError, nobody
+from tools.mcp.claims import leaves_open
+from tools.mcp.fates import Answered, Fate, NotSent, TurnedAway, Unclear
+from tools.mcp.line import Line, UnreachableError
+from tools.mcp.offer import Offer, offer
+from tools.mcp.results import answer, how_far
+from tools.mcp.server import Local, Server
+from tools.mcp.session import Session
+from tools.mcp.wording import INVALID_PARAMS, METHOD_NOT_FOUND, in_words
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 60.0  # a package runner may fetch the server first
 ANSWER_SECONDS = 4.0  # a call waits so long for a server that is being started
+LOOK_SECONDS = 60.0  # for its tools, once it runs
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 LOOK_PAUSE_SECONDS = 0.5  # between two looks at its tools, however often it announces changes
 STEADY_SECONDS = 60.0  # a connection that held so long starts the pauses anew
-MOST_PAGES = 50
-MOST_TOOLS = 2_000
-SENTENCE_CHARACTERS = 300
 
-# The server did not run the tool: any other error leaves that open.
-NOT_RUN: Mapping[int, ErrorKind] = {
-    METHOD_NOT_FOUND: "not_found",
-    INVALID_PARAMS: "invalid_input",
-    INVALID_REQUEST: "unexpected",
-    HEADER_MISMATCH: "unexpected",
-    NOT_SENT: "unexpected",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a server lists: the tools that can be offered, each beside what the server said of it, and why others cannot.
-
-    `unread`: what is left to the server to check.
-    """
-
-    tools: tuple[tuple[Tool, Listed], ...] = ()
-    left_out: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-
-
-class UnreachableError(Exception):
-    """A connection did not come to stand: the message says why, in the middle of a sentence and without secrets."""
+KINDS: Mapping[int | None, ErrorKind] = {METHOD_NOT_FOUND: "not_found", INVALID_PARAMS: "invalid_input"}
 
 
 class Connection:
-    """The connection to one server, whether it stands right now or not."""
+    """Wide because one task owns the life of a server: it is connected to, used, lost and connected to again here."""
 
     def __init__(self, server: Server, changed: Callable[[], None]) -> None:
         self.server = server
         self.offer = Offer()  # the last one: a server that is down keeps its tools, and calls say that it is down
-        self.trouble = server.trouble or "it has not answered yet"  # empty while the connection stands
+        self.trouble = server.trouble or "it has not answered yet"  # empty while a connection stands
         self.tried = asyncio.Event()  # set once the first attempt has come to something
         self._changed = changed
-        self._listed: list[Listed] | None = None
-        self._client: Client | None = None
+        self._entries: Sequence[Any] | None = None
+        self._line: Line | None = None  # the one that calls go into
         self._stands = asyncio.Event()
-        self._over = asyncio.Event()  # nothing more comes from the server
-        self._look = asyncio.Event()  # at its tools, or whether it is still there
         self._wanted = asyncio.Event()  # a call waits for it
         self._closing = asyncio.Event()
         self._patience: asyncio.Timeout | None = None  # while it is being connected to
-        self._last_words: LastWords | None = None
+        self._lives: set[asyncio.Task[None]] = set()
 
     # ------------------------------------------------------------------------------------------ its life
 
     async def keep(self) -> None:
         """Connect, and again whenever the connection ends, until `close`."""
+        try:
+            await self._keep()
+        finally:
+            for life in self._lives:
+                life.cancel()
+            await asyncio.gather(*self._lives, return_exceptions=True)
+
+    async def _keep(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while not self._closing.is_set():
             began = asyncio.get_running_loop().time()
-            try:
-                await self._live()
-                self.trouble = self._told(EOFError("the connection has ended"))
-            except Exception as error:  # a server's failure of any kind: said, and tried again
-                self.trouble = self._told(error)
+            line = Line(self.server)
+            life = asyncio.create_task(self._live(line))
+            self._lives.add(life)
+            retired = asyncio.create_task(line.retired.wait())
+            await asyncio.wait((life, retired), return_when=asyncio.FIRST_COMPLETED)
+            retired.cancel()
+            if not life.done() and not self._closing.is_set():
+                continue  # the next one stands while calls on this one come to their end
+            await self._ended(line, life)
             self.tried.set()
             if self._closing.is_set():
                 break
@@ -111,9 +84,19 @@ class Connection:
             log.warning(
                 "MCP server %s: %s; it is tried again in %g s, or when it is called", self.server.name, self.trouble, pause
             )
-            await _first(self._closing, timeout_seconds=FIRST_PAUSE_SECONDS)
-            await _first(self._closing, self._wanted, timeout_seconds=pause - FIRST_PAUSE_SECONDS)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            if not line.retired.is_set():
+                await _first(self._closing, timeout_seconds=FIRST_PAUSE_SECONDS)
+                await _first(self._closing, self._wanted, timeout_seconds=pause - FIRST_PAUSE_SECONDS)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        if self._lives:
+            await asyncio.wait(self._lives)
+
+    async def _ended(self, line: Line, life: asyncio.Task[None]) -> None:
+        try:
+            await life
+            self.trouble = line.told(EOFError("the connection has ended"))
+        except Exception as error:  # a server's failure of any kind: said, and tried again
+            self.trouble = line.told(error)
 
     def close(self) -> None:
         """Let `keep` come to its end. Its program is ended with it."""
@@ -121,175 +104,135 @@ class Connection:
         if self._patience is not None:
             self._patience.reschedule(asyncio.get_running_loop().time())
 
-    async def _live(self) -> None:
-        """One connection, from its start to its end."""
-        assert self.server.reach is not None
-        self._over.clear()
-        async with asyncio.timeout(CONNECT_SECONDS) as patience, AsyncExitStack() as stack:
-            self._patience = patience
-            self._last_words = LastWords()
-            stack.callback(self._last_words.close)
-            transport = reached(self.server.reach, self._last_words, self._over)
-            client = Client(
-                transport, message_handler=self._hear, client_info=Implementation(name="signoff", version="1"), cache=None
-            )
-            try:
-                await stack.enter_async_context(client)
-                await self._listen(stack, client)
-                await self._list(client)
-            except Exception as error:  # told now: on the way out of here the transport may fail in words of its own
-                raise UnreachableError(self._told(error)) from error
-            finally:
-                self._patience = None
-            patience.reschedule(None)
-            self._stand(client)
-            try:
-                await self._until_over(client)
-            finally:
-                self._client = None
-                self._stands.clear()
+    async def _live(self, line: Line) -> None:
+        """Keep one connection, from its start to its end."""
+        try:
+            async with asyncio.timeout(self.server.connect_seconds) as patience:
+                self._patience = patience
+                try:
+                    async with line.open() as session:
+                        try:
+                            await self._list(session)
+                        except Exception as error:  # told now: on the way out the transport may fail in other words
+                            raise UnreachableError(line.told(error)) from error
+                        patience.reschedule(None)
+                        self._patience = None
+                        self._stand(line)
+                        await self._until_done(line, session)
+                finally:
+                    self._patience = None
+        finally:
+            self._leave(line)
+            if (task := asyncio.current_task()) is not None:
+                self._lives.discard(task)
 
-    def _stand(self, client: Client) -> None:
-        self._client, self.trouble = client, ""
+    def _stand(self, line: Line) -> None:
+        self._line, self.trouble = line, ""
         self._wanted.clear()
         self._stands.set()
         self.tried.set()
         log.info("MCP server %s: %d tools", self.server.name, len(self.offer.tools))
 
-    async def _until_over(self, client: Client) -> None:
-        """Look at the tools whenever there is a reason to; a server that does not answer then is given up."""
-        while not (self._closing.is_set() or self._over.is_set()):
-            if self._look.is_set():
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    await self._list(client)
-                await _first(self._closing, self._over, timeout_seconds=LOOK_PAUSE_SECONDS)
-            await _first(self._closing, self._over, self._look)
+    def _leave(self, line: Line) -> None:
+        """No call goes into this connection any more."""
+        if self._line is line:
+            self._line = None
+            self._stands.clear()
+
+    async def _until_done(self, line: Line, session: Session) -> None:
+        """Look at the tools whenever there is a reason to; a server that does not answer then is connected to anew."""
+        while not (self._closing.is_set() or line.done):
+            line.wake.clear()
+            if line.look and line.usable:
+                line.look = False
+                try:
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._list(session)
+                except Exception as error:
+                    if isinstance(self.server.reach, Local):
+                        raise
+                    log.warning("MCP server %s: %s; it is connected to anew", self.server.name, line.told(error))
+                    self._begin_anew(line)
+                    continue
+                await _first(self._closing, line.over, timeout_seconds=LOOK_PAUSE_SECONDS)
+            await _first(self._closing, line.over, line.wake)
+
+    def _begin_anew(self, line: Line) -> None:
+        line.retire()
+        self._leave(line)
 
     # ------------------------------------------------------------------------------------------ its tools
 
-    async def _listen(self, stack: AsyncExitStack, client: Client) -> None:
-        """Have changes of the list announced: since 2026-07-28 that has to be asked for."""
-        tools = client.server_capabilities.tools
-        if tools is not None and tools.list_changed and client.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            await stack.enter_async_context(client.listen(tools_list_changed=True))
-
-    async def _hear(self, message: IncomingMessage) -> None:
-        if isinstance(message, ToolListChangedNotification):
-            self._look.set()
-
-    async def _list(self, client: Client) -> None:
+    async def _list(self, session: Session) -> None:
         """Take the list as it is now. Sessions that run already are pinned to what they started with."""
-        self._look.clear()
-        listed: list[Listed] = []
-        cursor: str | None = None
-        for _ in range(MOST_PAGES):
-            page = await client.list_tools(cursor=cursor)
-            listed += page.tools
-            cursor = page.next_cursor
-            if cursor is None or len(listed) >= MOST_TOOLS:
-                break
-        if listed == self._listed:
+        entries = await session.entries()
+        if entries == self._entries:
             return
-        self._listed = listed
-        self.offer = _offer(self.server, listed[:MOST_TOOLS], self.call)
+        self.offer = await offer(self.server, entries, self.call, session.mirrors)
+        self._entries = entries
         for why in self.offer.left_out:
             log.warning("MCP server %s: %s", self.server.name, why)
         for what in self.offer.unread:
             log.warning("MCP server %s: %s cannot be read here, and is left to the server", self.server.name, what)
         self._changed()
 
+    def leaves_open(self) -> Sequence[str]:
+        """Return our names of the tools that ask only because nobody says that what they read stays with the server."""
+        if not self.server.trusted or self.server.open_world is not None:
+            return ()
+        return [tool.name for tool, listed in self.offer.tools if leaves_open(listed)]
+
     # ------------------------------------------------------------------------------------------ a call
 
-    async def call(self, tool: str, arguments: Mapping[str, Any], say: Callable[[str], None] = nobody) -> Mapping[str, Any]:
+    async def call(self, tool: str, arguments: Mapping[str, Any], say: Callable[[str], None] = nobody) -> Answer:
         """Run a tool, by the server's own name of it. Cancelling this cancels the request at the server. Raises ToolError."""
 
         async def hear(progress: float, total: float | None, message: str | None) -> None:
             say(self.server.discreet(how_far(progress, total, message)))
 
-        client = await self._standing()
+        over_at = asyncio.get_running_loop().time() + self.server.call_seconds
+        fate = await self._try(tool, arguments, hear, over_at)
+        if isinstance(fate, TurnedAway) and fate.forgotten:
+            again = await self._try(tool, arguments, hear, over_at)
+            fate = fate if isinstance(again, NotSent) else again  # what is known of the one try that was sent
+        if isinstance(fate, Answered) and fate.kind == "result":
+            return answer(self.server, fate.value)
+        raise self._failure(fate)
+
+    async def _try(self, tool: str, arguments: Mapping[str, Any], hear: Any, over_at: float) -> Fate:
+        """Send a call once, if it can be sent in time, and return what became of it."""
+        wait_seconds = min(ANSWER_SECONDS, (over_at - asyncio.get_running_loop().time()) / 2)
+        if (line := await self._standing(wait_seconds)) is None:
+            return NotSent(self.trouble or "its connection was lost")
         try:
             fence.begin()
         except FencedError:
-            raise ToolError("unexpected", f"{self._who()} was not reached in time, and nothing was run; call it again.") from None
-        try:
-            result = await client.call_tool(tool, dict(arguments), progress_callback=hear)
-        except MCPError as error:
-            raise self._failure(error) from None
-        if result.is_error:
-            said = joined_text(result) or "nothing about what went wrong"
-            raise ToolError("unexpected", f"{self._who()} reports an error: {self.server.discreet(said)}")
-        return self.server.discreet(content(result))
+            return NotSent("not within the time in which an approved call may begin; call it again")
+        fate = await line.run(tool, arguments, hear)
+        if isinstance(fate, TurnedAway) and fate.forgotten:
+            self._begin_anew(line)
+        elif not isinstance(fate, Answered) or fate.kind == "error":
+            line.look_again()
+        return fate
 
-    async def _standing(self) -> Client:
-        """The client, once the connection stands. Raises ToolError when it does not come to stand."""
-        if self._over.is_set():  # a call into a connection that has just ended would look as if it might have run
-            self._client = None
-            self._stands.clear()
-        if self._client is None:
+    async def _standing(self, wait_seconds: float) -> Line | None:
+        """Return the connection once it stands; None when it does not come to stand."""
+        if self._line is not None and not self._line.usable:  # a call into one that has ended would look as if it might have run
+            self._leave(self._line)
+        if self._line is None:
             self._wanted.set()
-            await _first(self._stands, self._closing, timeout_seconds=ANSWER_SECONDS)
-        if self._client is None:
-            raise ToolError("unexpected", f"{self._who()} cannot be reached right now ({self.trouble}). Nothing was run.")
-        return self._client
+            await _first(self._stands, self._closing, timeout_seconds=wait_seconds)
+        return self._line
 
-    def _failure(self, error: MCPError) -> ToolError:
-        self._look.set()  # a server that has forgotten us, or is gone, shows when it is asked for its tools
-        kind = NOT_RUN.get(error.code)
-        if error.code == CONNECTION_CLOSED:
-            told = "ended the connection before it answered"
-        else:
-            told = f"answered with an error: {quoted(self.server.discreet(error.message))}"
-        what = "Nothing was run." if kind else "What it did until then is not known."
-        return ToolError(kind or "unexpected", f"{self._who()} {told}. {what}", unclear=kind is None)
-
-    def _who(self) -> str:
-        return f"The MCP server {self.server.name}"
-
-    def _told(self, error: BaseException) -> str:
-        """A sentence's middle about what went wrong, with a program's last words, and without secrets."""
-        error = _innermost(error)
-        if isinstance(error, UnreachableError):
-            return str(error)
-        if self._last_words is not None and self._last_words.trouble:
-            said = self._last_words.trouble
-        elif isinstance(error, TimeoutError):
-            said = "it did not answer in time"
-        elif isinstance(error, FileNotFoundError):
-            said = f"there is no program {error.filename!r} here"
-        else:
-            said = str(error) or type(error).__name__
-        last = self._last_words.line() if self._last_words is not None else ""
-        words = f"{said}; its last words were {quoted(last)}" if last and last not in said else said
-        return " ".join(self.server.discreet(words).split())[:SENTENCE_CHARACTERS]
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The first of a group of errors, which the SDK's tasks may end in."""
-    group: Any = error
-    while isinstance(group, BaseExceptionGroup):
-        group = cast(Any, group).exceptions[0]
-    return group
-
-
-def _offer(server: Server, listed: Sequence[Listed], call: Any) -> Offer:
-    """The tools by our names. One that cannot be offered costs nobody the others."""
-    tools: dict[str, tuple[Tool, Listed]] = {}
-    left_out: list[str] = []
-    unread: list[str] = []
-    for one in listed:
-        try:
-            tool = bridged(server, one, call)
-            if tool.name in tools:
-                raise ValueError("another one has the same name")
-            tools[tool.name] = tool, one
-            unread += [f"the pattern {quoted(each)} of its tool {quoted(one.name)}" for each in unread_patterns(tool)]
-        except ValueError as error:
-            left_out.append(f"its tool {quoted(one.name)} is left out: {error}")
-    return Offer(tuple(tools.values()), tuple(left_out), tuple(unread))
+    def _failure(self, fate: Fate) -> ToolError:
+        said = self.server.discreet(in_words(self.server.name, fate))
+        kind = KINDS.get(fate.code, "unexpected") if isinstance(fate, Answered) else "unexpected"
+        begun = not isinstance(fate, NotSent | TurnedAway)
+        return ToolError(kind, said, unclear=isinstance(fate, Unclear), begun=begun)
 
 
 async def _first(*events: asyncio.Event, timeout_seconds: float | None = None) -> None:
-    """Until one of them is set, or the time is over."""
+    """Wait until one of them is set, or the time is over."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)

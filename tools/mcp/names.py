@@ -12,7 +12,7 @@ _LIKE_A_DIGEST = re.compile(rf"_[0-9a-f]{{{DIGEST_CHARACTERS}}}\Z")
 
 
 def tool_name(server: str, tool: str) -> str:
-    """The one name of a server's tool, in characters and a length that the API takes; no two tools share one.
+    """Return the one name of a server's tool, in characters and a length that the API takes; no two tools share one.
 
     SERVER__TOOL where that can be read in one way only. Otherwise what cannot stand there is replaced, and a digest of both names
     follows, which no plain name ends with.
@@ -26,5 +26,5 @@ def tool_name(server: str, tool: str) -> str:
 
 
 def prefix(server: str) -> str:
-    """What the names of a server's tools begin with."""
+    """Return what the names of a server's tools begin with."""
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', server)}__"[: MOST_CHARACTERS - DIGEST_CHARACTERS - 1]

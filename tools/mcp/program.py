@@ -5,8 +5,10 @@ The SDK's own transport reads a line however long it is; this one gives a progra
 
 import asyncio
 import os
+import re
 import signal
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
@@ -14,8 +16,8 @@ from typing import Any, Self, cast
 
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
 
+from tools.mcp.messages import Calls, incoming, outgoing, read
 from tools.mcp.server import Local
 
 MOST_BYTES = 64 * 1024 * 1024  # of one message
@@ -23,6 +25,9 @@ GRACE_SECONDS = 2.0  # to end by itself, once its input is closed; then once mor
 LAST_WORDS_CHARACTERS = 300
 # A program gets these of our environment, PATH and HOME and the like, and what was named for it. Nothing else.
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
+
+_NAMES_AN_ERROR = re.compile(r"\b\w*(?:Error|Exception)\b|\b(?:error|fatal|panic|cannot|could not)\b", re.IGNORECASE)
+_OF_A_TRACE = re.compile(r"at |File \"|Node\.js v|npm (?:error|ERR!) (?:A complete log|code |errno |path )|[{}^~|]+$|\w+: .*,$")
 
 
 class LastWords:
@@ -34,22 +39,24 @@ class LastWords:
         self._read, write = os.pipe()
         os.set_blocking(self._read, False)
         self.file = os.fdopen(write, "w")
-        asyncio.get_running_loop().add_reader(self._read, self._take)
+        asyncio.get_running_loop().add_reader(self._read, self._take_output)
 
-    def _take(self) -> None:
+    def _take_output(self) -> None:
         with suppress(BlockingIOError):
             self._text = (self._text + os.read(self._read, 65_536))[-4_096:]
 
     def line(self) -> str:
-        """The last line that says something, cut."""
+        """Return the line that says why it ended, cut: the last that names an error, else the last that says something."""
         if not self.file.closed:
-            self._take()
-        lines = [line.strip() for line in self._text.decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1][-LAST_WORDS_CHARACTERS:] if lines else ""
+            self._take_output()
+        lines = [line.strip() for line in self._text.decode(errors="replace").splitlines()]
+        saying = [line for line in lines if line and not _OF_A_TRACE.match(line)]
+        naming = [line for line in saying if _NAMES_AN_ERROR.search(line)]
+        return next(reversed(naming or saying), "")[-LAST_WORDS_CHARACTERS:]
 
     def close(self) -> None:
-        """Nothing more is read; what was said is kept."""
-        self._take()
+        """Read nothing more; what was said is kept."""
+        self._take_output()
         asyncio.get_running_loop().remove_reader(self._read)
         os.close(self._read)
         self.file.close()
@@ -59,7 +66,7 @@ class Stream:
     """What both directions have in common: they are closed with the program."""
 
     async def aclose(self) -> None:
-        """Nothing to do: the program's end closes it."""
+        """Do nothing: the program's end closes it."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,44 +78,47 @@ class Stream:
 
 
 class Heard(Stream):
-    """What the program says. A line that is no message is told as the error that it is; one without end ends it all."""
+    """What the program says. A line that is no message is left out; one without end ends it all."""
 
-    def __init__(self, out: asyncio.StreamReader, last_words: LastWords, over: asyncio.Event) -> None:
-        self._out, self._last_words, self._over = out, last_words, over
+    def __init__(self, out: asyncio.StreamReader, calls: Calls, last_words: LastWords, over: asyncio.Event) -> None:
+        self._out, self._calls, self._last_words, self._over = out, calls, last_words, over
+        self._read: deque[SessionMessage] = deque()  # of a line with several messages
 
     async def receive(self) -> SessionMessage | Exception:
-        """The next message."""
+        """Return the next message."""
         return await anext(self)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> SessionMessage | Exception:
+        while not self._read:
+            found = (incoming(one, self._calls) for one in await read(await self._line()))
+            self._read += [one for one in found if one is not None]
+        return self._read.popleft()
+
+    async def _line(self) -> bytes:
         try:
-            line = await self._out.readuntil(b"\n")
+            return await self._out.readuntil(b"\n")
         except asyncio.LimitOverrunError:
             self._last_words.trouble = f"it sent a message of more than {MOST_BYTES:,} bytes"
-            self._over.set()
-            raise StopAsyncIteration from None
         except (asyncio.IncompleteReadError, OSError):
-            self._over.set()
-            raise StopAsyncIteration from None
-        try:
-            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-        except ValueError as error:
-            return error
+            pass  # it has ended
+        self._over.set()
+        raise StopAsyncIteration
 
 
 class Told(Stream):
     """What the program is told."""
 
-    def __init__(self, input: asyncio.StreamWriter, over: asyncio.Event) -> None:
-        self._input, self._over = input, over
+    def __init__(self, input: asyncio.StreamWriter, calls: Calls, over: asyncio.Event) -> None:
+        self._input, self._calls, self._over = input, calls, over
 
     async def send(self, item: SessionMessage, /) -> None:
-        """One message. A program that takes no more in is given up."""
+        """Send one message. A program that takes no more in is given up."""
+        self._calls.sent(item.message)
         try:
-            self._input.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+            self._input.write(outgoing(item.message) + b"\n")
             await self._input.drain()
         except OSError:
             self._over.set()
@@ -116,7 +126,7 @@ class Told(Stream):
 
 @asynccontextmanager
 async def running(program: Local, last_words: LastWords, over: asyncio.Event) -> AsyncGenerator[tuple[Heard, Told]]:
-    """The program, for as long as the block runs; `over` is set when nothing more comes from it. It and whatever it started
+    """Give the program, for as long as the block runs; `over` is set when nothing more comes from it. It and whatever it started
     are ended after that, also when this is cancelled. Raises OSError where it cannot be started."""
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | dict(program.environment)
     process = await asyncio.create_subprocess_exec(
@@ -132,14 +142,15 @@ async def running(program: Local, last_words: LastWords, over: asyncio.Event) ->
     )
     assert process.stdin is not None
     assert process.stdout is not None
+    calls = Calls()
     try:
-        yield Heard(process.stdout, last_words, over), Told(process.stdin, over)
+        yield Heard(process.stdout, calls, last_words, over), Told(process.stdin, calls, over)
     finally:
-        await _whatever_comes(asyncio.create_task(_end(process)))
+        await _whatever_comes(asyncio.create_task(_end_process(process)))
 
 
 async def _whatever_comes(work: asyncio.Task[None]) -> None:
-    """Until it is done, also when whoever waits for it is cancelled meanwhile."""
+    """Wait until it is done, also when the caller is cancelled meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
         try:
@@ -150,18 +161,18 @@ async def _whatever_comes(work: asyncio.Task[None]) -> None:
         raise cancelled
 
 
-async def _end(process: Process) -> None:
+async def _end_process(process: Process) -> None:
     """Ask it, then make it: its input is closed, it is asked to end, it is killed."""
     assert process.stdin is not None
     assert process.stdout is not None
     unread = asyncio.create_task(_unread(process.stdout))  # a program that waits to be read does not end
     process.stdin.close()
     try:
-        if not await _ended(process):
+        if not await _program_ended(process):
             _signal(process, signal.SIGTERM)
-            if not await _ended(process):
+            if not await _program_ended(process):
                 _signal(process, signal.SIGKILL)
-                await _ended(process)
+                await _program_ended(process)
     finally:
         unread.cancel()
         cast(Any, process)._transport.close()  # the pipes may be held open by what it started
@@ -173,8 +184,8 @@ async def _unread(out: asyncio.StreamReader) -> None:
             pass
 
 
-async def _ended(process: Process) -> bool:
-    """Whether it ends in time. `wait` would also wait for everybody who has its pipes."""
+async def _program_ended(process: Process) -> bool:
+    """Return whether it ends in time. `wait` would also wait for everybody who has its pipes."""
     try:
         async with asyncio.timeout(GRACE_SECONDS):
             while process.returncode is None:  # noqa: ASYNC110  # asyncio sets no event for it
@@ -185,6 +196,6 @@ async def _ended(process: Process) -> bool:
 
 
 def _signal(process: Process, what: signal.Signals) -> None:
-    """To it and to all that it started: they are of one process group."""
+    """Send a signal to it and to all that it started: they are of one process group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, what)

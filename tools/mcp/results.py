@@ -1,66 +1,143 @@
-"""What an MCP tool answers, as the model reads it: structured content where there is some, else its text."""
+"""What an MCP tool answers, as the model reads it: its text, its structured content, and what else there is, described.
 
-from collections.abc import Iterator
-from typing import Any
+A result is taken as it comes: what is not as the protocol says is described, and never a reason to doubt that the call ran.
+"""
 
-from mcp_types import (
-    AudioContent,
-    BlobResourceContents,
-    CallToolResult,
-    EmbeddedResource,
-    ImageContent,
-    ResourceLink,
-    TextContent,
-    TextResourceContents,
-)
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from agent.foreign_json import members
+from agent.tool.definition import Answer, ToolError
+from tools.mcp.server import Server
 
 Described = dict[str, Any]
 
+COMPARED_CHARACTERS = 256 * 1024  # of a text that may say the same as the structured content
+LEFT = ("content", "structuredContent", "isError", "_meta", "resultType")  # of a result; anything else is told as it is
 
-def content(result: CallToolResult) -> Described:
-    """`structured`, or `text`; and `attachments`, each described: what is not text does not reach the model."""
-    found: Described = {}
-    if result.structured_content is not None:
-        found["structured"] = result.structured_content
-    elif text := joined_text(result):
-        found["text"] = text
-    if attachments := list(_attachments(result)):
-        found["attachments"] = attachments
-    return found or {"text": ""}
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a result holds. `told`: `text`, `structured` and `attachments`, as far as there are any."""
+
+    told: Described
+    failed: bool = False
+
+
+def answer(server: Server, result: Any) -> Answer:
+    """Return a result of a call, without secrets. Raises ToolError for one that says that the call failed."""
+    read = content(result)
+    told = cast(Described, server.discreet(read.told))
+    if read.failed:
+        raise ToolError("unexpected", f"The MCP server {server.name} reports an error: {_in_a_text(told)}")
+    return told
+
+
+def content(result: Any) -> Content:
+    """Return what there is in a result, of whatever shape it is."""
+    fields = members(result) or {"content": result or ""}
+    if fields.get("resultType") == "input_required":
+        return Content({"text": "it asks for more input before it goes on, which nobody can give it here"}, failed=True)
+    parts = list(_parts(fields.get("content")))
+    texts = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
+    structured = fields.get("structuredContent")
+    more = {name: value for name, value in fields.items() if name not in LEFT}
+    if structured is None and more and not parts:
+        structured = more
+    told = _text_and_structure(texts, structured)
+    if attachments := list(_attachments(parts)):
+        told["attachments"] = attachments
+    return Content(told or {"text": ""}, fields.get("isError") is True)
 
 
 def how_far(done: float, total: float | None, message: str | None) -> str:
-    """What a server says of its progress, in a line."""
+    """Return what a server says of its progress, in a line."""
     figures = f"{done:g} of {total:g}" if total is not None else f"{done:g}"
     return ", ".join([figures, *([" ".join(message.split())] if message and message.strip() else [])])
 
 
-def joined_text(result: CallToolResult) -> str:
-    """All of its plain text."""
-    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+# ---------------------------------------------------------------------------------------------- text and structure
 
 
-def _attachments(result: CallToolResult) -> Iterator[Described]:
-    for part in result.content:
-        match part:
-            case ImageContent() | AudioContent():
-                yield {"kind": part.type, "mime_type": part.mime_type, "bytes": _size(part.data)}
-            case ResourceLink():
-                link = {"kind": "link", "uri": part.uri, "name": part.name, "description": part.description}
-                yield _filled(link | {"mime_type": part.mime_type, "bytes": part.size})
-            case EmbeddedResource(resource=TextResourceContents() as resource):
-                yield _filled({"kind": "resource", "uri": resource.uri, "mime_type": resource.mime_type, "text": resource.text})
-            case EmbeddedResource(resource=BlobResourceContents() as resource):
-                known = {"kind": "resource", "uri": resource.uri, "mime_type": resource.mime_type}
-                yield _filled(known | {"bytes": _size(resource.blob)})
-            case _:
+def _text_and_structure(texts: list[str], structured: Any) -> Described:
+    """Both, but one where they say the same; a structure that is one text is that text."""
+    text = "\n".join(texts)
+    alone = _one_text(structured)
+    if structured is None or (alone is not None and text.strip() == alone.strip()):
+        return {"text": text} if text else {}
+    if not text.strip() or _same(texts, structured):
+        return {"text": alone} if alone is not None else {"structured": structured}
+    return {"text": text, "structured": structured}
+
+
+def _one_text(structured: Any) -> str | None:
+    """Return the text that a structure is, or holds as its only field; None where it holds more."""
+    if len(members(structured)) == 1:
+        [structured] = members(structured).values()
+    return structured if isinstance(structured, str) else None
+
+
+def _same(texts: list[str], structured: Any) -> bool:
+    """Return whether the texts are the structure once more, or the items of its only list, as many servers send."""
+    if sum(map(len, texts)) > COMPARED_CHARACTERS:
+        return False
+    values = [_value(text) for text in texts]
+    if len(values) == 1 and values[0] == structured:
+        return True
+    only = next(iter(members(structured).values()), None) if len(members(structured)) == 1 else None
+    return only is not None and only in (values, texts, *values, *texts)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _in_a_text(told: Described) -> str:
+    """Return a failed call's result as one text."""
+    parts = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in told.values() if value]
+    return "\n".join(parts) or "nothing about what went wrong"
+
+
+# ---------------------------------------------------------------------------------------------- the other parts
+
+
+def _parts(content: Any) -> Iterator[Mapping[str, Any]]:
+    """Return the blocks of a content, and as a text what is none of them."""
+    for part in cast(list[Any], content) if isinstance(content, list) else [content]:
+        if isinstance(part, Mapping):
+            yield members(cast(Any, part))
+        elif part is not None:
+            yield {"type": "text", "text": part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)}
+
+
+def _attachments(parts: list[Mapping[str, Any]]) -> Iterator[Described]:
+    """Return what is not text, each described."""
+    for part in parts:
+        match part.get("type"):
+            case "text" if isinstance(part.get("text"), str):
                 pass
+            case "image" | "audio" as kind:
+                yield _without_nulls({"kind": kind, "mime_type": part.get("mimeType"), "bytes": _size(part.get("data"))})
+            case "resource_link":
+                link = {"kind": "link", "uri": part.get("uri"), "name": part.get("name"), "description": part.get("description")}
+                yield _without_nulls(link | {"mime_type": part.get("mimeType"), "bytes": part.get("size")})
+            case "resource" if isinstance(part.get("resource"), Mapping):
+                resource = members(part["resource"])
+                known = {"kind": "resource", "uri": resource.get("uri"), "mime_type": resource.get("mimeType")}
+                yield _without_nulls(known | {"text": resource.get("text"), "bytes": _size(resource.get("blob"))})
+            case kind:
+                yield {"kind": kind} | {name: value for name, value in part.items() if name not in ("type", "_meta")}
 
 
-def _filled(described: Described) -> Described:
+def _without_nulls(described: Described) -> Described:
     return {name: value for name, value in described.items() if value is not None}
 
 
-def _size(base64: str) -> int:
-    """Of the bytes that a base64 text stands for."""
-    return len(base64) * 3 // 4 - base64[-2:].count("=")
+def _size(text: Any) -> int | None:
+    """Return how many bytes a base64 text stands for."""
+    return len(text) * 3 // 4 - text[-2:].count("=") if isinstance(text, str) else None

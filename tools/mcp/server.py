@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 HIDDEN = "[hidden]"
-TIMEOUT_SECONDS = 60.0
+CALL_SECONDS = 60.0
+CONNECT_SECONDS = 60.0  # a package runner may fetch the server first
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class Server:
     reach: Local | Remote | None
     trouble: str = ""
     trusted: bool = True  # what it says of its tools' effects counts; else each of them is a write
-    timeout_seconds: float = TIMEOUT_SECONDS  # of one call
+    open_world: bool | None = None  # the configuration's word on its reads; False: what is asked stays there. None: its own word
+    connect_seconds: float = CONNECT_SECONDS  # from its start until its tools are listed
+    call_seconds: float = CALL_SECONDS  # of one call
     secrets: tuple[str, ...] = field(default=(), repr=False)  # what it was given in confidence
 
     def discreet(self, value: Any) -> Any:
-        """A JSON value without the secrets that this server was given: it may say them, and nobody is to read them."""
+        """Return a JSON value without the secrets that this server was given: it may say them, and nobody is to read them."""
         match value:
             case str():
                 for secret in self.secrets:

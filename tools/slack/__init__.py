@@ -1,6 +1,6 @@
 """Slack itself as tools: read this thread, look up a person, search channels, and post a message elsewhere."""
 
-from agent.tool import Tool
+from agent.tool.definition import Tool
 from tools.slack.person import find_person
 from tools.slack.port import Channel, Message, Page, Person, Slack
 from tools.slack.post import post_message
@@ -11,10 +11,10 @@ __all__ = ["Channel", "Message", "Page", "Person", "Slack", "slack", "slack_chan
 
 
 def slack(port: Slack) -> tuple[Tool, ...]:
-    """What every agent may have: it shows no more than whoever asks sees in the same place."""
+    """Return what every agent may have: it shows no more than the asking person sees in the same place."""
     return (read_thread(port), find_person(port))
 
 
 def slack_channels(port: Slack) -> tuple[Tool, ...]:
-    """What reaches beyond the thread, into other channels."""
+    """Return what reaches beyond the thread, into other channels."""
     return (search_messages(port), post_message(port))

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from agent.arguments import Arguments
-from agent.tool import Effect, Tool, ToolContext, ToolError
+from agent.tool.arguments import Arguments
+from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from tools.slack.port import Person, Slack
 
 MOST_FOUND = 10
@@ -44,21 +44,23 @@ class Found(BaseModel, frozen=True):
 
 
 class People(BaseModel, frozen=True):
-    """Whoever fits."""
+    """The people who fit."""
 
     people: tuple[Found, ...]
     note: str | None = None
 
 
 def find_person(port: Slack) -> Tool:
-    """The tool."""
+    """Return the tool."""
 
     async def find(arguments: FindPerson, context: ToolContext) -> People:
         wanted = arguments.who.strip("<>@").casefold()
         if (person := await port.person(wanted.upper())) is not None:
             return People(people=(_found(person),))
         everybody, whole = await port.people()
-        fitting = sorted((person for person in everybody if _fits(person, wanted)), key=lambda person: (person.bot, person.name))
+        fitting = sorted(
+            (person for person in everybody if _name_contains(person, wanted)), key=lambda person: (person.bot, person.name)
+        )
         cut = None if whole else "This workspace is large, and not everybody was looked at."
         if not fitting:
             raise ToolError("not_found", f"Nobody here is called {arguments.who!r}. {cut or ''}".rstrip())
@@ -80,7 +82,7 @@ def find_person(port: Slack) -> Tool:
     )
 
 
-def _fits(person: Person, wanted: str) -> bool:
+def _name_contains(person: Person, wanted: str) -> bool:
     return any(wanted in name.casefold() for name in (person.name, person.display_name, person.handle))
 
 

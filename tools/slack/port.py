@@ -9,11 +9,13 @@ from agent.types import Place
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A conversation. `public`: everybody in the workspace may read it."""
+    """A conversation. `public`: every full member of the workspace may read it, and nobody of another organisation.
+    `shared`: people of other organisations read along, or are invited to."""
 
     id: str
     name: str
     public: bool
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +56,43 @@ class Slack(Protocol):
     """Slack, as far as the bot is let in."""
 
     async def thread(self, place: Place, most: int) -> Page:
-        """A thread's messages, oldest first."""
+        """Return a thread's messages, oldest first."""
         ...
 
     async def history(self, channel: str, oldest: float, most: int) -> Page:
-        """A channel's own messages since then, newest first, without the replies in threads."""
+        """Return a channel's own messages since then, newest first, without the replies in threads."""
         ...
 
     async def channel(self, id: str) -> Channel:
-        """A conversation of any kind."""
+        """Return a conversation of any kind."""
         ...
 
     async def channels(self, user: str = "") -> Sequence[Channel]:
-        """The public and private channels that somebody is in, as far as the bot may know; without a user, the bot's own."""
+        """Return the public and private channels that somebody is in, as far as the bot may know; without a user, the bot's
+        own."""
         ...
 
     async def members(self, channel: str) -> frozenset[str]:
-        """Everybody in a conversation."""
+        """Return everybody in a conversation."""
         ...
 
     async def names(self, users: Iterable[str]) -> Mapping[str, str]:
-        """Names by id, of as many as can be looked up at once."""
+        """Return names by id, of as many as can be looked up at once."""
         ...
 
     async def person(self, id: str) -> Person | None:
-        """Somebody by their id."""
+        """Return somebody by their id."""
         ...
 
     async def people(self) -> tuple[Sequence[Person], bool]:
-        """Everybody who is not deactivated, and whether that is really everybody: large workspaces are cut."""
+        """Return everybody who is not deactivated, and whether that is really everybody: large workspaces are cut."""
         ...
 
-    async def post(self, channel: str, text: str, on_behalf_of: str, key: str) -> str:
-        """Post text in which nothing is live; its ts. `key` goes with it, so that `find_post` finds it."""
+    async def post(self, channel: str, text: str, on_behalf_of: str, key: str, session: Place | None) -> str:
+        """Post text in which nothing is live; its ts. `key` goes with it, so that `find_post` finds it, and the `session` that
+        replies to it belong to."""
         ...
 
     async def find_post(self, channel: str, key: str) -> str | None:
-        """The ts of the message with this key, if it was posted there in the last week."""
+        """Return the ts of the message with this key, if it was posted there in the last week."""
         ...

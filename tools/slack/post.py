@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
-from agent.arguments import Arguments
-from agent.tool import Effect, Result, Tool, ToolContext, ToolError, failed
+from agent.tool.arguments import Arguments
+from agent.tool.bound import check_bound
+from agent.tool.definition import Effect, Result, Tool, ToolContext, ToolError, failed
 from agent.types import Change, Preview
 from tools.slack.port import Channel, Slack
 
@@ -45,25 +47,30 @@ class Posted(BaseModel, frozen=True):
 
 
 def post_message(port: Slack) -> Tool:
-    """The tool."""
+    """Return the tool."""
 
     async def post(arguments: PostMessage, context: ToolContext) -> Posted:
         channel = await _channel(port, arguments.channel, context.requester)
-        ts = await port.post(channel.id, arguments.text, context.requester, context.idempotency_key)
+        if context.bound:
+            check_bound(context.bound, await _resolved_channel(port, channel))
+        ts = await port.post(channel.id, arguments.text, context.requester, context.idempotency_key, context.place)
         return _posted(channel, ts)
 
     async def preview(arguments: PostMessage, context: ToolContext) -> Preview:
         channel = await _channel(port, arguments.channel, context.requester)
+        bound = await _resolved_channel(port, channel)
         readers = len(await port.members(channel.id))
-        kind = "public channel" if channel.public else "private channel"
-        changes = [Change(what=f"#{channel.name}", after=f"a {kind} with {readers} members gets a new message")]
+        kind = f"{'public' if channel.public else 'shared' if channel.shared else 'private'} channel"
+        others = ", people of other organisations among them," if channel.shared else ""
+        changes = [Change(what=f"#{channel.name}", after=f"a {kind} with {readers} members{others} gets a new message")]
         if RINGING.search(arguments.text):
             changes.append(Change(what="Mentions of many people", after="stand there as text and notify nobody"))
-        return Preview(headline=f"Post in #{channel.name}", changes=tuple(changes))
+        return Preview(headline=f"Post in #{channel.name}", changes=tuple(changes), bound=bound)
 
     async def reconcile(arguments: PostMessage, context: ToolContext) -> Result | None:
-        """It stands there, or it was not posted: either way it is not posted by this."""
-        channel = await _channel(port, arguments.channel, context.requester)
+        """Look whether it was posted: either way it is not posted by this."""
+        bound: Any = context.bound.get("channel")
+        channel = await (port.channel(bound["id"]) if bound else _channel(port, arguments.channel, context.requester))
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
@@ -81,14 +88,15 @@ def post_message(port: Slack) -> Tool:
         reconcile=reconcile,
         verb="Post message",
         consequence="Posts this text in the channel, where everybody reads it, with a line that says for whom.",
-        undo="An admin can delete it; whoever has read it has read it.",
+        undo="An admin can delete it; people may have read it by then.",
         headline=lambda arguments: f"Post in {arguments.channel}",
         preview=preview,
     )
 
 
 async def _channel(port: Slack, name: str, requester: str) -> Channel:
-    """The channel of this name or id, of those that the bot is in; a private one only for its own members. Raises ToolError."""
+    """Return the channel of this name or id, of those that the bot is in; a private one only for its own members. Raises
+    ToolError."""
     wanted = name.lstrip("#").casefold()
     for channel in await port.channels():
         if (channel.id == name or channel.name.casefold() == wanted) and (
@@ -96,6 +104,13 @@ async def _channel(port: Slack, name: str, requester: str) -> Channel:
         ):
             return channel
     raise ToolError("not_found", f"There is no channel {name!r} that I am a member of, so nothing was posted.")
+
+
+async def _resolved_channel(port: Slack, channel: Channel) -> dict[str, JsonValue]:
+    """Return what a channel's name stands for, and for how many people it is: names are given anew, a private channel may
+    become a public one, and people join it."""
+    readers = "everybody" if channel.public else f"{len(await port.members(channel.id))} members"
+    return {"channel": {"id": channel.id, "name": channel.name, "readers": readers}}
 
 
 def _posted(channel: Channel, ts: str) -> Posted:

@@ -1,8 +1,9 @@
-"""Messages of the channels that whoever asks is in, and the bot too.
+"""Messages of the channels that both the asking person and the bot are in.
 
 A bot's token has no search of Slack's, so channels are read one after the other, within bounds, and the result says which. Who
-is in what is asked of Slack at every call. What stands in a private channel is shown only where everybody who reads along is in
-it: in a direct message, say, and never in a public channel (as with memory: DESIGN, promise 6).
+is in what is asked of Slack at every call. A private channel's messages are shown only where everybody who reads along is in
+it: in a direct message, for example, and never in a public channel (as with memory). A channel that is shared
+with other organisations counts as private in both directions: they cannot read this workspace's public channels.
 """
 
 import asyncio
@@ -11,11 +12,11 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
-from agent.arguments import Arguments
-from agent.tool import Effect, Tool, ToolContext, ToolError
+from agent.tool.arguments import Arguments
+from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Place
 from tools.slack.port import Channel, Message, Slack
-from tools.slack.text import mentioned, moment, readable
+from tools.slack.text import mentioned, message_text, message_time
 
 MOST_CHANNELS = 20
 MOST_MESSAGES = 200  # of a channel, the newest
@@ -69,7 +70,7 @@ class Hits(BaseModel, frozen=True):
 
 
 def search_messages(port: Slack) -> Tool:
-    """The tool."""
+    """Return the tool."""
 
     async def search(arguments: SearchMessages, context: ToolContext) -> Hits:
         if context.place is None:
@@ -93,7 +94,7 @@ def search_messages(port: Slack) -> Tool:
 
 
 async def readable_channels(port: Slack, requester: str, place: Place, only: str = "") -> tuple[Sequence[Channel], Sequence[str]]:
-    """The channels that may be shown here to whoever asks, this one first, and what is left out, in words.
+    """Return the channels that may be shown here to the asking person, this one first, and what is left out, in words.
 
     A channel that the requester is not in is never named, whether or not it exists. Raises ToolError.
     """
@@ -103,12 +104,12 @@ async def readable_channels(port: Slack, requester: str, place: Place, only: str
     if only and not shared:
         raise ToolError("not_found", f"There is no channel {only!r} that both the person who asks and you are a member of.")
     audience = None if here.public else await port.members(place.channel)
-    shown = [channel for channel in shared if await _may_be_shown(port, channel, place, audience)]
+    shown = [channel for channel in shared if await _may_be_shown(port, channel, here, audience)]
     shown.sort(key=lambda channel: (channel.id != place.channel, channel.name))
     left_out: list[str] = []
     if hidden := len(shared) - len(shown):
         left_out.append(
-            f"{hidden} private {'channel' if hidden == 1 else 'channels'} that people who read here are not in: "
+            f"{hidden} {'channel' if hidden == 1 else 'channels'} that people who read here may not be in: "
             "ask for that in a direct message"
         )
     if len(shown) > MOST_CHANNELS:
@@ -120,9 +121,9 @@ def _is(channel: Channel, name: str) -> bool:
     return channel.id == name or channel.name.casefold() == name.lstrip("#").casefold()
 
 
-async def _may_be_shown(port: Slack, channel: Channel, place: Place, audience: frozenset[str] | None) -> bool:
-    """`audience`: whoever reads along; None for everybody in the workspace."""
-    if channel.public or channel.id == place.channel:
+async def _may_be_shown(port: Slack, channel: Channel, here: Channel, audience: frozenset[str] | None) -> bool:
+    """Return whether everybody who reads along could read that channel. `audience`: they; None: the whole workspace."""
+    if channel.id == here.id or (channel.public and not here.shared):
         return True
     return audience is not None and audience <= await port.members(channel.id)
 
@@ -159,7 +160,7 @@ async def _looked_through(port: Slack, channels: Sequence[Channel], arguments: S
 
 
 def _holds(message: Message, words: Sequence[str]) -> bool:
-    text = readable(message.text, {}).casefold()
+    text = message_text(message.text, {}).casefold()
     return all(word in text for word in words)
 
 
@@ -169,7 +170,7 @@ def _hit(channel: Channel, message: Message, names: Mapping[str, str]) -> Hit:
         channel_id=channel.id,
         sender=names.get(message.user, message.user),
         user_id=message.user,
-        at=moment(message.ts),
-        text=readable(message.text, names),
+        at=message_time(message.ts),
+        text=message_text(message.text, names),
         replies=message.replies,
     )

@@ -10,8 +10,8 @@ _TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 _USER = re.compile(r"<@([UW][A-Z0-9]+)")
 
 
-def readable(raw: str, names: Mapping[str, str]) -> str:
-    """With names for ids, links in plain words, and escapes undone."""
+def message_text(raw: str, names: Mapping[str, str]) -> str:
+    """Return a message with names for ids, links in plain words, and escapes undone."""
 
     def plain(match: re.Match[str]) -> str:
         target, label = match.group(1), match.group(2)
@@ -28,11 +28,11 @@ def readable(raw: str, names: Mapping[str, str]) -> str:
 
 
 def mentioned(messages: Iterable[Message]) -> list[str]:
-    """Ids of whoever wrote the messages or is named in them, each once."""
+    """Return ids of those who wrote the messages or are named in them, each once."""
     found = [user for message in messages for user in (message.user, *_USER.findall(message.text))]
     return list(dict.fromkeys(found))
 
 
-def moment(ts: str) -> str:
-    """A message's time."""
+def message_time(ts: str) -> str:
+    """Return a message's time."""
     return f"{datetime.fromtimestamp(float(ts), UTC):%Y-%m-%d %H:%M} UTC"

@@ -2,10 +2,10 @@
 
 from pydantic import BaseModel
 
-from agent.arguments import Arguments
-from agent.tool import Effect, Tool, ToolContext, ToolError
+from agent.tool.arguments import Arguments
+from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from tools.slack.port import Slack
-from tools.slack.text import mentioned, moment, readable
+from tools.slack.text import mentioned, message_text, message_time
 
 MOST_MESSAGES = 1_000
 
@@ -43,7 +43,7 @@ class Thread(BaseModel, frozen=True):
 
 
 def read_thread(port: Slack) -> Tool:
-    """The tool."""
+    """Return the tool."""
 
     async def read(arguments: ReadThread, context: ToolContext) -> Thread:
         if context.place is None:
@@ -54,8 +54,8 @@ def read_thread(port: Slack) -> Tool:
             Line(
                 sender=names.get(message.user, message.user),
                 user_id=message.user,
-                at=moment(message.ts),
-                text=readable(message.text, names),
+                at=message_time(message.ts),
+                text=message_text(message.text, names),
                 files=message.files,
             )
             for message in page.messages

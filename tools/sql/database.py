@@ -1,5 +1,6 @@
-"""How a statement reaches a team's database: one transaction on a connection of its own, which is closed whatever happened."""
+"""How a statement reaches a team's database: one transaction on a separate connection, which is closed whatever happened."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,11 +11,12 @@ import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.sql import Composed
 
-from agent.tool import ToolError
+from agent.tool.definition import ToolError
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3
+WAIT_SECONDS = 10  # for one of the connections that other calls have
 LONGEST_SQL = 20_000  # characters of one statement
 
 Connection = AsyncConnection[Any]
@@ -36,18 +38,48 @@ class Database:
     url: str = field(default="", repr=False)
     rows: int = 100  # of one result
     seconds: float = 5.0  # of one statement
+    connections: int = 5  # of this process, at a time
+    wait_seconds: float = WAIT_SECONDS
+    free: asyncio.Semaphore = field(init=False, repr=False, compare=False)  # held for each connection
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "free", asyncio.Semaphore(self.connections))
 
 
 @asynccontextmanager
 async def transaction(
     database: Database, access: Literal["read", "write"], seconds: float, *, prefix: int = 0
 ) -> AsyncGenerator[Connection]:
-    """A transaction in which each statement has so many seconds. It is rolled back unless the block commits it.
+    """Open a transaction in which each statement has so many seconds. It is rolled back unless the block commits it.
+
+    It waits for one of the connections that this database may have, so that a crowd of calls leaves the server to others.
 
     Its connection is not used again, so nothing that a statement does to its session (locks, settings, prepared
     statements) meets the next one. Raises ToolError for what Postgres says against a statement, whose text begins after
     `prefix` characters of ours.
     """
+    await _turn(database)
+    try:
+        async with _open(database, access, seconds, prefix) as connection:
+            yield connection
+    finally:
+        database.free.release()
+
+
+async def _turn(database: Database) -> None:
+    try:
+        async with asyncio.timeout(database.wait_seconds):
+            await database.free.acquire()
+    except TimeoutError:
+        detail = (
+            f"The database {database.name} gives us {database.connections} at a time of its connections, and other calls have "
+            "them. Nothing was run; try again in a minute, and read with fewer calls at a time."
+        )
+        raise ToolError("timeout", detail) from None
+
+
+@asynccontextmanager
+async def _open(database: Database, access: Literal["read", "write"], seconds: float, prefix: int) -> AsyncGenerator[Connection]:
     connection = await _connected(database)
     try:
         await connection.execute(BEGIN[access])
@@ -84,7 +116,8 @@ async def _connected(database: Database) -> Connection:
 
 
 def told(database: Database, error: psycopg.Error, seconds: float, prefix: int = 0) -> ToolError:
-    """What the model reads of an error before the commit: in Postgres' words where it gave some. Nothing was changed then."""
+    """Return an error before the commit as the model reads it: in Postgres' words where it gave some. Nothing was changed
+    then."""
     state = error.sqlstate or ""
     if state == "57014":
         return ToolError("timeout", f"It took longer than {seconds:g} seconds and was stopped; nothing was changed.")

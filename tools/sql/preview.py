@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from pydantic import JsonValue
 
-from agent.tool import ToolError
+from agent.tool.definition import ToolError
 from agent.types import Change, Preview
 from tools.sql.database import Connection, Database, alone, transaction
 from tools.sql.statement import effectful, first_word, without_end
@@ -19,10 +20,13 @@ COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE")  # statements whose affected r
 EXPLAINED = (*COUNTED, "WITH", "SELECT", "VALUES", "TABLE", "")
 
 EXPLAIN = "EXPLAIN (FORMAT JSON) "  # in this form no ANALYZE can follow, so nothing is run
-# Whatever stands inside of the parentheses was found to be one whole statement before.
+# Whatever stands inside of the parentheses was found to be one whole statement before. Which rows it changes is told by what they
+# were: what they become may hold the time, a number from a sequence or a random one, which differ with each try.
 SAMPLED = """WITH changed AS ({statement}
 RETURNING pg_catalog.to_json(old) AS before, pg_catalog.to_json(new) AS after)
-SELECT (SELECT count(*) FROM changed), ARRAY(SELECT pg_catalog.json_build_array(before, after) FROM changed LIMIT {rows})"""
+SELECT (SELECT count(*) FROM changed), ARRAY(SELECT pg_catalog.json_build_array(before, after) FROM changed LIMIT {rows}),
+    (SELECT pg_catalog.md5(pg_catalog.string_agg(before::text, E'\\n' ORDER BY before::text)) FROM changed)"""
+ROWS = "rows as they were"
 # What this transaction did so far, by table: what triggers, cascades and WITH did is in it.
 BY_TABLE = """
 SELECT pg_catalog.format('%I.%I', schemaname, relname), n_tup_ins, n_tup_upd, n_tup_del
@@ -40,10 +44,17 @@ class Tried:
     affected: int | None
     by_table: Sequence[tuple[str, int, int, int]]
     samples: Sequence[tuple[dict[str, Any] | None, dict[str, Any] | None]] = ()
+    rows: str | None = None  # a hash over what the changed rows were; None: Postgres did not tell, or there were none
+
+    def bound(self) -> dict[str, JsonValue]:
+        """Return what the statement stands for: how many rows it changes in which tables, and which rows those are."""
+        tables: dict[str, JsonValue] = {table: list[JsonValue](counts) for table, *counts in self.by_table}
+        found: dict[str, JsonValue] = {"affected rows": self.affected, "rows by table": tables, ROWS: self.rows}
+        return {"sql": found}
 
 
 async def preview(database: Database, sql: str, expect_rows: int | None) -> Preview:
-    """The plan, the affected rows, and some of them before and after. Raises ToolError for a statement that would fail."""
+    """Return the plan, the affected rows, and some of them before and after. Raises ToolError for a statement that would fail."""
     if first_word(sql) not in EXPLAINED:
         return Preview(trouble="only INSERT, UPDATE, DELETE and MERGE can be tried out before; this statement was not.")
     try:
@@ -56,39 +67,48 @@ async def preview(database: Database, sql: str, expect_rows: int | None) -> Prev
             if name := await effectful(connection, sql):
                 trouble = f"it names {name}, whose effects a rollback may not take back, so it was not tried out."
                 return Preview(changes=tuple(changes), trouble=trouble)
-            tried = await _try(connection, sql, sample=plan["Node Type"] == "ModifyTable")
+            tried = await try_out(connection, sql, sample=plan["Node Type"] == "ModifyTable")
     except ToolError as error:
-        raise ToolError(error.kind, f"trying it out failed. {error.detail}") from None
-    trouble = ""
+        if not first_word(sql):  # behind its comment there may be something that cannot be explained, and yet be run
+            return Preview(trouble=f"trying it out failed. {error.detail}")
+        raise ToolError(error.kind, f"Trying it out failed, so nobody was asked. {error.detail}") from None
     if expect_rows is not None and tried.affected != expect_rows:
-        trouble = f"expect_rows is {expect_rows}, so this would be rolled back."
-    return Preview(changes=(*_rows_in_words(tried), *changes), trouble=trouble)
+        raise ToolError(
+            "invalid_input",
+            f"It would affect {tried.affected} rows, not the {expect_rows} of expect_rows, so nothing was changed and nobody was "
+            "asked. Look again at which rows are meant.",
+        )
+    return Preview(changes=(*_rows_in_words(tried), *changes), bound=tried.bound())
 
 
-async def _try(connection: Connection, sql: str, *, sample: bool) -> Tried:
-    """Run it. The caller's transaction is rolled back."""
+async def try_out(connection: Connection, sql: str, *, sample: bool) -> Tried:
+    """Run it. The caller rolls back its transaction, or what was done since its savepoint."""
     tried = await _sampled(connection, sql) if sample and connection.info.server_version >= RETURNS_OLD_AND_NEW else None
     if tried is None:
         cursor = await alone(connection, sql)
         counted = (cursor.statusmessage or "").partition(" ")[0] in COUNTED
         tried = Tried(cursor.rowcount if counted else None, ())
     await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # those that would stop the commit speak up now
-    by_table = await (await connection.execute(BY_TABLE)).fetchall()
-    return Tried(tried.affected, by_table, tried.samples)
+    return Tried(tried.affected, await rows_by_table(connection), tried.samples, tried.rows)
+
+
+async def rows_by_table(connection: Connection) -> Sequence[tuple[str, int, int, int]]:
+    """Return how many rows of which tables this transaction has inserted, updated and deleted so far."""
+    return await (await connection.execute(BY_TABLE)).fetchall()
 
 
 async def _sampled(connection: Connection, sql: str) -> Tried | None:
-    """With some of its rows; None for a statement that this form does not fit, one with a RETURNING of its own say."""
+    """Try the statement with some of its rows; None for one that this form does not fit, such as one with a RETURNING."""
     statement = SAMPLED.format(statement=without_end(sql), rows=SHOWN_ROWS)
     await connection.execute("SAVEPOINT before")
     try:
-        [(affected, samples)] = await (await alone(connection, statement)).fetchall()
+        [(affected, samples, rows)] = await (await alone(connection, statement)).fetchall()
     except psycopg.Error as error:
         if not (error.sqlstate or "").startswith(("42", "0A")):
             raise
         await connection.execute("ROLLBACK TO SAVEPOINT before")
         return None
-    return Tried(affected, (), samples)
+    return Tried(affected, (), samples, rows)
 
 
 # ---------------------------------------------------------------------------------------------- in words
@@ -101,7 +121,7 @@ def _nodes(plan: Plan) -> Iterator[Plan]:
 
 
 def _plan_in_words(plan: Plan) -> str:
-    """The nodes from the outside in, and what Postgres thinks that it costs."""
+    """Return the nodes from the outside in, and what Postgres thinks that it costs."""
     return f"{' ← '.join(_node_in_words(node) for node in _nodes(plan))} (cost {plan['Total Cost']})"
 
 
@@ -123,7 +143,7 @@ def _rows_in_words(tried: Tried) -> Iterator[Change]:
 
 
 def _row_in_words(number: int, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Change:
-    """What differs in a row, after its first column, by which people know it."""
+    """Return what differs in a row, after its first column, by which people know it."""
     if before is None or after is None:
         return Change(
             what=f"Row {number}", before=_columns(before, before), after=_columns(after, after) if after else "(deleted)"

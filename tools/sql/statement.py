@@ -35,7 +35,7 @@ WHERE provolatile = 'v' AND prorettype NOT IN ('pg_catalog.trigger'::regtype, 'p
 
 
 async def effectful(connection: Connection, sql: str) -> str | None:
-    """The name of a function in the statement that may do what a rollback does not take back; None: there is none.
+    """Return the name of a function in the statement that may do what a rollback does not take back; None: there is none.
 
     What a view, an operator, a trigger or a function marked as STABLE calls in turn is not seen here.
     """
@@ -56,18 +56,18 @@ _WORD = re.compile(r"\s*([A-Za-z]+)")
 
 
 def first_word(sql: str) -> str:
-    """In capitals; nothing where the statement begins with something else, a comment say."""
+    """Return the first word in capitals; nothing where the statement begins with something else, such as a comment."""
     found = _WORD.match(sql)
     return found[1].upper() if found else ""
 
 
 def action(sql: str) -> str:
-    """What the statement says it does: `UPDATE orders`; only its first word, or less, where that is not plain to see."""
+    """Return what the statement says it does: `UPDATE orders`; only its first word, or less, if that is not plain."""
     if found := _HEAD.match(sql):
         return f"{' '.join(found[1].upper().split())} {found[2]}"
     return f"{first_word(sql)} …" if first_word(sql) else "Run SQL"
 
 
 def without_end(sql: str) -> str:
-    """The statement without the semicolon after it."""
+    """Return the statement without the semicolon after it."""
     return sql.rstrip(" \t\r\n;")

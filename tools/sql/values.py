@@ -7,7 +7,7 @@ import psycopg
 from psycopg import AsyncCursor
 from psycopg.pq.abc import PGresult
 
-from agent.characters import whole
+from agent.text import whole
 
 LONGEST_VALUE = 20_000  # characters
 LONGEST_ROW = 400_000
@@ -19,7 +19,7 @@ FLOATS = tuple(psycopg.adapters.types[name].oid for name in ("float4", "float8")
 
 
 def from_json(text: str | None, oid: int, longest: int) -> Any:
-    """A value from Postgres' own to_json, of which at most `longest` + 1 characters were read."""
+    """Return a value from Postgres' to_json, of which at most `longest` + 1 characters were read."""
     if text is None:
         return None
     if len(text) > longest:
@@ -37,8 +37,8 @@ def _integer(digits: str) -> int | str:
     return digits if len(digits) > 20 else int(digits)
 
 
-def returned(cursor: AsyncCursor[Any], rows: int) -> list[list[Any]]:
-    """The first rows that a statement gave back, from the text that Postgres sent."""
+def returned_rows(cursor: AsyncCursor[Any], rows: int) -> list[list[Any]]:
+    """Return the first rows that a statement gave back, from the text that Postgres sent."""
     result = cursor.pgresult
     assert result is not None
     columns = range(result.nfields)

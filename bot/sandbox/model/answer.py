@@ -28,7 +28,7 @@ class Answer:
     json_of: Mapping[int, str]
 
     def events(self) -> Iterator[ServerSentEvent]:
-        """The answer as the API streams it, one ping included."""
+        """Yield the answer as the API streams it, one ping included."""
         usage = self.message["usage"]
         begun: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
         yield _event("message_start", message={**self.message, **begun, "usage": {**usage, "output_tokens": 1}})
@@ -47,24 +47,24 @@ class Answer:
 
     def _deltas(self, index: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if block["type"] == "text":
-            for piece in _pieces(block["text"], TEXT_PIECE):
+            for piece in _stream_chunks(block["text"], TEXT_PIECE):
                 yield {"type": "text_delta", "text": piece}
         elif block["type"] == "thinking":
-            for piece in _pieces(block["thinking"], TEXT_PIECE):
+            for piece in _stream_chunks(block["thinking"], TEXT_PIECE):
                 yield {"type": "thinking_delta", "thinking": piece}
             yield {"type": "signature_delta", "signature": block["signature"]}
         elif block["type"] in ("tool_use", "server_tool_use"):
-            for piece in ("", *_pieces(self.json_of[index], JSON_PIECE)):
+            for piece in ("", *_stream_chunks(self.json_of[index], JSON_PIECE)):
                 yield {"type": "input_json_delta", "partial_json": piece}
 
 
 def answer(reply: Reply, request: Request, card: ModelCard, input_usage: Mapping[str, Any]) -> Answer:
-    """What the model sends for `reply`: thinking as the request allows it, cut at max_tokens, with its usage.
+    """Return what the model sends for `reply`: thinking as the request allows it, cut at max_tokens, with its usage.
 
     Raises ValueError for a reply that no model could give.
     """
     found = results(reply, request.body)
-    shown = _cut(_allowed(reply, request, card), request.max_tokens)
+    shown = _cut_to_tokens(_allowed(reply, request, card), request.max_tokens)
     content: list[dict[str, Any]] = []
     json_of: dict[int, str] = {}
     thinking_tokens = 0
@@ -113,7 +113,7 @@ class _Shown:
     cut: bool
 
 
-def _cut(blocks: Sequence[Block], max_tokens: int) -> _Shown:
+def _cut_to_tokens(blocks: Sequence[Block], max_tokens: int) -> _Shown:
     left = max_tokens
     written: list[tuple[Block, str]] = []
     for block in blocks:
@@ -140,7 +140,7 @@ def _display(request: Request, card: ModelCard) -> str:
 
 
 def _allowed(reply: Reply, request: Request, card: ModelCard) -> list[Block]:
-    """The blocks as this model sends them: no thinking that the request has off; notes between calls as thinking."""
+    """Return the blocks as this model sends them: no thinking that the request has off; notes between calls as thinking."""
     kind = _thinking_type(request, card)
     between_calls = bool(request.turn_results and reply.calls)
     blocks: list[Block] = []
@@ -160,7 +160,7 @@ def _tool_use(block: Call, written: str) -> dict[str, Any]:
 
 
 def _searched(block: Search, written: str, found: Sequence[str]) -> list[dict[str, Any]]:
-    """A search and its result; one that max_tokens ended has none."""
+    """Return a search and its result; one that max_tokens ended has none."""
     asked = {"type": "server_tool_use", "id": block.id, "name": "tool_search_tool_bm25", "input": _parsed(written)}
     if written != block.json():
         return [asked]
@@ -170,13 +170,14 @@ def _searched(block: Search, written: str, found: Sequence[str]) -> list[dict[st
 
 
 def _parsed(written: str) -> dict[str, Any]:
-    """Arguments as far as they were written: cut ones still look like arguments, which is why nobody may run them."""
+    """Return arguments as far as they were written: cut ones still look like arguments, which is why nobody may run them."""
     for end in range(len(written), 0, -1):
         for closing in ("", "}"):
             try:
-                return dict(json.loads(written[:end] + closing))
+                value = json.loads(written[:end] + closing)
             except ValueError:
                 continue
+            return dict(value) if is_object(value) else {}
     return {}
 
 
@@ -191,7 +192,7 @@ def _opened(block: Mapping[str, Any]) -> dict[str, Any]:
     return {**block, **empty[block["type"]]}
 
 
-def _pieces(text: str, size: int) -> Iterator[str]:
+def _stream_chunks(text: str, size: int) -> Iterator[str]:
     for start in range(0, len(text), size):
         yield text[start : start + size]
 

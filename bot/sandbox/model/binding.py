@@ -27,30 +27,30 @@ class _Past:
         system: object = body.get("system") or []
         self._seal = hmac.new(_SALT, digestmod=hashlib.sha256)
         self._role = ""
-        self._add([_as_blocks(system), body.get("tools") or []])
+        self._seal_value([_as_blocks(system), body.get("tools") or []])
 
     def block(self, role: str, block: object) -> None:
-        """One more block. Neighbouring messages of one role are one message to the API, so only a change of role counts."""
+        """Add one more block. Neighbouring messages of one role are one message to the API, so only a change of role counts."""
         if role != self._role:
-            self._add(role)
+            self._seal_value(role)
             self._role = role
-        self._add(block)
+        self._seal_value(block)
 
     def mark(self, role: str) -> str:
-        """The mark of what is behind a block of this role that comes next."""
+        """Return the mark of what is behind a block of this role that comes next."""
         seal = self._seal.copy()
         if role != self._role:
             seal.update(_canonical(role))
         return seal.hexdigest()[:_MARK_CHARACTERS]
 
-    def _add(self, value: object) -> None:
+    def _seal_value(self, value: object) -> None:
         self._seal.update(_canonical(value))
 
 
 def sign(body: Mapping[str, Any], before: Sequence[Mapping[str, Any]], thinking: str, card: ModelCard) -> str:
-    """The signature of a block of `thinking` that follows the blocks `before` in the answer to `body`."""
+    """Return the signature of a block of `thinking` that follows the blocks `before` in the answer to `body`."""
     past = _Past(body)
-    for _, _, role, block in _blocks(body["messages"]):
+    for _, _, role, block in _placed_blocks(body["messages"]):
         past.block(role, block)
     for block in before:
         past.block("assistant", block)
@@ -59,21 +59,21 @@ def sign(body: Mapping[str, Any], before: Sequence[Mapping[str, Any]], thinking:
 
 
 def check_thinking_blocks(body: Mapping[str, Any], card: ModelCard) -> None:
-    """Raises for a thinking block whose text or, on a binding model, whose past has changed.
+    """Raise the Refusal for a thinking block whose text or, on a binding model, whose past has changed.
 
     A block of another model is let through: the API leaves it out of the prompt.
     """
-    if not any(block["type"] == "thinking" for _, _, _, block in _blocks(body["messages"])):
+    if not any(block["type"] == "thinking" for _, _, _, block in _placed_blocks(body["messages"])):
         return
     past = _Past(body)
-    for at, place, role, block in _blocks(body["messages"]):
+    for at, place, role, block in _placed_blocks(body["messages"]):
         if block["type"] == "thinking":
             _check(f"messages.{at}.content.{place}", block, past.mark(role), card)
         past.block(role, block)
 
 
 def _check(path: str, block: Mapping[str, Any], past: str, card: ModelCard) -> None:
-    model, text_mark, prefix_mark = _read(path, block["signature"])
+    model, text_mark, prefix_mark = _decode_signature(path, block["signature"])
     if model != card.id:
         return
     if text_mark != _text_mark(block["thinking"]):
@@ -88,7 +88,7 @@ def _check(path: str, block: Mapping[str, Any], past: str, card: ModelCard) -> N
         )
 
 
-def _read(path: str, signature: str) -> tuple[str, str, str]:
+def _decode_signature(path: str, signature: str) -> tuple[str, str, str]:
     try:
         told: object = json.loads(base64.b64decode(signature, validate=True))
     except ValueError:
@@ -102,8 +102,8 @@ def _text_mark(text: str) -> str:
     return hmac.new(_SALT, text.encode(), hashlib.sha256).hexdigest()[:_MARK_CHARACTERS]
 
 
-def _blocks(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, int, str, Any]]:
-    """Every block with its message's number, its place and its role."""
+def _placed_blocks(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, int, str, Any]]:
+    """Yield every block with its message's number, its place and its role."""
     for at, message in enumerate(messages):
         for place, block in enumerate(_as_blocks(message["content"])):
             yield at, place, str(message["role"]), block
@@ -120,7 +120,7 @@ def _canonical(value: object) -> bytes:
 
 
 def _without_markers(value: object) -> object:
-    """The value without cache_control, and without fields that are null: both are the same to the API."""
+    """Return the value without cache_control, and without fields that are null: both are the same to the API."""
     if is_object(value):
         kept = {name: part for name, part in value.items() if name != "cache_control" and part is not None}
         return {name: _without_markers(part) for name, part in kept.items()}

@@ -10,7 +10,7 @@ MOST_BREAKPOINTS = 4
 
 
 def check_cache_control(body: Mapping[str, Any]) -> None:
-    """Raises for a malformed marker, a fifth one, or a one-hour marker behind a five-minute one."""
+    """Raise the Refusal for a malformed marker, a fifth one, or a one-hour marker behind a five-minute one."""
     lifetimes: list[str] = []
     for path, holder in _in_prefix_order(body):
         marker: object = holder.get("cache_control")
@@ -36,7 +36,7 @@ def check_cache_control(body: Mapping[str, Any]) -> None:
 
 
 def _in_prefix_order(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Everything that may carry a marker: tools, system, messages with what results hold, then the request itself."""
+    """Yield everything that may carry a marker: tools, system, messages with what results hold, then the request itself."""
     for part in ("tools", "system"):
         holders: object = body.get(part)
         for at, holder in enumerate(holders if is_list(holders) else []):

@@ -19,7 +19,7 @@ IMAGE_TOKENS, PAGE_TOKENS = 1_600, 3_000  # at most, or about
 
 
 def check_file(path: str, kind: str, source: object) -> None:
-    """The source of an `image` or `document` block."""
+    """Check the source of an `image` or `document` block."""
     path = f"{path}.source"
     if not is_object(source) or "type" not in source:
         raise Refusal(f"{path}: Unable to extract tag using discriminator 'type'")
@@ -62,7 +62,7 @@ def _base64(path: str, kind: str, source: Mapping[str, Any]) -> None:
 
 
 def _is_drawn(png: bytes) -> bool:
-    """Whether what a PNG shows can be unpacked: of all formats the one whose rules are short."""
+    """Return whether what a PNG shows can be unpacked: of all formats the one whose rules are short."""
     at = png.find(b"IDAT")
     try:
         return at > 0 and bool(zlib.decompressobj().decompress(png[at + 4 :], 1))
@@ -71,7 +71,8 @@ def _is_drawn(png: bytes) -> bool:
 
 
 def without_data(value: Any) -> Any:
-    """A request's part as far as its characters say how many tokens it has: files weigh by what they show, not by their bytes."""
+    """Return a request's part as far as its characters say how many tokens it has: files weigh by what they show, not by their
+    bytes."""
     if isinstance(value, list):
         return [without_data(part) for part in value]  # pyright: ignore[reportUnknownVariableType] JSON
     if not is_object(value):
@@ -82,7 +83,7 @@ def without_data(value: Any) -> Any:
 
 
 def tokens_of_files(value: Any) -> int:
-    """About as many as the images and PDFs in a part of a request come to."""
+    """Return about how many tokens the images and PDFs in a part of a request take."""
     if isinstance(value, list):
         return sum(tokens_of_files(part) for part in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] JSON
     if not is_object(value):

@@ -54,7 +54,7 @@ MOST_MESSAGES = 100_000
 
 
 def check_messages(messages: object, card: ModelCard, *, paused: Container[str] = ()) -> None:
-    """Shapes, roles, empty blocks and the last message. What answers what is in `pairing`.
+    """Check shapes, roles, empty blocks and the last message. What answers what is in `pairing`.
 
     `paused`: marks of replies that stopped for a pause: these are sent back as they are, to go on (documentation, stop reasons).
     """
@@ -65,7 +65,7 @@ def check_messages(messages: object, card: ModelCard, *, paused: Container[str] 
     if len(messages) > MOST_MESSAGES:
         raise Refusal(f"messages: List should have at most {MOST_MESSAGES} items")
     for at, message in enumerate(messages):
-        _message(f"messages.{at}", message)
+        _check_message(f"messages.{at}", message)
     if messages[0]["role"] != "user":
         raise Refusal('messages: first message must use the "user" role')
     for at, message in enumerate(messages[:-1]):
@@ -81,13 +81,13 @@ def _ends_in_thinking(content: object) -> bool:
 
 
 def mark_of(content: object) -> str:
-    """The same for the same content, whatever the order of its fields, and with or without those that are null."""
+    """Return a mark that is the same for the same content, whatever the order of its fields, and with or without null fields."""
     blocks = content if is_list(content) else []
     shown = [{name: part for name, part in block.items() if part is not None} for block in blocks if is_object(block)]
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
-def _message(path: str, message: object) -> None:
+def _check_message(path: str, message: object) -> None:
     if not is_object(message):
         raise Refusal(f"{path}: Input should be a valid dictionary")
     for name in ("role", "content"):
@@ -104,7 +104,7 @@ def _message(path: str, message: object) -> None:
     if not content:
         raise Refusal(f"{path}: all messages must have non-empty content except for the optional final assistant message")
     if isinstance(content, str):
-        _text(content)
+        _check_text(content)
         return
     for at, block in enumerate(content):
         _block(f"{path}.content.{at}", block, role)
@@ -134,7 +134,7 @@ def _fields(path: str, kind: str, block: Mapping[str, Any], role: str) -> None:
             raise Refusal(f"{path}.text: Input should be a valid string")
         if block.get("citations") and role == "user":  # since API version 2026-10-21
             raise extra(f"{path}.citations")
-        _text(block["text"])
+        _check_text(block["text"])
     elif kind == "tool_use":
         _tool_use(path, block)
     elif kind == "tool_result":
@@ -147,7 +147,7 @@ def _fields(path: str, kind: str, block: Mapping[str, Any], role: str) -> None:
         raise Refusal(f"{path}: Input should be a valid string")
 
 
-def _text(text: str) -> None:
+def _check_text(text: str) -> None:
     if not text:
         raise Refusal("messages: text content blocks must be non-empty")
     if not text.strip():

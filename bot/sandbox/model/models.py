@@ -22,7 +22,10 @@ def _day(year: int, month: int, day: int) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """One model: what `/v1/models` says of it, and which request settings it takes."""
+    """One model: what `/v1/models` says of it, and which request settings it takes.
+
+    Wide because it is a row of the table of models, as the API documents them.
+    """
 
     id: str
     display_name: str
@@ -45,11 +48,11 @@ class ModelCard:
 
     @property
     def searches_tools(self) -> bool:
-        """Whether the tool search tool is there: documented for Sonnet and Opus since 4.0, and for no Haiku."""
+        """Return whether the tool search tool is there: documented for Sonnet and Opus since 4.0, and for no Haiku."""
         return self.line in ("sonnet", "opus")
 
     def to_json(self) -> dict[str, Any]:
-        """The card as the Models API sends it; capability keys are always all present."""
+        """Return the card as the Models API sends it; capability keys are always all present."""
         return {
             "type": "model",
             "id": self.id,
@@ -242,7 +245,7 @@ class Models:
     cards: dict[str, ModelCard] = field(default_factory=lambda: {card.id: card for card in _CARDS})
 
     def get(self, name: str) -> ModelCard | None:
-        """The card of an id or alias; retired models included."""
+        """Return the card of an id or alias; retired models included."""
         return self.cards.get(name) or next((card for card in self.cards.values() if name in card.aliases), None)
 
     def put(self, card: ModelCard) -> None:
@@ -250,7 +253,7 @@ class Models:
         self.cards[card.id] = card
 
     def page(self, query: Mapping[str, str], stages: frozenset[str]) -> dict[str, Any]:
-        """One page of `GET /v1/models`; retired models only where `stages` asks for them."""
+        """Return one page of `GET /v1/models`; retired models only where `stages` asks for them."""
         found = [card for card in self.cards.values() if card.lifecycle in (stages or {"active", "deprecated"})]
         ids = [card.id for card in found]
         limit = int(query.get("limit", "20"))

@@ -8,14 +8,14 @@ from .refusal import Refusal
 
 
 def check_pairing(messages: Sequence[dict[str, Any]], *, has_tools: bool) -> None:
-    """Raises the Refusal that the API gives for calls and results that do not fit together.
+    """Raise the Refusal that the API gives for calls and results that do not fit together.
 
     Messages are looked at one by one: that the API merges neighbours of one role does not make late results good.
     """
     seen: set[str] = set()
     awaited: list[str] = []  # the ids that the message before asked for
     for at, message in enumerate(messages):
-        blocks = _blocks(message)
+        blocks = _content_blocks(message)
         _results(at, blocks, awaited)
         awaited = [str(block["id"]) for block in blocks if block["type"] == "tool_use"]
         for place, block in enumerate(blocks):
@@ -60,6 +60,6 @@ def _unanswered(at: int, ids: Sequence[str]) -> Refusal:
     )
 
 
-def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _content_blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
     content: object = message["content"]
     return content if is_list(content) else []

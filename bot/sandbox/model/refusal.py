@@ -26,11 +26,11 @@ class Refusal(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status that goes with the type."""
+        """Return the HTTP status that goes with the type."""
         return STATUS_OF[self.type]
 
     def to_json(self, request_id: str) -> dict[str, Any]:
-        """The body of the answer, and of an error event in a stream."""
+        """Return the body of the answer, and of an error event in a stream."""
         error: dict[str, Any] = {"type": self.type, "message": self.message}
         if self.details:
             error["details"] = self.details
@@ -38,20 +38,20 @@ class Refusal(Exception):
 
 
 def not_found(message: str) -> Refusal:
-    """404."""
+    """Return a 404."""
     return Refusal(message, "not_found_error")
 
 
 def unauthenticated(message: str) -> Refusal:
-    """401."""
+    """Return a 401."""
     return Refusal(message, "authentication_error")
 
 
 def extra(path: str) -> Refusal:
-    """A field that the API does not know there."""
+    """Return the refusal of a field that the API does not know there."""
     return Refusal(f"{path}: Extra inputs are not permitted")
 
 
 def required(path: str) -> Refusal:
-    """A field that is missing."""
+    """Return the refusal of a request in which a field is missing."""
     return Refusal(f"{path}: Field required")

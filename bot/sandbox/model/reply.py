@@ -31,15 +31,19 @@ def _new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One tool call. The id is made up afresh unless given, as the model makes it up for every answer."""
+    """One tool call. The id is made up afresh unless given, as the model makes it up for every answer.
+
+    `written`: the arguments as the model writes them, where they are not what they should be.
+    """
 
     tool: str
     args: Mapping[str, Any]
     id: str = field(default_factory=_new_id)
+    written: str | None = None
 
     def json(self) -> str:
-        """The arguments as they are streamed."""
-        return json.dumps(self.args, ensure_ascii=False)
+        """Return the arguments as they are streamed."""
+        return json.dumps(self.args, ensure_ascii=False) if self.written is None else self.written
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Search:
     id: str = field(default_factory=lambda: "srvtoolu_01" + secrets.token_hex(11))
 
     def json(self) -> str:
-        """The query as it is streamed."""
+        """Return the query as it is streamed."""
         return json.dumps({"query": self.query}, ensure_ascii=False)
 
 
@@ -71,35 +75,35 @@ class Reply:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The tool calls, in order."""
+        """Return the tool calls, in order."""
         return tuple(block for block in self.blocks if isinstance(block, Call))
 
     @property
     def stops_for(self) -> StopReason:
-        """The stop reason that goes out."""
+        """Return the stop reason that goes out."""
         return self.stop_reason or ("tool_use" if self.calls else "end_turn")
 
 
 def say(text: str) -> Reply:
-    """An answer in words, which ends the turn."""
+    """Return an answer in words, which ends the turn."""
     return Reply((Text(text),))
 
 
 def think(text: str) -> Thinking:
-    """A thinking block, for `Reply((think("..."), Text("...")))`."""
+    """Return a thinking block, for `Reply((think("..."), Text("...")))`."""
     return Thinking(text)
 
 
 def call(tool: str, _id: str | None = None, /, **args: Any) -> Call:
-    """A tool call; `_id` fixes its id."""
+    """Return a tool call; `_id` fixes its id."""
     return Call(tool, args, _id) if _id else Call(tool, args)
 
 
 def calls(*wanted: Call, text: str | None = None) -> Reply:
-    """An answer that asks for tool calls, with words before them if `text` is given."""
+    """Return an answer that asks for tool calls, with words before them if `text` is given."""
     return Reply((*([Text(text)] if text else []), *wanted))
 
 
 def as_reply(answer: Reply | Call) -> Reply:
-    """A lone call counts as a reply that makes it."""
+    """Return a reply; a lone call counts as a reply that makes it."""
     return Reply((answer,)) if isinstance(answer, Call) else answer

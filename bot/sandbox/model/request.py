@@ -37,50 +37,53 @@ Event = Said | Result
 
 @dataclass(frozen=True)
 class Request:
-    """One request to `/v1/messages`, read. The body is the JSON as it came; header names are in lower case."""
+    """One request to `/v1/messages`, read. The body is the JSON as it came; header names are in lower case.
+
+    Wide because scripts read a request by one name for each thing that may be in it.
+    """
 
     body: Mapping[str, Any]
     headers: Mapping[str, str]
 
     @property
     def model(self) -> str:
-        """The model as it was asked for; an alias stays one."""
+        """Return the model as it was asked for; an alias stays one."""
         return str(self.body["model"])
 
     @property
     def max_tokens(self) -> int:
-        """The limit on the answer, thinking included."""
+        """Return the limit on the answer, thinking included."""
         return int(self.body["max_tokens"])
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages as they came."""
+        """Return the messages as they came."""
         return self.body["messages"]
 
     @property
     def tools(self) -> list[dict[str, Any]]:
-        """The tool definitions as they came."""
+        """Return the tool definitions as they came."""
         return self.body.get("tools") or []
 
     @property
     def tool_names(self) -> frozenset[str]:
-        """The names of the tools that may be called."""
+        """Return the names of the tools that may be called."""
         return frozenset(str(tool.get("name")) for tool in self.tools)
 
     @cached_property
     def system(self) -> str:
-        """The system prompt as one text."""
+        """Return the system prompt as one text."""
         return "\n\n".join(texts_of(self.body.get("system") or ""))
 
     @cached_property
     def key(self) -> str:
-        """The same for a request that is sent again, whether after a fault or by another process."""
+        """Return a key that is the same for a request that is sent again, whether after a fault or by another process."""
         told = json.dumps([self.body.get(part) for part in ("model", "system", "tools", "messages")])
         return hashlib.sha256(told.encode()).hexdigest()
 
     @cached_property
     def history(self) -> tuple[Event, ...]:
-        """Everything said and every result that came back, oldest first."""
+        """Return everything said and every result that came back, oldest first."""
         asked: dict[str, dict[str, Any]] = {}
         events: list[Event] = []
         for message in self.messages:
@@ -97,12 +100,12 @@ class Request:
 
     @cached_property
     def turn(self) -> tuple[Event, ...]:
-        """What happened since the user's newest words, which come first."""
+        """Return what happened since the user's newest words, which come first."""
         return self.history[self._newest :]
 
     @property
     def _newest(self) -> int:
-        """Where the user's newest words begin; several texts in a row belong together."""
+        """Return where the user's newest words begin; several texts in a row belong together."""
         spoken = [at for at, event in enumerate(self.history) if isinstance(event, Said) and event.role == "user"]
         start = spoken[-1] if spoken else 0
         while start - 1 in spoken:
@@ -111,38 +114,38 @@ class Request:
 
     @cached_property
     def last_user_text(self) -> str:
-        """The user's newest words."""
+        """Return the user's newest words."""
         words = [event.text for event in self.turn if isinstance(event, Said) and event.role == "user"]
         return "\n".join(words)
 
     @cached_property
     def user_texts(self) -> tuple[str, ...]:
-        """Every text of the user, oldest first."""
+        """Return every text of the user, oldest first."""
         return tuple(event.text for event in self.history if isinstance(event, Said) and event.role == "user")
 
     @property
     def first_user_text(self) -> str:
-        """What the conversation began with."""
+        """Return what the conversation began with."""
         return self.user_texts[0] if self.user_texts else ""
 
     @cached_property
     def turn_texts(self) -> tuple[str, ...]:
-        """The words of both sides since the user's newest message, that message included."""
+        """Return the words of both sides since the user's newest message, that message included."""
         return tuple(event.text for event in self.turn if isinstance(event, Said))
 
     @cached_property
     def turn_results(self) -> tuple[Result, ...]:
-        """The results that came back since the user's newest words."""
+        """Return the results that came back since the user's newest words."""
         return tuple(event for event in self.turn if isinstance(event, Result))
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
-        """Every result of the conversation, oldest first."""
+        """Return every result of the conversation, oldest first."""
         return tuple(event for event in self.history if isinstance(event, Result))
 
     @cached_property
     def last_results(self) -> tuple[Result, ...]:
-        """The results in the newest message: what the tools answered to the last reply. Empty when that was no call."""
+        """Return the results in the newest message: what the tools answered to the last reply. Empty when that was no call."""
         ids = {
             block["tool_use_id"]
             for block in (self.messages[-1]["content"] if is_list(self.messages[-1]["content"]) else [])
@@ -152,7 +155,7 @@ class Request:
 
 
 def texts_of(content: object) -> list[str]:
-    """The texts in a string or in a list of blocks."""
+    """Return the texts in a string or in a list of blocks."""
     if isinstance(content, str):
         return [content]
     blocks = content if is_list(content) else []

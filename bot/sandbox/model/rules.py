@@ -40,7 +40,7 @@ MANUAL_MINIMUM_TOKENS = 1024
 def check(
     body: Mapping[str, Any], models: Models, *, version: str = VERSION, counting: bool = False, paused: Container[str] = ()
 ) -> ModelCard:
-    """Everything that the API refuses. `counting`: for count_tokens, which takes fewer fields and no `max_tokens`.
+    """Check everything that the API refuses. `counting`: for count_tokens, which takes fewer fields and no `max_tokens`.
 
     `paused`: marks of replies that stopped for a pause.
     """
@@ -50,7 +50,7 @@ def check(
     for name in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
         if name not in body:
             raise required(name)
-    card = _model(body["model"], models)
+    card = _check_model_name(body["model"], models)
     if not counting:
         _max_tokens(body["max_tokens"], card)
         _plain_fields(body)
@@ -72,7 +72,7 @@ def check(
 
 
 def decode(raw: bytes) -> dict[str, Any]:
-    """The body as a JSON object, or a Refusal."""
+    """Return the body as a JSON object, or a Refusal."""
     try:
         body: object = json.loads(raw)
     except ValueError as error:
@@ -82,7 +82,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _model(name: object, models: Models) -> ModelCard:
+def _check_model_name(name: object, models: Models) -> ModelCard:
     if not isinstance(name, str):
         raise Refusal("model: Input should be a valid string")
     card = models.get(name)

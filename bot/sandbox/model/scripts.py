@@ -14,7 +14,7 @@ class ScriptEnded(Exception):
 
 
 class Lines:
-    """Plays replies in order, whoever asks. A request that is sent again word for word gets its reply again.
+    """Plays replies in order, no matter who asks. A request that is sent again word for word gets its reply again.
 
     Raises ScriptEnded at the end of the list, which the server answers with a 500 and keeps in `refusals`.
     """
@@ -24,7 +24,7 @@ class Lines:
         self._played: dict[str, int] = {}  # the request's key to the line it got
 
     def __call__(self, request: Request) -> Reply | Call:
-        """The next line."""
+        """Return the next line."""
         at = self._played.setdefault(request.key, len(self._played))
         if at >= len(self._lines):
             raise ScriptEnded(f"there is no line {at + 1}; the last words were {request.last_user_text[-200:]!r}")
@@ -33,7 +33,7 @@ class Lines:
 
     @property
     def left(self) -> int:
-        """How many lines nobody has asked for yet."""
+        """Return how many lines nobody has asked for yet."""
         return max(0, len(self._lines) - len(self._played))
 
 
@@ -48,7 +48,7 @@ class Conversations:
         self._otherwise = otherwise
 
     def __call__(self, request: Request) -> Reply | Call | Awaitable[Reply | Call]:
-        """The reply of the conversation's script."""
+        """Return the reply of the conversation's script."""
         for key, script in self._scripts.items():
             if key in request.first_user_text:
                 return script(request)
@@ -58,7 +58,7 @@ class Conversations:
 
 
 def fast(request: Request) -> Reply | Call:
-    """For benchmarks: each turn searches, orders what it found first, and is done. Takes no time and holds no state."""
+    """Play a turn for benchmarks: it searches, orders what it found first, and is done. Takes no time and holds no state."""
     results = request.turn_results
     if not results:
         return call("search_product_catalog", query="desk lamp", limit=1)

@@ -54,6 +54,8 @@ class ScriptedModel:
     `requests` has every body that arrived at /v1/messages, also those that were refused or met a fault. `refusals` has
     what the checks refused and where the script failed: a test of a healthy bot asserts that it is empty. A request
     that a fault turned away is not among them, and no script sees it. `pace_seconds` pass before each event of a stream.
+
+    Wide because it stands in for a whole API: its address and key, its script, its faults, and what it was asked.
     """
 
     def __init__(self, script: Script | None = None, *, port: int = 0, pace_seconds: float = 0.0) -> None:
@@ -101,6 +103,8 @@ class ScriptedModel:
             self.requests.append(Arrived(body, _headers(http)))
             self._authenticate(http)
             card = check(body, self.models, version=http.headers["anthropic-version"], paused=self._paused)
+            if refusal := self.faults.refuses(body["messages"]):
+                return _error(refusal, 400, {})
             fault = self.faults.take()
             if isinstance(fault, Refuse):
                 return _error(fault.refusal, fault.status, dict(fault.headers))
@@ -162,7 +166,7 @@ class ScriptedModel:
             raise unauthenticated("Invalid bearer token")
 
     async def _ask(self, request: Request, card: ModelCard) -> Answer:
-        """The script's answer. Whatever a script raises becomes a loud 500."""
+        """Return the script's answer. Whatever a script raises becomes a loud 500."""
         usage = self.cache.input_usage(request.body)
         try:
             given = self.script(request)

@@ -27,7 +27,7 @@ SCHEMA_TYPES = ("object", "array", "string", "number", "integer", "boolean", "nu
 
 
 def check_tools(tools: object, card: ModelCard) -> None:
-    """Names, fields and schemas. A tool with another dated type is one that the API runs itself; it is taken as it is."""
+    """Check names, fields and schemas. A tool with another dated type is one that the API runs itself; it is taken as it is."""
     if tools is None:
         return
     if not is_list(tools):
@@ -48,7 +48,7 @@ def check_tools(tools: object, card: ModelCard) -> None:
 
 
 def check_tool_choice(body: Mapping[str, Any], card: ModelCard) -> None:
-    """Kind, tool, and whether the model may be forced at all."""
+    """Check kind, tool, and whether the model may be forced at all."""
     choice: object = body.get("tool_choice")
     if choice is None:
         return
@@ -95,7 +95,7 @@ def _custom(path: str, tool: Mapping[str, Any]) -> None:
 
 
 def _schema(path: str, schema: object, root: Mapping[str, Any]) -> None:
-    """The parts of JSON Schema 2020-12 that a tool's schema is likely to get wrong, at every depth."""
+    """Check the parts of JSON Schema 2020-12 that a tool's schema is likely to get wrong, at every depth."""
     if isinstance(schema, bool):
         return
     if not is_object(schema):
@@ -104,11 +104,11 @@ def _schema(path: str, schema: object, root: Mapping[str, Any]) -> None:
     if any(kind not in SCHEMA_TYPES for kind in (kinds if is_list(kinds) else [kinds])):
         raise _invalid(path)
     _required(path, schema)
-    for name, part in _named(path, schema, "properties").items():
+    for name, part in _schemas_by_name(path, schema, "properties").items():
         if not PROPERTY.match(name):
             raise Refusal(f"{path}.properties: Property keys should match pattern '^[a-zA-Z0-9_.-]{{1,64}}$'")
         _schema(path, part, root)
-    for part in _named(path, schema, "$defs").values():
+    for part in _schemas_by_name(path, schema, "$defs").values():
         _schema(path, part, root)
     for word in ("anyOf", "oneOf", "allOf", "prefixItems"):
         parts: object = schema.get(word)
@@ -131,7 +131,7 @@ def _required(path: str, schema: Mapping[str, Any]) -> None:
         raise _invalid(path)
 
 
-def _named(path: str, schema: Mapping[str, Any], word: str) -> dict[str, Any]:
+def _schemas_by_name(path: str, schema: Mapping[str, Any], word: str) -> dict[str, Any]:
     parts: object = schema.get(word, {})
     if not is_object(parts):
         raise _invalid(path)

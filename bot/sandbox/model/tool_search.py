@@ -28,7 +28,7 @@ ERRORS = ("invalid_tool_input", "unavailable", "too_many_requests", "execution_t
 
 
 def check_search_tool(path: str, tool: Mapping[str, Any], card: ModelCard) -> None:
-    """A definition of the search itself."""
+    """Check a definition of the search itself."""
     for name in tool:
         if name not in FIELDS:
             raise extra(f"{path}.{tool['type']}.{name}")
@@ -39,7 +39,7 @@ def check_search_tool(path: str, tool: Mapping[str, Any], card: ModelCard) -> No
 
 
 def check_deferral(tools: Sequence[Mapping[str, Any]]) -> None:
-    """What goes together with tools that are not loaded."""
+    """Check what goes together with tools that are not loaded."""
     if len(tools) > MOST_TOOLS:
         raise Refusal(f"tools: List should have at most {MOST_TOOLS} items")
     for at, tool in enumerate(tools):
@@ -53,10 +53,10 @@ def check_deferral(tools: Sequence[Mapping[str, Any]]) -> None:
 
 
 def check_searches(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> None:
-    """Every search is answered in its own message, and what was found is defined."""
+    """Check that every search is answered in its own message, and that what was found is defined."""
     defined = {tool.get("name") for tool in tools}
     for at, message in enumerate(messages):
-        blocks = _blocks(message)
+        blocks = _content_blocks(message)
         asked = [block["id"] for block in blocks if block["type"] == "server_tool_use"]
         answered = [block["tool_use_id"] for block in blocks if block["type"] == "tool_search_tool_result"]
         for id in asked:
@@ -74,7 +74,7 @@ def check_searches(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mappin
 
 
 def check_search_block(path: str, block: Mapping[str, Any]) -> None:
-    """The shapes of a search and of its result, as they are replayed."""
+    """Check the shapes of a search and of its result, as they are replayed."""
     if block["type"] == "server_tool_use":
         if not isinstance(block["id"], str) or not re.fullmatch(r"srvtoolu_[a-zA-Z0-9_]+", block["id"]):
             raise Refusal(f"{path}.id: String should match pattern '^srvtoolu_[a-zA-Z0-9_]+$'")
@@ -106,13 +106,14 @@ def _is_reference(value: object) -> bool:
 
 
 def loaded_tools(body: Mapping[str, Any]) -> list[Any]:
-    """The definitions that the model reads: those that are not deferred, and those that were found."""
+    """Return the definitions that the model reads: those that are not deferred, and those that were found."""
     known = set(_found_before(body))
     return [tool for tool in _tools(body) if not _deferred(tool) or tool.get("name") in known]
 
 
 def results(reply: Reply, body: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What each search of a reply finds, by its id. Raises ValueError where a call of it is one that no model could make."""
+    """Return what each search of a reply finds, by its id. Raises ValueError where a call of it is one that no model could
+    make."""
     deferred = {str(tool["name"]): tool for tool in _tools(body) if _deferred(tool)}
     known = set(_found_before(body))
     found: dict[str, list[str]] = {}
@@ -138,7 +139,7 @@ def _deferred(tool: Mapping[str, Any]) -> bool:
 
 def _found_before(body: Mapping[str, Any]) -> Iterator[str]:
     for message in body["messages"]:
-        yield from _references(_blocks(message))
+        yield from _references(_content_blocks(message))
 
 
 def _references(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -150,17 +151,17 @@ def _references(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _search(query: str, tools: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The tool of that very name, then those that share most words with the query: a plain stand-in for BM25."""
-    wanted = set(_words(query))
-    scores = {name: sum(Counter(_words(json.dumps(tool)))[word] for word in wanted) for name, tool in tools.items()}
+    """Return the tool of that very name, then those that share most words with the query: a plain stand-in for BM25."""
+    wanted = set(_search_words(query))
+    scores = {name: sum(Counter(_search_words(json.dumps(tool)))[word] for word in wanted) for name, tool in tools.items()}
     best = sorted((name for name in tools if scores[name]), key=lambda name: (name != query, -scores[name], name))
     return best[:MOST_FOUND]
 
 
-def _words(text: str) -> list[str]:
+def _search_words(text: str) -> list[str]:
     return re.findall(r"[a-z]+|\d+", text.lower())
 
 
-def _blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _content_blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     content: object = message["content"]
     return content if is_list(content) else []

@@ -19,19 +19,19 @@ LIFETIME_SECONDS = {"5m": 300.0, "1h": 3600.0}
 
 
 def tokens_in(text: str) -> int:
-    """At least one token, also for nothing."""
+    """Return the tokens of a text: at least one, also for nothing."""
     return max(1, -(-len(text) // CHARACTERS_PER_TOKEN))
 
 
 def input_tokens_of(body: Mapping[str, Any]) -> int:
-    """What `system`, the loaded `tools` and `messages` come to; markers of the cache are not read."""
+    """Return what `system`, the loaded `tools` and `messages` come to; markers of the cache are not read."""
     told = [unmarked(part) for part in (loaded_tools(body), body.get("system"), body.get("messages"))]
     text = json.dumps(without_data([part for part in told if part]), ensure_ascii=False)
     return tokens_in(text) + tokens_of_files(body.get("messages"))
 
 
 def unmarked(value: object) -> object:
-    """The value without `cache_control`, at every depth."""
+    """Return the value without `cache_control`, at every depth."""
     if is_object(value):
         return {name: unmarked(part) for name, part in value.items() if name != "cache_control"}
     return [unmarked(part) for part in value] if is_list(value) else value
@@ -55,14 +55,14 @@ class PromptCache:
     _passed: float = 0.0
 
     def pass_seconds(self, seconds: float) -> None:
-        """As if so much time had gone by."""
+        """Behave as if so much time had gone by."""
         self._passed += seconds
 
     def input_usage(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The input fields of `usage`. Their sum is always `input_tokens_of(body)`."""
+        """Return the input fields of `usage`. Their sum is always `input_tokens_of(body)`."""
         now, total = self.clock() + self._passed, input_tokens_of(body)
-        blocks = _blocks(body)
-        found = max((self._read(blocks, at, now) for at, block in enumerate(blocks) if block.lifetime), default=0)
+        blocks = _cacheable_blocks(body)
+        found = max((self._tokens_from_cache(blocks, at, now) for at, block in enumerate(blocks) if block.lifetime), default=0)
         read = min(total, found)
         written, begun = {"5m": 0, "1h": 0}, read
         for block in blocks:
@@ -82,8 +82,8 @@ class PromptCache:
             "cache_creation": {f"ephemeral_{lifetime}_input_tokens": tokens for lifetime, tokens in written.items()},
         }
 
-    def _read(self, blocks: "list[_Block]", at: int, now: float) -> int:
-        """Tokens of the longest kept prefix that ends at this breakpoint or shortly before it."""
+    def _tokens_from_cache(self, blocks: "list[_Block]", at: int, now: float) -> int:
+        """Return tokens of the longest kept prefix that ends at this breakpoint or shortly before it."""
         for block in reversed(blocks[max(0, at - LOOK_BACK_BLOCKS) : at + 1]):
             kept = self._kept.get(block.mark)
             if kept is not None and kept.until > now:
@@ -101,8 +101,9 @@ class _Block:
     lifetime: str | None
 
 
-def _blocks(body: Mapping[str, Any]) -> list[_Block]:
-    """In the order in which the cache reads them. Settings that the messages depend on are part of their prefixes."""
+def _cacheable_blocks(body: Mapping[str, Any]) -> list[_Block]:
+    """Return blocks in the order in which the cache reads them. Settings that the messages depend on are part of their
+    prefixes."""
     found: list[_Block] = []
     told, characters = hashlib.sha256(str(body["model"]).encode()), 0
     separator, around = len(", "), len('{"role": "", "content": []}')

@@ -44,7 +44,7 @@ class Arguments:
             raise Refused.with_messages("invalid_arguments", [f"must be an integer [json-pointer:/{name}]"]) from None
 
     def parsed(self, name: str, code: str = "invalid_arguments") -> Any:
-        """The object or list called `name`, parsed where it came as a string; None where it did not come."""
+        """Return the object or list called `name`, parsed where it came as a string; None where it did not come."""
         value = self.sent.get(name)
         if not isinstance(value, str):
             return value
@@ -67,7 +67,7 @@ class Arguments:
 
 
 async def read_arguments(request: web.Request, *, takes_json: bool) -> tuple[Json, str | None]:
-    """The arguments and the token. A JSON body of a method that takes none is not looked at, as in Slack."""
+    """Return the arguments and the token. A JSON body of a method that takes none is not looked at, as in Slack."""
     sent: Json = dict(request.query)
     if request.content_type == "application/json":
         if takes_json and request.can_read_body:

@@ -112,8 +112,8 @@ _VIEW_TYPE = matching("modal|home", "must be one of: modal, home")
 
 
 def message_faults(blocks: Any) -> list[str]:
-    """What is wrong with a message's blocks."""
-    faults = list(_blocks(blocks, "message", MESSAGE_BLOCKS, "/blocks", least=0))
+    """Return what is wrong with a message's blocks."""
+    faults = list(_block_faults(blocks, "message", MESSAGE_BLOCKS, "/blocks", least=0))
     if faults:
         return faults
     whole = cast(list[Json], blocks)
@@ -128,12 +128,12 @@ def message_faults(blocks: Any) -> list[str]:
 
 
 def blocks_too_long(blocks: list[Json]) -> bool:
-    """Whether the texts of all blocks but markdown are more than Slack takes in one message."""
+    """Return whether the texts of all blocks but markdown are more than Slack takes in one message."""
     return len(read_blocks([block for block in blocks if block["type"] != "markdown"], {})) > BLOCK_CHARACTERS
 
 
 def view_faults(view: Any) -> list[str]:
-    """What is wrong with a view, blocks included."""
+    """Return what is wrong with a view, blocks included."""
     if not isinstance(view, dict):
         return [fault("must be an object", "/view")]
     body = cast(Json, view)
@@ -143,7 +143,7 @@ def view_faults(view: Any) -> list[str]:
     surface: Surface = body["type"]
     faults += (_MODAL if surface == "modal" else _HOME)(body, "/view")
     if "blocks" in body:
-        faults += _blocks(body["blocks"], surface, VIEW_BLOCKS, "/view/blocks", least=1)
+        faults += _block_faults(body["blocks"], surface, VIEW_BLOCKS, "/view/blocks", least=1)
     if not faults and surface == "modal" and not body.get("submit"):
         faults += (
             fault("a submit button is required when the view has an input block", f"/view/blocks/{index}")
@@ -153,13 +153,13 @@ def view_faults(view: Any) -> list[str]:
     return faults
 
 
-def _blocks(value: Any, surface: Surface, most: int, pointer: str, *, least: int) -> Iterator[str]:
+def _block_faults(value: Any, surface: Surface, most: int, pointer: str, *, least: int) -> Iterator[str]:
     faults = list(listing(typed(BLOCKS, _SURFACES[surface]), most, least)(value, pointer))
     yield from faults or _doubled(cast(list[Json], value), pointer)
 
 
 def _doubled(blocks: list[Json], pointer: str) -> Iterator[str]:
-    """Block ids that occur twice, and action ids that occur twice in one block."""
+    """Yield block ids that occur twice, and action ids that occur twice in one block."""
     seen: set[str] = set()
     for index, block in enumerate(blocks):
         block_id = block.get("block_id")
@@ -175,7 +175,7 @@ def _doubled(blocks: list[Json], pointer: str) -> Iterator[str]:
 
 
 def elements_of(block: Json) -> list[Json]:
-    """The elements of a block that a person can act on, in the order in which they stand."""
+    """Return the elements of a block that a person can act on, in the order in which they stand."""
     found: list[Json] = [*(block.get("elements") or ()), *(block.get("actions") or ())]
     found += [block[place] for place in ("accessory", "element") if block.get(place)]
     return [one for one in found if one["type"] in _ACTED_ON] if block["type"] != "rich_text" else []
@@ -185,7 +185,7 @@ _ACTED_ON = {*INTERACTIVE, *TYPED_IN, *CONTEXT_ACTIONS}
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:
-    """The blocks with a block_id each and an action_id for each element, as Slack gives them to those without."""
+    """Return the blocks with a block_id each and an action_id for each element, as Slack gives them to those without."""
     return [_with_ids(block, index) for index, block in enumerate(blocks)]
 
 

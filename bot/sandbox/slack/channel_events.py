@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.delivery import Deliveries
-from bot.sandbox.slack.nouns import Channel, Message
+from bot.sandbox.slack.types import Channel, Message
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 
@@ -18,14 +18,14 @@ class ChannelEvents:
 
     def posted(self, message: Message) -> None:
         channel = self.workspace.channels[message.channel]
-        mentioned = f"<@{self.workspace.bot_user_id}>" in message.text and message.bot_id != self.workspace.bot_id
-        if mentioned and channel.kind != "im":
-            self._send(channel, "app_mention", payloads.mention_event(self.workspace, channel, message))
+        self._send_mention(channel, message)
         self._send_message(channel, payloads.message_event(self.workspace, channel, message))
 
     def changed(self, before: Message, after: Message) -> None:
         channel = self.workspace.channels[after.channel]
         ts = self.workspace.new_ts()
+        if after.edited:
+            self._send_mention(channel, after)  # Slack sends a mention again when it was edited
         self._send_message(channel, payloads.changed_event(self.workspace, channel, after, before, ts))
 
     def deleted(self, before: Message, tombstone: Message | None) -> None:
@@ -53,6 +53,11 @@ class ChannelEvents:
         event: Json = {"type": "agent_session_stopped", "user": user, "channel": channel, "thread_ts": thread_ts}
         event |= {"streaming_message_ts": streams, "event_ts": self.workspace.new_ts()}
         self.deliveries.event("agent_session_stopped", payloads.event_callback(self.workspace, event))
+
+    def _send_mention(self, channel: Channel, message: Message) -> None:
+        mentioned = f"<@{self.workspace.bot_user_id}>" in message.text and message.bot_id != self.workspace.bot_id
+        if mentioned and channel.kind != "im":
+            self._send(channel, "app_mention", payloads.mention_event(self.workspace, channel, message))
 
     def _send_message(self, channel: Channel, event: Json) -> None:
         self._send(channel, f"message.{channel.event_kind}", event)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bot.sandbox.slack.faults import Faults
-from bot.sandbox.slack.nouns import Delivery
+from bot.sandbox.slack.team_naming import Naming, alone
+from bot.sandbox.slack.types import Delivery
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 
@@ -49,7 +50,7 @@ class Route(Protocol):
     """The way to the bot: Socket Mode or signed HTTP."""
 
     async def send(self, outgoing: Outgoing, ack_seconds: float) -> Json | None:
-        """The ack's payload, None when it had none. Raises NotAcked."""
+        """Return the ack's payload, None when it had none. Raises NotAcked."""
         ...
 
 
@@ -72,22 +73,25 @@ class Deliveries:
         self.scopes = scopes
         self.ack_seconds = ack_seconds
         self.retry_delays_seconds = tuple(retry_delays_seconds)
+        self.naming: Naming = alone
+        """How bodies name workspaces from now on."""
         self.log: list[Delivery] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._crashed: list[BaseException] = []
 
     def event(self, name: str, payload: Json) -> None:
-        """Starts to deliver an event_callback; nothing where the manifest does not subscribe `name` or lacks its scope."""
+        """Start to deliver an event_callback; nothing where the manifest does not subscribe `name` or lacks its scope."""
         subscribed: list[str] = self.workspace.setting("settings.event_subscriptions.bot_events") or []
         if name not in subscribed or _EVENT_SCOPES.get(name, "") not in {*self.scopes, ""}:
             return
+        payload = self.naming(payload)
         self.background(self._deliver_event(payload))
         for copy in range(1, self.faults.copies):
             self.background(self._deliver_copy(payload, copy))
 
     async def interaction(self, payload: Json) -> Json | None:
-        """Delivers once and waits: the ack's payload. Raises NotAcked; Slack does not try an interaction again."""
-        return await self._try(Outgoing("interactive", payload))
+        """Deliver once and return the ack's payload. Raises NotAcked; Slack does not try an interaction again."""
+        return await self._try(Outgoing("interactive", self.naming(payload)))
 
     def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -96,7 +100,7 @@ class Deliveries:
         return task
 
     async def close(self) -> None:
-        """Stops what still runs. Raises what a delivery of the sandbox's own stumbled over, so that no test hides it."""
+        """Stop what still runs. Raises what a delivery of the sandbox's own stumbled over, so that no test hides it."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from bot.sandbox.slack.nouns import ApiCall, Delivery
+from bot.sandbox.slack.types import ApiCall, Delivery
 from bot.sandbox.slack.workspace import Workspace
 
 _MESSAGES, _CALLS, _DELIVERIES = 15, 15, 10
 
 
 def dump(workspace: Workspace, calls: Sequence[ApiCall], deliveries: Sequence[Delivery]) -> str:
-    """The last messages of each channel, ephemerals, modals, statuses, and the last calls and deliveries."""
-    return "\n".join(_lines(workspace, calls, deliveries))
+    """Return the last messages of each channel, ephemerals, modals, statuses, and the last calls and deliveries."""
+    return "\n".join(_dump_lines(workspace, calls, deliveries))
 
 
-def _lines(workspace: Workspace, calls: Sequence[ApiCall], deliveries: Sequence[Delivery]) -> Iterator[str]:
+def _dump_lines(workspace: Workspace, calls: Sequence[ApiCall], deliveries: Sequence[Delivery]) -> Iterator[str]:
     for channel_id, there in workspace.messages.items():
         if there:
             yield f"#{workspace.channels[channel_id].name} ({len(there)} messages)"

@@ -81,7 +81,7 @@ _CHOICE = both(any_field("options", "option_groups"), not_together("options", "o
 
 
 def _choosing(shape: Check) -> Check:
-    """`shape` first; what its options say about each other only when that holds."""
+    """Check `shape` first; what its options say about each other only when that holds."""
 
     def check(value: Any, pointer: str) -> Iterator[str]:
         faults = list(both(shape, _CHOICE)(value, pointer))

@@ -15,7 +15,7 @@ REQUIRED = "Please complete this required field."
 
 
 def entered(element: Json, value: Value) -> Json:
-    """`value` in the element, in the form of `state.values`. Raises LookupError for an option that is not offered."""
+    """Return `value` in the element, in the form of `state.values`. Raises LookupError for an option that is not offered."""
     kind, key = element["type"], value_key(element)
     if initial_value(element) is None:  # an overflow menu acts without keeping a value
         key = "selected_option"
@@ -29,7 +29,7 @@ def entered(element: Json, value: Value) -> Json:
 
 
 def several(value: Value) -> list[str]:
-    """A list as it is, a string as its comma-separated parts."""
+    """Return a list as it is, a string as its comma-separated parts."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return list(value or ())
@@ -44,7 +44,7 @@ def _option(element: Json, wanted: str) -> Json:
 
 
 def client_errors(blocks: Sequence[Json], state: State) -> Mapping[str, str]:
-    """What Slack's client finds missing or out of bounds, by block_id: it then sends no view_submission at all."""
+    """Return what Slack's client finds missing or out of bounds, by block_id: it then sends no view_submission at all."""
     errors: dict[str, str] = {}
     for block in blocks:
         if block["type"] != "input":

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-FaultKind = Literal["rate_limit", "fail", "error", "fail_after", "drop_after"]
+FaultKind = Literal["rate_limit", "fail", "error", "redirect", "fail_after", "drop_after"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,14 @@ class MethodFault:
     code: str = ""
     retry_after_seconds: int = 0
     after_calls: int = 0
+    location: str = ""
 
 
 class Faults:
-    """The faults that wait for their moment."""
+    """The faults that wait for their moment.
+
+    Wide because each method is one kind of fault that tests ask for.
+    """
 
     def __init__(self, cut: Callable[[bool], Awaitable[None]], changed: Callable[[], None]) -> None:
         self._cut = cut
@@ -38,27 +42,31 @@ class Faults:
         """How often each event is delivered from now on."""
 
     def rate_limit(self, method: str, retry_after: int = 1, times: int = 1, after_calls: int = 0) -> None:
-        """429 with Retry-After in seconds; nothing happens. `after_calls`: so many calls are let through before."""
-        self._add(MethodFault("rate_limit", method, 429, retry_after_seconds=retry_after, after_calls=after_calls), times)
+        """Answer 429 with Retry-After in seconds; nothing happens. `after_calls`: so many calls are let through before."""
+        self._add_fault(MethodFault("rate_limit", method, 429, retry_after_seconds=retry_after, after_calls=after_calls), times)
 
     def fail(self, method: str, status: int = 500, times: int = 1) -> None:
-        """A 5xx before anything happens."""
-        self._add(MethodFault("fail", method, status), times)
+        """Answer a 5xx before anything happens."""
+        self._add_fault(MethodFault("fail", method, status), times)
 
     def error(self, method: str, code: str, times: int = 1) -> None:
-        """`{"ok": false, "error": code}`; nothing happens."""
-        self._add(MethodFault("error", method, 200, code), times)
+        """Answer `{"ok": false, "error": code}`; nothing happens."""
+        self._add_fault(MethodFault("error", method, 200, code), times)
+
+    def redirect(self, location: str, times: int = 1) -> None:
+        """Lead the next download of a file elsewhere."""
+        self._add_fault(MethodFault("redirect", "url_private_download", 302, location=location), times)
 
     def fail_after(self, method: str, status: int = 500, times: int = 1) -> None:
-        """Done, then a 5xx: the caller cannot know. A call that Slack refuses does not use it up."""
-        self._add(MethodFault("fail_after", method, status), times)
+        """Do it, then answer a 5xx: the caller cannot know. A call that Slack refuses does not use it up."""
+        self._add_fault(MethodFault("fail_after", method, status), times)
 
     def drop_after(self, method: str, times: int = 1) -> None:
-        """Done, then the connection is cut without an answer. A call that Slack refuses does not use it up."""
-        self._add(MethodFault("drop_after", method), times)
+        """Do it, then cut the connection without an answer. A call that Slack refuses does not use it up."""
+        self._add_fault(MethodFault("drop_after", method), times)
 
     def hold(self, method: str) -> None:
-        """Calls of the method wait, before anything happens, until `release`; then they are done, caller or no caller."""
+        """Hold calls of the method, before anything happens, until `release`; then they are done, caller or no caller."""
         self._held.setdefault(method, asyncio.Event())
 
     def release(self, method: str) -> None:
@@ -67,25 +75,25 @@ class Faults:
             held.set()
 
     def holding(self, method: str) -> int:
-        """How many calls of the method wait for `release`."""
+        """Return how many calls of the method wait for `release`."""
         return self._at_the_door[method]
 
     async def disconnect(self, *, abrupt: bool = False) -> None:
-        """Closes every Socket Mode connection: announced (refresh_requested), or cut in the middle."""
+        """Close every Socket Mode connection: announced (refresh_requested), or cut in the middle."""
         await self._cut(abrupt)
 
     def duplicate(self, times: int = 3) -> None:
-        """From now on each event is delivered this often, with one event_id; 1 ends it."""
+        """Deliver each event this often from now on, with one event_id; 1 ends it."""
         self.copies = times
 
     def late_ack(self, seconds: float, times: int = 1) -> None:
-        """The next event's ack counts as not come: the event is delivered again, `seconds` after its first try."""
+        """Take the next event's ack for not come: the event is delivered again, `seconds` after its first try."""
         self._late += [seconds] * times
 
     # used by the workspace
 
     async def passed(self, method: str) -> None:
-        """Returns once nobody holds the method."""
+        """Wait until nobody holds the method."""
         while held := self._held.get(method) or self._held.get("*"):
             self._at_the_door[method] += 1
             self._changed()
@@ -95,18 +103,18 @@ class Faults:
                 self._at_the_door[method] -= 1
 
     def before(self, method: str) -> MethodFault | None:
-        return self._take(method, ("rate_limit", "fail", "error"))
+        return self._take_fault(method, ("rate_limit", "fail", "error", "redirect"))
 
     def after(self, method: str) -> MethodFault | None:
-        return self._take(method, ("fail_after", "drop_after"))
+        return self._take_fault(method, ("fail_after", "drop_after"))
 
     def take_late_ack(self) -> float | None:
         return self._late.pop(0) if self._late else None
 
-    def _add(self, fault: MethodFault, times: int) -> None:
+    def _add_fault(self, fault: MethodFault, times: int) -> None:
         self._waiting += [fault] * times
 
-    def _take(self, method: str, kinds: tuple[FaultKind, ...]) -> MethodFault | None:
+    def _take_fault(self, method: str, kinds: tuple[FaultKind, ...]) -> MethodFault | None:
         for index, fault in enumerate(self._waiting):
             if fault.kind in kinds and fault.method in (method, "*"):
                 if not fault.after_calls:

@@ -14,8 +14,8 @@ from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.delivery import Deliveries, NotAcked
 from bot.sandbox.slack.entering import Value, client_errors, entered
 from bot.sandbox.slack.methods.views import checked_view, push_modal, state_of, update_modal
-from bot.sandbox.slack.nouns import Channel, Message, SubmitAnswer, View
 from bot.sandbox.slack.reading import initial_value
+from bot.sandbox.slack.types import Channel, Message, SubmitAnswer, View
 from bot.sandbox.slack.wire import Json, Refused
 from bot.sandbox.slack.workspace import Workspace
 
@@ -39,7 +39,10 @@ class ResponseUrl:
 
 
 class Interactions:
-    """Clicks, submissions and closed modals on their way to the bot."""
+    """Clicks, submissions and closed modals on their way to the bot.
+
+    Wide because each method is one thing that people do with their hands in Slack.
+    """
 
     def __init__(self, workspace: Workspace, deliveries: Deliveries, base_url: Callable[[], str]) -> None:
         self.workspace = workspace
@@ -51,7 +54,7 @@ class Interactions:
     def click(
         self, user: str, message: Message, action_id: str, value: Value, block_id: str | None, *, stale: bool
     ) -> asyncio.Future[None]:
-        """`user` acts on an element of a message. `stale`: as a client that still shows an earlier version of it.
+        """Act as `user` on an element of a message. `stale`: as a client that still shows an earlier version of it.
 
         What comes back is done when the app has acked, or failed to.
         """
@@ -72,7 +75,7 @@ class Interactions:
         state = state_of(list(message.blocks), self.workspace.selections.get(place, {}))
         more: Json = {
             "container": container,
-            "channel": self._channel_json(self.workspace.channels[message.channel]),
+            "channel": self._channel_of_click(self.workspace.channels[message.channel]),
             "state": {"values": state},
             "response_url": self._response_url(user, message),
             "actions": [self._action(element, block["block_id"], chosen)],
@@ -94,7 +97,7 @@ class Interactions:
         return self._send(view.user, payloads.interaction(self.workspace, "block_actions", view.user, **more))
 
     async def submit(self, view: View, values: Mapping[tuple[str, str], Value]) -> SubmitAnswer:
-        """Presses submit with these values in the inputs, by (block_id, action_id); the others stay as they stand."""
+        """Press submit with these values in the inputs, by (block_id, action_id); the others stay as they are."""
         given: dict[str, dict[str, Json]] = {}
         for block in view.blocks:
             for element in elements_of(block):
@@ -108,7 +111,7 @@ class Interactions:
         payload = payloads.interaction(self.workspace, "view_submission", view.user, view=shown, response_urls=[])
         try:
             ack = await self.deliveries.interaction(payload)
-            errors = self._answered(view, ack or {})
+            errors = self._apply_ack(view, ack or {})
         except (NotAcked, Refused) as failed:
             reason = f"{failed.code}: {failed.more}" if isinstance(failed, Refused) else failed.reason
             return SubmitAnswer({}, closed=False, failure=f"{NO_ANSWER} ({reason})")
@@ -121,8 +124,8 @@ class Interactions:
             payload = payloads.interaction(self.workspace, "view_closed", view.user, view=shown, is_cleared=False)
             self._send(view.user, payload)
 
-    def _answered(self, view: View, ack: Json) -> Mapping[str, str]:
-        """Does what the ack of a view_submission asks for; the errors to show, if it has any."""
+    def _apply_ack(self, view: View, ack: Json) -> Mapping[str, str]:
+        """Do what the ack of a view_submission asks for, and return the errors to show, if it has any."""
         now = self.workspace.find_modal(view.id)
         match ack.get("response_action"):
             case "errors":
@@ -173,7 +176,7 @@ class Interactions:
     def _action(self, element: Json, block_id: str, chosen: Json) -> Json:
         return payloads.action_json(element, block_id, chosen, self.workspace.new_ts())
 
-    def _channel_json(self, channel: Channel) -> Json:
+    def _channel_of_click(self, channel: Channel) -> Json:
         shown = {"im": "directmessage", "private": "privategroup"}.get(channel.kind, channel.name)
         return {"id": channel.id, "name": shown}
 
@@ -204,7 +207,7 @@ class Interactions:
 
 
 def _find(versions: Iterable[Sequence[Json]], action_id: str, value: Value, block_id: str | None) -> tuple[Json, Json]:
-    """The block and the element to act on, in the first version that has it. Raises LookupError: none, or several."""
+    """Return the block and the element to act on, in the first version that has it. Raises LookupError: none, or several."""
     seen: list[str] = []
     for blocks in versions:
         found: list[tuple[Json, Json]] = []
@@ -223,7 +226,7 @@ def _find(versions: Iterable[Sequence[Json]], action_id: str, value: Value, bloc
 
 
 def _checked_errors(view: View, errors: Any) -> Mapping[str, str]:
-    """Errors must name input blocks that are in the modal, or Slack tells the person that it could not connect."""
+    """Return the errors, which must name input blocks of the modal, or Slack tells the person that it could not connect."""
     inputs = {block["block_id"] for block in view.blocks if block["type"] == "input"}
     if not isinstance(errors, dict) or not errors or cast(Json, errors).keys() - inputs:
         raise Refused("invalid_errors", errors=errors)

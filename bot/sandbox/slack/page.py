@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bot.sandbox.slack.entering import Value
-from bot.sandbox.slack.nouns import Channel, Message, View
 from bot.sandbox.slack.payloads import view_json
 from bot.sandbox.slack.people import People, Upload
+from bot.sandbox.slack.types import Channel, Message, View
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 
@@ -27,7 +27,7 @@ _LOCAL = ("127.0.0.1", "localhost")
 
 @web.middleware
 async def only_local(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """Takes only requests to this machine, and from no other page: a site open in the browser must not act here."""
+    """Take only requests to this machine, and from no other page: a site open in the browser must not act here."""
     if urlsplit(f"//{request.host}").hostname not in _LOCAL:
         raise web.HTTPForbidden(text="The sandbox answers only on 127.0.0.1 and localhost.")
     origin = request.headers.get("Origin")
@@ -38,7 +38,7 @@ async def only_local(request: web.Request, handler: Callable[[web.Request], Awai
 
 @web.middleware
 async def never_kept(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """No browser shows an older version's page or state."""
+    """Have no browser show an older version's page or state."""
     answer = await handler(request)
     if not answer.prepared:  # a WebSocket has been answered already
         answer.headers["Cache-Control"] = "no-store"
@@ -46,7 +46,10 @@ async def never_kept(request: web.Request, handler: Callable[[web.Request], Awai
 
 
 class Page:
-    """Shows the workspace to one person at a time; the `as` in each request says to whom."""
+    """Shows the workspace to one person at a time; the `as` in each request says to whom.
+
+    Wide because each method answers one address of the page.
+    """
 
     def __init__(self, workspace: Workspace, people: People, notes: Mapping[str, str], connected: Callable[[], bool]) -> None:
         self.workspace = workspace
@@ -72,7 +75,7 @@ class Page:
         socket = web.WebSocketResponse(heartbeat=30, timeout=1)
         await socket.prepare(request)
         self._live.add(socket)
-        telling = asyncio.create_task(self._tell(socket))
+        telling = asyncio.create_task(self._announce_changes(socket))
         try:
             async for _ in socket:
                 pass
@@ -82,10 +85,10 @@ class Page:
         return socket
 
     async def close(self) -> None:
-        """Ends what browsers still listen to."""
+        """End what browsers still listen to."""
         await asyncio.gather(*(socket.close() for socket in self._live))
 
-    async def _tell(self, socket: web.WebSocketResponse) -> None:
+    async def _announce_changes(self, socket: web.WebSocketResponse) -> None:
         seen = self.workspace.version
         while not socket.closed:
             if self.workspace.version == seen:
@@ -95,7 +98,7 @@ class Page:
             await asyncio.sleep(_BETWEEN_SECONDS)
 
     async def state(self, request: web.Request) -> web.Response:
-        """Everything this person sees. `channel`, when given, is the one they look at: it counts as read."""
+        """Return everything this person sees. `channel`, when given, is the one they look at: it counts as read."""
         someone = next(iter(self.workspace.people))
         me = self._person(request.query.get("as") or someone)
         looked_at = request.query.get("channel")
@@ -104,7 +107,7 @@ class Page:
         return web.json_response(self._seen_by(me))
 
     async def act(self, request: web.Request) -> web.Response:
-        """Does what was asked and answers {ok: true}, or {ok: false, error} with a sentence for the person."""
+        """Do what was asked and answer {ok: true}, or {ok: false, error} with a sentence for the person."""
         body = cast(Json, await request.json())
         try:
             return web.json_response({"ok": True, **await self._done(request.match_info["act"], body)})
@@ -132,7 +135,7 @@ class Page:
         return {}
 
     async def _click(self, me: str, body: Json) -> None:
-        """Ends when the app has acked: so long a button turns. When it does not, that stands in the state's failures."""
+        """Click, and wait until the app has acked: so long a button turns. When it does not, the state's failures say so."""
         action_id, value, block_id = body["action_id"], cast(Value, body.get("value")), body.get("block_id")
         if body.get("view_id"):
             acked = await self.people.click_in_view(me, body["view_id"], action_id, value=value, block_id=block_id)
@@ -158,7 +161,7 @@ class Page:
         return user
 
     def _typed(self, text: str) -> str:
-        """What a person typed, in the form in which Slack keeps it: entities escaped, @names as mentions."""
+        """Return what a person typed, in the form in which Slack keeps it: entities escaped, @names as mentions."""
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         called = {name.lower(): one.id for one in self.workspace.people.values() for name in (one.name, one.real_name)}
         longest_first = sorted(called, key=len, reverse=True)
@@ -182,7 +185,7 @@ class Page:
             "notes": dict(self.notes),
             "prompts": workspace.setting("features.agent_view.suggested_prompts") or [],
             "bot": {"id": workspace.bot_user_id, "name": workspace.bot_name, "connected": self.connected()},
-            "channels": [self._channel_json(one, me) for one in visible],
+            "channels": [self._sidebar_channel(one, me) for one in visible],
             "messages": {one: [self._message_json(m) for m in workspace.messages[one].values()] for one in ids},
             "ephemerals": [self._message_json(one) for one in workspace.ephemerals[me].values()],
             "view": self._view_json(stack[-1]) if stack else None,
@@ -202,7 +205,7 @@ class Page:
             "is_admin": person.is_admin,
         }
 
-    def _channel_json(self, channel: Channel, me: str) -> Json:
+    def _sidebar_channel(self, channel: Channel, me: str) -> Json:
         name = channel.name
         if channel.kind == "im":
             name = self.workspace.names[min(channel.members - {me})]
@@ -241,5 +244,5 @@ class Page:
 
 
 def _upload(file: str | Json) -> Upload:
-    """A file as the page sends it: its name, with its content in base64 where it was read."""
+    """Return a file as the page sends it: its name, with its content in base64 where it was read."""
     return file if isinstance(file, str) else (str(file["name"]), base64.b64decode(file["content"]))

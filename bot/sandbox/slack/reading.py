@@ -15,7 +15,7 @@ _ANGLED = re.compile(r"<([^<>\n]+)>")
 
 
 def read_mrkdwn(text: str, names: Names) -> str:
-    """`text` as shown: links by their label, <@U1> as @name, entities as characters. Formatting marks are kept."""
+    """Return `text` as shown: links by their label, <@U1> as @name, entities as characters. Formatting marks are kept."""
     return unescape(_ANGLED.sub(lambda found: _reference(found[1], names), text))
 
 
@@ -35,7 +35,7 @@ def _reference(inner: str, names: Names) -> str:
 
 
 def read_text(text: Any, names: Names) -> str:
-    """A text object as shown. plain_text is shown letter for letter: nothing in it becomes a link or a mention."""
+    """Return a text object as shown. plain_text is shown letter for letter: nothing in it becomes a link or a mention."""
     if not text:
         return ""
     if isinstance(text, str):
@@ -44,11 +44,11 @@ def read_text(text: Any, names: Names) -> str:
 
 
 def read_blocks(blocks: Sequence[Json], names: Names, state: State | None = None) -> str:
-    """Every block's texts in order, a line or more each. `state` is what stands in the inputs of a view."""
-    return "\n".join(line for block in blocks for line in _lines(block, names, state or {}) if line)
+    """Yield every block's texts in order, a line or more each. `state` holds the inputs of a view."""
+    return "\n".join(line for block in blocks for line in _block_lines(block, names, state or {}) if line)
 
 
-def _lines(block: Json, names: Names, state: State) -> Iterator[str]:
+def _block_lines(block: Json, names: Names, state: State) -> Iterator[str]:
     values = state.get(block.get("block_id", ""), {})
     match block["type"]:
         case "section":
@@ -76,18 +76,26 @@ def _lines(block: Json, names: Names, state: State) -> Iterator[str]:
         case "plan":
             yield read_text(block.get("title"), names)
             for task in block.get("tasks") or ():
-                yield from _lines({"type": "task_card", **task}, names, state)
+                yield from _block_lines({"type": "task_card", **task}, names, state)
         case "task_card":
             yield read_text(block["title"], names)
             for part in ("details", "output"):
                 if block.get(part):
-                    yield from _lines(block[part], names, state)
+                    yield from _block_lines(block[part], names, state)
             yield " ".join(source.get("text") or source["url"] for source in block.get("sources") or ())
         case "card":
             yield from (read_text(block.get(part), names) for part in ("title", "subtitle", "body"))
             yield " ".join(read_element(one, names, values) for one in block.get("actions") or ())
         case _:
             return
+
+
+def read_attachment(attachment: Json, names: Names) -> str:
+    """Return an attachment as shown: who wrote it, its texts or its blocks, its fields."""
+    texts = [attachment.get(name) for name in ("author_name", "pretext", "title", "text", "footer")]
+    fields = [f"{one['title']}: {one['value']}" for one in attachment.get("fields") or ()]
+    shown = [read_mrkdwn(text, names) for text in [*texts, *fields] if text]
+    return "\n".join([*shown, read_blocks(attachment.get("blocks") or (), names)]).strip("\n")
 
 
 def _cell(cell: Json, names: Names) -> str:
@@ -127,7 +135,7 @@ def _rich_one(one: Json, names: Names) -> str:
 
 
 def read_element(element: Json, names: Names, values: Mapping[str, Json]) -> str:
-    """An element as shown, with what the person has put in (`values`, by action_id) or else its initial value."""
+    """Return an element as shown, with what the person has put in (`values`, by action_id) or else its initial value."""
     value = values.get(element.get("action_id", "")) or initial_value(element) or {}
     chosen = [one["value"] for one in value.get("selected_options") or ()]
     if value.get("selected_option"):
@@ -186,7 +194,7 @@ _MANY = {f"multi_{kind}": f"{_ONE[kind]}s" for kind in ("users_select", "convers
 
 
 def initial_value(element: Json) -> Json | None:
-    """What stands in an element before anybody touched it, in the form of `state.values`; None without state."""
+    """Return the value of an element before anybody touched it, in the form of `state.values`; None without state."""
     kind = element["type"]
     match kind:
         case "plain_text_input" | "number_input" | "email_text_input" | "url_text_input":
@@ -204,6 +212,6 @@ def initial_value(element: Json) -> Json | None:
 
 
 def value_key(element: Json) -> str:
-    """The name under which an element's value stands in `state.values`: value, selected_option, selected_date, ..."""
+    """Return the name of an element's value in `state.values`: value, selected_option, selected_date, ..."""
     initial = initial_value(element) or {}
     return next((key for key in initial if key != "type"), "value")

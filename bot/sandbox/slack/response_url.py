@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.sandbox.slack.channel_events import ChannelEvents
 from bot.sandbox.slack.interactions import Interactions, ResponseUrl
 from bot.sandbox.slack.methods.chat import checked_blocks
-from bot.sandbox.slack.nouns import Message
+from bot.sandbox.slack.types import Message
 from bot.sandbox.slack.wire import Json, Refused
 from bot.sandbox.slack.workspace import Workspace
 
@@ -38,7 +38,7 @@ class ResponseUrls:
         return web.Response(text="ok")
 
     def _respond(self, known: ResponseUrl, body: Json) -> None:
-        """Replaces or takes away the message that was clicked, or says something new, to the clicker alone by default."""
+        """Replace or take away the message that was clicked, or say something new, to the clicker alone by default."""
         only_theirs = self.workspace.ephemerals[known.user]
         if body.get("delete_original"):
             if only_theirs.pop(known.ts, None) is None and (there := self._original(known)):

@@ -16,12 +16,13 @@ from bot.sandbox.slack.dump import dump
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.interactions import Interactions
 from bot.sandbox.slack.methods import RULES
-from bot.sandbox.slack.nouns import ApiCall, Delivery, Message, NeverHappened, View
 from bot.sandbox.slack.page import Page, never_kept, only_local
 from bot.sandbox.slack.people import People
 from bot.sandbox.slack.response_url import ResponseUrls
 from bot.sandbox.slack.signed_http import SignedHttp
 from bot.sandbox.slack.socket_mode import SocketMode
+from bot.sandbox.slack.team_naming import Naming
+from bot.sandbox.slack.types import ApiCall, Delivery, Message, NeverHappened, View
 from bot.sandbox.slack.web_api import Desk, WebApi
 from bot.sandbox.slack.workspace import Workspace
 
@@ -40,6 +41,8 @@ class SlackSandbox(People):
     retry_delays_seconds: the pauses before an un-acked event is delivered again; Slack's are about 1 s, 1 min, 5 min.
     trigger_seconds: how long a trigger id opens a modal.
     stream_seconds: how long a stream lives without being stopped; about 5 minutes in Slack.
+
+    Wide because it stands in for a whole workspace: its ids and tokens, its servers, and the hands of its people.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class SlackSandbox(People):
         return app
 
     async def __aenter__(self) -> Self:
-        """Listens. Raises OSError when the port is taken."""
+        """Listen. Raises OSError when the port is taken."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
@@ -120,10 +123,14 @@ class SlackSandbox(People):
             await self._runner.cleanup()
 
     def deliver_over_http(self, url: str) -> None:
-        """From now on events and interactions are posted to `url`, signed, instead of going through Socket Mode."""
+        """Post events and interactions to `url` from now on, signed, instead of sending them through Socket Mode."""
         route = SignedHttp(url, self.signing_secret)
         self._http.append(route)
         self._deliveries.route = route
+
+    def name_teams(self, naming: Naming) -> None:
+        """Let deliveries name workspaces in this way from now on (`bot.sandbox.slack.team_naming`)."""
+        self._deliveries.naming = naming
 
     def _base_url(self) -> str:
         return self.page_url
@@ -157,14 +164,14 @@ class SlackSandbox(People):
         return len(self._socket_mode.connections)
 
     def thread(self, channel: str, thread_ts: str) -> list[Message]:
-        """The first message and its replies, oldest first; empty when there is no such message."""
+        """Return the first message and its replies, oldest first; empty when there is no such message."""
         return self.workspace.thread(self.workspace.channel_id(channel), thread_ts)
 
     def ephemerals(self, user: str) -> list[Message]:
         return list(self.workspace.ephemerals[self.workspace.user_id(user)].values())
 
     def view(self, user: str) -> View | None:
-        """The modal on top, if the person has one open."""
+        """Return the modal on top, if the person has one open."""
         stack = self.workspace.modals[self.workspace.user_id(user)]
         return stack[-1] if stack else None
 
@@ -172,15 +179,15 @@ class SlackSandbox(People):
         return self.workspace.homes.get(self.workspace.user_id(user))
 
     def status(self, channel: str, thread_ts: str) -> str | None:
-        """The agent session's status: active, processing, suspended, closed; None without a session."""
+        """Return the agent session's status: active, processing, suspended, closed; None without a session."""
         return self.workspace.statuses.get((self.workspace.channel_id(channel), thread_ts))
 
     def failures(self, user: str) -> list[str]:
-        """The sentences in which Slack told the person that something did not work."""
+        """Return the sentences in which Slack told the person that something did not work."""
         return list(self.workspace.failures[self.workspace.user_id(user)])
 
-    async def until(self, condition: Callable[[], T | None], *, seconds: float = 15) -> T:
-        """The first truthy value of `condition`, which is asked again after each change in the workspace.
+    async def until(self, condition: Callable[[], T | None], *, seconds: float = 60) -> T:
+        """Return the first truthy value of `condition`, which is asked again after each change in the workspace.
 
         Raises NeverHappened after `seconds`, with the workspace's content in its text.
         """

@@ -82,7 +82,7 @@ def listing(item: Check, most: int, least: int = 1) -> Check:
 
 
 def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    """An object with these fields and no other: Slack refuses a field it does not know, and null in place of a value."""
+    """Return the check of an object with these fields and no other: Slack refuses unknown fields and null values."""
     known = {"type": anything, **(optional or {}), **required}
 
     def check(value: Any, pointer: str) -> Iterator[str]:
@@ -103,7 +103,7 @@ def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None =
 
 
 def typed(checks: Mapping[str, Check], allowed: frozenset[str] | None = None) -> Check:
-    """An object whose `type` picks the check. `allowed` narrows the types that may stand in this place."""
+    """Return the check of an object whose `type` picks the check. `allowed` narrows the types that may come here."""
 
     def check(value: Any, pointer: str) -> Iterator[str]:
         if not isinstance(value, dict):

@@ -46,7 +46,7 @@ class SocketMode:
         self._tickets: set[str] = set()
 
     def new_url(self, host: str) -> str:
-        """A WebSocket URL for one connection. `host` is the caller's Host header, so that it leads through a proxy too."""
+        """Return a WebSocket URL for one connection. `host` is the caller's Host header, so that it leads through a proxy too."""
         ticket = secrets.token_urlsafe(24)
         self._tickets.add(ticket)
         return f"ws://{host}/link/?ticket={ticket}&app_id={self.workspace.app_id}"
@@ -109,7 +109,7 @@ class SocketMode:
             del connection.unacked[outgoing.envelope_id]
 
     async def disconnect(self, abrupt: bool) -> None:
-        """Asks every connection to go and closes it, or cuts it in the middle."""
+        """Ask every connection to go and close it, or cut it in the middle."""
         leaving = list(self.connections)
         for connection in leaving:
             connection.leaving = True

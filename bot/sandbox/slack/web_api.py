@@ -12,7 +12,7 @@ from aiohttp import web
 from bot.sandbox.slack.arguments import Arguments, read_arguments
 from bot.sandbox.slack.channel_events import ChannelEvents
 from bot.sandbox.slack.faults import Faults, MethodFault
-from bot.sandbox.slack.nouns import ApiCall, Channel
+from bot.sandbox.slack.types import ApiCall, Channel
 from bot.sandbox.slack.wire import Json, Refused
 from bot.sandbox.slack.workspace import Workspace
 
@@ -28,12 +28,12 @@ class Desk:
     base_url: Callable[[], str]
 
     def needs(self, *any_of: str) -> None:
-        """Refuses with missing_scope unless one of the scopes was granted."""
+        """Refuse with missing_scope unless one of the scopes was granted."""
         if not self.scopes.intersection(any_of):
             raise Refused("missing_scope", needed=any_of[0], provided=",".join(sorted(self.scopes)))
 
     def channel(self, channel_id: str | None) -> Channel:
-        """A channel that the bot may know of: a private one only as its member."""
+        """Return a channel that the bot may know of: a private one only as its member."""
         found = self.workspace.channels.get(channel_id or "")
         if found is None or (found.kind != "channel" and self.workspace.bot_user_id not in found.members):
             raise Refused("channel_not_found")
@@ -71,27 +71,31 @@ class WebApi:
         try:
             sent, token = await read_arguments(request, takes_json=rule is None or rule.takes_json)
         except Refused as refused:
-            return self._answer(method, {}, _refusal(refused))
+            return self._respond(method, {}, _refusal(refused))
         await self.faults.passed(method)
         if fault := self.faults.before(method):
             return self._faulty(method, sent, fault)
         try:
-            answer = self._run(method, rule, sent, token, request.host)
+            answer = self._dispatch(method, rule, sent, token, request.host)
         except Refused as refused:
-            return self._answer(method, sent, _refusal(refused))
+            return self._respond(method, sent, _refusal(refused))
         if fault := self.faults.after(method):
             if fault.kind == "drop_after" and request.transport is not None:
                 request.transport.abort()
             return self._faulty(method, sent, fault)
-        return self._answer(method, sent, answer)
+        return self._respond(method, sent, answer)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """A file's private address, written down as `url_private_download`. Who may not have it is sent to sign in."""
+        """Serve a file's private address, written down as `url_private_download`. A person who may not have it is sent to
+        sign in."""
         method, workspace = "url_private_download", self.desk.workspace
         file = workspace.files.get(request.match_info["id"].rpartition("-")[2])
         sent: Json = {"file": file.id if file else None}
         await self.faults.passed(method)
         if fault := self.faults.before(method):
+            if fault.kind == "redirect":
+                self._write_down(method, sent, None, fault.status)
+                return web.Response(status=fault.status, headers={"Location": fault.location})
             return self._faulty(method, sent, fault)
         allowed = request.headers.get("Authorization") == f"Bearer {self.bot_token}" and "files:read" in self.desk.scopes
         if file is None or not allowed or not workspace.sees_file(workspace.bot_user_id, file.id):
@@ -100,7 +104,7 @@ class WebApi:
         self._write_down(method, sent, None, 200)
         return web.Response(body=file.content, content_type=file.mimetype)
 
-    def _run(self, method: str, rule: Rule | None, sent: Json, token: str | None, host: str) -> Json:
+    def _dispatch(self, method: str, rule: Rule | None, sent: Json, token: str | None, host: str) -> Json:
         if rule is None:
             raise Refused("unknown_method", req_method=method)
         if not token:
@@ -115,7 +119,7 @@ class WebApi:
             return {"url": self.desk.socket_url(host)}
         return rule.run(self.desk, Arguments(sent))
 
-    def _answer(self, method: str, sent: Json, answer: Json) -> web.Response:
+    def _respond(self, method: str, sent: Json, answer: Json) -> web.Response:
         whole = {"ok": True, **answer}
         headers = {"X-OAuth-Scopes": ",".join(sorted(self.desk.scopes))}
         rule = self.rules.get(method)
@@ -126,7 +130,7 @@ class WebApi:
 
     def _faulty(self, method: str, sent: Json, fault: MethodFault) -> web.Response:
         if fault.kind == "error":
-            return self._answer(method, sent, {"ok": False, "error": fault.code})
+            return self._respond(method, sent, {"ok": False, "error": fault.code})
         if fault.kind == "rate_limit":
             limited = {"ok": False, "error": "ratelimited"}
             self._write_down(method, sent, limited, 429)

@@ -18,5 +18,5 @@ class Refused(Exception):
 
     @classmethod
     def with_messages(cls, code: str, messages: list[str]) -> Refused:
-        """The form with details: `errors`, and the same as `response_metadata.messages` with [ERROR] in front."""
+        """Return the form with details: `errors`, and the same as `response_metadata.messages` with [ERROR] in front."""
         return cls(code, errors=messages, response_metadata={"messages": [f"[ERROR] {one}" for one in messages]})

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from bot.sandbox.slack.nouns import Channel, ChannelKind, File, Message, Person, View
+from bot.sandbox.slack.types import Channel, ChannelKind, File, Message, Person, View
 from bot.sandbox.slack.wire import Json, Refused
 
 MessageKey = tuple[str, str]
@@ -37,12 +37,15 @@ _PREFIX = {"channel": "C", "private": "C", "im": "D", "mpim": "G"}
 
 
 def new_id(prefix: str) -> str:
-    """An id in Slack's form. Ids are random, so that two workspaces never share one in the same database."""
+    """Return an id in Slack's form. Ids are random, so that two workspaces never share one in the same database."""
     return prefix + secrets.token_hex(5).upper()
 
 
 class Workspace:
-    """People, channels, messages, views. Every change goes through `changed`, which wakes whoever waits for one."""
+    """People, channels, messages, views. Every change goes through `changed`, which wakes those who wait for one.
+
+    Wide because it is all the state that a workspace has, behind every method of the Web API.
+    """
 
     def __init__(self, manifest: Mapping[str, Any], *, trigger_seconds: float, stream_seconds: float) -> None:
         self.manifest = cast(Json, manifest)
@@ -102,7 +105,7 @@ class Workspace:
         self.names[channel.id] = channel.name
 
     def setting(self, path: str) -> Any:
-        """The manifest's value at `path` ("settings.socket_mode_enabled"), or None where it has none."""
+        """Return the manifest's value at `path` ("settings.socket_mode_enabled"), or None where it has none."""
         found: Any = self.manifest
         for part in path.split("."):
             found = cast(Json, found).get(part) if isinstance(found, Mapping) else None
@@ -118,7 +121,8 @@ class Workspace:
                 one.set_result(None)
 
     def next_change(self) -> asyncio.Future[None]:
-        """Done at the next change. Make it in the same step in which you looked at the state, and none is missed."""
+        """Return a future that is done at the next change. Make it in the step in which you look at the state, so none is
+        missed."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         return waiter
@@ -142,7 +146,7 @@ class Workspace:
         raise LookupError(f"There is no channel {name_or_id!r}: use one of {[c.name for c in self.channels.values()]}.")
 
     def dm_channel(self, user: str, other: str | None = None) -> Channel:
-        """The DM of `user` with the bot (or with `other`), made when it is first asked for. Its name is "@ann"."""
+        """Return the DM of `user` with the bot (or with `other`), made when it is first asked for. Its name is "@ann"."""
         members = frozenset({user, other or self.bot_user_id})
         for channel in self.channels.values():
             if channel.kind == "im" and channel.members == members:
@@ -157,7 +161,7 @@ class Workspace:
         return made
 
     def new_ts(self) -> str:
-        """The time now as Slack's ts, never the same twice."""
+        """Return the time now as Slack's ts, never the same twice."""
         self._last_ts_micros = max(self._last_ts_micros + 1, time.time_ns() // 1000)
         seconds, micros = divmod(self._last_ts_micros, 1_000_000)
         return f"{seconds}.{micros:06d}"
@@ -165,7 +169,7 @@ class Workspace:
     # messages
 
     def add_message(self, channel: str, user: str, text: str, **more: Any) -> Message:
-        """A new message, in its thread's list too when `thread_ts` is given."""
+        """Add a message, in its thread's list too when `thread_ts` is given."""
         message = Message(channel, self.new_ts(), user, text, names=self.names, **more)
         self.messages[channel][message.ts] = message
         if message.thread_ts is not None:
@@ -173,20 +177,20 @@ class Workspace:
         self.changed()
         return message
 
-    def add_file(self, user: str, name: str, content: bytes) -> File:
-        """A file that somebody is about to share in a message."""
+    def add_file(self, user: str, name: str, content: bytes, heard: str = "") -> File:
+        """Add a file that somebody is about to share in a message."""
         mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        file = File(new_id("F"), name, mimetype, user, content, int(time.time()))
+        file = File(new_id("F"), name, mimetype, user, content, int(time.time()), heard)
         self.files[file.id] = file
         return file
 
     def sees_file(self, user: str, file_id: str) -> bool:
-        """Whether the file stands in a conversation of this person."""
-        shared = {place for place, there in self.messages.items() if any(file_id in _ids(one.files) for one in there.values())}
+        """Return whether the file is in a conversation of this person."""
+        shared = {place for place, there in self.messages.items() if any(file_id in _ids(one) for one in there.values())}
         return any(user in self.channels[place].members for place in shared)
 
     def add_ephemeral(self, user: str, channel: str, text: str, *, ts: str | None = None, **more: Any) -> Message:
-        """A message of the bot that only `user` sees; with `ts`, in the place of the one with that ts."""
+        """Add a message of the bot that only `user` sees; with `ts`, in the place of the one with that ts."""
         message = Message(channel, ts or self.new_ts(), self.bot_user_id, text, bot_id=self.bot_id, names=self.names, **more)
         self.ephemerals[user][message.ts] = message
         self.changed()
@@ -200,7 +204,7 @@ class Workspace:
         return after
 
     def delete_message(self, message: Message) -> Message | None:
-        """Takes a message away. One that started a thread leaves a tombstone, which is returned."""
+        """Take a message away. One that started a thread leaves a tombstone, which is returned."""
         if self.replies.get((message.channel, message.ts)):
             gone = {"user": SLACKBOT, "text": "This message was deleted.", "blocks": (), "files": (), "metadata": None}
             return self.change_message(message, subtype="tombstone", **gone)
@@ -210,11 +214,15 @@ class Workspace:
         self.changed()
         return None
 
+    def end_streams(self) -> None:
+        """Keep no open stream any longer, as if each had been open for five minutes."""
+        self.streams = dict.fromkeys(self.streams, 0.0)
+
     def message(self, channel: str, ts: str) -> Message | None:
         return self.messages[channel].get(ts)
 
     def thread(self, channel: str, thread_ts: str) -> list[Message]:
-        """The first message and its replies, oldest first."""
+        """Return the first message and its replies, oldest first."""
         there = self.messages[channel]
         order = [thread_ts, *self.replies.get((channel, thread_ts), ())]
         return [there[ts] for ts in order if ts in there]
@@ -227,7 +235,7 @@ class Workspace:
         return trigger
 
     def use_trigger(self, trigger: str) -> str:
-        """The user whose interaction it came from. A trigger works once, for three seconds."""
+        """Return the user whose interaction it came from. A trigger works once, for three seconds."""
         if trigger in self._used_triggers:
             raise Refused("exchanged_trigger_id")
         if trigger not in self._triggers:
@@ -247,5 +255,7 @@ class Workspace:
         self.changed()
 
 
-def _ids(files: tuple[File, ...]) -> set[str]:
-    return {file.id for file in files}
+def _ids(message: Message) -> set[str]:
+    """Return the files of a message, and of what it forwards."""
+    forwarded = {str(file["id"]) for one in message.attachments for file in one.get("files") or ()}
+    return {file.id for file in message.files} | forwarded

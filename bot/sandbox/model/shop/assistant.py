@@ -38,7 +38,7 @@ class Turn:
     made: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def run(self, *wanted: Call, thought: str = "", words: str = "") -> list[Result]:
-        """The results of these calls, in order. Raises Asks where they must be made first; none is ever made twice."""
+        """Return the results of these calls, in order. Raises Asks where they must be made first; none is ever made twice."""
         fresh = [one for one in wanted if (one.tool, one.json()) not in self.made]
         self.made.update((one.tool, one.json()) for one in fresh)
         if fresh and not self.left:
@@ -49,17 +49,17 @@ class Turn:
 
 
 def shop_assistant(request: Request) -> Reply:
-    """The assistant's answer to a request of any conversation."""
+    """Return the assistant's answer to a request of any conversation."""
     if not request.turn_results and (told := _told_by_the_bot(request)):
         return told
     try:
-        return say(_answer(request, Turn([*request.turn_results])))
+        return say(_answer_request(request, Turn([*request.turn_results])))
     except Asks as asks:
         offered = request.tool_names >= {one.tool for one in asks.reply.calls}
         return asks.reply if offered else say(texts.NO_TOOLS)
 
 
-def _answer(request: Request, turn: Turn) -> str:
+def _answer_request(request: Request, turn: Turn) -> str:
     meaning = understand(request.last_user_text)
     match meaning.kind:
         case "order":
@@ -81,7 +81,7 @@ def _answer(request: Request, turn: Turn) -> str:
 
 
 def _told_by_the_bot(request: Request) -> Reply | None:
-    """Texts that the bot itself puts in: Stop, a late result, and what a person said of an unknown outcome."""
+    """Answer texts that the bot itself puts in: Stop, a late result, and what a person said of an unknown outcome."""
     text = request.last_user_text
     if "It was run again. The result:" in text:
         return say(texts.ran_again(text.partition("The result:")[2].strip()))
@@ -106,7 +106,7 @@ def _status(turn: Turn, meaning: Meaning) -> str:
 def _find(turn: Turn, meaning: Meaning) -> str:
     result = turn.run(call(SEARCH, query=" ".join(meaning.words), limit=5), thought="I search the catalogue.")[0]
     if not result.ok:
-        return texts.failed(result, "search the catalogue")
+        return texts.read_failed(result, "search the catalogue")
     found = products_of(result)
     if meaning.leaning:
         found = sorted(found, key=lambda product: product.price_usd, reverse=meaning.leaning == "dear")
@@ -127,12 +127,12 @@ class Proposal:
     choices: Sequence[Product]
 
     def call(self) -> Call:
-        """The tool call; a note only where there is one."""
+        """Return the tool call; a note only where there is one."""
         wanted = {"customer": self.item.customer, "sku": self.product.sku, "quantity": self.item.quantity}
         return call(ORDER, **wanted, **({"note": self.item.note} if self.item.note else {}))
 
     def after(self, change: Change) -> "Proposal | None":
-        """The proposal with the change, or None when nothing that was found fits or nothing would be different."""
+        """Return the proposal with the change, or None when nothing that was found fits or nothing would be different."""
         item = change.of(self.item)
         product = other_choice(self.product, self.choices, change)
         if product is None and (change.quantity or change.customer):
@@ -156,13 +156,13 @@ def _order(turn: Turn, items: Sequence[Item], shown: Shown, change: Change | Non
             break
         words = " ".join(texts.chosen(one.product, one.item) for one in proposals)
         results = turn.run(*(one.call() for one in proposals), words=words)
-        proposals = _read(proposals, results, lines)
+        proposals = _settle_results(proposals, results, lines)
     lines += [texts.proposed_too_often(one.product.name) for one in proposals]
     return texts.together(lines)
 
 
 def _searched(turn: Turn, items: Sequence[Item], change: Change, lines: list[str]) -> list[Proposal]:
-    """The orders to ask for; a line for each item that cannot be ordered as it is."""
+    """Return the orders to ask for; a line for each item that cannot be ordered as it is."""
     queries = list(dict.fromkeys(" ".join(item.words) for item in items))
     thought = "I search the catalogue before I order, to have the exact product and its stock."
     results = turn.run(*(call(SEARCH, query=query, limit=5) for query in queries), thought=thought)
@@ -178,9 +178,9 @@ def _searched(turn: Turn, items: Sequence[Item], change: Change, lines: list[str
 
 
 def _proposal(item: Item, result: Result, change: Change) -> Proposal | str:
-    """The order to ask for, or the sentence that says why there is none."""
+    """Return the order to ask for, or the sentence that says why there is none."""
     if not result.ok:
-        return texts.failed(result, "search the catalogue, so nothing was ordered")
+        return texts.read_failed(result, "search the catalogue, so nothing was ordered")
     found = products_of(result)
     product = choose(found, item)
     if product is None:
@@ -193,7 +193,7 @@ def _proposal(item: Item, result: Result, change: Change) -> Proposal | str:
     return Proposal(item, product, found)
 
 
-def _read(proposals: Sequence[Proposal], results: Sequence[Result], lines: list[str]) -> list[Proposal]:
+def _settle_results(proposals: Sequence[Proposal], results: Sequence[Result], lines: list[str]) -> list[Proposal]:
     """Add a line for each order that is settled; give back what to propose next."""
     again: list[Proposal] = []
     for proposal, result in zip(proposals, results, strict=False):
@@ -207,7 +207,7 @@ def _read(proposals: Sequence[Proposal], results: Sequence[Result], lines: list[
 
 
 def _follow_up(request: Request, turn: Turn, meaning: Meaning) -> str:
-    """A text that says something only together with what was said before."""
+    """Return a text that says something only together with what was said before."""
     items, change = open_order(request)
     shown = shown_before(request)
     if items:

@@ -12,7 +12,7 @@ Shown = Sequence[tuple[str, str]]  # SKU and name of each product in the list th
 
 
 def shown_before(request: Request) -> Shown:
-    """The products that the assistant listed last, in their order."""
+    """Return the products that the assistant listed last, in their order."""
     for event in reversed(_before(request)):
         if isinstance(event, Said) and event.role == "assistant" and (lines := SHOWN.findall(event.text)):
             return [(sku, name) for name, sku in lines]
@@ -20,7 +20,7 @@ def shown_before(request: Request) -> Shown:
 
 
 def pointed_at(item: Item, shown: Shown) -> Item:
-    """`the second`, `two of them` and `the Arc` mean products of the list that was shown; other items stay as they are."""
+    """Return the item with `the second`, `two of them` or `the Arc` replaced by products of the list that was shown."""
     if item.place is not None:
         listed = [shown[item.place]] if -len(shown) <= item.place < len(shown) else []
     elif item.words:
@@ -31,7 +31,7 @@ def pointed_at(item: Item, shown: Shown) -> Item:
 
 
 def open_order(request: Request) -> tuple[tuple[Item, ...], Change]:
-    """The items of the last order that were neither placed nor given up, as the newest text changes them.
+    """Return the items of the last order that were neither placed nor given up, as the newest text changes them.
 
     No items where there are none, or where the newest text has nothing to do with them.
     """
@@ -49,19 +49,19 @@ def open_order(request: Request) -> tuple[tuple[Item, ...], Change]:
     wanted = Item(1, change.words, place=change.place)
     meant = pointed_at(wanted, shown_before(request))
     if meant == wanted:
-        meant = pointed_at(wanted, _seen(request))
+        meant = pointed_at(wanted, _products_seen(request))
     if meant == wanted or len(items) != 1:
         return (), change
     return (replace(changed[0], words=meant.words, sku=""),), replace(change, words=(), place=None)
 
 
 def _before(request: Request) -> Sequence[Event]:
-    """What was there when this turn began. What it brings itself must not change how its words are read."""
+    """Return what was there when this turn began. What it brings itself must not change how its words are read."""
     return request.history[: len(request.history) - len(request.turn)]
 
 
-def _seen(request: Request) -> Shown:
-    """Every product that a search of the earlier turns brought, the newest search first."""
+def _products_seen(request: Request) -> Shown:
+    """Return every product that a search of the earlier turns brought, the newest search first."""
     results = [event for event in reversed(_before(request)) if isinstance(event, Result)]
     found = [products_of(result) for result in results if result.tool == "search_product_catalog"]
     return [(product.sku, product.name) for products in found for product in products]
@@ -77,7 +77,7 @@ def _after(items: tuple[Item, ...], text: str) -> tuple[Item, ...]:
 
 
 def _proposed(items: tuple[Item, ...], result: Result) -> tuple[Item, ...]:
-    """The items after one of them was asked for with these arguments."""
+    """Return the items after one of them was asked for with these arguments."""
     if not items:
         return ()
 

@@ -23,25 +23,25 @@ class Product:
 
 
 def products_of(result: Result) -> list[Product]:
-    """The products in a search result, best match first; none in an error."""
+    """Return the products in a search result, best match first; none in an error."""
     told: Any = result.result
     rows: object = told.get("products") if is_object(told) else None
     return [_product(row) for row in (rows if is_list(rows) else []) if is_object(row)]
 
 
 def fits(product: Product, words: Sequence[str]) -> bool:
-    """Whether every word is said of the product."""
+    """Return whether every word is said of the product."""
     return says(product.text, *words)
 
 
 def close_matches(found: Sequence[Product], words: Sequence[str]) -> list[Product]:
-    """The products whose names have all the words, or else those of which they are said."""
+    """Return the products whose names have all the words, or else those of which they are said."""
     named = [product for product in found if says(product.name, *words)]
     return named or [product for product in found if fits(product, words)]
 
 
 def choose(found: Sequence[Product], item: Item) -> Product | None:
-    """The product that is meant, or None when none fits all the words.
+    """Return the product that is meant, or None when none fits all the words.
 
     The one that was proposed before stays. Else the name that says it exactly comes first, then names that begin with the
     words, then names that have them all, then what the search ranked first; among these, one with enough in stock.
@@ -59,7 +59,8 @@ def choose(found: Sequence[Product], item: Item) -> Product | None:
 
 
 def other_choice(product: Product, found: Sequence[Product], change: Change) -> Product | None:
-    """The product after a change: a cheaper or dearer one of its kind, or the one that the words name. None if there is none."""
+    """Return the product after a change: a cheaper or dearer one of its kind, or the one that the words name. None if there is
+    none."""
     if change.words:
         return next((one for one in found if says(f"{one.sku} {one.name}", *change.words)), None)
     if change.place is not None:
@@ -73,7 +74,7 @@ def other_choice(product: Product, found: Sequence[Product], change: Change) -> 
 
 
 def says(text: str, *words: str) -> bool:
-    """Whether a text has all the words, whatever their endings. A SKU must be there as it is."""
+    """Return whether a text has all the words, whatever their endings. A SKU must be there as it is."""
     told = re.findall(r"\w+", text)
     parts = [part for word in words if word not in text for part in re.findall(r"\w+", word)]
     return all(any(same_word(part, one) for one in told) for part in parts)

@@ -32,37 +32,37 @@ NO_TOOLS = "I would need the shop's tools for that, and they are not available h
 IT_HAPPENED = "Thanks for checking: the order did go through. I will not place it again."
 LEFT_ALONE = "All right, I leave it as it is and do not place the order again."
 
-SHOWN = re.compile(r"^- \*\*(.+?)\*\* \(`([A-Z]{3}-\d{3})`\)", re.MULTILINE)  # what `_line` writes
+SHOWN = re.compile(r"^- \*\*(.+?)\*\* \(`([A-Z]{3}-\d{3})`\)", re.MULTILINE)  # what `_product_line` writes
 
 
 def whose(items: Sequence[Item]) -> str:
-    """Asks for the customer."""
+    """Ask for the customer."""
     wanted = " and ".join(f"**{item.quantity} × {' '.join(item.words)}**" for item in items)
     return f"I can order {wanted}. For which customer? Please give me the e-mail address."
 
 
 def found(products: Sequence[Product], words: Sequence[str], *, exact: bool, note: str) -> str:
-    """What a search brought. `exact`: every word fits every product."""
+    """Return what a search brought. `exact`: every word fits every product."""
     asked = " ".join(words)
     if not products:
         return f"I found nothing for “{asked}” in the catalogue." + (f" {note}" if note else "")
     head = f"Here is what we have for “{asked}”:" if exact else f"I found no “{asked}”. The nearest are:"
     tail = "To order, tell me which one, how many, and the customer's e-mail address."
     plainer = ["_These come from a plainer keyword search, so look twice._"] if note else []
-    return "\n\n".join([head, "\n".join(_line(product) for product in products), *plainer, tail])
+    return "\n\n".join([head, "\n".join(_product_line(product) for product in products), *plainer, tail])
 
 
 def not_the_right_one(item: Item, near: Sequence[Product]) -> str:
-    """Nothing fits an order."""
+    """Say that nothing fits an order."""
     asked = " ".join(item.words)
     if not near:
         return f"I found no “{asked}” in the catalogue, so nothing was ordered."
-    listed = "\n".join(_line(product) for product in near[:3])
+    listed = "\n".join(_product_line(product) for product in near[:3])
     return f"I found no “{asked}”, so nothing was ordered. The nearest are:\n\n{listed}\n\nWhich one do you mean?"
 
 
 def too_few(product: Product, quantity: int, found: Sequence[Product]) -> str:
-    """Not enough in stock, known before the order."""
+    """Say that there is not enough in stock, known before the order."""
     others = [one for one in found if one.sku != product.sku and one.stock >= quantity][:2]
     if product.stock < 1:
         said = f"**{product.name}** is out of stock, so I have not ordered it."
@@ -70,43 +70,43 @@ def too_few(product: Product, quantity: int, found: Sequence[Product]) -> str:
         said = f"Only **{product.stock} × {product.name}** are in stock, not {quantity}. Shall I order {product.stock}?"
     if not others:
         return said
-    return f"{said}\n\nIn stock instead:\n\n" + "\n".join(_line(one) for one in others)
+    return f"{said}\n\nIn stock instead:\n\n" + "\n".join(_product_line(one) for one in others)
 
 
 def chosen(product: Product, item: Item) -> str:
-    """Why this product is to be ordered: plain words, which people read on the card."""
+    """Return why this product is to be ordered: plain words, which people read on the card."""
     asked = " ".join(item.words)
     named = product.name if asked == product.sku else f"{product.name} for “{asked}”"
     return f"I chose {named}: {_usd(product.price_usd)} each, {product.stock} in stock."
 
 
-def failed(result: Result, what: str) -> str:
-    """A read that brought an error."""
+def read_failed(result: Result, what: str) -> str:
+    """Say that a read brought an error."""
     return f"I could not {what}: {_sentence(result)}"
 
 
 def status(result: Result) -> str:
-    """One order, or why it cannot be told."""
+    """Return one order, or why it cannot be told."""
     order: Any = result.result
     if not result.ok or not is_object(order):
-        return failed(result, f"look up **{result.args.get('order_id')}**")
+        return read_failed(result, f"look up **{result.args.get('order_id')}**")
     said = f"Order **{order.get('order_id')}** is **{order.get('status')}**: {_ordered(order)}"
     return f"{said}, placed on {str(order['created_at'])[:10]}." if order.get("created_at") else f"{said}."
 
 
 def reason_of(result: Result) -> str:
-    """The words a person gave with a rejection, or nothing."""
+    """Return the words a person gave with a rejection, or nothing."""
     given = re.search(r"\breason: (.+)", result.detail, re.DOTALL | re.IGNORECASE)
     return given.group(1).strip() if given and not result.ok else ""
 
 
 def uncertain(result: Result) -> bool:
-    """Whether nobody knows if it happened: such a call must not be made again."""
+    """Return whether nobody knows if it happened: such a call must not be made again."""
     return not result.ok and (result.error == "timeout" or _uncertain(result.detail))
 
 
 def outcome(result: Result, product: Product, quantity: int, change: Change) -> str:
-    """What became of one order that was asked for. `change`: what the reason of a rejection asks for."""
+    """Return what became of one order that was asked for. `change`: what the reason of a rejection asks for."""
     wanted = f"**{quantity} × {product.name}**"
     if result.ok:
         order: Any = result.result if is_object(result.result) else {}
@@ -137,12 +137,12 @@ def _rejected(wanted: str, reason: str, change: Change) -> str:
 
 
 def proposed_too_often(name: str) -> str:
-    """After several rejections."""
+    """Say that no more is proposed, after several rejections."""
     return f"I have proposed **{name}** several times now. Please tell me exactly what to order, and I start anew."
 
 
 def ran_again(told: str) -> str:
-    """The result of a call that was run after its outcome had been unknown."""
+    """Return the result of a call that was run after its outcome had been unknown."""
     try:
         result: object = json.loads(told)
     except ValueError:
@@ -157,7 +157,7 @@ def ran_again(told: str) -> str:
 
 
 def together(lines: Sequence[str]) -> str:
-    """Several orders as a list, one as it is."""
+    """Return several orders as a list, one as it is."""
     if len(lines) == 1:
         return lines[0]
     if any("\n" in line for line in lines):
@@ -174,7 +174,7 @@ def _ordered(order: dict[str, Any]) -> str:
     return f"{said}, {_usd(order['total_usd'])}" if order.get("total_usd") else said
 
 
-def _line(product: Product) -> str:
+def _product_line(product: Product) -> str:
     stock = f"{product.stock} in stock" if product.stock else "out of stock"
     return f"- **{product.name}** (`{product.sku}`): {_usd(product.price_usd)}, {stock}"
 

@@ -119,7 +119,7 @@ class Change:
         return self != Change()
 
     def of(self, item: Item) -> Item:
-        """The item for so many and for that customer. Which product it is then, `products` has to say."""
+        """Return the item for so many and for that customer. Which product it is then, `products` has to say."""
         return replace(item, quantity=self.quantity or item.quantity, customer=self.customer or item.customer)
 
 
@@ -136,7 +136,7 @@ class Meaning:
 
 
 def plain(text: str) -> str:
-    """The text as its writer saw it: without Slack's markup, mentions and the speaker's name in front."""
+    """Return the text as its writer saw it: without Slack's markup, mentions and the speaker's name in front."""
     text = re.sub(r"<mailto:([^|>]+)(?:\|[^>]*)?>", r"\1", text)
     text = re.sub(r"<@[^>]*> pressed Stop\.", " ", text)  # said by the bot
     text = re.sub(r"<[@!][^>]*>:?", " ", text)
@@ -146,7 +146,7 @@ def plain(text: str) -> str:
 
 
 def understand(text: str) -> Meaning:
-    """What one text asks for, on its own."""
+    """Return what one text asks for, on its own."""
     text = plain(text)
     if ids := _ORDER_ID.findall(text):
         return Meaning("status", order_ids=tuple(dict.fromkeys(f"ORD-{number}" for number in ids)))
@@ -176,7 +176,7 @@ def understand(text: str) -> Meaning:
 
 
 def understand_change(text: str) -> Change:
-    """What a rejection's reason or a follow-up changes. Empty when it says nothing that can be acted on."""
+    """Return what a rejection's reason or a follow-up changes. Empty when it says nothing that can be acted on."""
     text = plain(text)
     email = _EMAIL.search(text)
     left = _EMAIL.sub(" ", text)
@@ -192,14 +192,14 @@ def understand_change(text: str) -> Change:
         customer=email.group().lower() if email else "",
         leaning=_leaning(left),
         words=words if len(words) <= 4 else (),
-        place=_place(left),
+        place=_ordinal_place(left),
         agreed=bool(_YES.search(left)),
         over=bool(_OVER.search(left)) and not count and not email and not re.search(r"\binstead\b", left, re.I),
     )
 
 
 def product_words(text: str) -> tuple[str, ...]:
-    """The words that may name a product, in the singular; a SKU stands for itself."""
+    """Return the words that may name a product, in the singular; a SKU stands for itself."""
     if sku := _SKU.search(text):
         return (sku.group().upper(),)
     left = _QUANTITY.sub(" ", _PACKED.sub(" ", _EMAIL.sub(" ", text)), count=1)
@@ -208,7 +208,7 @@ def product_words(text: str) -> tuple[str, ...]:
 
 
 def singular(word: str) -> str:
-    """The word without a plural ending, by rule of thumb."""
+    """Return the word without a plural ending, by rule of thumb."""
     for ending, put in (("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("ies", "y")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word.removesuffix(ending) + put
@@ -218,7 +218,7 @@ def singular(word: str) -> str:
 
 
 def same_word(one: str, other: str) -> bool:
-    """Whether two words are the same but for their ending."""
+    """Return whether two words are the same but for their ending."""
     return singular(one.lower()) == singular(other.lower())
 
 
@@ -232,7 +232,7 @@ def _items(text: str) -> tuple[Item, ...]:
         about = re.split(r"\s+(?:for|to)\s+", part[: email.start()] if email else part)[0]
         if not product_words(about):  # "order ada@example.com 3 desk lamps", "something for the desk"
             about = _EMAIL.sub(" ", part)
-        words, place = product_words(about), _place(about)
+        words, place = product_words(about), _ordinal_place(about)
         customer = email.group().lower() if email else ""
         count = _QUANTITY.search(about)
         if words or place is not None or re.search(r"\b(?:them|those|these|it)\b", about, re.I):
@@ -246,7 +246,8 @@ def _items(text: str) -> tuple[Item, ...]:
 
 
 def _with_customers(items: Sequence[Item], first: str) -> tuple[Item, ...]:
-    """`3 lamps and 2 mugs for ada` names Ada for both: the next address counts, or else the first of all."""
+    """Return items with their customers. `3 lamps and 2 mugs for ada` names Ada for both: the next address counts, or the
+    first."""
     told: list[Item] = []
     following = ""
     for item in reversed(items):
@@ -261,7 +262,7 @@ def _leaning(text: str) -> Leaning:
     return "dear" if _DEARER.search(text) else ""
 
 
-def _place(text: str) -> int | None:
+def _ordinal_place(text: str) -> int | None:
     found = re.search(r"\bthe\s+(" + "|".join(ORDINALS) + r")\b(?!\s+aid)", text, re.IGNORECASE)
     return ORDINALS[found.group(1).lower()] if found else None
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.blocks import MARKDOWN_CHARACTERS, blocks_too_long, message_faults, with_ids
-from bot.sandbox.slack.nouns import Channel, Message
 from bot.sandbox.slack.payloads import message_json
+from bot.sandbox.slack.types import Channel, Message
 from bot.sandbox.slack.web_api import Desk
 from bot.sandbox.slack.wire import Json, Refused
 
@@ -126,7 +126,7 @@ def own_message(desk: Desk, channel: Channel, ts: str, refusal: str = "cant_upda
 
 
 def _where(desk: Desk, name: str) -> Channel:
-    """The channel to post in: an id, a #name, or a user's id for the DM with them."""
+    """Return the channel to post in: an id, a #name, or a user's id for the DM with them."""
     workspace = desk.workspace
     if name in workspace.people and name != workspace.bot_user_id:
         return workspace.dm_channel(name)
@@ -138,7 +138,7 @@ def _where(desk: Desk, name: str) -> Channel:
 
 
 def _thread(desk: Desk, channel: Channel, given: Arguments) -> str | None:
-    """thread_ts, when it is the ts of a message that can start a thread."""
+    """Return thread_ts, when it is the ts of a message that can start a thread."""
     thread_ts = given.text("thread_ts")
     if not thread_ts:
         return None
@@ -149,7 +149,7 @@ def _thread(desk: Desk, channel: Channel, given: Arguments) -> str | None:
 
 
 def _content(given: Arguments) -> Json:
-    """text and blocks as they will stand in the message; empty when there is nothing to show."""
+    """Return text and blocks as the message will have them; empty when there is nothing to show."""
     text, markdown = given.text("text"), given.text("markdown_text")
     blocks = checked_blocks(given.json_list("blocks", "invalid_blocks_format"))
     if markdown:
@@ -168,7 +168,7 @@ def _content(given: Arguments) -> Json:
 
 
 def checked_blocks(blocks: list[Json] | None) -> tuple[Json, ...]:
-    """The blocks with their ids, or Slack's refusal."""
+    """Return the blocks with their ids, or Slack's refusal."""
     if blocks is None:
         return ()
     if faults := message_faults(blocks):
@@ -179,7 +179,7 @@ def checked_blocks(blocks: list[Json] | None) -> tuple[Json, ...]:
 
 
 def _metadata(given: Arguments) -> Json | None:
-    """The message's metadata: None where none was sent, {} to take it away."""
+    """Return the message's metadata: None where none was sent, {} to take it away."""
     metadata: Any = given.parsed("metadata", "invalid_metadata_format")
     if metadata is None or metadata == {}:
         return metadata
@@ -191,7 +191,7 @@ def _metadata(given: Arguments) -> Json | None:
 
 
 def _quiet_again(desk: Desk, message: Message) -> None:
-    """A post takes the "is thinking..." of assistant.threads.setStatus away; a session's status it leaves."""
+    """Take away the "is thinking..." of assistant.threads.setStatus, as a post does; a session's status stays."""
     key = (message.channel, message.thread_ts or message.ts)
     if key in desk.workspace.loading:
         del desk.workspace.loading[key]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from bot.sandbox.slack.arguments import Arguments
-from bot.sandbox.slack.nouns import Channel, Message
 from bot.sandbox.slack.payloads import message_json
+from bot.sandbox.slack.types import Channel, Message
 from bot.sandbox.slack.web_api import Desk
 from bot.sandbox.slack.wire import Json, Refused
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def replies(desk: Desk, given: Arguments) -> Json:
-    channel = _readable(desk, given, "history")
+    channel = _channel_in_scope(desk, given, "history")
     start = desk.workspace.message(channel.id, given.needed("ts", "thread_not_found"))
     if start is None:
         raise Refused("thread_not_found")
@@ -29,7 +29,7 @@ def replies(desk: Desk, given: Arguments) -> Json:
 
 
 def history(desk: Desk, given: Arguments) -> Json:
-    channel = _readable(desk, given, "history")
+    channel = _channel_in_scope(desk, given, "history")
     top = [one for one in desk.workspace.messages[channel.id].values() if one.thread_ts is None]
     newest_first = list(reversed(_between(top, given)))
     items, paging = page(newest_first, given, default=100, most=999)
@@ -37,14 +37,14 @@ def history(desk: Desk, given: Arguments) -> Json:
 
 
 def info(desk: Desk, given: Arguments) -> Json:
-    channel = _readable(desk, given, "read")
-    shown = _channel_json(desk, channel)
+    channel = _channel_in_scope(desk, given, "read")
+    shown = _conversation_json(desk, channel)
     if given.flag("include_num_members"):
         shown["num_members"] = len(channel.members)
     return {"channel": shown}
 
 
-def _channel_json(desk: Desk, channel: Channel) -> Json:
+def _conversation_json(desk: Desk, channel: Channel) -> Json:
     shown: Json = {
         "id": channel.id,
         "name": channel.name,
@@ -55,6 +55,14 @@ def _channel_json(desk: Desk, channel: Channel) -> Json:
         "is_private": channel.kind != "channel",
         "is_member": desk.workspace.bot_user_id in channel.members,
         "is_archived": False,
+        "is_shared": bool(channel.shared_with),
+        "is_ext_shared": channel.is_ext_shared,
+        "is_org_shared": bool(channel.shared_with) and channel.within_organisation,
+        "is_pending_ext_shared": bool(channel.invited),
+        "pending_shared": list(channel.invited),
+        "pending_connected_team_ids": list(channel.invited),
+        "shared_team_ids": [desk.workspace.team_id, *channel.shared_with],
+        "context_team_id": desk.workspace.team_id,
     }
     if channel.kind == "im":
         shown["user"] = next(iter(channel.members - {desk.workspace.bot_user_id}))
@@ -63,7 +71,7 @@ def _channel_json(desk: Desk, channel: Channel) -> Json:
 
 
 def members(desk: Desk, given: Arguments) -> Json:
-    channel = _readable(desk, given, "read")
+    channel = _channel_in_scope(desk, given, "read")
     items, paging = page(sorted(channel.members), given, default=100, most=1000)
     return {"members": items, **paging}
 
@@ -95,7 +103,7 @@ KINDS = {"public_channel": "channel", "private_channel": "private", "mpim": "mpi
 
 
 def of_user(desk: Desk, given: Arguments) -> Json:
-    """users.conversations: of the bot, or of `user`; what is not public only where the bot is in it too."""
+    """Answer users.conversations: of the bot, or of `user`; what is not public only where the bot is in it too."""
     workspace = desk.workspace
     user = given.text("user") or workspace.bot_user_id
     if user not in workspace.people:
@@ -109,14 +117,14 @@ def of_user(desk: Desk, given: Arguments) -> Json:
         desk.needs(f"{channel.event_kind}:read")
     seen = [one for one in found if one.kind == "channel" or workspace.bot_user_id in one.members]
     items, paging = page(seen, given, default=100, most=999)
-    shown = [_channel_json(desk, one) for one in items]
+    shown = [_conversation_json(desk, one) for one in items]
     for one in shown:
         del one["is_member"]  # docs: left out here
     return {"channels": shown, **paging}
 
 
-def _readable(desk: Desk, given: Arguments, what: str) -> Channel:
-    """The channel, when the scope for its kind was granted: channels:history, groups:read, ..."""
+def _channel_in_scope(desk: Desk, given: Arguments, what: str) -> Channel:
+    """Return the channel, when the scope for its kind was granted: channels:history, groups:read, ..."""
     channel = desk.channel(given.needed("channel", "channel_not_found"))
     desk.needs(f"{channel.event_kind}:{what}")
     if what == "history" and desk.workspace.bot_user_id not in channel.members:
@@ -125,7 +133,7 @@ def _readable(desk: Desk, given: Arguments, what: str) -> Channel:
 
 
 def _between(messages: list[Message], given: Arguments) -> list[Message]:
-    """The messages between `oldest` and `latest`, which themselves are left out unless `inclusive`."""
+    """Return the messages between `oldest` and `latest`, which themselves are left out unless `inclusive`."""
     oldest, latest = given.text("oldest"), given.text("latest")
     order = [message.ts for message in messages]
     first = (bisect_left if given.flag("inclusive") else bisect_right)(order, oldest) if oldest else 0
@@ -134,7 +142,7 @@ def _between(messages: list[Message], given: Arguments) -> list[Message]:
 
 
 def page(items: Sequence[T], given: Arguments, *, default: int, most: int) -> tuple[list[T], Json]:
-    """The items that `limit` and `cursor` ask for, and where the next ones begin."""
+    """Return the items that `limit` and `cursor` ask for, and where the next ones begin."""
     limit = given.number("limit", default)
     if not 1 <= limit <= most:
         raise Refused("invalid_limit")

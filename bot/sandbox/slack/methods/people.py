@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.methods.conversations import page
-from bot.sandbox.slack.nouns import Person
 from bot.sandbox.slack.payloads import file_json
+from bot.sandbox.slack.types import Person
 from bot.sandbox.slack.web_api import Desk
 from bot.sandbox.slack.wire import Json, Refused
 
@@ -23,12 +23,14 @@ def users(desk: Desk, given: Arguments) -> Json:
 
 
 def _person_json(desk: Desk, person: Person) -> Json:
-    """Without an e-mail address: that takes users:read.email."""
-    return {
+    """Without an e-mail address: that takes users:read.email. What is left out of deactivated people and of those of other
+    organisations is left out by Slack too (docs: User object, and External members of Slack Connect)."""
+    team = person.team_id or desk.workspace.team_id
+    shown: Json = {
         "id": person.id,
-        "team_id": desk.workspace.team_id,
+        "team_id": team,
         "name": person.name,
-        "deleted": False,
+        "deleted": person.deleted,
         "color": person.color.lstrip("#"),
         "real_name": person.real_name,
         "tz": "Etc/UTC",
@@ -37,13 +39,21 @@ def _person_json(desk: Desk, person: Person) -> Json:
             "real_name": person.real_name,
             "display_name": person.display_name,
             "title": person.title,
-            "team": desk.workspace.team_id,
+            "team": team,
         },
-        "is_admin": person.is_admin,
-        "is_owner": False,
         "is_bot": person.is_bot,
-        "is_restricted": False,
     }
+    if person.deleted:
+        return shown
+    if person.team_id:
+        bot = desk.workspace.bot_user_id
+        met = any({person.id, bot} <= channel.members for channel in desk.workspace.channels.values())
+        return {**shown, "is_stranger": not met}
+    guest = {
+        "is_restricted": person.is_restricted or person.is_ultra_restricted,
+        "is_ultra_restricted": person.is_ultra_restricted,
+    }
+    return {**shown, "is_admin": person.is_admin, "is_owner": False, **guest}
 
 
 def usergroup_users(desk: Desk, given: Arguments) -> Json:

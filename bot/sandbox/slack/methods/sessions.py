@@ -1,9 +1,9 @@
-"""agents.sessions.* and the older assistant.threads.*: what stands beside a thread while the bot works."""
+"""agents.sessions.* and the older assistant.threads.*: what is shown beside a thread while the bot works."""
 
 from __future__ import annotations
 
 from bot.sandbox.slack.arguments import Arguments
-from bot.sandbox.slack.nouns import Channel
+from bot.sandbox.slack.types import Channel
 from bot.sandbox.slack.web_api import Desk
 from bot.sandbox.slack.wire import Json, Refused
 
@@ -49,7 +49,7 @@ def set_title(desk: Desk, given: Arguments) -> Json:
 
 
 def set_thread_status(desk: Desk, given: Arguments) -> Json:
-    """A sentence such as "is thinking..."; an empty one takes it away, and so does the bot's next post in the thread."""
+    """Show a sentence such as "is thinking..."; an empty one takes it away, and so does the bot's next post in the thread."""
     channel, thread_ts = _thread(desk, given)
     if "status" not in given:
         raise Refused.with_messages("invalid_arguments", ["missing required field: status"])
@@ -76,7 +76,7 @@ def set_suggested_prompts(desk: Desk, given: Arguments) -> Json:
 
 
 def _only_agents(desk: Desk) -> None:
-    """Only an app whose manifest declares the agent view has sessions."""
+    """Refuse unless the app's manifest declares the agent view: only then has it sessions."""
     if desk.workspace.setting("features.agent_view") is None:
         raise Refused("not_authorized")
 

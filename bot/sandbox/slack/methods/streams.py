@@ -9,8 +9,8 @@ from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.blocks import MARKDOWN_CHARACTERS
 from bot.sandbox.slack.methods.chat import checked_blocks, own_message
 from bot.sandbox.slack.methods.sessions import put_status
-from bot.sandbox.slack.nouns import Message
 from bot.sandbox.slack.payloads import message_json
+from bot.sandbox.slack.types import Message
 from bot.sandbox.slack.web_api import Desk
 from bot.sandbox.slack.wire import Json, Refused
 from bot.sandbox.slack.workspace import Workspace
@@ -66,18 +66,20 @@ def stop(desk: Desk, given: Arguments) -> Json:
     if status := given.text("session_status"):
         put_status(desk, before.channel, before.thread_ts or before.ts, status)
     grown = _grow(desk, before, chunks)
-    after = close_stream(desk.workspace, grown, blocks=(*_said(grown), *last_blocks), metadata=given.json_object("metadata"))
+    after = close_stream(
+        desk.workspace, grown, blocks=(*_blocks_with_content(grown), *last_blocks), metadata=given.json_object("metadata")
+    )
     desk.events.changed(before, after)
     return {"channel": after.channel, "ts": after.ts, "message": message_json(desk.workspace, after)}
 
 
 def close_stream(workspace: Workspace, message: Message, **changes: Any) -> Message:
     workspace.streams.pop((message.channel, message.ts), None)
-    return workspace.change_message(message, **{"streaming": False, "blocks": _said(message), **changes})
+    return workspace.change_message(message, **{"streaming": False, "blocks": _blocks_with_content(message), **changes})
 
 
-def _said(message: Message) -> tuple[Json, ...]:
-    """The message's blocks without a plan that nothing was put into."""
+def _blocks_with_content(message: Message) -> tuple[Json, ...]:
+    """Return the message's blocks without a plan that nothing was put into."""
     return tuple(block for block in message.blocks if block["type"] != "plan" or block["title"] or block["tasks"])
 
 
@@ -94,7 +96,7 @@ def _open_stream(desk: Desk, given: Arguments) -> Message:
 
 
 def _chunks(given: Arguments) -> list[Json]:
-    """The chunks that were sent; markdown_text counts as one."""
+    """Return the chunks that were sent; markdown_text counts as one."""
     chunks, text = given.json_list("chunks"), given.text("markdown_text")
     if chunks and text:
         raise Refused.with_messages("invalid_arguments", ["chunks and markdown_text exclude each other"])
@@ -126,7 +128,7 @@ def _grow(desk: Desk, message: Message, chunks: list[Json]) -> Message:
 
 
 def _put(blocks: list[Json], block: Json) -> None:
-    """Into the place of the block with the same id, or at the end."""
+    """Put a block in the place of the one with the same id, or at the end."""
     for index, one in enumerate(blocks):
         if one["block_id"] == block["block_id"]:
             blocks[index] = block
@@ -135,7 +137,7 @@ def _put(blocks: list[Json], block: Json) -> None:
 
 
 def _put_task(blocks: list[Json], task: Json) -> None:
-    """Into the plan, where there is one."""
+    """Put a task into the plan, where there is one."""
     plan = next((block for block in blocks if block["block_id"] == _PLAN), None)
     if plan is None:
         _put(blocks, task)

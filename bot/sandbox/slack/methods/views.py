@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.blocks import elements_of, view_faults, with_ids
-from bot.sandbox.slack.nouns import View
 from bot.sandbox.slack.payloads import view_json
 from bot.sandbox.slack.reading import State, initial_value
+from bot.sandbox.slack.types import View
 from bot.sandbox.slack.web_api import Desk
 from bot.sandbox.slack.wire import Json, Refused
 from bot.sandbox.slack.workspace import Workspace, new_id
@@ -35,7 +35,7 @@ def push(desk: Desk, given: Arguments) -> Json:
 
 def update(desk: Desk, given: Arguments) -> Json:
     body = checked_view(given.json_object("view"), "modal")
-    view = _named(desk.workspace, given)
+    view = _view_of(desk.workspace, given)
     if given.text("hash") and given.text("hash") != view.hash:
         raise Refused("hash_conflict")
     return {"view": view_json(desk.workspace, update_modal(desk.workspace, view, body))}
@@ -68,7 +68,7 @@ def publish(desk: Desk, given: Arguments) -> Json:
 
 
 def checked_view(view: Json | None, kind: str) -> Json:
-    """The view with ids for its blocks, or Slack's refusal. Used for views inside acks too."""
+    """Return the view with ids for its blocks, or Slack's refusal. Used for views inside acks too."""
     faults = view_faults(view)
     if faults or view is None:
         raise Refused.with_messages("invalid_arguments", faults)
@@ -103,14 +103,14 @@ def push_modal(workspace: Workspace, user: str, body: Json) -> View:
 
 
 def update_modal(workspace: Workspace, view: View, body: Json) -> View:
-    """The same modal with another body. What a person had entered stays where block_id and action_id stay."""
+    """Return the same modal with another body. What a person had entered stays where block_id and action_id stay."""
     after = replace(view, body=body, hash=_hash(), state=state_of(body["blocks"], view.state))
     workspace.replace_modal(view, after)
     return after
 
 
 def state_of(blocks: list[Json], kept: State) -> dict[str, dict[str, Json]]:
-    """`state.values` of the blocks: what is in `kept` for the same ids and type, else each element's initial value."""
+    """Return `state.values` of the blocks: what is in `kept` for the same ids and type, else each element's initial value."""
     values: dict[str, dict[str, Json]] = {}
     for block in blocks:
         for element in elements_of(block):
@@ -125,7 +125,7 @@ def state_of(blocks: list[Json], kept: State) -> dict[str, dict[str, Json]]:
     return values
 
 
-def _named(workspace: Workspace, given: Arguments) -> View:
+def _view_of(workspace: Workspace, given: Arguments) -> View:
     view_id, external_id = given.text("view_id"), given.text("external_id")
     for stack in workspace.modals.values():
         for view in stack:

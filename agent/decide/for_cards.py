@@ -1,0 +1,228 @@
+"""What people have to be shown or told of actions: cards that lag, copies, reminders, escalations, questions."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from agent.decide.move_keys import MoveKey
+from agent.decide.moves import Card, Cards, Move, Notice, Post, Question, Record, ShowCard
+from agent.session.post_keys import PostKey
+from agent.session.state import ActionState, Session
+from agent.session.steps import Escalated
+from agent.text import mention
+
+DAY_SECONDS = 24 * 3600  # between reminders of an unknown outcome where its rule names no other time
+QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
+
+
+def card(action: ActionState) -> Card:
+    """Return the action as people see it."""
+    proposed, decided = action.proposed, action.decided
+    return Card(
+        action_id=proposed.action_id,
+        tool=proposed.tool,
+        arguments=dict(proposed.arguments),
+        digest=proposed.digest,
+        requesters=proposed.requesters,
+        expires_at=proposed.expires_at,
+        verdict=proposed.verdict.model_copy(update={"approvers": action.approvers}),
+        look=action.look,
+        voters=action.votes.approved_by,
+        rejecters=action.votes.rejected_by,
+        escalated=action.escalated,
+        decided_by=decided.by if decided else "",
+        reason=decided.reason if decided else "",
+        decided_at=decided.decided_at if decided else None,
+        result=action.run.result,
+        edited_by=proposed.edited_by,
+        preview=proposed.preview,
+        sources=proposed.sources,
+        said=proposed.said,
+        wording=proposed.wording,
+        changed=proposed.changed,
+        too_few=action.shown.too_few,
+        not_posted=action.shown.copy_error,
+    )
+
+
+def cards(session: Session, message: PostKey) -> Cards:
+    """Return the content of a message with all its rows."""
+    return Cards(tuple(card(action) for action in session.shown_in(message)))
+
+
+def card_moves(session: Session, now: datetime) -> list[Move]:
+    """Return moves for cards and notices that are out of date or due."""
+    moves: list[Move] = []
+    for action in session.actions.values():
+        moves += _escalation(session, action, now)
+        if action.run.outcome == "unknown":
+            moves += _outcome_question(session, action, now)
+    for message in dict.fromkeys(action.message for action in session.actions.values()):
+        moves += _message_moves(session, message, session.shown_in(message), now)
+    moves += _too_few(session)
+    moves += _ran_under_a_grant(session)
+    for key, posted in session.posts.items():
+        match key:
+            case PostKey("capabilities" | "too_long" as subject, _, int(length)) if posted is None:
+                moves.append(Post(key, Notice(subject, length), found=True))  # its inbox row is taken: finish it from its key
+            case _:
+                pass
+    return moves
+
+
+def _message_moves(session: Session, message: PostKey, rows: Sequence[ActionState], now: datetime) -> list[Move]:
+    """Bring a message up to date wherever it stands, have its copy posted, and remind of what still waits in it."""
+    first = rows[0]
+    moves: list[Move] = []
+    name, post_to = str(message.of), first.proposed.verdict.post_to
+    shown = first.shown
+    quick = any(now < at for row in rows if (at := _quick_until(row)) is not None)
+    # A copy that is being posted would be taken for shown, and was not there yet.
+    if any(row.lags for row in rows) and not shown.copying and not quick:
+        places = ((session.place.channel, shown.ts), (post_to, shown.copy_ts))
+        there = tuple(place for place in places if place[1])
+        moves.append(ShowCard(cards(session, message), there, MoveKey("show", str(message))))
+    open_rows = [row for row in rows if row.decided is None]
+    if shown.posting and not open_rows:  # settled while it was being posted: it may stand there, and look open
+        moves.append(Post(message, cards(session, message), found=True))
+    if post_to and not (shown.copy_ts or shown.copy_error) and (shown.copying or (shown.ts and open_rows)):
+        copy = PostKey("copy", name)
+        moves.append(Post(copy, cards(session, message), found=copy in session.posts, channel=post_to))
+    reminded = [row for row in open_rows if row.shown.ts and _reminders(row, now) > row.reminders]
+    if reminded:
+        number = max(_reminders(row, now) for row in reminded)
+        key = PostKey("remind", name, number)
+        notice = Notice("reminder", cards=tuple(card(row) for row in reminded))
+        where = (post_to, shown.copy_ts) if shown.copy_ts else ("", "")
+        moves.append(Post(key, notice, found=key in session.posts, channel=where[0], thread_ts=where[1]))
+    return moves
+
+
+def _quick_until(row: ActionState) -> datetime | None:
+    """Return until when a card that was just approved is left alone: its call may end so soon that one update shows it all."""
+    if row.decided is None or row.look != "approved":
+        return None
+    return row.decided.decided_at + timedelta(seconds=QUICK_SECONDS)
+
+
+def _too_few(session: Session) -> list[Move]:
+    """Say in the thread of each card that waits for more people than there are."""
+    moves: list[Move] = []
+    for action in session.undecided():
+        key = PostKey("too_few", action.proposed.action_id)
+        if action.shown.too_few and session.posts.get(key) is None:
+            text = f"{action.proposed.tool}: {action.shown.too_few}"
+            moves.append(Post(key, Notice("told", text=text), found=key in session.posts))
+    return moves
+
+
+def _ran_under_a_grant(session: Session) -> list[Move]:
+    """Tell the thread of a run without a card, and with whose permission it ran."""
+    moves: list[Move] = []
+    for state in session.turn.calls:
+        grant, key = session.standing.grants.get(state.grant_id or ""), PostKey("allowed", state.call.id)
+        if grant is None or session.posts.get(key) is not None:
+            continue
+        granted = grant.granted
+        ran = Card(
+            action_id="",
+            tool=state.call.tool,
+            arguments=dict(state.call.arguments),
+            digest="",
+            requesters=session.requesters,
+            expires_at=granted.expires_at,
+            verdict=granted.verdict,
+            decided_by=granted.by,
+        )
+        notice = Notice("allowed", cards=(ran,), uses=grant.uses, most_uses=granted.most_uses)
+        moves.append(Post(key, notice, found=key in session.posts))
+    return moves
+
+
+def _escalation(session: Session, action: ActionState, now: datetime) -> list[Move]:
+    due = _escalates_at(action)
+    if due is not None and now >= due:
+        return [Record((Escalated(action_id=action.proposed.action_id, escalated_at=now),))]
+    if action.escalated and not action.escalation_told and action.decided is None:
+        key = PostKey("escalated", action.proposed.action_id)
+        where = (action.proposed.verdict.post_to, action.shown.copy_ts) if action.shown.copy_ts else ("", "")
+        notice = Notice("escalated", cards=(card(action),))
+        return [Post(key, notice, found=key in session.posts, channel=where[0], thread_ts=where[1])]
+    return []
+
+
+def _escalates_at(action: ActionState) -> datetime | None:
+    """Return when further people may decide; None once they may, or when none are named."""
+    escalation = action.proposed.verdict.escalation
+    if escalation is None or action.escalated or action.decided is not None or not action.shown.ts:
+        return None
+    return action.proposed.proposed_at + timedelta(seconds=escalation.after_seconds)
+
+
+def _outcome_question(session: Session, action: ActionState, now: datetime) -> list[Move]:
+    """Ask what became of a call, and ask again after a while: there is no deadline."""
+    name = action.proposed.action_id
+    if not action.run.asked_ts:
+        new = PostKey("question", name, session.turn.number)
+        key = next((key for key in session.posts if (key.kind, key.of) == ("question", name)), new)
+        return [Post(key, Question(card(action)), found=key in session.posts)]
+    if len(action.run.again_by) > action.run.again_told:
+        key = PostKey("again", name, len(action.run.again_by))
+        return [Post(key, Notice("told", text=_wanted_again(action)), found=key in session.posts)]
+    number = _outcome_reminders(action, now)
+    if number <= action.run.reminders:
+        return []
+    key = PostKey("remind_outcome", name, number)
+    return [Post(key, Notice("reminder", cards=(card(action),)), found=key in session.posts)]
+
+
+def _wanted_again(action: ActionState) -> str:
+    wanting, needed = action.run.again_by, action.proposed.verdict.quorum
+    return f"{', '.join(map(mention, wanting))} said to run it again: {len(wanting)} of the {needed} people that this takes."
+
+
+# ---------------------------------------------------------------------------------------------- reminders
+
+
+def _reminders(action: ActionState, now: datetime) -> int:
+    """Return how many reminders of an undecided action are due by now."""
+    every = action.proposed.verdict.remind_seconds
+    return 0 if every is None else _due(action.proposed.proposed_at, every, now)
+
+
+def _outcome_reminders(action: ActionState, now: datetime) -> int:
+    assert action.decided is not None
+    return _due(action.decided.decided_at, action.proposed.verdict.remind_seconds or DAY_SECONDS, now)
+
+
+def _due(since: datetime, every_seconds: int, now: datetime) -> int:
+    """Return how many reminders are due: the first after `every_seconds`, each further one after twice the wait before it."""
+    number = 0
+    while now >= _nth(since, every_seconds, number + 1):
+        number += 1
+    return number
+
+
+def _nth(since: datetime, every_seconds: int, number: int) -> datetime:
+    return since + timedelta(seconds=every_seconds * (2**number - 1))
+
+
+def due_at(session: Session, after: datetime) -> datetime | None:
+    """Return when the clock alone next gives the session something to do: an expiry, reminder, escalation, or a card just
+    approved.
+
+    What was due by `after` is a move already, which may have to wait for something else.
+    """
+    due: list[datetime] = []
+    for action in session.actions.values():
+        every = action.proposed.verdict.remind_seconds
+        if action.decided is None:
+            due.append(action.proposed.expires_at)
+            if every is not None and action.shown.ts:
+                due.append(_nth(action.proposed.proposed_at, every, action.reminders + 1))
+            if (escalates_at := _escalates_at(action)) is not None:
+                due.append(escalates_at)
+        elif action.run.outcome == "unknown" and action.run.asked_ts:
+            due.append(_nth(action.decided.decided_at, every or DAY_SECONDS, action.run.reminders + 1))
+        elif action.lags and (quick_until := _quick_until(action)) is not None:
+            due.append(quick_until)
+    return min((at for at in due if at > after), default=None)

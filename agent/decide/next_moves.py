@@ -1,0 +1,154 @@
+"""What comes next. Pure: no clock, network or database; the same session, inbox and rules give the same moves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from agent.decide.capped import capped
+from agent.decide.facts import NOTHING_FOUND, Facts
+from agent.decide.for_calls import call_moves
+from agent.decide.for_cards import card_moves
+from agent.decide.for_inbox import inbox_moves
+from agent.decide.for_stream import stream_moves, unsettled
+from agent.decide.move_keys import Key, MoveKey
+from agent.decide.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Record, Repin
+from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
+from agent.memory import attachments, compaction
+from agent.model.budget_messages import noted
+from agent.session import stop_reasons
+from agent.session.inbox import Inboxed
+from agent.session.post_keys import PostKey
+from agent.session.rules import Rules
+from agent.session.state import FINAL, Session
+from agent.session.steps import Halted, ProposedAction
+from agent.text import mention
+from agent.types import Lifetime
+
+GIVEN_UP = "The model has been out of reach all this time, so I gave up. Nothing more was run; please ask again later."
+MOVES_NEXT_TURN = (
+    "The model that I began this with was retired in between. Nothing more was run; ask again, and I go on with another."
+)
+
+
+def next_moves(
+    session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime, facts: Facts = NOTHING_FOUND
+) -> tuple[Move, ...]:
+    """Return everything that can be done now; nothing when the session is idle or waits for people.
+
+    A move that is being made is named again (same key): the loop knows what is under way. Steps to be recorded
+    come alone, since they may change what comes next.
+    """
+    turn_moves = _turn_moves(session, rules, now, facts)
+    if turn_moves and not session.turn.open and session.model.in_flight is None:
+        inbox = ()  # the conversation is compacted before anything opens the next turn
+    told = (*card_moves(session, now), *_budget_moves(session), *stream_moves(session))
+    moves = (*inbox_moves(session, inbox, rules, facts), *told, *turn_moves)
+    records = tuple(move for move in moves if isinstance(move, Record))
+    return records[:1] or _one_of_each(moves)
+
+
+def _budget_moves(session: Session) -> list[Move]:
+    """Tell people once that most of a budget is used."""
+    keyed = [(PostKey("budget", note.name), noted(note.name, note.agent, note.user)) for note in session.spending.notes]
+    return [Post(key, Notice("told", text=text), found=key in session.posts) for key, text in keyed]
+
+
+def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:
+    """Return the first move of each key: clicks on one action are judged one after the other, in the order they came."""
+    first: dict[Key, Move] = {}
+    for move in moves:
+        assert not isinstance(move, Record)
+        first.setdefault(move.key, move)
+    return tuple(first.values())
+
+
+def _turn_moves(session: Session, rules: Rules, now: datetime, facts: Facts) -> list[Move]:
+    turn, model = session.turn, session.model
+    if not turn.open:
+        return [_compaction(session, rules, now)] if compaction.due(session, rules) else []
+    if turn.ending.closing is not None:
+        return _closing_moves(session, rules)
+    moves = [move for state in turn.calls for move in call_moves(session, state, rules, now, facts)]
+    if moves or any(state.phase not in FINAL for state in turn.calls):
+        return _together(moves)
+    if turn.stopped_by is not None:
+        sentence = f"Stopped by {mention(turn.stopped_by)}. Nothing further was run."
+        return [Record((Halted(error="Stopped", sentence=sentence),))]
+    if turn.window == "exceeded":
+        return [_compaction(session, rules, now)]
+    if model.in_flight is None and turn.iterations >= rules.max_iterations:
+        error = AgentMaxIterationsError.__name__
+        return [Record((Halted(error=error, sentence=capped(session, rules), offer_continue=True),))]
+    if model.retired and model.in_flight is None:
+        return [_without_its_model(session)]
+    if model.outage_since is not None and now >= model.outage_since + rules.outage_time:
+        return [Record((Halted(error=ModelFailedError.__name__, sentence=GIVEN_UP),))]
+    if turn.unread:
+        return [FetchFile(turn.unread[0], attachments.room(session, rules), MoveKey("file", turn.unread[0].id))]
+    call = CallModel(turn.iterations + (model.in_flight is None), now, lifetime=_lifetime(rules))
+    return [*_told_of_outage(session), call]
+
+
+def _without_its_model(session: Session) -> Move:
+    """Move to another model between turns; end a turn that is open, since its thoughts are bound to the old model."""
+    if session.turn.iterations == 0:
+        return Repin()
+    return Record((Halted(error=ModelRetiredError.__name__, sentence=MOVES_NEXT_TURN, unbilled=True),))
+
+
+def _told_of_outage(session: Session) -> list[Move]:
+    """Tell people once in a turn that it goes on by itself."""
+    key = PostKey("outage", session.turn.number)
+    if session.model.outage_since is None or session.posts.get(key) is not None:
+        return []
+    return [Post(key, Notice("outage"), found=key in session.posts)]
+
+
+def _compaction(session: Session, rules: Rules, now: datetime) -> CallModel:
+    return CallModel(session.turn.iterations, now, purpose="compact", lifetime=_lifetime(rules))
+
+
+def _lifetime(rules: Rules) -> Lifetime:
+    """Return how long the cache is to live: a card is answered after minutes or hours, and the request before it knew of no
+    card."""
+    return "1h" if rules.people_wait else "5m"
+
+
+def _together(moves: list[Move]) -> list[Move]:
+    """Bring the calls of one turn before people as one message, in their order: none before all previews are there."""
+    if not any(isinstance(move, MakePreview) for move in moves):
+        return moves
+    return [move for move in moves if not _brings_before_people(move)]
+
+
+def _brings_before_people(move: Move) -> bool:
+    match move:
+        case Record(steps=(ProposedAction(),)) | Post(content=Cards()):
+            return True
+        case _:
+            return False
+
+
+def _closing_moves(session: Session, rules: Rules) -> list[Move]:
+    """Post the answer, part by part; the first part ends the message that has grown so far, if there is one."""
+    turn, closing = session.turn, session.turn.ending.closing
+    assert closing is not None
+    if turn.ending.stopped_for and PostKey("answer", turn.number, 0) not in session.posts:
+        step = stop_reasons.follow_up(session, rules.max_iterations)
+        if step is not None:
+            return [Record((step,))]
+    if unsettled(session):
+        return []
+    for part, text in enumerate(closing.parts):
+        key = PostKey("answer", turn.number, part)
+        if session.posts.get(key) is None:
+            last = part == len(closing.parts) - 1
+            streamed = session.stream if part == 0 else None
+            answer = Answer(
+                text,
+                continue_turn=turn.number if last and closing.offer_continue else None,
+                rated_turn=turn.number if last and closing.answered else None,
+                tasks=turn.tasks if streamed else (),
+                after_words=turn.stopped_by is not None,
+            )
+            return [Post(key, answer, found=key in session.posts, stream_ts=streamed.ts if streamed else "")]
+    return []

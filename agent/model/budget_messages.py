@@ -1,0 +1,73 @@
+"""Budgets in the words of a sentence: which one, of how much, since when it counts, and who can raise it."""
+
+from agent.model.spending import Kind, Measure, Refused, Scope, Standing, amount
+from agent.text import mention
+
+RAISED_BY = "An admin of the workspace can raise it in my Home tab."
+MOST_PERCENT = 80
+
+
+def exceeded(refused: Refused) -> str:
+    """Return why a turn ends before its next step. Of several budgets, the one that stays short for longest is named."""
+    short = max(refused.short, key=lambda each: _rank(each.scope.kind))
+    if short.scope.kind == "session":
+        return (
+            f"This conversation has used its budget of {amount(short.measure, short.limit)}, so I stopped before the next step. "
+            "Continue with another budget, or start a new thread."
+        )
+    used = "is set aside for other calls that are under way" if refused.busy else "has not enough left for the next step"
+    named = _budget_name(short.scope.kind, short.measure, short.limit, short.scope.subject.partition("/")[2], "Your")
+    return f"{named} {used}: {_spent(short)}. I stopped before that step. {_resets(short.scope)} {RAISED_BY}"
+
+
+def noted(note: str, agent: str, user: str) -> str:
+    """Return what people are told once most of a budget is used. `note` names it (`agent.store.redis_budgets`)."""
+    kind, period, measure, limit = parse(note)
+    named = _budget_name(kind, measure, limit, agent, f"{mention(user)}'s")
+    if kind == "session":
+        return f"{MOST_PERCENT} % of {named} is used. When all of it is, I ask whether to continue with another one."
+    return f"{MOST_PERCENT} % of {named} is used. {_resets(Scope(kind, '', '', period))} {RAISED_BY}"
+
+
+def parse(note: str) -> tuple[Kind, str, Measure, int]:
+    """Return kind, period, measure and limit of a note's budget."""
+    kind, period, measure, limit = note.split("/")
+    return kind, period, measure, int(limit)  # pyright: ignore[reportReturnType]  # `agent.store.redis_budgets` made it of these
+
+
+def no_price(model: str) -> str:
+    """Return why nothing is spent on a model whose price nobody knows."""
+    return (
+        f"There is a budget in dollars, and no price of {model}, so I stopped before spending anything. "
+        "The people who run me have to name it under `prices`."
+    )
+
+
+def _rank(kind: Kind) -> int:
+    return ("session", "user_day", "workspace_day", "workspace_month").index(kind)
+
+
+def _budget_name(kind: Kind, measure: Measure, limit: int, agent: str, whose: str) -> str:
+    of = amount(measure, limit)
+    match kind:
+        case "session":
+            return f"this conversation's budget of {of}"
+        case "user_day":
+            with_whom = f" with the agent {agent}" if agent else ""
+            return f"{whose} daily budget of {of}, used in all conversations{with_whom},"
+        case "workspace_day":
+            return f"This workspace's daily budget of {of}"
+        case "workspace_month":
+            return f"This workspace's monthly budget of {of}"
+
+
+def _spent(short: Standing) -> str:
+    under_way = f", and {amount(short.measure, short.open)} set aside" if short.open else ""
+    return f"{amount(short.measure, short.used)} used{under_way}"
+
+
+def _resets(scope: Scope) -> str:
+    assert scope.span is not None
+    if scope.kind == "workspace_month":
+        return f"It starts anew on {scope.span[1]:%Y-%m-%d} at 00:00 UTC."
+    return "It starts anew at 00:00 UTC."

@@ -1,0 +1,167 @@
+"""A session in the hands of its holder: as it stands, what is noted and not yet written, and how long it is surely ours."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agent import fence
+from agent.decide.facts import NOTHING_FOUND
+from agent.decide.for_cards import due_at
+from agent.memory.transcript import Transcript
+from agent.model.spending import Charge
+from agent.session import charges
+from agent.session.inbox import Inboxed
+from agent.session.machine import apply
+from agent.session.snapshot import beginning, placed
+from agent.session.state import Session
+from agent.session.steps import CardShown, Halted, ProposedAction, Step, ToolReturned
+from agent.store.sessions import Lease, Store
+from agent.types import Outcome, Pinned
+
+log = logging.getLogger(__name__)
+
+CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start
+LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
+
+
+@dataclass(slots=True)
+class Unwritten:
+    """What the next commit writes."""
+
+    steps: list[Step] = field(default_factory=list[Step])
+    inbox_ids: list[int] = field(default_factory=list[int])
+    ended: dict[str, Outcome] = field(default_factory=dict[str, Outcome])  # by action
+    charges: list[Charge] = field(default_factory=list[Charge])  # of model calls that are over
+    capped_seq: int | None = None
+
+    @property
+    def loses_nothing(self) -> bool:
+        """Return whether only steps are noted that may be lost: a card is simply shown once more."""
+        return not self.inbox_ids and all(isinstance(step, CardShown) for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What the session is run with, and what its agent starts new sessions with."""
+
+    pinned: Pinned
+    present: Pinned
+
+
+class Held:
+    """One claim's copy of a session, and what its next commit writes."""
+
+    def __init__(
+        self, lease: Lease, pins: Pins, store: Store, lease_seconds: float, settle: Callable[[str, Sequence[Charge]], None]
+    ) -> None:
+        self.lease, self.pins = lease, pins
+        self.session = Session(lease.session_id, lease.place, lease.epoch)
+        self.said = Transcript()
+        self.wakes = lease.wakes
+        self.inbox: list[Inboxed] = []
+        self.facts = NOTHING_FOUND
+        self.unwritten = Unwritten()
+        self._store, self._settle = store, settle
+        self._rested = self.session  # as it stood when no turn was open
+        self._confirmed = (lease.claimed_monotonic_seconds, lease_seconds)  # when it was surely ours, and for how long from then
+
+    async def load(self) -> None:
+        """Fold the log, and read the inbox. Raises UnreadableError."""
+        # Side by side: since the claim nobody else writes steps or takes inbox rows.
+        await asyncio.gather(self._load_log(), self.read_inbox())
+
+    async def _load_log(self) -> None:
+        recorded = await self._store.load(self.lease)
+        if (session := beginning(recorded, self.session)) is None:
+            session, recorded = self.session, await self._store.load(self.lease, whole=True)
+        self.session = self._rested = session
+        self.said = Transcript.of(session)
+        for item in recorded:
+            self._fold(item.step, item.epoch)
+
+    async def read_inbox(self) -> None:
+        """See what the session was given. Raises UnreadableError."""
+        self.wakes, rows = await self._store.inbox(self.lease)
+        self.inbox = [row for row in rows if row.id not in self.unwritten.inbox_ids]
+
+    def due_seconds(self, after: datetime) -> float | None:
+        """Return the seconds until the clock alone gives the session something to do that it had not at `after`. None: never."""
+        due = due_at(self.session, after)
+        return None if due is None else (due - self.lease.now()).total_seconds()
+
+    # ------------------------------------------------------------------------------------------ steps
+
+    def apply(self, step: Step) -> None:
+        """Fold a step in that is in the log already, or is about to be."""
+        if (due := charges.charge(self.session, step)) is not None:
+            self.unwritten.charges.append(due)
+        self.unwritten.capped_seq = charges.capped(self.session, step) or self.unwritten.capped_seq
+        self._fold(step, self.lease.epoch)
+
+    def _fold(self, step: Step, epoch: int) -> None:
+        if not self.session.turn.open:
+            self._rested = self.session
+        self.session = apply(self.session, step, epoch)
+        self.said.add(step)
+
+    def note(self, *steps: Step, inbox_ids: Sequence[int] = ()) -> None:
+        """Fold steps in; they are written with the next commit, before anything else begins."""
+        for step in (placed(step, self.session, self._rested) for step in steps):
+            if isinstance(step, Halted):
+                for shape in self.said.shapes(LOGGED_MESSAGES):
+                    log.warning("session %s ends a turn with %s after %s", self.session.id, step.error, shape)
+            if isinstance(step, ToolReturned) and (action_id := _action_of(self.session, step.call_id)) is not None:
+                self.unwritten.ended[action_id] = step.outcome
+            if isinstance(step, ProposedAction) and (before := _action_of(self.session, step.call_id)) is not None:
+                self.unwritten.ended[before] = "refused"  # asked anew: what was approved before is not run
+            self.apply(step)
+            self.unwritten.steps.append(step)
+        self.unwritten.inbox_ids += inbox_ids
+        self.take(*inbox_ids)
+
+    def take(self, *inbox_ids: int) -> None:
+        """Note that inbox rows are answered."""
+        self.inbox = [row for row in self.inbox if row.id not in inbox_ids]
+
+    async def commit(self, *, confirm: bool = False) -> None:
+        """Write what was noted, and have the model calls settled that are charged by now. Raises FencedError.
+
+        `confirm`: also ask whether we still hold the session if that was not confirmed just now.
+        """
+        writing = self.unwritten
+        nothing = not writing.steps and not writing.inbox_ids
+        if nothing and not (confirm and time.monotonic() - self._confirmed[0] > CONFIRM_SECONDS):
+            return
+        sent = time.monotonic()
+        left_seconds = await self._store.append(
+            self.lease,
+            self.session.seq - len(writing.steps),
+            writing.steps,
+            inbox_ids=writing.inbox_ids,
+            ended=writing.ended,
+            charges=writing.charges,
+            capped_seq=writing.capped_seq,
+        )
+        self.confirmed(sent, left_seconds)
+        self.unwritten = Unwritten()
+        self._settle(self.session.id, writing.charges)  # only what is committed: Redis is filled from there
+
+    # ------------------------------------------------------------------------------------------ the hold
+
+    def confirmed(self, sent: float, left_seconds: float) -> None:
+        """Note that the database confirmed then that the session is ours, and for how long if nobody renews it."""
+        self._confirmed = (sent, left_seconds)
+
+    def fenced(self) -> AbstractContextManager[None]:
+        """Run a block whose effects begin within 5 seconds of what was confirmed, and never after our hold may have run out."""
+        confirmed_at, seconds = self._confirmed
+        return fence.effects_of_start(confirmed_at, within_seconds=min(fence.BEGIN_WITHIN_SECONDS, seconds))
+
+
+def _action_of(session: Session, call_id: str) -> str | None:
+    """Return the id of the action of a call of the latest reply."""
+    return next(state.action_id for state in session.turn.calls if state.call.id == call_id)

@@ -1,0 +1,121 @@
+"""The world that moves are made in: what a process has of it, and what a claim of a session sees of that."""
+
+from dataclasses import dataclass
+
+from agent.decide.moves import (
+    Admit,
+    CallModel,
+    CountCards,
+    FetchFile,
+    MakePreview,
+    Permit,
+    Post,
+    Reconcile,
+    RunTool,
+    Settle,
+    ShowCard,
+    TurnAway,
+    Vouch,
+)
+from agent.decide.outcome import Making
+from agent.memory.attachments import Nowhere
+from agent.model.limits import PATIENCE, Patience
+from agent.model.port import Model
+from agent.run.background import Background
+from agent.run.claim import Held
+from agent.run.file_effects import FileEffects
+from agent.run.model_calls import ModelCalls
+from agent.run.narration import Narration
+from agent.run.people_effects import PeopleEffects
+from agent.run.ports import Budget, Files, Surface
+from agent.run.tool_effects import ToolEffects
+from agent.session.rules import Rules
+from agent.store.sessions import Store
+from agent.tool.definition import Tools
+
+
+class Effects:
+    """The world behind ports, of one process."""
+
+    def __init__(
+        self,
+        surface: Surface,
+        model: Model,
+        budget: Budget,
+        store: Store,
+        tools: Tools,
+        patience: Patience = PATIENCE,
+        files: Files | None = None,
+    ) -> None:
+        self.surface = surface
+        self.background = Background()
+        self.attached = FileEffects(files or Nowhere(), store)
+        self.calls = ModelCalls(model, budget, self.attached, patience)
+        self.tools = ToolEffects(tools, store, surface, self.background)
+        self.people = PeopleEffects(surface, store, self.background)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedWorld:
+    """The `agent.decide.ways.World` of one claim: effects are given the session as it stands when they begin.
+
+    Wide because it has one method for each kind of move that has an effect.
+    """
+
+    effects: Effects
+    held: Held
+    rules: Rules
+    narration: Narration
+
+    def call_model(self, move: CallModel) -> Making:
+        """See `ModelCalls.call`."""
+        held = self.held
+        return self.effects.calls.call(held.session, held.said, self.rules, held.pins.pinned, move, self.narration)
+
+    def fetch_file(self, move: FetchFile) -> Making:
+        """See `FileEffects.fetch`."""
+        return self.effects.attached.fetch(move, self.held.session)
+
+    def run_tool(self, move: RunTool) -> Making:
+        """See `ToolEffects.run`."""
+        return self.effects.tools.run(move, self.held.session)
+
+    def reconcile(self, move: Reconcile) -> Making:
+        """See `ToolEffects.reconcile`."""
+        return self.effects.tools.reconcile(move, self.held.session)
+
+    def preview(self, move: MakePreview) -> Making:
+        """See `ToolEffects.preview`."""
+        return self.effects.tools.preview(move, self.held.session)
+
+    def vouch(self, move: Vouch) -> Making:
+        """See `PeopleEffects.vouch`."""
+        return self.effects.people.vouch(move, self.held.session)
+
+    def count_cards(self, move: CountCards) -> Making:
+        """See `ToolEffects.count_cards`."""
+        return self.effects.tools.count_cards(move, self.held.session)
+
+    def post(self, move: Post) -> Making:
+        """See `PeopleEffects.post`."""
+        return self.effects.people.post(move, self.held.session, self.narration)
+
+    def show(self, move: ShowCard) -> Making:
+        """See `PeopleEffects.show`."""
+        return self.effects.people.show(move, self.held.session)
+
+    def judge_click(self, move: Settle) -> Making:
+        """See `PeopleEffects.judge_click`."""
+        return self.effects.people.judge_click(move, self.held.session, self.rules)
+
+    def admit(self, move: Admit) -> Making:
+        """See `PeopleEffects.admit`."""
+        return self.effects.people.admit(move, self.held.session, self.rules)
+
+    def permit(self, move: Permit) -> Making:
+        """See `PeopleEffects.permit`."""
+        return self.effects.people.permit(move, self.held.session)
+
+    def turn_away(self, move: TurnAway) -> Making:
+        """See `PeopleEffects.turn_away`."""
+        return self.effects.people.turn_away(move, self.held.session.place)

@@ -1,0 +1,298 @@
+"""A model call from its reservation to its settlement: when it may begin, what it may cost, the call itself, what it cost."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agent import telemetry
+from agent.decide.moves import CallModel
+from agent.decide.outcome import Begin, Ended, Instead, NotYet, Queued, Start
+from agent.errors import (
+    BudgetExceededError,
+    DelayedError,
+    FilesNotTakenError,
+    HistoryNotTakenError,
+    ModelFailedError,
+    ModelOutOfReachError,
+    ModelRetiredError,
+    TooLongError,
+    UnreachableError,
+)
+from agent.memory import compaction
+from agent.memory import token_estimate as estimate
+from agent.memory.transcript import Message, Transcript
+from agent.model import budget_messages as budget_words
+from agent.model.limits import PATIENCE, Patience
+from agent.model.normalised import normalised
+from agent.model.port import DEAF, Listener, Model, Request
+from agent.model.spending import Ask, Bill, Charge, Limit, Limits, Refused, Spender
+from agent.run.admission import Admission
+from agent.run.file_effects import FileEffects
+from agent.run.full_window import after_full_window
+from agent.run.ports import Budget
+from agent.session.charges import spender
+from agent.session.rules import Rules
+from agent.session.state import Session
+from agent.session.steps import Compacted, Halted, ModelFailed, ModelReplied, ModelStarted
+from agent.types import Pinned
+
+log = logging.getLogger(__name__)
+
+LEAST_SUMMARY_TOKENS = 1_024  # below this a summary would be cut
+LEAST_OUTPUT_TOKENS = 256  # with less to spend than this on the answer a call is not worth its input
+BUSY_SECONDS = 3.0  # until a budget is asked again that calls under way have set aside: the session is put back meanwhile
+BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
+CONFIRM_SECONDS = 1.0  # until a start that stands is confirmed again, when Redis did not answer
+
+
+@dataclass(slots=True)
+class ModelCalls:
+    """The model and the budget that its calls are paid from."""
+
+    model: Model
+    budget: Budget
+    attached: FileEffects
+    patience: Patience = PATIENCE
+    admission: Admission = field(init=False)
+    _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.patience)
+
+    # ------------------------------------------------------------------------------------------ the start
+
+    async def start(
+        self, move: CallModel, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime
+    ) -> Start:
+        """Return the start of the next model call, admitted and paid for, or what follows instead of it.
+
+        While the call waits for a slot nothing is reserved. That the model is out of reach becomes a step of each session that
+        would call it: its people are to hear of it.
+        """
+        match self.admission.admit(session, pinned.model):
+            case int() | float() as seconds:
+                in_flight = session.model.in_flight  # what a lost process started may have been made
+                unbilled = in_flight is None or in_flight.epoch == session.epoch
+                if move.purpose == "compact":
+                    return Instead(compaction.compaction_step(session, said, None, unbilled=unbilled))
+                known = session.model.outage_since is not None
+                failed = ModelFailed(reason="unavailable", since=move.at, unbilled=unbilled)
+                return NotYet(seconds) if known else Instead(failed)
+            case Queued() as queued:
+                return queued
+            case None:
+                pass
+        if session.model.in_flight is not None and session.model.in_flight.epoch == session.epoch:
+            return Begin()  # its start is committed: it was put off before anything was sent
+        try:
+            started = await self.reserve(session, said, rules, pinned, now, move)
+        except (UnreachableError, DelayedError) as error:
+            log.warning("session %s waits: %s", session.id, error)
+            self.leave(session, pinned)
+            return NotYet(error.seconds if isinstance(error, DelayedError) else BUDGET_TROUBLE_SECONDS)
+        if isinstance(started, ModelStarted):
+            return Begin((started,))
+        self.leave(session, pinned)
+        return Instead(started)
+
+    def leave(self, session: Session, pinned: Pinned) -> None:
+        """Give back what the session's model call holds: it is over, was given up, or is not to be made."""
+        self.admission.leave(session, pinned.model)
+
+    async def reserve(
+        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel
+    ) -> ModelStarted | Halted | Compacted:
+        """Return the start of the next model call, paid for; or the turn's end when a budget forbids it.
+
+        A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up.
+        Raises UnreachableError when the budget cannot be asked, and DelayedError while calls under way hold what is left of it:
+        then nothing is spent.
+        """
+        if move.purpose == "reply":
+            return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS)
+        if asked := compaction.request(session, said):
+            started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS, asked)
+            if isinstance(started, ModelStarted):
+                return started
+        return compaction.compaction_step(session, said, None)
+
+    async def _reserve(
+        self,
+        session: Session,
+        said: Transcript,
+        rules: Rules,
+        pinned: Pinned,
+        now: datetime,
+        move: CallModel,
+        least: int,
+        messages: Sequence[Message] | None = None,
+    ) -> ModelStarted | Halted:
+        """Reserve a call. `messages`: of a request that is not the conversation itself."""
+        await self.settled(session.id)
+        limits, price = _limits(session, rules), rules.prices.get(pinned.model)
+        if price is None and any(limit.nano_usd is not None for limit in limits.values()):
+            return Halted(error=BudgetExceededError.__name__, sentence=budget_words.no_price(pinned.model))
+        payer = Spender(session.place.team, session.id, pinned.agent, session.turn.payer, now, session.seq + 1)
+        asked = estimate.input_tokens(said, pinned, messages)
+        lost = session.model.seq if session.model.in_flight is not None else 0
+        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost)
+        answer = await self.budget.reserve(ask)
+        if isinstance(answer, Refused):
+            if answer.busy:
+                raise DelayedError(BUSY_SECONDS)
+            return _exceeded(answer, payer)
+        notes = tuple(note for note in answer.notes if note not in session.spending.noted)
+        bill = Bill(
+            payer=payer.user,
+            agent=payer.agent,
+            model=pinned.model,
+            started_at=now,
+            nano_usd=answer.nano_usd,
+            price=price,
+            notes=notes,
+        )
+        return ModelStarted(
+            iteration=move.iteration,
+            reserved_tokens=answer.tokens,
+            max_tokens=answer.output,
+            purpose=move.purpose,
+            bill=bill,
+        )
+
+    # ------------------------------------------------------------------------------------------ the call
+
+    async def call(
+        self,
+        session: Session,
+        said: Transcript,
+        rules: Rules,
+        pinned: Pinned,
+        move: CallModel,
+        listener: Listener = DEAF,
+    ) -> Ended:
+        """Return the model's reply to the conversation so far, or why there is none; or the new context, with a summary or
+        without.
+
+        Raises DelayedError: nothing was sent yet.
+        """
+        summing_up = move.purpose == "compact"
+        if (refused := await self._confirm(session, rules)) is not None:
+            return Ended((compaction.compaction_step(session, said, None, unbilled=True) if summing_up else refused,))
+        asked = compaction.request(session, said) if summing_up else said.messages()
+        messages = await self.attached.shown(session, asked)
+        assert session.model.in_flight is not None
+        max_tokens = session.model.in_flight.started.max_tokens
+        probe = self.admission.is_probe(session)
+        request = Request(pinned, messages, max_tokens, move.purpose, move.lifetime, probe)
+        began_at = time.monotonic()
+        with telemetry.chat_span(pinned.model, max_tokens) as span:
+            try:
+                reply = await self.model.reply(request, DEAF if summing_up else listener)
+            except ModelFailedError as error:
+                telemetry.span_failed(span, type(error).__name__)
+                again_seconds = self._noted(error, pinned.model, began_at)
+                return self._without_reply(error, session, said, move, again_seconds)
+            telemetry.span_replied(span, reply.stop_reason, reply.usage)
+        self.admission.answered(pinned.model)
+        if summing_up:
+            return Ended((compaction.compaction_step(session, said, reply),))
+        if reply.stop_reason == "model_context_window_exceeded":
+            return Ended((after_full_window(session, reply.usage, lost=reply.lost),))
+        kept = normalised(reply, said.call_ids)
+        replied = ModelReplied(
+            content=kept.content,
+            stop_reason=reply.stop_reason,
+            usage=reply.usage,
+            lost=reply.lost,
+            unusable=kept.unusable,
+        )
+        return Ended((replied,))
+
+    def _noted(self, error: ModelFailedError, model: str, began_at: float) -> float | None:
+        """Tell the admission how the call ended; how long a session waits for a model that is out of reach, if it may wait."""
+        if isinstance(error, ModelOutOfReachError):
+            return self.admission.gave_up(model, began_at, error.retry_seconds)
+        self.admission.answered(model)
+        return None
+
+    def _without_reply(
+        self, error: ModelFailedError, session: Session, said: Transcript, move: CallModel, again_seconds: float | None
+    ) -> Ended:
+        """Return what follows without a reply: a summary by code, a wait, another model, or the end of the turn."""
+        unbilled = error.unbilled
+        if move.purpose == "compact":
+            log.warning("session %s is summed up without the model: %s", session.id, error)
+            return Ended((compaction.compaction_step(session, said, None, unbilled=unbilled),))
+        if again_seconds is not None:
+            failed = ModelFailed(reason="unavailable", since=move.at, unbilled=unbilled)
+            return Ended((failed,), again_seconds=again_seconds)
+        match error:
+            case ModelRetiredError():
+                return Ended((ModelFailed(reason="retired", since=move.at, unbilled=unbilled),))
+            case TooLongError():
+                return Ended((after_full_window(session, None, unbilled=unbilled),))
+            case HistoryNotTakenError():
+                return Ended((after_full_window(session, None, unbilled=unbilled, refused=True),))
+            case FilesNotTakenError():
+                return Ended((Halted(error=FilesNotTakenError.__name__, sentence=error.sentence, unbilled=unbilled),))
+            case _:
+                return Ended((Halted(error=ModelFailedError.__name__, sentence=error.sentence, unbilled=unbilled),))
+
+    async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
+        """Set aside again what Redis lost before the start was committed; what it loses from now on is refilled from Postgres.
+
+        Not waited for if it is not to be had: others may wait for this very call.
+        """
+        assert session.model.in_flight is not None
+        started = session.model.in_flight.started
+        assert started.bill is not None
+        await self.settled(session.id)
+        payer, output = spender(session.id, session.place, session.model.seq, started), started.max_tokens
+        limits = _limits(session, rules)
+        ask = Ask(payer, started.reserved_tokens - output, output, output, limits, started.bill.price)
+        try:
+            answer = await self.budget.reserve(ask)
+        except UnreachableError as error:
+            raise DelayedError(CONFIRM_SECONDS) from error
+        return _exceeded(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
+
+    # ------------------------------------------------------------------------------------------ settlement
+
+    def settle(self, session_id: str, charges: Sequence[Charge]) -> None:
+        """Settle what is committed by now, while the session goes on."""
+        if charges:
+            before = self._settling.get(session_id)
+            self._settling[session_id] = asyncio.create_task(self._settle(session_id, charges, before))
+
+    async def _settle(self, session_id: str, charges: Sequence[Charge], before: asyncio.Task[None] | None) -> None:
+        try:
+            if before is not None:
+                await before
+            for charge in charges:
+                await self.budget.settle(charge)
+        except UnreachableError as error:  # it is in Postgres, and the chore of the budgets will do it again
+            log.warning("session %s: %s", session_id, error)
+        finally:
+            if self._settling.get(session_id) is asyncio.current_task():
+                del self._settling[session_id]
+
+    async def settled(self, session_id: str) -> None:
+        """Wait until the session's last model call is settled: before its next reservation, and before another process has it."""
+        if (settling := self._settling.get(session_id)) is not None:
+            await asyncio.shield(settling)
+
+
+def _limits(session: Session, rules: Rules) -> Limits:
+    """Return the limits of every budget that this session's calls count in."""
+    return {**rules.limits, "session": Limit(tokens=rules.budget_tokens + session.spending.granted_tokens)}
+
+
+def _exceeded(refused: Refused, payer: Spender) -> Halted:
+    """Return the step that ends the turn, with an offer to continue if only the conversation's own budget is short."""
+    log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
+    offer = all(each.scope.kind == "session" for each in refused.short)
+    sentence = budget_words.exceeded(refused)
+    return Halted(error=BudgetExceededError.__name__, sentence=sentence, offer_continue=offer)

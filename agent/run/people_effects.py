@@ -1,0 +1,192 @@
+"""What people see, and what they may do: messages, cards, clicks, and a word to somebody whose click changes nothing."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from agent.approvals.deciders import APPS, why_not_asked
+from agent.decide.facts import Facts
+from agent.decide.for_clicks import is_settled
+from agent.decide.moves import Admit, Cards, Content, Permit, Post, Settle, ShowCard, TurnAway, Vouch, Work
+from agent.decide.outcome import Ended
+from agent.errors import DelayedError, RefusedError, UnclearError
+from agent.run import streams
+from agent.run.background import Background
+from agent.run.narration import Narration
+from agent.run.ports import Surface
+from agent.run.streams import is_opening
+from agent.session.inbox import Click, Edit, OutcomeClick, told_in
+from agent.session.rules import Rules
+from agent.session.state import ActionState, Session
+from agent.session.steps import CardShown, GrantEnded, Posted
+from agent.store.sessions import Store, settled_sentence
+from agent.text import mention
+from agent.types import Place
+
+UNSURE_SECONDS = 5.0  # that a person waits for a word on what they clicked
+UNSURE = "Slack does not say right now what you may do here, so nothing counts yet. I keep asking; please wait a moment."
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleEffects:
+    """Where people are.
+
+    Wide because each method is one thing that people see, or are asked about.
+    """
+
+    surface: Surface
+    store: Store
+    background: Background
+    told: set[int] = field(default_factory=set[int])  # inbox rows whose author knows that Slack does not answer
+
+    async def post(self, move: Post, session: Session, narration: Narration) -> Ended:
+        """Post, unless an earlier attempt did."""
+        place = session.place
+        if move.channel:
+            place = place.model_copy(update={"channel": move.channel, "thread_ts": move.thread_ts})
+        try:
+            if is_opening(move):
+                return Ended((await streams.open_stream(self.surface, move, session, narration),))
+            ts = await self.surface.find(place, str(move.key)) if move.found else None
+            if ts is None and move.stream_ts:
+                ts = await streams.finish(self.surface, move, session, narration)
+            content, too_few = await self._with_too_few(place, move.content)
+            if ts is None:
+                ts = await self.surface.post(place, content, str(move.key))
+        except RefusedError as error:
+            log.warning("session %s: %s cannot be posted: %s", session.id, move.key, error)
+            # Nobody can decide on a card there, and the model is told so.
+            if not isinstance(move.content, Cards | Work) and session.turn.speakers and not place.direct:
+                await self.surface.post_elsewhere(place, session.turn.speakers[0], move.content, str(error))
+            return Ended((Posted(key=move.key, error=str(error)),))
+        return Ended((Posted(key=move.key, ts=ts, too_few=too_few),))
+
+    async def _with_too_few(self, place: Place, content: Content) -> tuple[Content, dict[str, str]]:
+        """Return the content, cards that too few people can approve saying so, and those sentences by action."""
+        if not isinstance(content, Cards):
+            return content, {}
+        waiting = [row for row in content.rows if row.look == "pending" and not row.too_few]
+        said = {row.action_id: await self.surface.too_few(place, row.verdict, row.requesters) for row in waiting}
+        rows = tuple(replace(row, too_few=said.get(row.action_id) or row.too_few) for row in content.rows)
+        return Cards(rows), {action_id: why for action_id, why in said.items() if why}
+
+    async def show(self, move: ShowCard, session: Session) -> Ended:
+        """Bring a message with cards up to date, in every place."""
+        lagging = [row for row in move.cards.rows if session.actions[row.action_id].lags]
+        shown = [
+            CardShown(action_id=row.action_id, look=row.look, changes=session.actions[row.action_id].changes) for row in lagging
+        ]
+        for channel, ts in move.places:
+            place = session.place.model_copy(update={"channel": channel})
+            with suppress(RefusedError):  # the message is gone: there is nothing left to be shown
+                await self.surface.show(place, move.cards, ts)
+        return Ended(tuple(shown))
+
+    # ------------------------------------------------------------------------------------------ who may
+
+    async def admit(self, move: Admit, session: Session, rules: Rules) -> Ended:
+        """Return whether the person may ask, as they are now. When Slack cannot be asked nothing is begun for them."""
+        asking = self.surface.membership(move.user)
+        askers = rules.askers | APPS if move.app else rules.askers
+        refused = why_not_asked(await self._answer_or_whisper(asking, session.place, move.user, move.inbox_ids[0]), askers)
+        if not refused:
+            return Ended(facts=Facts(admitted=frozenset(move.inbox_ids)))
+        self.background.begin(self.surface.whisper(session.place, move.user, refused))
+        return Ended(inbox_ids=move.inbox_ids)
+
+    async def judge_click(self, move: Settle, session: Session, rules: Rules) -> Ended:
+        """Return whether the person may decide, asked at the click. When Slack cannot be asked nothing is counted."""
+        if is_settled(session, move.click):
+            return Ended(settle=move)  # the statement will say no
+        action, user, told = session.actions[move.click.action_id], move.click.user, told_in(move.click, session.place)
+        requesters = action.proposed.requesters
+        asking = self._may_click(move.click, session.place, action, rules)
+        if await self._answer_or_whisper(asking, told, user, move.inbox_id):
+            return Ended(settle=move)
+        verdict = action.proposed.verdict.model_copy(update={"approvers": action.approvers})
+        self.background.begin(self.surface.tell_who_may_decide(told, user, verdict, requesters))
+        return Ended(inbox_ids=(move.inbox_id,))
+
+    async def _may_click(self, click: Click | Edit | OutcomeClick, place: Place, action: ActionState, rules: Rules) -> bool:
+        """Return whether a click counts: the requester may edit as long as they may ask; the rest is for those who may decide."""
+        requesters = action.proposed.requesters
+        edits_own = isinstance(click, Edit) and click.user in requesters
+        if edits_own and not why_not_asked(await self.surface.membership(click.user), rules.askers):
+            return True
+        return await self.surface.may_decide(place, click.user, action.approvers, requesters)
+
+    async def permit(self, move: Permit, session: Session) -> Ended:
+        """Return whether a person may stop or take back what others asked for: admins, and those who may approve what waits."""
+        if await self._answer_or_whisper(self._may_stop(move.user, session), session.place, move.user, move.inbox_id):
+            return Ended(facts=Facts(permitted=frozenset({move.inbox_id})))
+        names = ", ".join(map(mention, session.requesters))
+        text = f"Nothing was stopped: {names} asked for this, and only they, those who may approve it, and admins may stop it."
+        self.background.begin(self.surface.whisper(session.place, move.user, text))
+        return Ended(inbox_ids=(move.inbox_id,))
+
+    async def _may_stop(self, user: str, session: Session) -> bool:
+        for action in session.undecided():
+            if await self.surface.may_decide(session.place, user, action.approvers, action.proposed.requesters):
+                return True
+        return await self.surface.is_admin(user)
+
+    async def _answer_or_whisper(self, asking: Awaitable[Answer], place: Place, user: str, inbox_id: int) -> Answer:
+        """Return Slack's answer. Without one, or while it takes its time, the person hears once that nothing counts yet. Raises
+        what `asking` raises."""
+        task = asyncio.ensure_future(asking)
+        try:
+            await asyncio.wait([task], timeout=UNSURE_SECONDS)
+            if not task.done():
+                self._say_unsure(place, user, inbox_id)
+            answer = await task
+        except (UnclearError, DelayedError):
+            self._say_unsure(place, user, inbox_id)
+            raise
+        finally:
+            task.cancel()
+        self.told.discard(inbox_id)
+        return answer
+
+    def _say_unsure(self, place: Place, user: str, inbox_id: int) -> None:
+        if inbox_id not in self.told:
+            self.told.add(inbox_id)
+            self.background.begin(self.surface.whisper(place, user, UNSURE))
+
+    async def vouch(self, move: Vouch, session: Session) -> Ended:
+        """Return whether a grant still holds: its giver must be allowed to decide now. When Slack cannot be asked nothing
+        runs."""
+        granted = session.standing.grants[move.grant_id].granted
+        if await self.surface.may_decide(session.place, granted.by, granted.verdict.approvers, session.requesters):
+            return Ended(facts=Facts(vouched=frozenset({(move.grant_id, move.call_id)})))
+        await self.store.end_grant(move.grant_id)
+        return Ended((GrantEnded(grant_id=move.grant_id),))
+
+    # ------------------------------------------------------------------------------------------ a word to one person
+
+    async def turn_away(self, move: TurnAway, place: Place) -> Ended:
+        """Tell a person why what they did changes nothing."""
+        self.background.begin(self.surface.whisper(told_in(move.edit, place), move.edit.user, move.text))
+        return Ended(inbox_ids=(move.inbox_id,))
+
+    async def explain(self, place: Place, click: Click | Edit | OutcomeClick) -> None:
+        """Tell the author of a click that changed nothing why."""
+        seen = await self.store.action(click.action_id)
+        if seen is None:
+            text = "This card is not one of mine any more; nothing was changed."
+        elif seen.status == "unknown":
+            text = "Nothing was counted: the first run may still be under way, or others are needed too. Please wait a minute."
+        elif seen.status == "pending" and seen.proposed.expires_at > datetime.now(UTC):
+            text = "Your word counts already; others are still needed."
+        elif seen.status == "pending":
+            text = "This request has just run out of time; nothing was changed."
+        else:
+            text = settled_sentence(seen)
+        await self.surface.whisper(told_in(click, place), click.user, text)

@@ -1,0 +1,68 @@
+"""A claimed session is driven with what this process has: the agent of its channel, and what the session is pinned to."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from agent import telemetry
+from agent.errors import FencedError, UnreadableError
+from agent.run.claim import Held, Pins
+from agent.run.effects import Effects
+from agent.run.loop import Drive
+from agent.run.retries import TROUBLE_SECONDS
+from agent.session.rules import Rules
+from agent.store.queue import Queue
+from agent.store.sessions import Lease, Store
+from agent.tool.once import validating_once
+from agent.types import Pinned, Place
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What a session is run with: `pinned` is fixed when it starts, `rules` are this process's own."""
+
+    pinned: Pinned
+    rules: Rules
+
+
+@dataclass(slots=True)
+class Runner:
+    """Drives claimed sessions with what this process has."""
+
+    store: Store
+    queue: Queue
+    effects: Effects
+    agent_for: Callable[[Place], Agent]
+    pins: dict[str, Pinned] = field(default_factory=dict[str, Pinned])
+
+    async def run(self, lease: Lease, woken: asyncio.Event, stopping: asyncio.Event) -> bool:
+        """Drive a session to its next rest. True: it is due again at once. Raises FencedError when another process has it."""
+        held: Held | None = None
+        failed = False
+        try:
+            agent = self.agent_for(lease.place)
+            pins = Pins(await self._pinned(lease, agent), agent.pinned)
+            held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settle)
+            with telemetry.agent_span(pins.pinned, lease.session_id), validating_once():
+                return await Drive(held, self.store, self.queue, self.effects, agent.rules, woken, stopping).run()
+        except FencedError:
+            raise
+        except UnreadableError as error:
+            log.warning("session %s is left to newer code, for %g s: %s", lease.session_id, TROUBLE_SECONDS, error)
+        except Exception:
+            failed = True
+            log.exception("session %s failed; it is tried again in %g s", lease.session_id, TROUBLE_SECONDS)
+        wakes = held.wakes if held is not None else lease.wakes
+        due_at = lease.now() + timedelta(seconds=TROUBLE_SECONDS)
+        return await self.queue.release(lease, wakes, due_at, failed=failed)
+
+    async def _pinned(self, lease: Lease, agent: Agent) -> Pinned:
+        """Return what the session is run with; a new one is fixed to what this process has."""
+        pin_id = lease.pin_id or await self.store.pins.pin(lease, agent.pinned)
+        if pin_id not in self.pins:
+            self.pins[pin_id] = await self.store.pins.pinned(pin_id)
+        return self.pins[pin_id]

@@ -1,0 +1,135 @@
+"""Tools between a call and its result: run, previewed, and asked what became of a run that was lost."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from agent import fence, telemetry
+from agent.approvals.digest import judged_digest
+from agent.decide.facts import Facts
+from agent.decide.moves import CountCards, MakePreview, Reconcile, RunTool
+from agent.decide.outcome import Ended
+from agent.errors import FencedError
+from agent.memory import long_results as output
+from agent.memory import model_notes
+from agent.run.background import Background
+from agent.run.ports import Surface
+from agent.session.differences import TOOL_CHANGED
+from agent.session.state import Session
+from agent.session.steps import FoundChanged, Previewed, ToolReturned
+from agent.store.sessions import Store
+from agent.tool import definition as tool
+from agent.tool.definition import Result, ToolContext, failed
+from agent.tool.progress import Progress
+from agent.tool.validation import validate
+from agent.types import Call
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEffects:
+    """What runs tools, and keeps their results."""
+
+    tools: tool.Tools
+    store: Store
+    surface: Surface
+    background: Background
+
+    async def run(self, move: RunTool, session: Session) -> Ended:
+        """Run a call, begun in time or not at all. What became of a lost run that cannot be repeated is unknown."""
+        arguments = validate(self.tools, move.call.tool, move.call.arguments)
+        progress = Progress(move.call.tool, lambda text: self.surface.progress(session.place, move.call.id, text))
+        user = session.turn.speakers[0]
+        context = ToolContext(session.id, user, move.idempotency_key, session.place, progress.say, move.bound)
+        if isinstance(arguments, Result):
+            return _unknown(move.call) if move.repeats else await self._returned(move.call, arguments, context, session.epoch)
+        definition = self.tools[move.call.tool]
+        if move.judged and move.judged != judged_digest(definition, arguments):
+            return _unknown(move.call) if move.repeats else _is_another(move)
+        try:
+            fence.begin()
+        except FencedError:
+            if move.repeats:
+                return _unknown(move.call)
+            late = failed("unexpected", f"{definition.name} was not begun in time and did not run; call it again.")
+            return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
+        try:
+            with telemetry.tool_span(definition.name, move.call.id) as span:
+                result = await tool.run(definition, arguments, context)
+                if result.error is not None:
+                    telemetry.span_failed(span, result.error)
+        finally:
+            if progress.over():
+                self.background.begin(progress.take_back())
+        if result.changed and move.bound:
+            return Ended((FoundChanged(call_id=move.call.id, changes=result.changed),))
+        if result.unclear and not definition.reads:
+            return await self._unclear(move.call, definition, arguments, context, session.epoch)
+        return await self._returned(move.call, definition.marked(result, arguments), context, session.epoch)
+
+    async def count_cards(self, move: CountCards, session: Session) -> Ended:
+        """Count the cards that wait elsewhere, before the call of a tool adds one."""
+        count = await self.store.open_cards(move.user, session.id)
+        return Ended(facts=Facts(elsewhere=frozenset({(move.reply_seq, count)})))
+
+    async def preview(self, move: MakePreview, session: Session) -> Ended:
+        """Have the tool say what a call would change, or that it would fail: that is its result, and nobody is asked."""
+        arguments = validate(self.tools, move.tool, move.arguments)
+        if isinstance(arguments, Result):  # the tool has become another one since this move was made
+            return Ended((ToolReturned(call_id=move.call_id, outcome="refused", text=arguments.text()),))
+        context = ToolContext(session.id, session.turn.speakers[0], "", session.place)
+        found = await tool.preview(self.tools[move.tool], arguments, context)
+        if isinstance(found, Result):
+            return Ended((ToolReturned(call_id=move.call_id, outcome="refused", text=found.text()),))
+        return Ended((Previewed(call_id=move.call_id, preview=found),))
+
+    async def reconcile(self, move: Reconcile, session: Session) -> Ended:
+        """Ask what became of a call that a lost process started. It is not repeated, whatever its tool says of that."""
+        definition = self.tools.get(move.call.tool)
+        user = session.turn.speakers[0]
+        context = ToolContext(session.id, user, move.idempotency_key, session.place, bound=move.bound)
+        arguments = validate(self.tools, move.call.tool, move.call.arguments)
+        if definition is None or isinstance(arguments, Result):
+            return _unknown(move.call)
+        found = await tool.reconcile(definition, arguments, context) if definition.reconcile is not None else None
+        found = found and definition.marked(found, arguments)
+        return await self._found(move.call, found, context, session.epoch, reconciled=True)
+
+    async def _unclear(self, call: Call, definition: tool.Tool, arguments: Any, context: ToolContext, epoch: int) -> Ended:
+        """Clear up a run that may have happened: repeat it if its key makes that safe, ask its tool, or leave it unknown."""
+        found: Result | None = None
+        if definition.idempotent:
+            with fence.without():  # its key makes it safe, however long the first run has taken
+                result = await tool.run(definition, arguments, context)
+            found = result if result.begun and not result.unclear else None
+        elif definition.reconcile is not None:
+            found = await tool.reconcile(definition, arguments, context)
+        found = found and definition.marked(found, arguments)
+        return await self._found(call, found, context, epoch, reconciled=not definition.idempotent)
+
+    async def _found(self, call: Call, found: Result | None, context: ToolContext, epoch: int, *, reconciled: bool) -> Ended:
+        return _unknown(call) if found is None else await self._returned(call, found, context, epoch, reconciled=reconciled)
+
+    async def _returned(self, call: Call, result: Result, context: ToolContext, epoch: int, *, reconciled: bool = False) -> Ended:
+        """Bring a result into the log, the one way for all: a long one is kept whole, and the model gets its head and tail."""
+        outcome = "succeeded" if result.ok else "failed" if result.begun else "refused"
+        text = result.text()
+        if len(text) > output.MOST_CHARACTERS:
+            short = output.shortened(result, call.tool, context.session_id, context.idempotency_key)
+            assert short is not None
+            result, handle, whole = short
+            await self.store.kept.keep(context.session_id, epoch, handle, whole)
+            text = result.text()
+        returned = ToolReturned(call_id=call.id, outcome=outcome, text=text, source=result.provenance, reconciled=reconciled)
+        return Ended((returned,))
+
+
+def _is_another(move: RunTool) -> Ended:
+    """Run nothing: the tool has become another one since the call was judged, as those of a server may at any moment. What
+    people said yes to comes before them again; what nobody was asked about is judged when the model calls it again."""
+    if move.action_id is not None or move.grant_id is not None:
+        return Ended((FoundChanged(call_id=move.call.id, changes=(TOOL_CHANGED,)),))
+    late = failed("unexpected", f"{move.call.tool} became another tool just now and did not run; call it again.")
+    return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
+
+
+def _unknown(call: Call) -> Ended:
+    return Ended((ToolReturned(call_id=call.id, outcome="unknown", text=model_notes.unknown(call.tool).text()),))

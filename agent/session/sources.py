@@ -1,0 +1,11 @@
+"""Where what the model reads came from, if from outside: it counts as long as it is in the context."""
+
+from agent.session.evolve import replace
+from agent.session.state import Context
+
+
+def read(context: Context, source: str) -> Context:
+    """Return the context after something of this source was read into it. Empty: it is of no untrusted source."""
+    if not source or source in context.sources:
+        return context
+    return replace(context, sources=(*context.sources, source))

@@ -1,0 +1,35 @@
+"""Steps about messages in Slack: a post begun, a post made, a card redrawn."""
+
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+
+from agent.session.post_keys import StoredKey
+from agent.types import Frozen, Look
+
+
+class PostStarted(Frozen):
+    """A message is about to be posted; `key` goes into its metadata, so that it can be found if the answer is lost."""
+
+    kind: Literal["post_started"] = "post_started"
+    key: StoredKey
+
+
+class Posted(Frozen):
+    """A message is in Slack (`ts`), or Slack refused it for good (`error`)."""
+
+    kind: Literal["posted"] = "posted"
+    key: StoredKey
+    ts: str = ""
+    error: str = ""
+    too_few: dict[str, str] = Field(default_factory=dict[str, str])
+    """Of cards, by action: a sentence, where fewer people than the quorum could approve it then."""
+
+
+class CardShown(Frozen):
+    """The card of an action shows how things stand."""
+
+    kind: Literal["card_shown"] = "card_shown"
+    action_id: str
+    look: Look
+    changes: int = Field(default=0, validation_alias=AliasChoices("changes", "votes"))  # of an open card: votes, escalation

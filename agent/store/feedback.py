@@ -1,0 +1,50 @@
+"""What people say of an answer, kept with what made it: the session, its model and its prompt."""
+
+from typing import LiteralString
+
+from agent.store.sessions import Pool, Store, session_id
+from agent.types import Pinned, Place
+
+# The last word of a person on an answer counts; a reason that came with another word is not one for this.
+SAY: LiteralString = """
+INSERT INTO feedback (session_id, turn, "user", value, prompt, prompt_digest, model)
+VALUES (%(session_id)s, %(turn)s, %(user)s, %(value)s, %(prompt)s, %(prompt_digest)s, %(model)s)
+ON CONFLICT (session_id, turn, "user") DO UPDATE SET
+    value = excluded.value, at = now(),
+    reason = CASE WHEN feedback.value = excluded.value THEN feedback.reason ELSE '' END
+"""
+WHY: LiteralString = """
+UPDATE feedback SET reason = %(reason)s
+WHERE session_id = %(session_id)s AND turn = %(turn)s AND "user" = %(user)s AND value = 'bad'
+"""
+PIN: LiteralString = "SELECT pin_id FROM session WHERE id = %(session_id)s AND pin_id IS NOT NULL"
+
+
+class Feedback:
+    """The feedback table."""
+
+    def __init__(self, pool: Pool, store: Store) -> None:
+        self._pool, self._store = pool, store
+
+    async def say(self, place: Place, turn: int, user: str, value: str) -> None:
+        """Keep a person's word on the answer of a turn, instead of an earlier one. An answer that is not ours has none."""
+        if (pinned := await self._pinned(place)) is None:
+            return
+        made_by = {"prompt": pinned.prompt, "prompt_digest": pinned.prompt_digest, "model": pinned.model}
+        async with self._pool.connection() as connection:
+            await connection.execute(SAY, {**_whose(place, turn, user), **made_by, "value": value})
+
+    async def explain(self, place: Place, turn: int, user: str, reason: str) -> None:
+        """Keep why somebody called it bad."""
+        told = reason.replace("\0", "")  # Postgres has no such character
+        async with self._pool.connection() as connection:
+            await connection.execute(WHY, {**_whose(place, turn, user), "reason": told})
+
+    async def _pinned(self, place: Place) -> Pinned | None:
+        async with self._pool.connection() as connection:
+            found = await (await connection.execute(PIN, {"session_id": session_id(place)})).fetchone()
+        return await self._store.pins.pinned(found[0]) if found else None
+
+
+def _whose(place: Place, turn: int, user: str) -> dict[str, str | int]:
+    return {"session_id": session_id(place), "turn": turn, "user": user}

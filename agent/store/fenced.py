@@ -1,0 +1,61 @@
+"""The right to write a session's log, and what every fenced statement has in common."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, TypeVar
+
+from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool
+from pydantic import TypeAdapter, ValidationError
+
+from agent.errors import FencedError, UnreadableError
+from agent.types import Place
+
+Pool = AsyncConnectionPool[Any]
+_Stored = TypeVar("_Stored")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write a session's log, as of one claim."""
+
+    session_id: str
+    place: Place
+    epoch: int
+    pin_id: str | None
+    wakes: int  # how often the session had been woken
+    by_clock: bool  # nobody waits for it: a reminder is due, say
+    claimed_at: datetime  # by the database's clock
+    claimed_monotonic_seconds: float  # the same moment on this machine's own clock
+
+    def now(self) -> datetime:
+        """Return the database's clock, carried on by this machine's own."""
+        return self.claimed_at + timedelta(seconds=time.monotonic() - self.claimed_monotonic_seconds)
+
+
+async def rows(pool: Pool, statement: LiteralString, values: Any = ()) -> list[tuple[Any, ...]]:
+    """Return the rows of one statement, which is a whole transaction."""
+    async with pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(statement, values)
+        return await cursor.fetchall()
+
+
+def parse_stored(stored: TypeAdapter[_Stored], body: str) -> _Stored:
+    """Return what a stored JSON text holds. Raises UnreadableError, which names the fault without people's words."""
+    try:
+        return stored.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]  # the input is people's words
+        raise UnreadableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def confirm_held(count: int, lease: Lease) -> None:
+    """Raise FencedError unless the statement found the session held as the lease says."""
+    confirm_held_under(count, lease.session_id, lease.epoch)
+
+
+def confirm_held_under(count: int, session_id: str, epoch: int) -> None:
+    """Raise FencedError unless the statement found the session held under this epoch."""
+    if not count:
+        raise FencedError(f"session {session_id} is no longer held under epoch {epoch}")

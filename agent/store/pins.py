@@ -1,0 +1,51 @@
+"""What sessions are run with for their life: model, prompt and tools, each set of them stored once."""
+
+from typing import LiteralString
+
+from agent.canonical import sha256
+from agent.session.steps import (
+    Repinned,
+)
+from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, rows
+from agent.store.statements import (
+    HELD,
+    REPIN,
+)
+from agent.types import PINNED, Pinned
+
+
+class Pins:
+    """The pins of sessions in Postgres."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def pin(self, lease: Lease, pinned: Pinned) -> str:
+        """Fix what the session is run with, for its life; the id of the pin."""
+        pin_id = _pin_id(pinned)
+        statement: LiteralString = f"""
+            WITH {HELD}, kept AS (INSERT INTO pin (id, body) SELECT %(pin_id)s, %(body)s::json FROM held ON CONFLICT DO NOTHING)
+            UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id RETURNING 1
+        """
+        values = {"session_id": lease.session_id, "epoch": lease.epoch, "pin_id": pin_id}
+        values["body"] = pinned.model_dump_json()
+        confirm_held(len(await rows(self._pool, statement, values)), lease)
+        return pin_id
+
+    async def repin(self, lease: Lease, after_seq: int, pinned: Pinned, model_before: str) -> Repinned:
+        """Fix anew what the session is run with. Raises FencedError, and then nothing is written."""
+        pin_id = _pin_id(pinned)
+        step = Repinned(pin_id=pin_id, model=pinned.model, model_before=model_before, prompt=pinned.prompt)
+        values = {"session_id": lease.session_id, "epoch": lease.epoch, "seq": after_seq + 1, "pin_id": pin_id}
+        values |= {"pinned": pinned.model_dump_json(), "body": step.model_dump_json()}
+        confirm_held((await rows(self._pool, REPIN, values))[0][0], lease)
+        return step
+
+    async def pinned(self, pin_id: str) -> Pinned:
+        """Return what a pin holds. Raises UnreadableError."""
+        found = await rows(self._pool, "SELECT body::text FROM pin WHERE id = %s", (pin_id,))
+        return parse_stored(PINNED, found[0][0])
+
+
+def _pin_id(pinned: Pinned) -> str:
+    return sha256(pinned.model_dump(mode="json"))[:32]

@@ -1,0 +1,319 @@
+"""The fenced store: every write of a session's holder names its epoch, and writes nothing once another holds the session.
+
+Each method is one statement and so one transaction. The clock that decides deadlines is the database's.
+
+Long because each statement of the one writer is a method here.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, LiteralString
+
+from pydantic import Field, TypeAdapter
+
+from agent.approvals import deciders
+from agent.model.spending import Charge
+from agent.session import answers
+from agent.session.charges import charged, usage_rows
+from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, OutcomeClick
+from agent.session.steps import (
+    STEP,
+    STEPS,
+    ActionDecided,
+    Edited,
+    Granted,
+    OutcomeTold,
+    ProposedAction,
+    Recorded,
+    Step,
+    ToolStarted,
+    Voted,
+)
+from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, rows
+from agent.store.kept import Kept
+from agent.store.pins import Pins
+from agent.store.statements import (
+    APPEND,
+    CLOSE,
+    EDIT,
+    END_GRANT,
+    LAST_WORD,
+    LOAD_INBOX,
+    LOAD_STEPS,
+    OPEN_CARDS,
+    RECEIVE,
+    SETTLE,
+    START_ACTION,
+    START_GRANTED,
+    TELL,
+    VIEWED,
+)
+from agent.text import mention, whole
+from agent.types import Approvers, Decision, Outcome, Place
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSeen:
+    """An action as the Slack edge needs it: where it lives, what was shown, how it stands."""
+
+    proposed: ProposedAction
+    place: Place
+    status: str
+    decided_by: str
+    decided_at: datetime | None
+
+    def approvers(self, now: datetime) -> Approvers:
+        """Return who may decide it by now: after an escalation, the further people too."""
+        waited = now - self.proposed.proposed_at
+        return deciders.approvers_after(self.proposed.verdict, int(waited.total_seconds()))
+
+
+def settled_sentence(seen: ActionSeen) -> str:
+    """Return why a click changed nothing."""
+    by = f" by {mention(seen.decided_by)}" if seen.decided_by else ""
+    return f"This was already settled ({seen.status}){by}; your click changed nothing."
+
+
+def session_id(place: Place) -> str:
+    """Return the id of a session, which is that of its thread."""
+    return f"{place.team}:{place.channel}:{place.thread_ts}"
+
+
+_TOLD: TypeAdapter[OutcomeTold | Voted] = TypeAdapter(Annotated[OutcomeTold | Voted, Field(discriminator="kind")])
+
+
+class Store:
+    """Sessions in Postgres.
+
+    Wide because each method is one fenced statement of the one writer, and the loop makes them in one order.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.kept, self.pins = Kept(pool), Pins(pool)
+
+    async def _fetch_one(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        [row] = await rows(self._pool, statement, values)
+        return row
+
+    async def _fetch_all(self, statement: LiteralString, values: Any) -> list[tuple[Any, ...]]:
+        return await rows(self._pool, statement, values)
+
+    # ------------------------------------------------------------------------------------------ the edge
+
+    async def receive(self, place: Place, key: str, received: Any, *, opens: bool) -> bool:
+        """Write what Slack delivered and wake its session. `opens`: it may start one. False: a repeat, or not for us."""
+        values = {
+            **place.model_dump(),
+            "key": key,
+            "session_id": session_id(place),
+            "body": json.dumps(whole(received.model_dump(mode="json"))),
+            "opens": opens,
+            "action_id": received.action_id if isinstance(received, Click | Edit | OutcomeClick) else None,
+            "open_status": "unknown" if isinstance(received, OutcomeClick) else "pending",
+        }
+        count, _ = await self._fetch_one(RECEIVE, values)
+        return bool(count)
+
+    async def exists(self, place: Place) -> bool:
+        """Return whether this thread is a session."""
+        return bool(await self._fetch_all("SELECT FROM session WHERE id = %s", (session_id(place),)))
+
+    async def asks(self, place: Place) -> bool:
+        """Return whether the session's last answer ends in a question. Raises UnreadableError."""
+        found = await self._fetch_all(LAST_WORD, {"session_id": session_id(place)})
+        return bool(found) and answers.asks(parse_stored(STEP, found[0][0]))
+
+    async def action(self, action_id: str) -> ActionSeen | None:
+        """Return an action by its own id: never by thread, order or position."""
+        found = await self._fetch_all(
+            "SELECT action.body::text, team, channel, thread_ts, status, decided_by, decided_at "
+            "FROM action JOIN session ON session.id = action.session_id WHERE action.id = %s",
+            (action_id,),
+        )
+        return _action_of_row(found[0]) if found else None
+
+    async def viewed(self, action_id: str, user: str) -> None:
+        """Put on record that a person has an action's whole arguments opened: before they are shown."""
+        await self._fetch_one(VIEWED, {"action_id": action_id, "user": user})
+
+    # ------------------------------------------------------------------------------------------ the holder
+
+    async def open_cards(self, user: str, besides: str) -> int:
+        """Return how many cards wait for people that this person asked for first, in other sessions than the one named."""
+        return (await self._fetch_one(OPEN_CARDS, {"user": user, "session_id": besides}))[0]
+
+    async def load(self, lease: Lease, *, whole: bool = False) -> list[Recorded]:
+        """Return the session's log from where its last context begins, or the whole of it. Raises UnreadableError."""
+        found = await self._fetch_all(LOAD_STEPS, {"session_id": lease.session_id, "whole": whole})
+        steps = parse_stored(STEPS, f"[{','.join(body for _, _, body in found)}]")  # in one go: a log is long
+        return [Recorded(seq=seq, epoch=epoch, step=step) for (seq, epoch, _), step in zip(found, steps, strict=True)]
+
+    async def inbox(self, lease: Lease) -> tuple[int, list[Inboxed]]:
+        """Return how often the session was woken, and what it was woken for, read in one statement so that neither is older.
+
+        Raises UnreadableError.
+        """
+        found = await self._fetch_all(LOAD_INBOX, (lease.session_id,))
+        received = [Inboxed(id=row[1], received=parse_stored(RECEIVED, row[2])) for row in found if row[1] is not None]
+        return found[0][0], received
+
+    async def append(
+        self,
+        lease: Lease,
+        after_seq: int,
+        steps: Sequence[Step],
+        *,
+        inbox_ids: Sequence[int] = (),
+        ended: Mapping[str, Outcome] | None = None,
+        charges: Sequence[Charge] = (),
+        capped_seq: int | None = None,
+    ) -> float:
+        """Write steps after `after_seq`, new actions and model calls, how actions `ended`, and what model calls are charged; the
+        seconds that the hold lasts from now. `capped_seq`: of the call after which a turn had used all that it may make.
+
+        Raises FencedError, and then nothing is written.
+        """
+        written = [(step, step.model_dump_json()) for step in steps]
+        proposed = [(step, body) for step, body in written if isinstance(step, ProposedAction)]
+        ended = ended or {}
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "inbox_ids": list(inbox_ids),
+            "seqs": [after_seq + number for number in range(1, len(steps) + 1)],
+            "bodies": [body for _, body in written],
+            "action_ids": [step.action_id for step, _ in proposed],
+            "statuses": ["unknown" if step.ran else "pending" for step, _ in proposed],
+            "digests": [step.digest for step, _ in proposed],
+            "quorums": [step.verdict.quorum for step, _ in proposed],
+            "rejections": [step.verdict.rejections for step, _ in proposed],
+            "actions": [body for _, body in proposed],
+            "expiries": [step.expires_at for step, _ in proposed],
+            "askers": [step.requesters[0] if step.requesters else "" for step, _ in proposed],
+            "ended_ids": list(ended),
+            "outcomes": list(ended.values()),
+            "begun": usage_rows(after_seq, steps),
+            "charged": charged(charges),
+            "capped_seq": capped_seq,
+        }
+        held, left_seconds = await self._fetch_one(APPEND, values)
+        confirm_held(held, lease)
+        return left_seconds
+
+    async def settle(
+        self, lease: Lease, after_seq: int, inbox_id: int, click: Click, grant: Granted | None = None
+    ) -> tuple[Step, ...]:
+        """Count the vote; it may settle the action, and give a grant. Nothing: decided before, too late, a second vote."""
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "inbox_ids": [inbox_id],
+            "seq": after_seq + 1,
+            **click.model_dump(include={"action_id", "user", "decision"}),
+            "reason": click.reason.replace("\0", ""),  # Postgres has no such character
+            "grant_id": grant.grant_id if grant else None,
+            "tool": grant.tool if grant else None,
+            "most_uses": grant.most_uses if grant else None,
+            "grant_expires_at": grant.expires_at if grant else None,
+            "grant": grant.model_dump_json() if grant else None,
+        }
+        held, *bodies = await self._fetch_one(SETTLE, values)
+        confirm_held(held, lease)
+        return tuple(STEP.validate_json(body) for body in bodies if body)
+
+    async def edit(self, lease: Lease, after_seq: int, inbox_id: int, edit: Edit) -> Edited | None:
+        """End an undecided action for the sake of its edited arguments. None: it was decided before, or its time is over."""
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "inbox_ids": [inbox_id],
+            "seq": after_seq + 1,
+            **edit.model_dump(include={"action_id", "user"}),
+            "arguments": json.dumps(whole(edit.arguments)),
+        }
+        held, body = await self._fetch_one(EDIT, values)
+        confirm_held(held, lease)
+        return Edited.model_validate_json(body) if body else None
+
+    async def tell(
+        self, lease: Lease, after_seq: int, inbox_id: int, click: OutcomeClick, limit_seconds: float
+    ) -> OutcomeTold | Voted | None:
+        """Take a person's word on an unknown outcome; Voted: it takes more people to run it again.
+
+        None: somebody was first, they had said so before, or it is too early to run it again.
+        """
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "inbox_ids": [inbox_id],
+            "seq": after_seq + 1,
+            "limit_seconds": limit_seconds,
+            **click.model_dump(include={"action_id", "user", "answer"}),
+        }
+        held, body = await self._fetch_one(TELL, values)
+        confirm_held(held, lease)
+        return _TOLD.validate_json(body) if body else None
+
+    async def close(
+        self, lease: Lease, after_seq: int, action_id: str, decision: Decision, by: str, reason: str
+    ) -> ActionDecided | None:
+        """End an undecided action without a yes. None: by the database's clock or another's word it is not to be ended."""
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "seq": after_seq + 1,
+            "action_id": action_id,
+            "decision": decision,
+            "user": by,
+            "reason": reason,
+        }
+        held, body = await self._fetch_one(CLOSE, values)
+        confirm_held(held, lease)
+        return ActionDecided.model_validate_json(body) if body else None
+
+    async def start_action(self, lease: Lease, after_seq: int, step: ToolStarted, digest: str) -> float | None:
+        """Pass an approved call through the last gate, and write its start; how long the hold lasts. None: it may not run."""
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "seq": after_seq + 1,
+            "action_id": step.action_id,
+            "digest": digest,
+            "body": step.model_dump_json(),
+        }
+        held, seq, left_seconds = await self._fetch_one(START_ACTION, values)
+        confirm_held(held, lease)
+        return None if seq is None else left_seconds
+
+    async def start_granted(self, lease: Lease, after_seq: int, step: ToolStarted) -> float | None:
+        """Pass a call under a grant through its gate, count the use, and write its start; how long the hold lasts.
+
+        None: the grant does not hold.
+        """
+        values = {
+            "session_id": lease.session_id,
+            "epoch": lease.epoch,
+            "seq": after_seq + 1,
+            "grant_id": step.grant_id,
+            "body": step.model_dump_json(),
+        }
+        held, seq, left_seconds = await self._fetch_one(START_GRANTED, values)
+        confirm_held(held, lease)
+        return None if seq is None else left_seconds
+
+    async def end_grant(self, grant_id: str) -> None:
+        """End a grant whose giver may not decide any more. That is true whatever process writes it, so it is not fenced."""
+        await self._fetch_all(END_GRANT, {"grant_id": grant_id})
+
+    async def discard(self, lease: Lease, inbox_id: int) -> None:
+        """Take an inbox row that changes nothing."""
+        await self.append(lease, 0, (), inbox_ids=[inbox_id])
+
+
+def _action_of_row(row: tuple[Any, ...]) -> ActionSeen:
+    body, team, channel, thread_ts, status, decided_by, decided_at = row
+    place = Place(team=team, channel=channel, thread_ts=thread_ts)
+    return ActionSeen(ProposedAction.model_validate_json(body), place, status, decided_by, decided_at)

@@ -1,0 +1,170 @@
+"""The tools that there are right now, and the agents that have them: MCP servers come and go while the bot runs."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import prompts
+from agent.approvals.policy import Policy
+from agent.memory import prompts as registry_of_prompts
+from agent.model import windows
+from agent.model.limits import PATIENCE, Patience
+from agent.model.tool_search import rendered
+from agent.run.runner import Agent
+from agent.session.rules import Rules
+from agent.tool.definition import Effect, Tool, Tools, registry
+from agent.types import Pinned, Place
+from bot.agents.packs import all_tools, chosen_packs
+from bot.cards.review import can_show
+from bot.config.file import Config
+from bot.config.refusal import Refusal
+from tools.mcp import Bridge, Connection, Server
+
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 5  # tools in a sentence
+PROMPTS = Path(prompts.__file__).parent
+
+
+class Toolbox(Mapping[str, Tool]):
+    """All tools by name: those of the packs, and those that MCP servers offer at the moment it is looked at."""
+
+    def __init__(self, packs: Mapping[str, Sequence[Tool]], bridge: Bridge) -> None:
+        self._own = dict(packs)
+        self._bridge = bridge
+        self._version = -1
+        self._packs: dict[str, Sequence[Tool]] = {}
+        self._tools: Tools = {}
+
+    @property
+    def version(self) -> int:
+        """Return a number that is another one whenever there are other tools."""
+        return self._bridge.version
+
+    def packs(self) -> Mapping[str, Sequence[Tool]]:
+        """Return the tools by the packs that signoff.yaml names."""
+        if self._version != self._bridge.version:
+            self._version = self._bridge.version
+            tools = dict(all_tools(self._own))
+            self._packs = dict(self._own)
+            for name, pack in self._bridge.packs().items():
+                self._packs[name] = [tool for tool in pack if self._is_new_name(tool, tools)]
+                tools |= {tool.name: tool for tool in self._packs[name]}
+            self._tools = registry(list(tools.values()))
+        return self._packs
+
+    def _is_new_name(self, tool: Tool, others: Tools) -> bool:
+        """Return whether a tool's name is new; if not, it is left out. A server may change its tools at any time."""
+        if tool.name in others:
+            log.error("%s is left out: there is another tool of this name", tool.name)
+        return tool.name not in others
+
+    def _current_tools(self) -> Tools:
+        self.packs()
+        return self._tools
+
+    def __getitem__(self, name: str) -> Tool:
+        return self._current_tools()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current_tools())
+
+    def __len__(self) -> int:
+        return len(self._current_tools())
+
+
+async def offered(servers: Sequence[Server]) -> tuple[Mapping[str, Sequence[Tool]], Sequence[str]]:
+    """Return the packs of MCP servers, which are started for that and ended again; and a sentence for each that could be vouched
+    for."""
+    async with Bridge(servers) as bridge:
+        return bridge.packs(), [sentence for one in bridge.connections if (sentence := vouching(one))]
+
+
+def vouching(connection: Connection) -> str:
+    """Return the sentence that says which reads of a server ask only because nobody vouches for them, and how to; or nothing."""
+    names, server = connection.leaves_open(), connection.server.name
+    if not names:
+        return ""
+    those = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return (
+        f"{server} does not say whether what its reads are asked stays with it, so these count as egress and ask: {those}. "
+        f"If you know that it stays there, write `mcp: {{{server}: {{open_world: false}}}}` into signoff.yaml"
+    )
+
+
+async def known_tools(packs: Mapping[str, Sequence[Tool]], servers: Sequence[Server]) -> tuple[Tools, Sequence[str]]:
+    """Return every tool there is, the servers being started for that and ended again; and how the names of those begin whose
+    servers did not answer."""
+    async with Bridge(servers) as bridge:
+        offered = {tool.name: tool for pack in bridge.packs().values() for tool in pack}
+        return registry(list({**offered, **all_tools(packs)}.values())), bridge.unseen()
+
+
+class Agents:
+    """The agents of signoff.yaml, each with the tools that there are when it is asked for.
+
+    Raises Refusal for one that cannot be.
+    """
+
+    def __init__(self, config: Config, toolbox: Toolbox, patience: Patience = PATIENCE) -> None:
+        self._config = config
+        self._outage_time = patience.outage_time
+        self._toolbox = toolbox
+        self._made: dict[str, tuple[int, Agent]] = {}
+        for name in config.agents:
+            self._agent(name)
+
+    def for_place(self, place: Place) -> Agent:
+        """Return the agent of a session's channel."""
+        return self._agent(self._config.agent_for(place.channel)[0])
+
+    def _agent(self, name: str) -> Agent:
+        packs = self._toolbox.packs()
+        version, agent = self._made.get(name, (-1, None))
+        if agent is None or version != self._toolbox.version:
+            agent = _agent(name, self._config, packs)
+            agent = replace(agent, rules=replace(agent.rules, outage_time=self._outage_time))
+            self._made[name] = self._toolbox.version, agent
+        return agent
+
+
+def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Agent:
+    """Return an agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
+    settings = config.agents[name]
+    chosen = chosen_packs(name, settings, packs)
+    try:
+        prompt = registry_of_prompts.load(PROMPTS, settings.prompt)
+    except LookupError as error:
+        raise Refusal(f"Agent {name}: {error.args[0]}.") from None
+    tools = registry([tool for pack in chosen for tool in packs[pack]])
+    pinned = Pinned(
+        model=settings.model,
+        system=prompt.text,
+        tools=rendered(settings.model, [packs[pack] for pack in chosen]),
+        agent=name,
+        prompt=prompt.reference,
+        prompt_digest=prompt.digest,
+    )
+    rules = Rules(
+        tools,
+        settings.max_iterations,
+        settings.max_output_tokens,
+        settings.budget.session_tokens,
+        config.policy.judge,
+        settings.bounds(),
+        config.limits(name),
+        {model: price.price() for model, price in config.prices.items()},
+        windows.context_tokens(settings.model, settings.budget.session_tokens, settings.context_tokens),
+        lambda proposed: can_show(proposed, tools),
+        _people_wait(tools, config.policy),
+        config.people.askers(),
+    )
+    return Agent(pinned, rules)
+
+
+def _people_wait(tools: Tools, policy: Policy) -> bool:
+    """Return whether a call of one of these tools may have to wait for a person."""
+    return any(tool.effect is not Effect.READ for tool in tools.values()) or any(
+        rule.answer == "ask" and rule.covers(tool) for rule in policy.rules for tool in tools.values()
+    )

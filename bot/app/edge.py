@@ -1,0 +1,210 @@
+"""The Slack edge: persist, then ack. Everything that counts is in Postgres before Slack hears "received".
+
+Bolt acks events before a listener runs, and when its own auth.test fails it acks what nobody stored; so what counts is written
+in `before_authorize`, which runs after the signature check and before all that (reference: Slack, Delivery).
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+from psycopg import Error as DatabaseError
+from slack_bolt import BoltResponse
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent import fence
+from agent.errors import DelayedError, RefusedError, UnclearError
+from agent.session.inbox import Click, Edit, Message, OutcomeClick, Withdraw, told_in
+from agent.store.sessions import ActionSeen, Store, settled_sentence
+from agent.types import Place
+from bot.dialogs.dialogs import Dialogs
+from bot.dialogs.ratings import Ratings
+from bot.home.home_tab import HomeTab
+from bot.slack import inbound, metadata
+from bot.slack.inbound import Inbound, Unheard, from_elsewhere
+from bot.slack.metadata import held_above
+from bot.slack.surface import SlackSurface
+from bot.slack.whom import SLACKBOT, Installation
+
+log = logging.getLogger(__name__)
+
+SLACK_WAITS_SECONDS = 3.0  # for the ack of a click (docs: Handling user interaction)
+
+
+class Edge:
+    """Takes in what Slack delivers."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        signing_secret: str,
+        store: Store,
+        surface: SlackSurface,
+        dialogs: Dialogs,
+        home: HomeTab,
+        ratings: Ratings,
+        us: Installation,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._surface = surface
+        self._dialogs = dialogs
+        self._ratings = ratings
+        self._us = us
+        # An action listener waits in steps of 10 ms for its ack unless it is processed before the response.
+        self.app = AsyncApp(
+            client=client, signing_secret=signing_secret, before_authorize=self._take_in, process_before_response=True
+        )
+        listeners = cast(Any, self.app)  # its decorators are untyped
+        listeners.action("reject")(dialogs.reject)
+        listeners.action("review")(dialogs.review)
+        listeners.action("edit")(dialogs.edit)
+        listeners.action("grant")(dialogs.allow)
+        listeners.action("feedback")(ratings.ask_why)
+        listeners.action("show_all")(dialogs.show_all)
+        listeners.event("app_home_opened")(home.opened)
+        listeners.action(re.compile("home_page_(previous|next)"))(home.turned)
+        listeners.action("revoke")(home.revoked)
+        listeners.action("raise_budget")(home.raise_asked)
+        listeners.view("raise_budget")(home.raised)
+        listeners.action(re.compile(".*"))(_acknowledge)  # buttons of older versions: acked, and nothing happens
+
+    async def _take_in(self, req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> BoltResponse | None:
+        """Write what counts and answer Slack; let through what only shows something. Bolt calls it as `before_authorize`."""
+        body: dict[str, Any] = req.body
+        try:
+            answer = await self._answer_delivery(body)
+        except DatabaseError as error:  # not acked: Slack delivers an event again, and a person clicks again
+            log.warning("not taken in, the database does not answer: %s", error)
+            return BoltResponse(status=503)
+        except (DelayedError, UnclearError) as error:  # likewise
+            log.warning("not taken in, Slack does not say below what it stands: %s", error)
+            return BoltResponse(status=503)
+        if answer is not None:
+            return answer
+        await next()
+        return None
+
+    async def _answer_delivery(self, body: dict[str, Any]) -> BoltResponse | None:
+        """Return Slack's answer, once everything that counts is written. None: it only shows something."""
+        arrived: Sequence[Inbound] = ()
+        match body.get("type"):
+            case "event_callback":
+                read = inbound.read_event(body, self._us)
+                arrived = (read,) if isinstance(read, Inbound) else ()
+                if isinstance(read, Unheard):
+                    await self._tell_log(read)
+                if not arrived and body["event"].get("type") != "app_home_opened":
+                    return BoltResponse(status=200)  # not for us
+            case "block_actions":
+                await self._ratings.clicked(body)
+                arrived = inbound.read_clicks(body, self._us.team)
+            case "view_submission":
+                if await self._ratings.submitted(body):
+                    return BoltResponse(status=200)
+                submitted = await self._dialogs.submitted(body)
+                if submitted is not None and not isinstance(submitted, Inbound):
+                    return _errors(submitted)
+                arrived = (submitted,) if submitted else ()
+            case _:
+                pass
+        for each in arrived:
+            await self._receive(each)
+        return BoltResponse(status=200) if arrived else None
+
+    async def _receive(self, arrived: Inbound) -> None:
+        received, place = arrived.received, arrived.place
+        if isinstance(received, Withdraw) and not await self._any_waits(received):
+            self._whisper_in_time(arrived, place, received.user, "Nothing of this is waiting any more.")
+            return
+        if isinstance(received, Click | Edit | OutcomeClick):
+            seen = await self._store.action(received.action_id)
+            if seen is None:
+                log.warning("a click on an action that does not exist: %s", received.action_id)
+                return
+            place = seen.place
+            if not _open_to(seen, received):
+                self._whisper_in_time(arrived, told_in(received, place), received.user, settled_sentence(seen))
+                return
+        assert place is not None
+        if (
+            isinstance(received, Message)
+            and arrived.below_ours
+            and (session := await self._session_above(arrived, place)) is not None
+        ):
+            await self._receive_elsewhere(arrived, received, place, session)
+        elif not arrived.aside or await self._store.asks(place):
+            await self._store.receive(place, arrived.key, received, opens=arrived.opens)
+
+    async def _session_above(self, arrived: Inbound, place: Place) -> Place | None:
+        """Return the session that posted what this thread hangs below: a card's copy, or what a tool posted. Raises what the call
+        of Slack does."""
+        if await self._store.exists(place):
+            return None
+        try:
+            held = await held_above(self._client, place, self._us.bot_user_id)
+        except (DelayedError, UnclearError) as error:
+            if not arrived.opens:
+                raise
+            log.info("a mention is answered where it stands, since Slack does not say below what that is: %s", error)
+            return None
+        except RefusedError as error:  # such as a lack of rights: then it is a thread like any other
+            log.info("below what a reply stands cannot be read: %s", error)
+            return None
+        match held:
+            case (metadata.POSTED, {"key": str(key)}) if key.startswith("copy:"):
+                seen = await self._store.action(key.removeprefix("copy:"))
+                return seen.place if seen is not None else None
+            case (metadata.POSTED_BY_TOOL, {"channel": str(channel), "thread_ts": str(thread_ts)}):
+                return Place(team=place.team, channel=channel, thread_ts=thread_ts)
+            case _:
+                return None
+
+    async def _receive_elsewhere(self, arrived: Inbound, message: Message, place: Place, session: Place) -> None:
+        """Take in what was written below a copy, and say there where it is answered."""
+        if arrived.aside and not await self._store.asks(session):
+            return
+        if await self._store.receive(session, arrived.key, from_elsewhere(message, place), opens=False):
+            where = "" if session.direct else f", in <#{session.channel}>"
+            text = f"I answer in the conversation that this belongs to{where}."
+            self._surface.background.begin(self._surface.whisper(place, message.said.user, text))
+
+    async def _tell_log(self, unheard: Unheard) -> None:
+        """Say in the log that an app's message does not count, if it would have been for us."""
+        if unheard.app == SLACKBOT:
+            log.info("a message of Slackbot was ignored")
+        elif unheard.opens or await self._store.exists(unheard.place):
+            log.info("a message of the app %s was ignored: `apps` in signoff.yaml does not name it", unheard.app or "(no id)")
+
+    async def _any_waits(self, withdraw: Withdraw) -> bool:
+        found = [await self._store.action(action_id) for action_id in withdraw.action_ids]
+        return any(seen is not None and seen.status == "pending" for seen in found)
+
+    def _whisper_in_time(self, arrived: Inbound, place: Any, user: str, text: str) -> None:
+        """Tell the person in time. After Slack has told them that the click failed, a word of ours would come out of nowhere."""
+        with fence.effects_of_start(_monotonic_seconds(arrived.clicked_ts), SLACK_WAITS_SECONDS):
+            self._surface.background.begin(self._surface.whisper(place, user, text))
+
+
+async def _acknowledge(ack: Any) -> None:
+    await ack()
+
+
+def _errors(errors: Any) -> BoltResponse:
+    """Return Slack's answer that puts sentences beside the fields of the modal that was submitted."""
+    body = json.dumps({"response_action": "errors", "errors": dict(errors)})
+    return BoltResponse(status=200, body=body, headers={"content-type": ["application/json"]})
+
+
+def _open_to(seen: ActionSeen, received: Click | Edit | OutcomeClick) -> bool:
+    """Return whether such a click can still change something. The settling statement has the last word."""
+    return seen.status == ("unknown" if isinstance(received, OutcomeClick) else "pending")
+
+
+def _monotonic_seconds(slack_ts: str) -> float:
+    """Return a moment of Slack's clock on the clock of this process; now where there is none."""
+    return time.monotonic() - (time.time() - float(slack_ts) if slack_ts else 0.0)

@@ -1,0 +1,278 @@
+"""All wiring: from settings to a bot that takes in events, drives sessions, and answers /healthz and /readyz."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import psycopg
+from aiohttp import web
+from psycopg_pool import PoolTimeout
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent.errors import UnreachableError
+from agent.model.anthropic import AnthropicModel
+from agent.model.limits import PATIENCE, Patience
+from agent.reports.home_overview import Overview
+from agent.run.effects import Effects
+from agent.run.runner import Runner
+from agent.run.worker import Worker
+from agent.store.chores import Chores, forgetting
+from agent.store.feedback import Feedback
+from agent.store.queue import Queue
+from agent.store.redis_budgets import RedisBudget
+from agent.store.sessions import Pool, Store
+from agent.store.usage import Ledger
+from agent.tool.definition import Tool, Tools
+from bot.agents.databases import sql_packs
+from bot.agents.packs import tool_packs
+from bot.agents.policy_check import name_problems
+from bot.agents.toolbox import Agents, Toolbox
+from bot.app.anchors import keep_heads, post_heads
+from bot.app.edge import Edge
+from bot.app.ops import watch
+from bot.app.set_aside import setting_aside
+from bot.cards.values import Mask, unmasked
+from bot.config.file import Config
+from bot.config.refusal import Refusal
+from bot.config.settings import Settings, environment
+from bot.dialogs.dialogs import Dialogs
+from bot.dialogs.ratings import Ratings
+from bot.home.budgets import Budgets
+from bot.home.home_tab import HomeTab
+from bot.slack.files import SlackFiles
+from bot.slack.surface import SlackSurface
+from bot.slack.tool_port import SlackPort
+from bot.slack.web_api import open_client, open_reader
+from bot.slack.whom import Installation
+from bot.stores.database import open_pool
+from bot.stores.embedded_home import Servers
+from tools.mcp import Bridge
+from tools.mcp import Server as McpServer
+
+log = logging.getLogger(__name__)
+
+PING_SECONDS = 5.0  # a socket that went silently is noticed within a few of these
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A running bot."""
+
+    port: int
+    bot_user_id: str
+    worker: Worker | None
+    tools: Tools  # as they are whenever it is looked at
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    config: Config,
+    servers: Servers,
+    *,
+    intake: bool = True,
+    work: bool = True,
+    further_packs: Mapping[str, Sequence[Tool]] | None = None,
+    mcp: Sequence[McpServer] = (),
+    mask: Mask = unmasked,
+    patience: Patience = PATIENCE,
+) -> AsyncGenerator[Bot]:
+    """Run the bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
+
+    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. `patience` is that with the
+    model; how much is asked of it at once is the configuration's. The settings hold what
+    `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend first.
+    """
+    async with AsyncExitStack() as stack:
+        pool = await open_pool(stack, servers, embedded=settings.database_url is None)
+        ledger = Ledger(pool)
+        budget = await _open_budget(stack, servers, ledger)
+        bridge = await stack.enter_async_context(Bridge(mcp))
+        reader = _reader(stack, settings)
+        client = _client(stack, settings)
+        slack_url, team, bot_user_id = await _workspace_and_user(client, settings)
+        packs = tool_packs(pool, config, sql_packs(config.databases, environment()), SlackPort(reader, client, team))
+        tools = Toolbox({**packs, **(further_packs or {})}, bridge)
+        name_problems(config.policy, tools, bridge.unseen())
+        patience = replace(patience, calls_at_once=config.model_calls_at_once)
+        agents = Agents(config, tools, patience)
+        store, surface = Store(pool), SlackSurface(client, tools, mask, team=team, bot_user_id=bot_user_id)
+        stack.push_async_callback(surface.background.drain)
+        worker = None
+        if work:
+            effects = Effects(
+                surface, _connect_model(stack, settings, patience), budget, store, tools, patience, SlackFiles(reader)
+            )
+            runner = Runner(store, Queue(pool), effects, agents.for_place)
+            worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
+            chores = [budget.upkeep(), forgetting(store), keep_heads(pool, _heads_file(settings, config), config.audit.every)]
+            chores.append(setting_aside(pool, surface, config.ops_channel or ""))
+            if config.ops_channel:
+                chores.append(watch(pool, surface, config.ops_channel))
+                chores.append(post_heads(pool, surface, config.ops_channel, config.audit.post_every))
+            await stack.enter_async_context(Chores(pool, chores))
+        home = HomeTab(
+            Overview(pool),
+            surface,
+            client,
+            tools,
+            slack_url,
+            lambda channel: config.agent_for(channel)[1].budget.session_tokens,
+            Budgets(config, ledger, budget, surface, team),
+            team,
+        )
+        secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools, config.people.askers())
+        us = Installation(team, bot_user_id, frozenset(config.apps))
+        app = Edge(client, secret, store, surface, dialogs, home, Ratings(Feedback(pool, store), team), us).app
+        health = _Health(pool, budget, surface)
+        port = await _serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
+        if intake and settings.socket_mode:
+            health.connected = (await _connect(stack, app, client, settings)).client.is_connected
+        yield Bot(port, bot_user_id, worker, tools)
+
+
+def _heads_file(settings: Settings, config: Config) -> Path:
+    return Path(config.audit.heads or settings.signoff_home / "audit-heads")
+
+
+# ---------------------------------------------------------------------------------------------- model and budget
+
+
+def _connect_model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> AnthropicModel:
+    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
+    stack.push_async_callback(model.close)
+    return model
+
+
+async def _open_budget(stack: AsyncExitStack, servers: Servers, ledger: Ledger) -> RedisBudget:
+    budget = RedisBudget(servers.redis_url, ledger)
+    stack.push_async_callback(budget.close)
+    try:
+        await budget.ping()
+    except UnreachableError as error:  # messages and clicks are taken in all the same, and sessions go on when it is back
+        log.warning("%s", error)
+    return budget
+
+
+# ---------------------------------------------------------------------------------------------- Slack
+
+
+def _client(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """Return the client that writes to Slack."""
+    client = open_client(_secret(settings.slack_bot_token), settings.slack_api_url)
+    assert client.session is not None
+    stack.push_async_callback(client.session.close)
+    return client
+
+
+async def _workspace_and_user(client: AsyncWebClient, settings: Settings) -> tuple[str, str, str]:
+    """Return the workspace's address and id, and who we are in it."""
+    answer = await _answer_of_slack(
+        cast(Any, client).auth_test(), settings, "SLACK_BOT_TOKEN", "copy it from the page OAuth & Permissions"
+    )
+    return str(answer["url"]), str(answer["team_id"]), str(answer["user_id"])
+
+
+def _reader(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
+    """Return the client that only reads from Slack."""
+    reader = open_reader(_secret(settings.slack_bot_token), settings.slack_api_url)
+    assert reader.session is not None
+    stack.push_async_callback(reader.session.close)
+    return reader
+
+
+async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> AsyncSocketModeHandler:
+    """Open the socket. Its first address is asked for here, since Bolt's client would try a refused token again for ever."""
+    token, mend = _secret(settings.slack_app_token), "make one with connections:write on the page Basic Information"
+    answer = await _answer_of_slack(cast(Any, client).apps_connections_open(app_token=token), settings, "SLACK_APP_TOKEN", mend)
+    handler = AsyncSocketModeHandler(app, token, ping_interval=PING_SECONDS)
+    stack.push_async_callback(handler.close_async)
+    handler.client.wss_uri = str(answer["url"])
+    await handler.connect_async()
+    return handler
+
+
+async def _answer_of_slack(call: Awaitable[Any], settings: Settings, variable: str, mend: str) -> Any:
+    """Return Slack's answer. Raises Refusal."""
+    try:
+        return await call
+    except SlackApiError as error:
+        answer = cast(Any, error.response)
+        if answer.get("ok") is False:  # every answer of Slack says ok or not
+            raise Refusal(f"Slack refuses {variable} ({answer.get('error')}): {mend} of your app.") from None
+        raise Refusal(f"What answers at {settings.slack_api_url} is not Slack: check the network, or SLACK_API_URL.") from None
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        raise Refusal(f"Slack cannot be reached at {settings.slack_api_url}: check the network, or SLACK_API_URL.") from None
+
+
+def _secret(value: Any) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+# ---------------------------------------------------------------------------------------------- HTTP
+
+
+class _Health:
+    """What /readyz answers from."""
+
+    def __init__(self, pool: Pool, budget: RedisBudget, surface: SlackSurface) -> None:
+        self._pool = pool
+        self._budget = budget
+        self._surface = surface
+        self.connected: Any = None  # Socket Mode's own answer, where there is a socket
+
+    async def trouble(self) -> str | None:
+        """Return what is missing; None: nothing."""
+        if self.connected is not None and not await self.connected():
+            return "slack"
+        if self._surface.not_accepted:
+            return f"slack does not accept our credentials: {self._surface.not_accepted}"
+        try:
+            async with asyncio.timeout(2), self._pool.connection() as connection:
+                await connection.execute("SELECT 1")
+        except (psycopg.Error, PoolTimeout, TimeoutError):
+            return "database"
+        try:
+            await self._budget.ping()
+        except UnreachableError:
+            return "redis"
+        return None
+
+
+async def _serve_http(stack: AsyncExitStack, settings: Settings, health: _Health, app: AsyncApp | None) -> int:
+    """Serve /healthz, /readyz and, over HTTP, /slack/events; the port."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        trouble = await health.trouble()
+        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+    async def events(request: web.Request) -> web.Response:
+        assert app is not None
+        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+
+    site = web.Application()
+    site.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    if app is not None:
+        site.add_routes([web.post("/slack/events", events)])
+    runner = web.AppRunner(site, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, "0.0.0.0", settings.port).start()
+    except PermissionError:
+        raise Refusal(f"Port {settings.port} needs more rights than this user has: set PORT to one above 1023.") from None
+    except OSError:
+        raise Refusal(f"Port {settings.port} is in use: stop what uses it, or set PORT to another one.") from None
+    return int(runner.addresses[0][1])

@@ -1,0 +1,119 @@
+"""Block Kit, as far as it is needed here. Text of others goes into plain_text and rich text, which Slack never parses."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from bot.cards.harmless_text import cut
+
+Block = dict[str, Any]
+
+HEADER_CHARACTERS = 150
+BUTTON_CHARACTERS = 75
+CONFIRM_CHARACTERS = 300
+VALUE_CHARACTERS = 2_000
+SECTION_CHARACTERS = 3_000
+OPTION_CHARACTERS = 75
+# Slack refuses a message whose blocks hold more than about 10,000 characters (reference: Slack, Limits); we stay below.
+MESSAGE_CHARACTERS = 9_500
+
+
+def plain(text: str) -> Block:
+    """Return text that is shown letter for letter: not even an emoji code in it is live."""
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def header(text: str) -> Block:
+    return {"type": "header", "text": plain(cut(text, HEADER_CHARACTERS))}
+
+
+def section(text: str) -> Block:
+    return {"type": "section", "text": plain(text)}
+
+
+def prose_section(mrkdwn: str) -> Block:
+    """Return a section of our own words, as mrkdwn, cut to what Slack takes."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(mrkdwn, SECTION_CHARACTERS)}}
+
+
+def modal(callback_id: str, title: str, blocks: Sequence[Block], *, close: str, submit: str = "", metadata: str = "") -> Block:
+    """Return a dialog. Without `submit` it only shows something; `metadata` comes back with what was entered."""
+    made: Block = {"type": "modal", "callback_id": callback_id, "title": plain(title), "close": plain(close)}
+    made |= {"submit": plain(submit)} if submit else {}
+    made |= {"private_metadata": metadata} if metadata else {}
+    return {**made, "blocks": list(blocks)}
+
+
+def entry(block_id: str, label: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
+    """Return an input of a dialog, below its label."""
+    made: Block = {"type": "input", "block_id": block_id, "optional": optional, "label": plain(label), "element": element}
+    return made | ({"hint": plain(hint)} if hint else {})
+
+
+def option(value: str, text: str) -> Block:
+    """Return an option of a menu."""
+    return {"text": plain(cut(text, OPTION_CHARACTERS)), "value": value}
+
+
+def mrkdwn(text: str) -> Block:
+    """Return our own sentence: `verbatim`, so that only what we spelled out as a mention or a link is one."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def context(*elements: str | Block) -> Block:
+    """Return small print: our own sentences as mrkdwn, and other elements as they are given."""
+    return {"type": "context", "elements": [mrkdwn(one) if isinstance(one, str) else one for one in elements]}
+
+
+def button(action_id: str, label: str, value: str, *, style: str | None = None) -> Block:
+    made: Block = {"type": "button", "action_id": action_id, "text": plain(cut(label, BUTTON_CHARACTERS)), "value": value}
+    return {**made, "style": style} if style else made
+
+
+def feedback_buttons(turn: int) -> Block:
+    """Return Slack's own pair of thumbs, for the answer of this turn."""
+
+    def thumb(label: str, told: str, value: str) -> Block:
+        return {"text": plain(label), "accessibility_label": told, "value": f"{value}:{turn}"}
+
+    good, bad = thumb("Good answer", "This answer was good", "good"), thumb("Bad answer", "This answer was bad", "bad")
+    return {"type": "feedback_buttons", "action_id": "feedback", "positive_button": good, "negative_button": bad}
+
+
+def confirm(title: str, text: str, yes: str, *, no: str = "Go back", style: str | None = None) -> Block:
+    """Return the dialog that asks once more."""
+    made: Block = {
+        "title": plain(title),
+        "text": plain(cut(text, CONFIRM_CHARACTERS)),
+        "confirm": plain(cut(yes, 30)),
+        "deny": plain(no),
+    }
+    return {**made, "style": style} if style else made
+
+
+def rich_text(elements: Sequence[Block], block_id: str = "") -> Block:
+    made: Block = {"type": "rich_text", "elements": list(elements)}
+    return {**made, "block_id": block_id} if block_id else made
+
+
+def line(*parts: tuple[str, bool]) -> Block:
+    """Return a line of rich text: each part with whether it is bold. Empty parts are left out."""
+    bold = {"style": {"bold": True}}
+    texts = [{"type": "text", "text": text, **(bold if is_bold else {})} for text, is_bold in parts if text]
+    return {"type": "rich_text_section", "elements": texts}
+
+
+def preformatted(text: str) -> Block:
+    return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text}]}
+
+
+def block_characters(blocks: Any) -> int:
+    """Return how many characters of text blocks have, and a few for what is around each; without the dialog behind a button."""
+    match blocks:
+        case list():
+            return sum(map(block_characters, cast(list[Any], blocks)))
+        case dict():
+            fields = cast(Block, blocks)
+            own = len(fields["text"]) + 3 if isinstance(fields.get("text"), str) else 0
+            return own + sum(block_characters(field) for name, field in fields.items() if name != "confirm")
+        case _:
+            return 0

@@ -1,0 +1,50 @@
+"""People and times in the words of a sentence, as Slack's mrkdwn: who asked, who may decide, until when."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from agent.approvals.deciders import deciders_of
+from agent.text import mention
+from agent.types import Approvers, Verdict
+
+MOST_NAMED = 8  # in one list; the others are counted
+
+
+def people(users: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Return these people, by name."""
+    return _list_with_rest([mention(user) for user in users], most)
+
+
+def approvers_named(approvers: Approvers, requesters: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Return those people and sets of people in words."""
+    deciders = deciders_of(approvers, requesters)
+    named = [people(deciders.users, most)] if deciders.users else []
+    groups = (
+        [_list_with_rest([f"a member of <!subteam^{group}>" for group in deciders.groups], most, " or ")]
+        if deciders.groups
+        else []
+    )
+    members = ["any full member of this conversation"] if deciders.channel_members else []
+    asked = [f"{people(deciders.included, most)}, who asked"] if deciders.included else []
+    anybody = " or ".join([*named, *groups, *members, *asked]) or "nobody"
+    return f"{anybody} (but not {people(deciders.excluded, most)}, who asked)" if deciders.excluded else anybody
+
+
+def who_may_decide(verdict: Verdict, requesters: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Return the approvers in words."""
+    return approvers_named(verdict.approvers, requesters, most)
+
+
+def to_be_decided(who: str, until: datetime) -> str:
+    """Return the sentence below an open action: by whom (`approvers_named`), and until when."""
+    return f"To be decided by {who}, until {moment(until)}; then it expires and nothing is run."
+
+
+def moment(at: datetime) -> str:
+    """Return a time that Slack shows in the reader's own zone."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def _list_with_rest(names: Sequence[str], most: int, between: str = ", ") -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return between.join(names[:most]) + rest

@@ -1,0 +1,228 @@
+"""signoff.yaml: which agents there are, which channel talks to which, and what policy says. Everything in it is optional."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import AfterValidator, Field, InstanceOf, ValidationError
+
+from agent.approvals.hosts import host_pattern
+from agent.approvals.policy import Policy
+from agent.approvals.policy import Rule as PolicyRule
+from agent.model.limits import PATIENCE
+from agent.model.spending import Kind, Limit, Limits
+from bot.config.audit_section import Audit
+from bot.config.policy_section import Approvers, Channel, Escalate, Rule
+from bot.config.refusal import Refusal
+from bot.config.sections import (
+    Agent,
+    AppId,
+    Budget,
+    Database,
+    DatabaseName,
+    McpServer,
+    ModelPrice,
+    People,
+    Section,
+    WorkspaceBudget,
+)
+from bot.config.yaml_file import Problem, YamlFile, read_yaml
+
+__all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "line_of", "load_config"]
+
+DEFAULT_PATH = Path("signoff.yaml")
+
+S = TypeVar("S", bound=Section)
+
+
+class Config(Section):
+    """The whole file.
+
+    Wide because each field is one setting at its top.
+    """
+
+    agents: Mapping[str, Agent] = Field(default={"assistant": Agent()}, min_length=1)
+    channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], str] = {}
+    """Channel id to agent."""
+    databases: Mapping[DatabaseName, Database] = {}
+    """Name to a Postgres that the tools of the pack sql:NAME work on."""
+    mcp: Mapping[str, McpServer] = {}
+    """Name of a server in .mcp.json to what is said of it here."""
+    model_calls_at_once: int = Field(default=PATIENCE.calls_at_once, ge=1)
+    """By one process; further ones wait their turn, channel by channel."""
+    allowed_hosts: tuple[Annotated[str, AfterValidator(host_pattern)], ...] = ()
+    """Where reads that send something out may go without asking."""
+    policy: InstanceOf[Policy] = Policy()
+    budget: WorkspaceBudget = WorkspaceBudget()
+    people: People = People()
+    apps: tuple[AppId, ...] = ()
+    """Apps and workflows whose messages count as if people had typed them."""
+    prices: Mapping[str, ModelPrice] = {}
+    """Of models: what budgets in dollars are counted by."""
+    ops_channel: Channel = ""
+    """A channel that hears of unusual spending, and of the audit log's heads."""
+    audit: Audit = Audit()
+
+    def agent_for(self, channel: str) -> tuple[str, Agent]:
+        """Name and settings of the agent of this channel: the first one where none is named."""
+        name = self.channels.get(channel, next(iter(self.agents)))
+        return name, self.agents[name]
+
+    def limits(self, agent: str) -> Limits:
+        """Return what an agent's calls may spend, besides their conversation's own budget."""
+        of, own = self.budget, self.agents[agent].budget
+        limits: dict[Kind, Limit] = {
+            "user_day": Limit(own.user_tokens_per_day, own.user_usd_per_day),
+            "workspace_day": Limit(of.workspace_tokens_per_day, of.workspace_usd_per_day),
+            "workspace_month": Limit(of.workspace_tokens_per_month, of.workspace_usd_per_month),
+        }
+        return {kind: limit for kind, limit in limits.items() if limit != Limit()}
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Return the file's content; without a path signoff.yaml here, or the defaults if there is none.
+
+    Raises Refusal, a sentence with file, line and the mend.
+    """
+    config, problems = examine_config(path)
+    if problems:
+        raise Refusal(f"{path or DEFAULT_PATH}, line {problems[0].line}: {problems[0].wrong}.")
+    return config
+
+
+def examine_config(path: Path | None = None) -> tuple[Config, Sequence[Problem]]:
+    """Return the file's content as far as it can be understood, and what is wrong with the rest, by line. Raises Refusal if it
+    cannot be read at all."""
+    chosen = path or DEFAULT_PATH
+    try:
+        file = _File(chosen.name, read_yaml(chosen))
+    except FileNotFoundError:
+        if path is None:
+            return Config(), ()
+        raise Refusal(f"{path} does not exist: write it, or unset SIGNOFF_CONFIG to go with the defaults.") from None
+    config = file.config()
+    agents = {name: agent.beside(chosen.parent) for name, agent in config.agents.items()}
+    return config.model_copy(update={"agents": agents}), sorted(file.problems)
+
+
+def line_of(path: Path | None, place: Sequence[str]) -> int:
+    """Return the line, from 1, of a setting such as ("agents", "ops", "tools", "0") in a file that `examine_config` has read."""
+    return read_yaml(path or DEFAULT_PATH).line(place)
+
+
+class _File:
+    """What the file says, as far as it can be understood."""
+
+    def __init__(self, name: str, file: YamlFile) -> None:
+        self._name = name
+        self._file = file
+        self.problems = file.problems
+
+    def config(self) -> Config:
+        """Return what can be understood; the rest is noted in `problems`."""
+        content = self._file.content()
+        if content is None:
+            return Config()
+        rules: Any = cast(dict[str, Any], content).pop("policy", []) if isinstance(content, dict) else []
+        config = self._validated(Config, content, ()) or Config()
+        for channel, name in config.channels.items():
+            if name not in config.agents:
+                known = ", ".join(config.agents)
+                place = ("channels", channel)
+                self._file.note(place, f"`channels.{channel}` names the agent `{name}`, but `agents` has only {known}")
+        for name, agent in config.agents.items():
+            in_dollars = any(limit.nano_usd is not None for limit in config.limits(name).values())
+            if in_dollars and agent.model not in config.prices:
+                wrong = f"agent `{name}` has a budget in dollars, and its model {agent.model} no price: add it to `prices`"
+                self._file.note(("agents", name, "model"), wrong)
+        return config.model_copy(update={"policy": Policy(self._rules(rules), config.allowed_hosts)})
+
+    def _rules(self, rules: Any) -> tuple[PolicyRule, ...]:
+        if not isinstance(rules, list):
+            self._file.note(("policy",), "`policy` should be a list of rules, `- tool: NAME` on indented lines below it")
+            return ()
+        understood: list[PolicyRule] = []
+        for index, content in enumerate(cast(list[Any], rules)):
+            place = ("policy", str(index))
+            if rule := self._validated(Rule, content, place):
+                line = self._file.line(place)
+                understood.append(rule.rule(f"rule {index + 1} of {self._name}, line {line}", line))
+        return tuple(understood)
+
+    def _validated(self, section: type[S], content: Any, place: tuple[str, ...]) -> S | None:
+        """Return the section, without keys that are not known; None where something else is wrong. All of it is noted."""
+        try:
+            return section.model_validate(content)
+        except ValidationError as invalid:
+            errors = invalid.errors()
+        for error in errors:
+            here = (*place, *(str(part) for part in error["loc"] if part != "[key]"))
+            self._file.note(here, explained(here, error))
+        if any(error["type"] != "extra_forbidden" for error in errors):
+            return None
+        for error in errors:
+            around = content
+            for part in error["loc"][:-1]:
+                around = around[part]
+            del around[error["loc"][-1]]
+        return self._validated(section, content, place)
+
+
+def explained(place: tuple[str, ...], error: Any) -> str:
+    """Return what is wrong at `place`, and the mend, where pydantic's own words would not do."""
+    name = _name(place)
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{name} is not a setting: the ones there are {_known(place)}"
+        case "model_type" | "mapping_type" | "model_attributes_type":
+            return f"{name} should be a mapping, `key: value` on indented lines below it"
+        case "tuple_type":
+            return f"{name} should be a list, `- VALUE` on indented lines below it"
+        case "missing":
+            return f"{name} is missing: add it"
+        case "value_error":
+            return f"{name} {error['ctx']['error']}"
+        case _:
+            return f"{name} {error['msg'][0].lower()}{error['msg'][1:]}".replace("input should", "should")
+
+
+def _name(place: tuple[str, ...]) -> str:
+    if place[:1] == ("policy",):
+        rule = f"rule {int(place[1]) + 1} of `policy`"
+        return f"`{'.'.join(place[2:])}` of {rule}" if place[2:] else rule
+    return f"`{'.'.join(place) or 'the file'}`"
+
+
+def _known(place: tuple[str, ...]) -> str:
+    """Return the settings that exist beside the unknown one at `place`."""
+    *others, last = _around(place).model_fields
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _around(place: tuple[str, ...]) -> type[Section]:
+    """Return the section that holds the setting at `place`."""
+    match place[:-1]:
+        case ():
+            return Config
+        case ("agents", _):
+            return Agent
+        case ("agents", _, _):
+            return Budget
+        case ("budget",):
+            return WorkspaceBudget
+        case ("prices", _):
+            return ModelPrice
+        case ("databases", _):
+            return Database
+        case ("mcp", _):
+            return McpServer
+        case ("people",):
+            return People
+        case ("audit",):
+            return Audit
+        case ("policy", _):
+            return Rule
+        case ("policy", _, "escalate"):
+            return Escalate
+        case _:
+            return Approvers

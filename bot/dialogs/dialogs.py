@@ -1,0 +1,191 @@
+"""The modals: reject, edit, always allow, show all. Opened for those who may, and read when they are submitted."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.approvals import grants
+from agent.approvals.deciders import Membership, why_not_asked
+from agent.decide.for_cards import card
+from agent.decide.moves import Card
+from agent.errors import DelayedError, FencedError, UnclearError
+from agent.session.inbox import Click, Edit, Where
+from agent.session.state import ActionState
+from agent.store.sessions import ActionSeen, Store, settled_sentence
+from agent.tool.definition import Tool, Tools
+from agent.tool.validation import problems
+from agent.types import Approvers, Verdict
+from bot.cards.cards import headline
+from bot.cards.review import review_view
+from bot.dialogs.form import edit_view, field_errors, read_form
+from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
+from bot.dialogs.modals import arguments_view, reject_view
+from bot.slack.inbound import Inbound, at, where_clicked
+from bot.slack.surface import SlackSurface
+from bot.slack.web_api import view_opened
+
+Errors = Mapping[str, str]  # by block_id, as Slack shows them beside the fields
+GONE = "The tool of this card has changed or is not there any more, so there is no such dialog; please approve or reject it."
+LATE = "The dialog could not be opened in time; please click once more."
+UNSURE = "Slack does not say right now whether you may decide this; please try again in a moment."
+
+
+class Dialogs:
+    """What only shows something, and what people enter into it."""
+
+    def __init__(self, store: Store, surface: SlackSurface, tools: Tools, askers: frozenset[Membership]) -> None:
+        self._store = store
+        self._surface = surface
+        self._tools = tools
+        self._askers = askers
+
+    # ------------------------------------------------------------------------------------------ opened
+
+    async def reject(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Ask for a reason. Whether the person may reject is judged when they do."""
+        await self._open(body, client, self._reject_view)
+        await ack()
+
+    async def show_all(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Show all arguments whole, also of a settled action, to those who may decide and those who asked."""
+
+        def view(seen: ActionSeen) -> Any:
+            return arguments_view(seen.proposed.arguments, seen.proposed.preview, seen.proposed.said)
+
+        await self._open(body, client, view, whole=True, settled=True)
+        await ack()
+
+    async def review(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Show everything whole to somebody who is to approve a card that could not show it; submitting it is the approval."""
+
+        def view(seen: ActionSeen) -> Any:
+            approvers = seen.approvers(datetime.now(UTC))
+            shown = ActionState(seen.proposed.model_copy(update={"verdict": _verdict_by_now(seen, approvers)}))
+            return review_view(card(shown), self._tools.get(seen.proposed.tool))
+
+        await self._open(body, client, view, whole=True)
+        await ack()
+
+    async def edit(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Show the arguments as a form."""
+        await self._open(body, client, self._edit_view, whole=True)
+        await ack()
+
+    async def allow(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Ask in a form what is to be allowed from now on. Whether it may be is judged when it is submitted."""
+        await self._open(body, client, self._grant_view, whole=True)
+        await ack()
+
+    async def _open(
+        self, body: dict[str, Any], client: Any, view: Callable[[ActionSeen], Any], *, whole: bool = False, settled: bool = False
+    ) -> None:
+        """Open a dialog. `whole`: it shows all arguments, so only to those who may see them, and that they did is on record
+        first. `settled`: also of an action that is."""
+        seen = await self._store.action(str(body["actions"][0]["value"]))
+        user, where = str(body["user"]["id"]), where_clicked(body)
+        if seen is None:
+            return
+        told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
+        if refused := await self._why_not_opened(seen, user, whole=whole, settled=settled):
+            await self._surface.whisper(told, user, refused)
+            return
+        if (shown := view(seen)) is None:
+            await self._surface.whisper(told, user, GONE)
+            return
+        if where and "private_metadata" in shown:
+            shown = {**shown, "private_metadata": f"{seen.proposed.action_id} {where.model_dump_json()}"}
+        if whole:
+            await self._store.viewed(seen.proposed.action_id, user)
+        if not await view_opened(client, body["trigger_id"], shown):
+            await self._surface.whisper(told, user, LATE)
+
+    async def _why_not_opened(self, seen: ActionSeen, user: str, *, whole: bool, settled: bool) -> str:
+        """Return why the dialog is not opened for this person; empty if it is."""
+        if seen.status != "pending" and not settled:
+            return settled_sentence(seen)
+        proposed = seen.proposed
+        if not whole:
+            return ""
+        try:
+            # Who asked may see it for as long as they may ask: since then they may have become a guest, or have left.
+            if user in proposed.requesters and not why_not_asked(await self._surface.membership(user), self._askers):
+                return ""
+            may = await self._surface.may_decide(seen.place, user, seen.approvers(datetime.now(UTC)), proposed.requesters)
+        except (UnclearError, DelayedError, FencedError):
+            return UNSURE
+        return "" if may else "This is only for those who may decide it and those who asked for it; nothing was opened."
+
+    def _reject_view(self, seen: ActionSeen) -> Any:
+        """Return the dialog that asks for a reason. Anybody may open it, so it shows no more than the card does."""
+        told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(seen.place))
+        return reject_view(told, seen.proposed.action_id)
+
+    def _edit_view(self, seen: ActionSeen) -> Any:
+        tool, proposed = self._tools.get(seen.proposed.tool), seen.proposed
+        if tool is None:
+            return None
+        schema = tool.schema()["input_schema"]
+        told = {"headline": self._dialog_headline(seen), "action_id": proposed.action_id, "submit": f"Propose: {tool.verb}"}
+        return edit_view(schema, proposed.arguments, **told)
+
+    def _grant_view(self, seen: ActionSeen) -> Any:
+        tool, proposed = self._tools.get(seen.proposed.tool), seen.proposed
+        if tool is None or not may_grant(tool, seen):
+            return None
+        return grant_view(self._dialog_headline(seen), tool.verb, tool.name, proposed.action_id, proposed.arguments)
+
+    def _dialog_headline(self, seen: ActionSeen) -> str:
+        return headline(_card(seen), self._tools.get(seen.proposed.tool))
+
+    # ------------------------------------------------------------------------------------------ submitted
+
+    async def submitted(self, body: dict[str, Any]) -> Inbound | Errors | None:
+        """Return what a submitted modal means for the inbox, or what is wrong with what was entered. None: it is none of ours."""
+        callback_id = at(body, "view", "callback_id")
+        if callback_id not in ("reject", "review", "edit", "grant"):
+            return None
+        action_id, _, place = str(body["view"]["private_metadata"]).partition(" ")
+        user, where = str(body["user"]["id"]), Where.model_validate_json(place) if place else None
+        key = f"{callback_id}:{user}:{body['view']['id']}"
+        state: dict[str, Any] = at(body, "view", "state", "values") or {}
+        if callback_id == "reject":
+            reason = str(at(state, "reason", "reason", "value") or "")
+            return Inbound(key, Click(action_id=action_id, user=user, decision="rejected", reason=reason, where=where))
+        if callback_id == "review":
+            return Inbound(key, Click(action_id=action_id, user=user, decision="approved", where=where))
+        seen = await self._store.action(action_id)
+        tool = self._tools.get(seen.proposed.tool) if seen else None
+        if seen is None or tool is None:
+            return None
+        if callback_id == "grant":
+            wish = read_grant(seen.proposed.arguments, state)
+            if isinstance(wish, Mapping):
+                return wish
+            return Inbound(key, Click(action_id=action_id, user=user, decision="approved", wish=wish, where=where))
+        return _edited(key, seen, tool, Edit(action_id=action_id, user=user, arguments={}, where=where), state)
+
+
+def _verdict_by_now(seen: ActionSeen, approvers: Approvers) -> Verdict:
+    """Return the action's verdict with those who may decide by now, after an escalation."""
+    return seen.proposed.verdict.model_copy(update={"approvers": approvers})
+
+
+def _card(seen: ActionSeen) -> Card:
+    return card(ActionState(seen.proposed))
+
+
+def may_grant(tool: Tool, seen: ActionSeen) -> bool:
+    """Return whether "always allow" may be offered for such a call."""
+    return grants.grantable(tool, seen.proposed.verdict) and grant_fits(seen.proposed.arguments)
+
+
+def _edited(key: str, seen: ActionSeen, tool: Tool, edit: Edit, state: Mapping[str, Any]) -> Inbound | Errors:
+    """Return the edit with its arguments, validated again: errors stand beside the fields. Policy judges them when they are
+    taken in."""
+    schema, proposed = tool.schema()["input_schema"], seen.proposed
+    filled = read_form(schema, proposed.arguments, state)
+    if filled.errors:
+        return filled.errors
+    if wrong := problems(tool, filled.arguments):
+        return field_errors(schema, proposed.arguments, wrong)
+    return Inbound(key, edit.model_copy(update={"arguments": dict(filled.arguments)}))

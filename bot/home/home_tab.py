@@ -1,0 +1,201 @@
+"""The Home tab: gathers what one person may see, and publishes it.
+
+Slack is asked once for each list of people, however many actions wait on it. What it does not say counts as a no.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from psycopg import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent.approvals.deciders import Membership, deciders_of
+from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
+from agent.reports.home_overview import Overview, Spent, Waiting
+from agent.tool.definition import Tools
+from bot.home.budgets import Budgets
+from bot.home.home_view import Gathered, Pages, home_view, trouble_view
+from bot.slack.people import Says, decides
+from bot.slack.surface import SlackSurface
+from bot.slack.web_api import called
+
+log = logging.getLogger(__name__)
+
+READS = 1_000  # open actions looked through for one person, those next to expire first
+RECENT = 50
+CONVERSATIONS = 20
+MOST_LISTS = 50  # of people that Slack is asked for: it allows about a hundred such calls a minute, clicks included
+LISTS_AT_ONCE = 5
+
+
+class Answers(Protocol):
+    """What Slack says now. Every method raises UnclearError or DelayedError when it does not."""
+
+    async def membership(self, user: str) -> Membership:
+        """Return what a person is to the installation's workspace."""
+        ...
+
+    async def listed(self, list_id: str) -> frozenset[str]:
+        """Return everybody in a conversation or user group."""
+        ...
+
+
+Answer = TypeVar("Answer")
+
+
+class AskedOnce:
+    """What Slack says of one person and of lists of people, each asked once, for one rendering."""
+
+    def __init__(self, slack: Answers) -> None:
+        self._slack = slack
+        self._memberships: dict[str, asyncio.Task[Membership | None]] = {}
+        self._lists: dict[str, asyncio.Task[frozenset[str] | None]] = {}
+        self._turns = asyncio.Semaphore(LISTS_AT_ONCE)
+        self._enough = False
+
+    async def membership(self, user: str) -> Membership | None:
+        """See `Says.membership`."""
+        if user not in self._memberships:
+            self._memberships[user] = asyncio.create_task(self._ask(self._slack.membership(user), user))
+        return await self._memberships[user]
+
+    async def holds(self, list_id: str, user: str) -> bool | None:
+        """See `Says.holds`."""
+        if list_id not in self._lists:
+            if len(self._lists) >= MOST_LISTS:
+                return None
+            self._lists[list_id] = asyncio.create_task(self._ask(self._slack.listed(list_id), list_id))
+        people = await self._lists[list_id]
+        return None if people is None else user in people
+
+    async def _ask(self, asking: Coroutine[Any, Any, Answer], about: str) -> Answer | None:
+        async with self._turns:
+            if self._enough:
+                asking.close()
+                return None
+            try:
+                return await asking
+            except DelayedError as error:
+                self._enough = True  # clicks ask the same methods: they come first
+                log.warning("Slack is not asked any more for a Home tab: %s", error)
+            except UnclearError as error:
+                log.warning("a Home tab goes without what Slack says of %s: %s", about, error)
+            return None
+
+
+async def may_decide_now(slack: Says, waiting: Waiting, user: str, now: datetime) -> bool | None:
+    """Return what a click of this person would be judged as. None: that depends on what Slack does not say now."""
+    seen = waiting.seen
+    return await decides(slack, user, deciders_of(seen.approvers(now), seen.proposed.requesters), seen.place.channel)
+
+
+class HomeTab:
+    """Publishes it when it is opened, when a page is turned, and when a permission is revoked."""
+
+    def __init__(
+        self,
+        overview: Overview,
+        surface: SlackSurface,
+        client: AsyncWebClient,
+        tools: Tools,
+        slack_url: str,
+        session_tokens: Callable[[str], int],
+        budgets: Budgets,
+        team: str,
+    ) -> None:
+        self._overview = overview
+        self._surface = surface
+        self._client = client
+        self._tools = tools
+        self._slack_url = slack_url
+        self._session_tokens = session_tokens  # of a conversation in this channel
+        self._budgets, self._team = budgets, team
+
+    # ------------------------------------------------------------------------------------------ what Bolt calls
+
+    async def opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Show the tab, on `app_home_opened`."""
+        if event.get("tab") == "home":
+            self._surface.background.begin(self.publish(str(event["user"]), {}))
+
+    async def turned(self, ack: Any, body: dict[str, Any]) -> None:
+        """Turn to another page after Previous or Next: the other sections stay on their pages."""
+        await ack()
+        section, _, page = str(body["actions"][0]["value"]).partition(":")
+        self._surface.background.begin(self.publish(_user_id(body), {**_pages(body), section: int(page)}))
+
+    async def revoked(self, ack: Any, body: dict[str, Any]) -> None:
+        """Revoke a grant after a confirmed click: it is in the database before it is acknowledged."""
+        user = _user_id(body)
+        if not await self._overview.revoke(str(body["actions"][0]["value"]), user):
+            log.info("%s revoked a grant that is not theirs, or not there any more", user)
+        await ack()
+        self._surface.background.begin(self.publish(user, _pages(body)))
+
+    async def raise_asked(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Open the dialog after a click on Raise a budget."""
+        await self._budgets.open(body, client)
+        await ack()
+
+    async def raised(self, ack: Any, body: dict[str, Any]) -> None:
+        """Take in the submitted dialog: what it changes is in the database before it is acknowledged."""
+        if errors := await self._budgets.submitted(body):
+            await ack(response_action="errors", errors=dict(errors))
+            return
+        await ack()
+        self._surface.background.begin(self.publish(_user_id(body), {}))
+
+    # ------------------------------------------------------------------------------------------ the tab
+
+    async def publish(self, user: str, pages: Pages) -> None:
+        """Bring the person's tab up to date. Slack's refusal is only logged: the tab stays as it is."""
+        try:
+            view = home_view(await self.gather(user), pages, self._tools, self._slack_url)
+        except (DatabaseError, PoolTimeout) as error:
+            log.warning("a Home tab cannot be shown, the database does not answer: %s", error)
+            view = trouble_view()
+        try:
+            await called(self._client, "views.publish", user_id=user, view=view)
+        except (RefusedError, DelayedError, UnclearError, FencedError) as error:
+            log.warning("a Home tab was not published: %s", error)
+
+    async def gather(self, user: str) -> Gathered:
+        """Return what this person may see now."""
+        pending = await self._overview.pending(self._team, READS)
+        decide, unclear = await self._to_decide(pending, user)
+        budgets, may_raise = await self._budgets.seen(user)
+        return Gathered(
+            decide=decide,
+            asked=[each for each in pending if user in each.seen.proposed.requesters],
+            recent=await self._overview.recent(self._team, user, RECENT),
+            grants=await self._overview.grants(self._team, user),
+            budget=[(spent, self._limit(spent)) for spent in await self._overview.spent(self._team, user, CONVERSATIONS)],
+            budgets=budgets,
+            may_raise=may_raise,
+            unclear=unclear,
+            read_all=len(pending) < READS,
+        )
+
+    async def _to_decide(self, pending: Sequence[Waiting], user: str) -> tuple[list[Waiting], int]:
+        """Return those that this person may decide and has not voted on, and how many are unclear."""
+        slack, now = AskedOnce(self._surface), datetime.now(UTC)
+        open_to = [each for each in pending if each.seen.status == "unknown" or user not in each.voters]
+        answers = await asyncio.gather(*(may_decide_now(slack, each, user, now) for each in open_to))
+        return [each for each, may in zip(open_to, answers, strict=True) if may], answers.count(None)
+
+    def _limit(self, spent: Spent) -> int:
+        return self._session_tokens(spent.place.channel) + spent.added_tokens
+
+
+def _user_id(body: dict[str, Any]) -> str:
+    return str(body["user"]["id"])
+
+
+def _pages(body: dict[str, Any]) -> dict[str, int]:
+    """Return the pages that the tab showed, as it carries them itself."""
+    return json.loads(body["view"]["private_metadata"] or "{}")

@@ -1,0 +1,272 @@
+"""Slack as the core sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent.approvals.deciders import Membership, deciders_of
+from agent.approvals.grants import grantable
+from agent.decide.moves import Answer, Cards, Content, Notice, Question, Work
+from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
+from agent.run.background import Background
+from agent.run.ports import SurfaceStatus
+from agent.tool.definition import Tools
+from agent.types import Approvers, Place, Verdict
+from bot.cards.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
+from bot.cards.harmless_text import cut, visible
+from bot.cards.messages import answer_blocks, answer_text, notice_blocks, notice_text, plain_answer
+from bot.cards.plan import plan_blocks, plan_title
+from bot.cards.values import Mask, unmasked
+from bot.slack import enough
+from bot.slack.metadata import POSTED, find_ts, metadata
+from bot.slack.people import decides, membership_of, people_on, user_of
+from bot.slack.streams import Streams
+from bot.slack.web_api import called, meaning, pages_of
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK_SECONDS = 24 * 3600  # for a copy of a card in a channel: it was to be posted right before the crash
+PROGRESS_CHARACTERS = 120
+NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
+
+
+class SlackSurface:
+    """The surface port on Slack's Web API.
+
+    Wide because it implements one port of 14 methods, and asks Slack who somebody is.
+    """
+
+    def __init__(self, client: AsyncWebClient, tools: Tools, mask: Mask = unmasked, *, team: str, bot_user_id: str = "") -> None:
+        """Keep the clients. `team`: the workspace of the installation, as auth.test names it."""
+        self._client = client
+        self._team, self._bot_user_id = team, bot_user_id
+        self._mask = mask
+        self._tools = tools
+        self._status_methods = [self._session_status, self._thread_status]
+        self._no_status_in: set[tuple[str, str]] = set()  # methods and channels where Slack does not take it
+        self._progress_is_shown = True
+        self.not_accepted = ""  # why Slack does not accept our credentials, as its last answer says
+        self.background = Background()  # what nobody waits for
+        self._streams = Streams(self._call, tools, self.mask_in)
+
+    # ------------------------------------------------------------------------------------------ messages
+
+    async def post(self, place: Place, content: Content, key: str) -> str:
+        """See `Surface.post`."""
+        where = {
+            "channel": place.channel,
+            **({"thread_ts": place.thread_ts} if place.thread_ts else {}),
+            "metadata": metadata(POSTED, key),
+            **NO_PREVIEWS,
+        }
+        try:
+            answer = await self._call("chat.postMessage", **where, **self._rendered(content, place))
+        except RefusedError as error:
+            if meaning(str(error)) != "form" or isinstance(content, Cards):
+                raise
+            log.warning("a message is posted as plain text, since Slack does not take its form: %s", error)
+            answer = await self._call("chat.postMessage", **where, text=self._without_form(content, place))
+        return str(answer["ts"])
+
+    async def post_elsewhere(self, place: Place, user: str, content: Content, why: str) -> None:
+        """See `Surface.post_elsewhere`."""
+        text = f"I could not post this in <#{place.channel}> (Slack says: {why}):\n\n{self._without_form(content, place)}"
+        try:
+            await self._say_directly(user, text)
+        except RefusedError as error:
+            log.warning("%s could not be told directly either: %s", user, error)
+
+    async def _say_directly(self, user: str, text: str) -> None:
+        opened = await self._call("conversations.open", users=user)
+        await self._call("chat.postMessage", channel=opened["channel"]["id"], text=text, **NO_PREVIEWS)
+
+    def _without_form(self, content: Content, place: Place) -> str:
+        """Return a message as one text that Slack takes in any form."""
+        return plain_answer(content) if isinstance(content, Answer) else str(self._rendered(content, place)["text"])
+
+    async def find(self, place: Place, key: str) -> str | None:
+        """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
+        where = {"channel": place.channel, "include_all_metadata": True, "limit": 200}
+        if place.thread_ts:
+            found = self._pages("conversations.replies", {**where, "ts": place.thread_ts})
+        else:
+            found = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
+        return await find_ts(found, POSTED, key)
+
+    async def show(self, place: Place, cards: Cards, ts: str) -> None:
+        """See `Surface.show`."""
+        await self._call("chat.update", channel=place.channel, ts=ts, **self._rendered(cards, place))
+
+    # ------------------------------------------------------------------------------------------ messages that grow
+
+    def streams_in(self, place: Place) -> bool:
+        """See `Surface.streams_in`."""
+        return self._streams.offered_in(place)
+
+    async def open_stream(self, place: Place, reader: str, work: Work) -> str:
+        """See `Surface.open_stream`."""
+        return await self._streams.open(place, reader, work)
+
+    async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
+        """See `Surface.extend`."""
+        await self._streams.extend(place, ts, shown, work)
+
+    async def find_stream(self, place: Place) -> str | None:
+        """See `Surface.find_stream`. All that we post in a thread has a key, but for a stream that is not ended: the newest."""
+        found: str | None = None
+        where = {"channel": place.channel, "ts": place.thread_ts, "include_all_metadata": True, "limit": 200}
+        async for page in self._pages("conversations.replies", where):
+            for message in page["messages"]:
+                if message.get("user") == self._bot_user_id and not message.get("metadata"):
+                    found = str(message["ts"])
+        return found
+
+    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+        """See `Surface.finish`."""
+        ended = await self._streams.finish(place, ts, content, key, shown)
+        if ended is not None:
+            return ended
+        posted = await self.post(place, content, key) if isinstance(content, Answer) else ts
+        await self._streams.take_away(place, ts)  # only now: what was read is not gone before it stands elsewhere
+        return posted
+
+    def _rendered(self, content: Content, place: Place) -> dict[str, Any]:
+        """Return blocks, and the same as text."""
+        mask = self.mask_in(place)
+        match content:
+            case Cards():
+                blocks = card_blocks(content, self._tools, mask=mask, may_grant=grantable)
+                return {"text": card_text(content, self._tools, mask), "blocks": blocks}
+            case Question(card=card):
+                tool = self._tools.get(card.tool)
+                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
+            case Answer():
+                return {"text": answer_text(content), "blocks": answer_blocks(content)}
+            case Work(tasks=tasks):
+                return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
+            case Notice():
+                notice = notice_blocks(content, self._tools, mask)
+                return {"text": notice_text(content, self._tools, mask), **({"blocks": notice} if notice else {})}
+
+    def mask_in(self, place: Place) -> Mask:
+        """Return the mask of a place: personal data is masked wherever others read along beside the person who talks to the
+        bot."""
+        return unmasked if place.direct else self._mask
+
+    # ------------------------------------------------------------------------------------------ people
+
+    async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
+        """See `Surface.may_decide`. Slack is asked at each click."""
+        return bool(await decides(self, user, deciders_of(approvers, requesters), place.channel))
+
+    async def membership(self, user: str) -> Membership:
+        """See `Surface.membership`. An app without a user goes by the id of its bot."""
+        if user.startswith("B"):
+            return "bot"
+        found = await user_of(self._client, user)
+        return membership_of(found, self._team) if found is not None else "inactive"
+
+    async def holds(self, list_id: str, user: str) -> bool:
+        """Return whether a conversation or user group holds this person. Raises UnclearError or DelayedError."""
+        async for people in people_on(self._client, list_id):
+            if user in people:
+                return True
+        return False
+
+    async def listed(self, list_id: str) -> frozenset[str]:
+        """Return everybody in a conversation or user group. Raises UnclearError or DelayedError when Slack does not say."""
+        return frozenset([user async for people in people_on(self._client, list_id) for user in people])
+
+    async def is_admin(self, user: str) -> bool:
+        """See `Surface.is_admin`. An admin of another organisation is none here."""
+        found = await user_of(self._client, user)
+        if found is None or membership_of(found, self._team) != "member":
+            return False
+        return bool(found.get("is_admin") or found.get("is_owner"))
+
+    async def whisper(self, place: Place, user: str, text: str) -> None:
+        """See `Surface.whisper`. Somebody outside the channel cannot be told inside it: they get a direct message."""
+        where = {"channel": place.channel, "user": user, **({"thread_ts": place.thread_ts} if place.thread_ts else {})}
+        if await self._best_effort("chat.postEphemeral", **where, text=text) != "user_not_in_channel":
+            return
+        try:
+            await self._say_directly(user, text)
+        except (RefusedError, DelayedError, UnclearError, FencedError) as error:
+            log.info("%s could not be told: %s", user, error)
+
+    async def tell_who_may_decide(self, place: Place, user: str, verdict: Verdict, requesters: Sequence[str]) -> None:
+        """See `Surface.tell_who_may_decide`."""
+        who = who_may_decide(verdict, requesters)
+        await self.whisper(place, user, f"Your click did not count: this is to be decided by {who}. Nothing was changed.")
+
+    async def too_few(self, place: Place, verdict: Verdict, requesters: Sequence[str]) -> str:
+        """See `Surface.too_few`."""
+        try:
+            few = await enough.too_few(verdict, requesters, place.channel, self)
+        except enough.NOT_SAID as error:
+            log.info("who could approve was not counted: %s", error)
+            return ""
+        return enough.too_few_sentence(*few, verdict.quorum) if few is not None else ""
+
+    # ------------------------------------------------------------------------------------------ status
+
+    async def status(self, place: Place, status: SurfaceStatus) -> None:
+        """See `Surface.status`. Where there are no agent sessions the older thread status is tried, then none."""
+        for method in tuple(self._status_methods):
+            if (method.__name__, place.channel) in self._no_status_in:
+                continue
+            error = await method(place, status)
+            if error is None or not meaning(error).startswith("not_offered"):
+                return
+            log.info("a session's status is not shown by %s (%s)", method.__name__, error)
+            if meaning(error) == "not_offered_here":
+                self._no_status_in.add((method.__name__, place.channel))
+            elif method in self._status_methods:
+                self._status_methods.remove(method)
+
+    async def _session_status(self, place: Place, status: SurfaceStatus) -> str | None:
+        return await self._best_effort(
+            "agents.sessions.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status=status
+        )
+
+    async def _thread_status(self, place: Place, status: SurfaceStatus) -> str | None:
+        words = "is working on it…" if status == "processing" else ""
+        return await self._best_effort(
+            "assistant.threads.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status=words
+        )
+
+    async def progress(self, place: Place, call_id: str, text: str) -> None:
+        """See `Surface.progress`. In the thread's status, which Slack takes away with the bot's next message."""
+        if self._progress_is_shown:
+            words = f"is working on it: {cut(visible(self.mask_in(place)(text)), PROGRESS_CHARACTERS)}" if text else ""
+            where = {"channel_id": place.channel, "thread_ts": place.thread_ts}
+            error = await self._best_effort("assistant.threads.setStatus", **where, status=words)
+            self._progress_is_shown = error is None or meaning(error) != "not_offered"
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    async def _best_effort(self, method: str, **arguments: Any) -> str | None:
+        """Return Slack's error when it refused; trouble on the way is only logged, since nothing depends on it."""
+        try:
+            await self._call(method, **arguments)
+        except RefusedError as error:
+            return str(error)
+        except (DelayedError, UnclearError, FencedError) as error:
+            log.info("%s was not done: %s", method, error)
+        return None
+
+    def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
+        return pages_of(self._client, method, arguments)
+
+    async def _call(self, method: str, **arguments: Any) -> Any:
+        """Make one Web API call, tried once. Raises RefusedError, DelayedError, UnclearError, FencedError."""
+        try:
+            answer = await called(self._client, method, **arguments)
+        except CredentialsError as error:
+            self.not_accepted = error.code
+            raise
+        self.not_accepted = ""
+        return answer

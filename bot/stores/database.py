@@ -1,0 +1,100 @@
+"""The database as a person has to know of it: brought to this version, or a sentence that says what to mend."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy.exc import DBAPIError
+
+import migrations
+from agent.store.sessions import Pool
+from bot.config.refusal import Refusal
+from bot.config.settings import Settings
+from bot.stores.embedded_home import Home, Servers
+
+POOL_CONNECTIONS = 10
+CONNECT_SECONDS = 5.0
+NEWER = "The database belongs to a newer Signoff: run that one, or restore a database of before its update."
+
+
+def upgrade(database_url: str) -> None:
+    """Bring it to the newest schema. Blocks. Raises Refusal."""
+    try:
+        migrations.upgrade(database_url)
+    except DBAPIError as error:
+        raise unusable(error) from None
+    except migrations.NewerError:
+        raise Refusal(NEWER) from None
+
+
+async def open_pool(stack: AsyncExitStack, servers: Servers, *, embedded: bool) -> Pool:
+    """Return connections to a database at this version: an embedded one is migrated, another one has to be. Raises Refusal."""
+    try:
+        if embedded:
+            await asyncio.to_thread(upgrade, servers.database_url)
+        elif await asyncio.to_thread(migrations.pending, servers.database_url):
+            raise Refusal("The database of DATABASE_URL is not migrated: run `signoff migrate`, then start again.")
+        pool: Pool = AsyncConnectionPool(
+            servers.database_url, min_size=2, max_size=POOL_CONNECTIONS, open=False, kwargs={"autocommit": True}
+        )
+        await stack.enter_async_context(pool)
+        await pool.wait(CONNECT_SECONDS)
+    except (DBAPIError, psycopg.Error, PoolTimeout) as error:
+        raise unusable(error) from None
+    return pool
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
+    """Open one connection to a store that is there, for a command beside the bot. Nothing is created or migrated.
+
+    Raises Refusal: with status 1 where there is nothing of ours, with 2 where something must be mended first.
+    """
+    home = Home(settings.signoff_home)
+    if settings.database_url is None and not home.postgres.made:
+        raise Refusal(_no_store(settings.signoff_home), status=1)
+    async with AsyncExitStack() as stack:
+        servers = stack.enter_context(home.servers(settings.database_url, settings.redis_url or "redis://unused"))
+        try:
+            await asyncio.to_thread(_must_be_ours, servers.database_url, _database_name(settings))
+            connection = await psycopg.AsyncConnection[Any].connect(
+                servers.database_url, autocommit=True, connect_timeout=int(CONNECT_SECONDS)
+            )
+        except (DBAPIError, psycopg.Error) as error:
+            raise unusable(error) from None
+        yield await stack.enter_async_context(connection)
+
+
+def _database_name(settings: Settings) -> str:
+    return (
+        f"The embedded database in {settings.signoff_home}" if settings.database_url is None else "The database of DATABASE_URL"
+    )
+
+
+def _no_store(home: Path) -> str:
+    """Return the sentence for a home without a store. The demo has a separate folder in it."""
+    demo = home / "demo"
+    if Home(demo).postgres.made:
+        return f"There is no store in {home}; the demo's is in {demo}: set SIGNOFF_HOME={demo} to read that one."
+    return f"There is no store in {home}: set DATABASE_URL or SIGNOFF_HOME to those of the bot, or start it with `signoff run`."
+
+
+def _must_be_ours(database_url: str, named: str) -> None:
+    """Raise Refusal for a database that is not at this version's schema."""
+    applied = migrations.applied(database_url)
+    if not applied:
+        raise Refusal(f"{named} holds nothing of Signoff: name the one that the bot uses.", status=1)
+    if applied - set(migrations.revisions()):
+        raise Refusal(NEWER)
+    if migrations.pending(database_url):
+        raise Refusal(f"{named} is at an older schema: run `signoff migrate`, then try again.")
+
+
+def unusable(error: Exception) -> Refusal:
+    """Return the sentence for a database that does not let us in, with its own reason."""
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
+    return Refusal(f"The database of DATABASE_URL cannot be used ({reason}): check the address, and that it runs.")

@@ -1,0 +1,48 @@
+"""An MCP server over stdio that lists and answers what it is given: `odd_program.py LEDGER TOOLS_JSON`.
+
+The argument `answer` of a call is what it prints, with $ID for the call's id; `die` ends it after that.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+LEDGER, TOOLS = Path(sys.argv[1]), Path(sys.argv[2])
+ABOUT: dict[str, Any] = {
+    "protocolVersion": "2025-06-18",
+    "serverInfo": {"name": "odd", "version": "1"},
+    "capabilities": {"tools": {}},
+}
+
+
+def send(text: str) -> None:
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def result(method: str) -> dict[str, Any] | None:
+    match method:
+        case "initialize":
+            return ABOUT
+        case "tools/list":
+            return {"tools": json.loads(TOOLS.read_text())}
+        case _:
+            return None
+
+
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["method"] == "tools/call":
+        arguments = message["params"]["arguments"]
+        with LEDGER.open("a") as ledger:
+            ledger.write("ran\n")
+        if "answer" in arguments:
+            send(str(arguments["answer"]).replace("$ID", json.dumps(message["id"])))
+        if arguments.get("die"):
+            os._exit(3)
+    elif "id" in message:
+        found = result(message["method"])
+        told = {"result": found} if found is not None else {"error": {"code": -32601, "message": "Method not found"}}
+        send(json.dumps({"jsonrpc": "2.0", "id": message["id"], **told}))

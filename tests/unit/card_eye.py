@@ -1,0 +1,203 @@
+"""What somebody knows who has read a card, and the eye that reads it: what Slack draws as nothing is not there.
+
+Knows how cards spell things and nothing of how they are made: no code of `bot.cards` is used here.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Block = dict[str, Any]
+
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+class UnreadableError(Exception):
+    """Nobody could say what this part of a card means."""
+
+
+@dataclass(frozen=True)
+class Deciders:
+    """Who may decide, as the sentence says it."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    members: bool = False
+    asked_too: tuple[str, ...] = ()
+    not_who_asked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What somebody knows of a call who has read all of it.
+
+    Wide because it is all that the approval covers.
+    """
+
+    how: Literal["approve", "review"]  # the button that leads to the approval
+    headline: str = ""
+    does: str = ""
+    verb: str = ""
+    tool: str = ""
+    effect: str = ""
+    warned: bool = False  # that it cannot be undone
+    arguments: tuple[tuple[str, str], ...] = ()  # name and value as JSON, by name
+    changed: tuple[tuple[str, str, str], ...] = ()
+    changes: tuple[tuple[str, str, str], ...] = ()
+    trouble: str = ""
+    sources: tuple[str, ...] = ()
+    requesters: tuple[str, ...] = ()
+    edited_by: str = ""
+    deciders: Deciders = Deciders()
+    needed: tuple[int, int] = (1, 1)  # approvals, rejections
+    until: int = 0
+    rule: str = ""
+    reason: str = ""
+
+
+def json_of(value: Any) -> str:
+    """Return a value's JSON with its fields in order, in which 1, 1.0 and true are three values."""
+    return json.dumps(value, sort_keys=True)
+
+
+# ------------------------------------------------------------------------------------------------ the eye
+
+
+def drawn(text: str) -> str:
+    """Return what is to be seen of a text in monospace: a tab is some blank, and blanks at a line's end are none."""
+    seen = "".join(_ink(character) for character in text)
+    return "\n".join(line.rstrip(" ") for line in seen.split("\n")).strip("\n")
+
+
+def _ink(character: str) -> str:
+    if character in "\n ":
+        return character
+    category = unicodedata.category(character)
+    if character == "\t" or category == "Zs":
+        return " "
+    return "" if category in UNSEEN else character
+
+
+def prose(text: str) -> str:
+    """Return what is to be seen of a sentence: a run of blanks is one."""
+    return re.sub(" +", " ", drawn(text)).strip(" ")
+
+
+def meant(spelled: str) -> str:
+    """Return the text that a spelled one stands for."""
+
+    def character(found: re.Match[str]) -> str:
+        if found["code"]:
+            return chr(int(found["code"], 16))
+        return {"space": " ", "line break": "\n"}[found["blank"]] * int(found["count"])
+
+    pattern = r"⟨(?:U\+(?P<code>[0-9A-F]+)|(?P<count>\d+) (?P<blank>space|line break)s?)⟩"
+    marked = spelled.replace("⇥", "\t").replace("⏎", "\n")
+    return re.sub(pattern, character, marked)
+
+
+def value_of(seen: str) -> Any:
+    """Return the value that a text in a table or a box stands for: JSON where it reads as that, else the text itself."""
+    text = meant(seen)
+    if text.startswith('"""\n') and text.endswith('\n"""'):
+        return text[4:-4]
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+# ------------------------------------------------------------------------------------------------ cells
+
+
+def text_of(element: Block) -> str:
+    """Return the text of one element of rich text."""
+    return "".join(part["text"] for part in element["elements"])
+
+
+def name_of(spelled: str) -> str:
+    """Return an argument's name."""
+    return json.loads(meant(spelled)) if spelled.startswith('"') else spelled
+
+
+def first_cell(line: str) -> tuple[str, str]:
+    """Return the first cell of a line, and what comes behind the blanks after it."""
+    if not line.startswith('"'):
+        name, _, rest = line.partition("  ")
+        return meant(name), rest.lstrip(" ")
+    cell = quoted(line)
+    return json.loads(meant(cell)), line[len(cell) :].lstrip(" ")
+
+
+def quoted(line: str) -> str:
+    """Return the cell in quotes that a line begins with. Raises UnreadableError."""
+    found = re.match(r'"(?:[^"\\]|\\.)*"', line)
+    if found is None:
+        raise UnreadableError(line)
+    return found[0]
+
+
+def change_of(line: str) -> tuple[str, str, str]:
+    """Return what a line says is different: what, before, after. Raises UnreadableError."""
+    what, rest = first_cell(line)
+    before, behind = cell_of(rest)
+    if not behind:
+        return what, "", "" if before is None else before
+    after, nothing = cell_of(behind.removeprefix(" → "))
+    if nothing:
+        raise UnreadableError(line)
+    return what, before or "", after or ""
+
+
+def cell_of(text: str) -> tuple[str | None, str]:
+    """Return a cell and what follows it. None: a dash, for nothing."""
+    if text.startswith('"'):
+        cell = quoted(text)
+        return json.loads(meant(cell)), text[len(cell) :]
+    cell, arrow, rest = text.partition(" → ")
+    return (None if cell == "—" else meant(cell)), arrow + rest
+
+
+# ------------------------------------------------------------------------------------------------ people
+
+
+def small_print(row: Sequence[Block]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the first sentence of ours of each small print, as mrkdwn, and the plain texts behind it."""
+    for block in row:
+        if block["type"] == "context":
+            first, *others = block["elements"]
+            if first["type"] == "mrkdwn":
+                yield first["text"], [prose(each["text"]) for each in others]
+
+
+def source_of(cell: str) -> str:
+    """Return the name of a source; empty for one without."""
+    if cell.startswith('"'):
+        return json.loads(meant(cell))
+    return "" if cell == "an unnamed source" else meant(cell)
+
+
+def mentioned(text: str) -> tuple[str, ...]:
+    """Return the people of a list. Raises UnreadableError."""
+    if not re.fullmatch(r"<@\w+>(, <@\w+>)*", text):
+        raise UnreadableError(text)
+    return tuple(re.findall(r"<@(\w+)>", text))
+
+
+def deciders_in(text: str) -> Deciders:
+    """Return whom the sentence below an open card names."""
+    text, _, excluded = text.partition(" (but not ")
+    found = Deciders(not_who_asked=mentioned(excluded.removesuffix(", who asked)"))) if excluded else Deciders()
+    for part in [] if text == "nobody" else text.split(" or "):
+        if group := re.fullmatch(r"a member of <!subteam\^(\w+)>", part):
+            found = replace(found, groups=(*found.groups, group[1]))
+        elif part == "any full member of this conversation":
+            found = replace(found, members=True)
+        elif part.endswith(", who asked"):
+            found = replace(found, asked_too=mentioned(part.removesuffix(", who asked")))
+        else:
+            found = replace(found, users=mentioned(part))
+    return found

@@ -1,0 +1,191 @@
+"""People who approve have been shown all of it: from what a person sees of a card and its dialog, the call follows exactly.
+
+`card_reader` is that person. Where the card has an approve button, the card alone says everything; where it has *Review…*, the
+dialog does; what neither holds is asked of nobody.
+"""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.approvals.deciders import deciders_of
+from agent.decide.moves import Card, Cards
+from agent.types import Approvers, Change, Preview, Verdict, Wording
+from bot.cards.cards import card_blocks
+from bot.cards.review import fits_a_dialog, review_view
+from bot.cards.values import Mask, unmasked
+from tests.profiles import examples
+from tests.unit.card_eye import Deciders, Seen, json_of, prose
+from tests.unit.card_reader import read_message
+from tests.unit.shown import TOOLS, always, card
+from tests.unit.test_any_cards import masks
+from tests.unit.test_hostile_cards import ARGUMENTS, AROUND
+
+# What a text is made of that is to pass for something else: other types, other cells, other rows, spellings of ours, nothing.
+PIECES = st.sampled_from(
+    [
+        *("a", "5", "null", "true", "1.0", "NaN", "{}", "[1]", '{"a": 1}', '{\n  "a": 1\n}', '"', '"""', "'", "\\", "\\n"),
+        *(" ", "  ", "    ", "\t", "\n", "\n\n\n\n\n", "\r", "\u00a0", "\u2028", "\u200b", "\u202e", "\u00ad", "\x00", "\u05d0"),
+        *(
+            "⟨U+202E⟩",
+            "⟨",
+            "⟨4 spaces⟩",
+            "⟨5 line breaks⟩",
+            "⇥",
+            "⏎",
+            "…",
+            "→",
+            " → ",
+            "—",
+            ", ",
+            ": ",
+            "x, before",
+            "y (1 of 2)",
+        ),
+        *("<@U9>", "<!here>", "&lt;", "*b*", "_i_", "`", "~", ":lock:", "Rule", "Which tool", "No preview: ", "rule: ", "Why: "),
+        *("an unnamed source", "and 3 more", " (write)", "  ·  ", "To be decided by <@U9>, until", "In one line", "a" * 40),
+    ]
+)
+texts = st.lists(PIECES, max_size=6).map("".join) | st.text(st.characters(exclude_categories=[]), max_size=40)
+
+
+def repeated(text: str, times: int) -> str:
+    return text * times
+
+
+long_texts = st.builds(repeated, texts, st.sampled_from([1, 1, 1, 30, 300]))
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | long_texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
+)
+names = st.sampled_from(["to", "amount", "Rule", "Tool", "tool", "body_of_the_message"]) | texts
+changes = st.lists(st.builds(Change, what=texts, before=texts | long_texts, after=texts), max_size=4).map(tuple)
+previews = st.none() | st.builds(Preview, headline=texts, changes=changes, trouble=texts)
+few_people = st.lists(st.sampled_from([f"U{number}" for number in range(4)]), max_size=4, unique=True).map(tuple)
+people = few_people | st.lists(st.sampled_from([f"U{number}" for number in range(12)]), max_size=12, unique=True).map(tuple)
+approvers = st.builds(
+    Approvers,
+    users=people,
+    groups=st.lists(st.sampled_from(["S1", "S2", "S3"]), max_size=3, unique=True).map(tuple),
+    channel_members=st.booleans(),
+    requester=st.sampled_from([None, True, False]),
+)
+verdicts = st.builds(
+    Verdict,
+    answer=st.just("ask"),
+    rule=texts,
+    reason=texts,
+    approvers=approvers,
+    quorum=st.integers(1, 3),
+    rejections=st.integers(1, 3),
+)
+wordings = st.builds(
+    Wording,
+    effect=st.sampled_from(["egress", "write", "irreversible"]),
+    verb=st.sampled_from(
+        ["Send", "Wipe", "Send the letter to its reader", "Send this to everybody in the whole wide world", "Send\u202e"]
+    ),
+    consequence=texts,
+    undo=texts,
+    headline=texts,
+)
+cards = st.builds(
+    card,
+    st.dictionaries(names, values, max_size=6),
+    st.sampled_from(["order", "mail", "pay"]),
+    requesters=people.filter(bool),
+    verdict=verdicts,
+    voters=people,
+    rejecters=people,
+    wording=wordings,
+    preview=previews,
+    changed=changes,
+    sources=st.lists(texts, max_size=4).map(tuple),
+    edited_by=st.sampled_from(["", "U3"]),
+    said=texts,
+)
+
+
+def a_line(text: str) -> str:
+    """Return prose as it is compared: blanks count as one."""
+    return re.sub(r"[ \t\n]+", " ", text).strip(" ")
+
+
+def meant(one: Card, how: Any, sources: tuple[str, ...]) -> Seen:
+    """Return what is to be known of an action, from the action itself."""
+    assert one.wording is not None
+    wording, preview, deciders = one.wording, one.preview or Preview(), deciders_of(one.verdict.approvers, one.requesters)
+    headline = a_line(preview.headline) or a_line(wording.headline) or f"{wording.verb}: {one.tool}"
+    return Seen(
+        how,
+        headline=headline,
+        verb=a_line(wording.verb),
+        does=a_line(f"{wording.consequence} {wording.undo}"),
+        tool=one.tool,
+        effect=wording.effect,
+        warned=wording.effect == "irreversible",
+        arguments=tuple(sorted((name, json_of(value)) for name, value in one.arguments.items())),
+        changed=tuple((change.what, change.before, change.after) for change in one.changed),
+        changes=tuple((change.what, change.before, change.after) for change in preview.changes),
+        trouble=a_line(preview.trouble),
+        sources=tuple(dict.fromkeys(sources)),
+        requesters=one.requesters,
+        edited_by=one.edited_by,
+        deciders=Deciders(deciders.users, deciders.groups, deciders.channel_members, deciders.included, deciders.excluded),
+        needed=(one.verdict.quorum, one.verdict.rejections),
+        until=int(one.expires_at.timestamp()),
+        rule=a_line(one.verdict.rule),
+        reason=a_line(one.verdict.reason),
+    )
+
+
+def assert_all_of_it_is_seen(shown: Cards, mask: Mask = unmasked) -> None:
+    blocks = card_blocks(shown, TOOLS, mask=mask, may_grant=always)
+    dialogs = {row.action_id: review_view(row, TOOLS.get(row.tool)) for row in shown.rows}
+    seen = read_message(blocks, dialogs)
+    assert list(seen) == [row.action_id for row in shown.rows if row.look == "pending"]
+    read = tuple(source for row in shown.rows for source in row.sources)
+    for row in shown.rows:
+        if row.look == "pending":
+            found = seen[row.action_id]
+            assert found == meant(row, found.how, read if found.how == "approve" else row.sources)
+
+
+@examples(1)
+@given(one=cards, mask=st.just(unmasked) | masks)
+def test_any_call_is_known_exactly_from_what_is_seen_of_it(one: Card, mask: Mask) -> None:
+    if fits_a_dialog(one, TOOLS.get(one.tool)):  # nobody is asked about another one
+        assert_all_of_it_is_seen(Cards((one,)), mask)
+
+
+@examples(0.25)
+@given(several=st.lists(cards, min_size=2, max_size=5), alike=st.booleans())
+def test_any_calls_of_one_message_are_known_exactly(several: list[Card], alike: bool) -> None:
+    first = several[0]
+    shared = {"requesters": first.requesters, "verdict": first.verdict, "wording": first.wording, "tool": first.tool}
+    rows = [replace(one, action_id=f"A{at}", **(shared if alike else {})) for at, one in enumerate(several)]
+    if all(fits_a_dialog(row, TOOLS.get(row.tool)) for row in rows):
+        assert_all_of_it_is_seen(Cards(tuple(rows)))
+
+
+WORDING = Wording(effect="irreversible", verb="Wipe", consequence="It is gone.")
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS)
+@pytest.mark.parametrize("around", [{}, AROUND], ids=["plain around", "hostile around"])
+def test_a_hostile_call_is_known_exactly(arguments: dict[str, Any], around: dict[str, Any]) -> None:
+    hostile = card(arguments, "mail", wording=WORDING, **around)
+    other = card({"to": "Ada"}, "mail", "A2", wording=WORDING)
+    if fits_a_dialog(hostile, TOOLS["mail"]):
+        assert_all_of_it_is_seen(Cards((hostile,)))
+        assert_all_of_it_is_seen(Cards((other, hostile)))
+
+
+@given(texts)
+def test_the_eye_sees_no_blank_at_a_line_s_end(text: str) -> None:
+    assert prose(f"{text} \n\t") == prose(text)
