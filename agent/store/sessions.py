@@ -146,8 +146,13 @@ class Store:
         return (await self._fetch_one(OPEN_CARDS, {"user": user, "session_id": besides}))[0]
 
     async def load(self, lease: Lease, *, whole: bool = False) -> list[Recorded]:
-        """Return the session's log from where its last context begins, or the whole of it. Raises UnreadableError."""
+        """Return the session's log from where its last context begins, or the whole of it. Raises UnreadableError.
+
+        Raises FencedError where a later holder has written in it: who was held up between claim and load would see a model call
+        or a run under way that is not its own.
+        """
         found = await self._fetch_all(LOAD_STEPS, {"session_id": lease.session_id, "whole": whole})
+        confirm_held(all(epoch <= lease.epoch for _, epoch, _ in found), lease)
         steps = parse_stored(STEPS, f"[{','.join(body for _, _, body in found)}]")  # in one go: a log is long
         return [Recorded(seq=seq, epoch=epoch, step=step) for (seq, epoch, _), step in zip(found, steps, strict=True)]
 

@@ -131,6 +131,17 @@ async def test_nobody_claims_a_session_while_its_holder_writes(desk: Desk) -> No
     assert [item.step for item in await desk.core.store.load(heir)] == [Stopped(by="U1")]
 
 
+async def test_who_was_held_up_before_it_read_the_log_does_not_take_its_heirs_calls_for_its_own(desk: Desk) -> None:
+    await desk.core.expire(desk.lease)
+    assert await desk.core.store.load(desk.lease) == []  # nobody has written since: what it writes itself is fenced
+    [heir] = await desk.core.queue.claim(1)
+    await desk.core.store.append(heir, 0, [Stopped(by="U1")])
+
+    with pytest.raises(FencedError):
+        await desk.core.store.load(desk.lease)
+    assert [item.epoch for item in await desk.core.store.load(heir)] == [heir.epoch]
+
+
 # ---------------------------------------------------------------------------------------------- receive
 
 
