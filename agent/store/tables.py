@@ -12,11 +12,11 @@ TIMESTAMP: Any = DateTime(timezone=True)
 KIND = r"""substring(body::text, '^\s*\{\s*"kind"\s*:\s*"([a-z_]+)"')"""
 
 
-def _now_column() -> Column[Any]:
+def now_column() -> Column[Any]:
     return Column(TIMESTAMP, nullable=False, server_default=text("now()"))
 
 
-def _text_column() -> Column[Any]:
+def text_column() -> Column[Any]:
     return Column(Text, nullable=False, server_default="")
 
 
@@ -48,7 +48,7 @@ class SessionRow(SQLModel, table=True):
     failures: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     claimed_seq: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     aside_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
-    created_at: datetime = Field(sa_column=_now_column())
+    created_at: datetime = Field(sa_column=now_column())
 
 
 class PinRow(SQLModel, table=True):
@@ -70,7 +70,7 @@ class InboxRow(SQLModel, table=True):
     key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
     session_id: str = Field(sa_column=Column(Text, nullable=False))
     body: Any = Field(sa_column=Column(JSON, nullable=False))
-    received_at: datetime = Field(sa_column=_now_column())
+    received_at: datetime = Field(sa_column=now_column())
     taken_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
 
 
@@ -84,7 +84,7 @@ class StepRow(SQLModel, table=True):
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
     epoch: int = Field(sa_column=Column(BigInteger, nullable=False))
     body: Any = Field(sa_column=Column(JSON, nullable=False))
-    made_at: datetime = Field(sa_column=_now_column())
+    made_at: datetime = Field(sa_column=now_column())
     # The body's first field: what decides whether a step is audited (migration 0010).
     kind: str = Field(sa_column=Column(Text, Computed(KIND, persisted=True), nullable=False))
 
@@ -97,7 +97,7 @@ class OutputRow(SQLModel, table=True):
     session_id: str = Field(sa_column=Column(Text, primary_key=True))
     id: str = Field(sa_column=Column(Text, primary_key=True))
     text: str = Field(sa_column=Column(Text, nullable=False))
-    made_at: datetime = Field(sa_column=_now_column())
+    made_at: datetime = Field(sa_column=now_column())
 
 
 class AttachmentRow(SQLModel, table=True):
@@ -108,7 +108,7 @@ class AttachmentRow(SQLModel, table=True):
     session_id: str = Field(sa_column=Column(Text, primary_key=True))
     id: str = Field(sa_column=Column(Text, primary_key=True))
     data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    made_at: datetime = Field(sa_column=_now_column())
+    made_at: datetime = Field(sa_column=now_column())
 
 
 class ActionRow(SQLModel, table=True):
@@ -137,8 +137,8 @@ class ActionRow(SQLModel, table=True):
     decided_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
     decided_by: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     started_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
-    created_at: datetime = Field(sa_column=_now_column())
-    asker: str = Field(default="", sa_column=_text_column())  # the first of its requesters
+    created_at: datetime = Field(sa_column=now_column())
+    asker: str = Field(default="", sa_column=text_column())  # the first of its requesters
     # It ran without a card; people are asked only about its outcome.
     ran: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="false"))
 
@@ -161,9 +161,9 @@ class GrantRow(SQLModel, table=True):
     most_uses: int = Field(sa_column=Column(BigInteger, nullable=False))
     uses: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     expires_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
-    granted_at: datetime = Field(sa_column=_now_column())
+    granted_at: datetime = Field(sa_column=now_column())
     revoked_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
-    revoked_by: str = Field(default="", sa_column=_text_column())
+    revoked_by: str = Field(default="", sa_column=text_column())
 
 
 class VoteRow(SQLModel, table=True):
@@ -175,7 +175,7 @@ class VoteRow(SQLModel, table=True):
     user: str = Field(sa_column=Column("user", Text, primary_key=True))
     decision: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
-    voted_at: datetime = Field(sa_column=_now_column())
+    voted_at: datetime = Field(sa_column=now_column())
 
 
 class FeedbackRow(SQLModel, table=True):
@@ -188,11 +188,11 @@ class FeedbackRow(SQLModel, table=True):
     turn: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     user: str = Field(sa_column=Column("user", Text, primary_key=True))
     value: str = Field(sa_column=Column(Text, nullable=False))  # good, bad
-    reason: str = Field(default="", sa_column=_text_column())
-    prompt: str = Field(default="", sa_column=_text_column())  # NAME@N
-    prompt_digest: str = Field(default="", sa_column=_text_column())
-    model: str = Field(default="", sa_column=_text_column())
-    at: datetime = Field(sa_column=_now_column())
+    reason: str = Field(default="", sa_column=text_column())
+    prompt: str = Field(default="", sa_column=text_column())  # NAME@N
+    prompt_digest: str = Field(default="", sa_column=text_column())
+    model: str = Field(default="", sa_column=text_column())
+    at: datetime = Field(sa_column=now_column())
 
 
 class UsageRow(SQLModel, table=True):
@@ -248,7 +248,7 @@ class BudgetRaiseRow(SQLModel, table=True):
     tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     nano_usd: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     raised_by: str = Field(sa_column=Column(Text, nullable=False))
-    raised_at: datetime = Field(sa_column=_now_column())
+    raised_at: datetime = Field(sa_column=now_column())
 
 
 class ChoreRow(SQLModel, table=True):
@@ -257,7 +257,7 @@ class ChoreRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "chore"
 
     key: str = Field(sa_column=Column(Text, primary_key=True))
-    begun_at: datetime = Field(sa_column=_now_column())
+    begun_at: datetime = Field(sa_column=now_column())
     done_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
 
 
@@ -278,13 +278,13 @@ class AuditRow(SQLModel, table=True):
     at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
     # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told, raise
     kind: str = Field(sa_column=Column(Text, nullable=False))
-    actor: str = Field(default="", sa_column=_text_column())  # a person; empty: Signoff itself, or the clock
-    session_id: str = Field(default="", sa_column=_text_column())
-    action_id: str = Field(default="", sa_column=_text_column())
-    call_id: str = Field(default="", sa_column=_text_column())
-    tool: str = Field(default="", sa_column=_text_column())
-    digest: str = Field(default="", sa_column=_text_column())
-    rule: str = Field(default="", sa_column=_text_column())
+    actor: str = Field(default="", sa_column=text_column())  # a person; empty: Signoff itself, or the clock
+    session_id: str = Field(default="", sa_column=text_column())
+    action_id: str = Field(default="", sa_column=text_column())
+    call_id: str = Field(default="", sa_column=text_column())
+    tool: str = Field(default="", sa_column=text_column())
+    digest: str = Field(default="", sa_column=text_column())
+    rule: str = Field(default="", sa_column=text_column())
     body: Any = Field(sa_column=Column(JSON, nullable=False, server_default="{}"))  # json: the hash is over its very text
     previous_hash: str = Field(sa_column=Column(Text, nullable=False))
     hash: str = Field(sa_column=Column(Text, nullable=False))

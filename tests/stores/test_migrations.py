@@ -9,10 +9,11 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import migrations
+from agent.store import memory_tables as memory
 from agent.store import tables as core
 from tools.catalog import tables as shop
 
-__all__ = ["core", "shop"]  # imported for the tables that they register with SQLModel
+__all__ = ["core", "memory", "shop"]  # imported for the tables that they register with SQLModel
 
 # What a schema consists of, one line a thing, in Postgres' own words. The order of columns is left out: a migration can
 # only append them.
@@ -49,6 +50,7 @@ def declared(empty_database_url: str) -> set[tuple[str, str, str]]:
     """The schema as SQLModel makes it from the code's tables."""
     engine = create_engine(migrations.sqlalchemy_url(empty_database_url))
     with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE EXTENSION vector")
         for name in sorted({table.schema for table in SQLModel.metadata.sorted_tables if table.schema}):
             connection.exec_driver_sql(f"CREATE SCHEMA {name}")
         SQLModel.metadata.create_all(connection)

@@ -1,0 +1,93 @@
+"""The tables of what is remembered beyond a conversation (`agent.memory.items`)."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import JSON, BigInteger, Column, Identity, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from agent.store.tables import TIMESTAMP, now_column, text_column
+
+
+class MemoryRow(SQLModel, table=True):
+    """One item. It is true until `valid_until`; what is forgotten is deleted.
+
+    Wide because it is a table, a field a column.
+    """
+
+    __tablename__: ClassVar[Any] = "memory"
+    __table_args__ = (
+        # One row of what is true now, however often and by however many at once it is said.
+        Index(
+            "memory_once",
+            "team",
+            "channel",
+            "kind",
+            "digest",
+            unique=True,
+            postgresql_where=text("valid_until IS NULL AND kind = 'fact'"),
+        ),
+        Index("memory_source", "team", "source"),
+        Index("memory_neighbours", "team", "channel", "grouped", "position"),
+        Index("memory_expires", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+    )
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    team: str = Field(sa_column=Column(Text, nullable=False))
+    channel: str = Field(sa_column=Column(Text, nullable=False))  # that it was learnt in; empty: for every full member
+    kind: str = Field(sa_column=Column(Text, nullable=False))  # agent.memory.items.ItemKind
+    subject: str = Field(default="", sa_column=text_column())
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    digest: str = Field(sa_column=Column(Text, nullable=False))
+    source: str = Field(sa_column=Column(Text, nullable=False))  # the key of its message, session or document
+    quote: str = Field(sa_column=Column(Text, nullable=False))  # taken from it word for word
+    said_by: str = Field(default="", sa_column=text_column())
+    link: str = Field(default="", sa_column=text_column())
+    grouped: str = Field(default="", sa_column=text_column())  # items of one group are neighbours
+    position: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    confirmed: int = Field(default=1, sa_column=Column(BigInteger, nullable=False, server_default="1"))
+    learnt_at: datetime = Field(sa_column=now_column())
+    valid_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    expires_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+    model: str = Field(default="", sa_column=text_column())  # that made the embedding; empty: none was made yet
+    embedding: Any = Field(default=None, sa_column=Column(VECTOR(), nullable=True))
+
+
+class MemoryGoneRow(SQLModel, table=True):
+    """A tombstone: nothing is learnt from this source any more, since what was learnt from it was forgotten or corrected."""
+
+    __tablename__: ClassVar[Any] = "memory_gone"
+
+    team: str = Field(sa_column=Column(Text, primary_key=True))
+    source: str = Field(sa_column=Column(Text, primary_key=True))
+    gone_at: datetime = Field(sa_column=now_column())
+
+
+class MemoryValueRow(SQLModel, table=True):
+    """One value of a person, a channel or the workspace, by its key. Redis has a copy, which may be lost at any time.
+
+    Wide because it is a table, a field a column.
+    """
+
+    __tablename__: ClassVar[Any] = "memory_value"
+    __table_args__ = (Index("memory_value_expires", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),)
+
+    team: str = Field(sa_column=Column(Text, primary_key=True))
+    owner: str = Field(sa_column=Column(Text, primary_key=True))  # user:U1, channel:C1, workspace
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    channel: str = Field(sa_column=Column(Text, nullable=False))  # that it was said in: whose readers may know it
+    value: Any = Field(sa_column=Column(JSON, nullable=False))
+    set_by: str = Field(sa_column=Column(Text, nullable=False))
+    set_at: datetime = Field(sa_column=now_column())
+    expires_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+
+
+class MemoryOwnerRow(SQLModel, table=True):
+    """How often the values of an owner changed: the copy in Redis with the highest version is the newest."""
+
+    __tablename__: ClassVar[Any] = "memory_owner"
+
+    team: str = Field(sa_column=Column(Text, primary_key=True))
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    version: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
