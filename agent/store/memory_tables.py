@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import JSON, BigInteger, Column, Identity, Index, Text, text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Identity, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from agent.store.tables import TIMESTAMP, now_column, text_column
@@ -54,6 +54,15 @@ class MemoryRow(SQLModel, table=True):
     embedding: Any = Field(default=None, sa_column=Column(VECTOR(), nullable=True))
 
 
+class MemorySaidRow(SQLModel, table=True):
+    """A source that says what an item says: the first one, and each that confirmed it."""
+
+    __tablename__: ClassVar[Any] = "memory_said"
+
+    item: int = Field(sa_column=Column(BigInteger, ForeignKey("memory.id", ondelete="CASCADE"), primary_key=True))
+    source: str = Field(sa_column=Column(Text, primary_key=True))
+
+
 class MemoryGoneRow(SQLModel, table=True):
     """A tombstone: nothing is learnt from this source any more, since what was learnt from it was forgotten or corrected."""
 
@@ -76,18 +85,9 @@ class MemoryValueRow(SQLModel, table=True):
     team: str = Field(sa_column=Column(Text, primary_key=True))
     owner: str = Field(sa_column=Column(Text, primary_key=True))  # user:U1, channel:C1, workspace
     key: str = Field(sa_column=Column(Text, primary_key=True))
+    kind: str = Field(sa_column=Column(Text, nullable=False))  # agent.memory.values.ValueKind
     channel: str = Field(sa_column=Column(Text, nullable=False))  # that it was said in: whose readers may know it
     value: Any = Field(sa_column=Column(JSON, nullable=False))
     set_by: str = Field(sa_column=Column(Text, nullable=False))
     set_at: datetime = Field(sa_column=now_column())
     expires_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
-
-
-class MemoryOwnerRow(SQLModel, table=True):
-    """How often the values of an owner changed: the copy in Redis with the highest version is the newest."""
-
-    __tablename__: ClassVar[Any] = "memory_owner"
-
-    team: str = Field(sa_column=Column(Text, primary_key=True))
-    owner: str = Field(sa_column=Column(Text, primary_key=True))
-    version: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))

@@ -43,6 +43,13 @@ def upgrade() -> None:
     op.execute("CREATE INDEX memory_neighbours ON memory (team, channel, grouped, position)")
     op.execute("CREATE INDEX memory_expires ON memory (expires_at) WHERE expires_at IS NOT NULL")
     op.execute("""
+        CREATE TABLE memory_said (
+            item bigint NOT NULL REFERENCES memory (id) ON DELETE CASCADE,
+            source text NOT NULL,
+            PRIMARY KEY (item, source)
+        )
+    """)
+    op.execute("""
         CREATE TABLE memory_gone (
             team text NOT NULL,
             source text NOT NULL,
@@ -55,6 +62,7 @@ def upgrade() -> None:
             team text NOT NULL,
             owner text NOT NULL,
             key text NOT NULL,
+            kind text NOT NULL,
             channel text NOT NULL,
             value json NOT NULL,
             set_by text NOT NULL,
@@ -64,14 +72,6 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX memory_value_expires ON memory_value (expires_at) WHERE expires_at IS NOT NULL")
-    op.execute("""
-        CREATE TABLE memory_owner (
-            team text NOT NULL,
-            owner text NOT NULL,
-            version bigint NOT NULL DEFAULT 0,
-            PRIMARY KEY (team, owner)
-        )
-    """)
 
 
 def downgrade() -> None:

@@ -32,7 +32,7 @@ async def core(core_database_url: str) -> AsyncIterator[Core]:
         core = Core(pool, core_database_url)
         await core.sql(
             'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, chore, '
-            "attachment, feedback RESTART IDENTITY"
+            "attachment, feedback, memory, memory_said, memory_gone, memory_value RESTART IDENTITY"
         )
         yield core
 

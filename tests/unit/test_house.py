@@ -87,7 +87,7 @@ HOMES: dict[str, set[str]] = {
     "pydantic_core": {"agent/tool/json_schema.py", "agent/tool/patterns.py"},
     "pydantic_settings": {"bot/config/settings.py"},
     "pypdf": {"agent/memory/pdf.py"},
-    "redis": {"agent/store/redis_budgets.py", "bot/commands/doctor_stores.py"},
+    "redis": {"agent/store/memory_values.py", "agent/store/redis_budgets.py", "bot/commands/doctor_stores.py"},
     "referencing": {"agent/tool/schema_check.py"},  # how jsonschema follows references
     "rich": {"bot"},
     "slack_bolt": {"bot"},

@@ -1,0 +1,203 @@
+"""Items in Postgres: learnt once, confirmed when said again, replaced, and forgotten with everything that came of them.
+
+What is forgotten is deleted, and its source gets a tombstone: nothing is learnt from there any more, however often it is read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from agent.embeddings.port import Vector
+from agent.memory.items import MemoryItem, NewItem, Source, session_key
+from agent.store.fenced import Pool, rows
+
+COLUMNS: LiteralString = "id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until"
+
+# A fact that is known already is confirmed by another source; the same source read again changes nothing.
+LEARN: LiteralString = f"""
+WITH learnt AS (
+    INSERT INTO memory AS before (team, channel, kind, subject, body, digest, source, quote, said_by, link, grouped, position,
+                                  expires_at, model, embedding)
+    VALUES (%(team)s, %(channel)s, %(kind)s, %(subject)s, %(body)s, %(digest)s, %(source)s, %(quote)s, %(said_by)s, %(link)s,
+            %(grouped)s, %(position)s, %(expires_at)s, %(model)s, %(embedding)s::vector)
+    ON CONFLICT (team, channel, kind, digest) WHERE valid_until IS NULL AND kind = 'fact'
+    DO UPDATE SET confirmed = before.confirmed
+        + (NOT EXISTS (SELECT FROM memory_said WHERE item = before.id AND source = excluded.source))::int
+    RETURNING {COLUMNS}
+), said AS (
+    INSERT INTO memory_said (item, source) SELECT id, %(source)s FROM learnt ON CONFLICT DO NOTHING
+)
+SELECT {COLUMNS} FROM learnt
+"""
+# Learning shares the lock of the source, forgetting has it alone: each sees what the other committed.
+LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%(team)s || %(source)s, 0))"
+LOCK_SHARED: LiteralString = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%(team)s || %(source)s, 0))"
+GONE: LiteralString = "SELECT source FROM memory_gone WHERE team = %(team)s AND source = ANY(%(sources)s)"
+REPLACE: LiteralString = f"""
+UPDATE memory SET valid_until = now()
+WHERE team = %(team)s AND channel = %(channel)s AND id = %(id)s AND kind = 'fact' AND valid_until IS NULL RETURNING {COLUMNS}
+"""
+# Summaries of the conversations that the forgotten items came from go with them: they may say the same.
+FORGET: LiteralString = f"""
+WITH gone AS (
+    DELETE FROM memory WHERE team = %(team)s AND channel = ANY(%(channels)s) AND (id = ANY(%(ids)s) OR source = ANY(%(sources)s))
+    RETURNING {COLUMNS}, grouped
+), summaries AS (
+    DELETE FROM memory USING (SELECT DISTINCT channel, grouped FROM gone WHERE grouped <> '') AS of
+    WHERE team = %(team)s AND memory.kind = 'summary' AND memory.channel = of.channel AND memory.grouped = of.grouped
+    RETURNING memory.source
+), tombstones AS (
+    INSERT INTO memory_gone (team, source)
+    SELECT %(team)s, source FROM (
+        SELECT source FROM gone WHERE kind <> 'document'
+        UNION SELECT source FROM summaries
+        UNION SELECT unnest(%(sources)s::text[])
+        UNION SELECT memory_said.source FROM memory_said JOIN gone ON gone.id = memory_said.item WHERE gone.kind <> 'document'
+    ) AS sources
+    ON CONFLICT DO NOTHING
+)
+SELECT {COLUMNS} FROM gone
+"""
+# Of every message that said it: each is locked before.
+SAID: LiteralString = """
+SELECT DISTINCT memory_said.source FROM memory_said JOIN memory ON memory.id = memory_said.item
+WHERE team = %(team)s AND channel = ANY(%(channels)s) AND (memory.id = ANY(%(ids)s) OR memory.source = ANY(%(sources)s))
+"""
+LIST: LiteralString = f"""
+SELECT {COLUMNS} FROM memory
+WHERE team = %(team)s AND channel = ANY(%(channels)s) AND valid_until IS NULL AND (expires_at IS NULL OR expires_at > now())
+    AND (%(said_by)s = '' OR said_by = %(said_by)s) AND (%(kind)s = '' OR kind = %(kind)s)
+    AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s)) AND (%(before)s::bigint IS NULL OR id < %(before)s)
+ORDER BY id DESC LIMIT %(most)s
+"""
+PURGE: LiteralString = "DELETE FROM memory WHERE expires_at <= now() RETURNING id"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vector of an item, and the model that made it."""
+
+    model: str
+    vector: Vector
+
+
+class Items:
+    """What is remembered in the table `memory`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def learn(self, team: str, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
+        """Remember an item, or confirm the one that says the same. None: its source was forgotten or corrected."""
+        values = _values(team, item, embedded)
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(LOCK_SHARED, values)
+            gone = await connection.execute(GONE, {"team": team, "sources": [item.source.key]})
+            if await gone.fetchone() is not None:
+                return None
+            row = await (await connection.execute(LEARN, values)).fetchone()
+        assert row is not None
+        return _item(row)
+
+    async def replace(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
+        """Remember an item in the place of another one of its channel, which was true until now.
+
+        None: its own source was forgotten or corrected, or the other one does not stand there any more.
+        """
+        values = _values(team, item, embedded)
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(LOCK_SHARED, values)
+            gone = await connection.execute(GONE, {"team": team, "sources": [item.source.key]})
+            if await gone.fetchone() is not None:
+                return None
+            before = await (await connection.execute(REPLACE, {"team": team, "channel": item.channel, "id": id})).fetchone()
+            if before is None:
+                return None
+            row = await (await connection.execute(LEARN, values)).fetchone()
+        assert row is not None
+        return _item(row)
+
+    async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
+        """Forget an item that was wrong from the beginning, and remember what a person says instead. None: it is not there."""
+        if not await self.forget(team, [item.channel], ids=[id]):
+            return None
+        return await self.learn(team, item, embedded)
+
+    async def forget(
+        self, team: str, channels: Sequence[str], *, ids: Sequence[int] = (), sources: Sequence[str] = ()
+    ) -> Sequence[MemoryItem]:
+        """Forget items of these channels, by their ids or sources, and the summaries that may say the same; what was forgotten.
+
+        Nothing is learnt from their sources any more. A document that was forgotten may be added again.
+        """
+        values = {"team": team, "channels": list(channels), "ids": list(ids), "sources": list(sources)}
+        async with self._pool.connection() as connection, connection.transaction():
+            said = await (await connection.execute(SAID, values)).fetchall()
+            keys = sorted({*sources, *(row[0] for row in said)})
+            for key in keys:  # in one order, so that two who forget do not wait for each other
+                await connection.execute(LOCK, {"team": team, "source": key})
+            found = await (await connection.execute(FORGET, values)).fetchall()
+        return [_item(row) for row in found]
+
+    async def message_gone(self, team: str, channel: str, message: str, session_id: str) -> int:
+        """Forget what came from a message that was deleted or changed, the summary of its conversation included; how much."""
+        forgotten = await self.forget(team, [channel], sources=[message, session_key(session_id)])
+        return len(forgotten)
+
+    async def listed(
+        self,
+        team: str,
+        channels: Sequence[str],
+        *,
+        said_by: str = "",
+        kind: str = "",
+        ids: Sequence[int] | None = None,
+        before: int | None = None,
+        most: int = 50,
+    ) -> Sequence[MemoryItem]:
+        """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
+        values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
+        return [_item(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+
+    async def gone(self, team: str, sources: Sequence[str]) -> frozenset[str]:
+        """Return those of the sources that nothing is learnt from any more."""
+        return frozenset(row[0] for row in await rows(self._pool, GONE, {"team": team, "sources": list(sources)}))
+
+    async def purge(self) -> int:
+        """Delete what has outlived its term; how many."""
+        return len(await rows(self._pool, PURGE))
+
+
+def _values(team: str, item: NewItem, embedded: Embedded | None) -> dict[str, Any]:
+    return {
+        "team": team,
+        "channel": item.channel,
+        "kind": item.kind,
+        "subject": item.subject,
+        "body": item.text,
+        "digest": item.digest,
+        "source": item.source.key,
+        "quote": item.source.quote,
+        "said_by": item.source.by,
+        "link": item.source.link,
+        "grouped": item.group,
+        "position": item.position,
+        "expires_at": item.expires_at,
+        "model": embedded.model if embedded else "",
+        "embedding": f"[{','.join(map(repr, map(float, embedded.vector)))}]" if embedded else None,
+    }
+
+
+def _item(row: Sequence[Any]) -> MemoryItem:
+    id, channel, kind, text, key, quote, by, link, subject, confirmed, learnt_at, valid_until = row
+    return MemoryItem(
+        id=id,
+        channel=channel,
+        kind=kind,
+        text=text,
+        source=Source(key=key, quote=quote, by=by, link=link),
+        subject=subject,
+        confirmed=confirmed,
+        learnt_at=learnt_at,
+        valid_until=valid_until,
+    )

@@ -1,0 +1,105 @@
+"""Values by key: Postgres is the truth, Redis a copy that is never older than the last write."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from agent.errors import UnreachableError
+from agent.memory.values import MOST_KEYS, NewValue, Value
+from agent.store.memory_values import Values
+from tests.stores.core import Core
+
+TEAM, ADA = "T1", "user:U1"
+
+
+def preference(key: str = "tone", value: str = "short", **further: Any) -> NewValue:
+    """What a person prefers."""
+    return NewValue.model_validate({"kind": "preference", "key": key, "value": value, "channel": "C1", "set_by": "U1", **further})
+
+
+@pytest.fixture
+async def values(core: Core, redis_url: str) -> AsyncIterator[Values]:
+    """Values on both stores."""
+    values = Values(core.pool, redis_url)
+    yield values
+    await values.close()
+
+
+async def told(values: Values, owner: str = ADA) -> dict[str, Any]:
+    """What an owner's values are."""
+    return {value.key: value.value for value in (await values.kept(TEAM, [owner]))[owner]}
+
+
+async def test_a_value_is_kept_replaced_and_deleted(values: Values) -> None:
+    assert await values.set(TEAM, ADA, preference()) == ""
+    assert await values.set(TEAM, ADA, preference(value="long")) == ""
+    expected = Value(kind="preference", key="tone", value="long", channel="C1", set_by="U1")
+    assert await values.kept(TEAM, [ADA, "workspace"]) == {ADA: (expected,), "workspace": ()}
+    assert await values.kept("T2", [ADA]) == {ADA: ()}
+    assert await values.delete(TEAM, ADA, "tone")
+    assert not await values.delete(TEAM, ADA, "tone")
+    assert await told(values) == {}
+
+
+async def test_a_flushed_redis_loses_nothing(values: Values, redis_url: str) -> None:
+    await values.set(TEAM, ADA, preference())
+    async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]  # redis leaves kwargs untyped
+        await redis.flushall()  # pyright: ignore[reportUnknownMemberType]
+    assert await told(values) == {"tone": "short"}
+
+
+async def test_what_is_known_is_read_from_redis_alone(values: Values, core: Core) -> None:
+    await values.set(TEAM, ADA, preference())
+    await core.sql("DELETE FROM memory_value")  # behind its back
+    assert await told(values) == {"tone": "short"}
+
+
+async def test_without_redis_values_are_read_and_none_is_changed(core: Core) -> None:
+    there = Values(core.pool, "redis://127.0.0.1:1/0")
+    await core.sql(
+        "INSERT INTO memory_value (team, owner, key, kind, channel, value, set_by) "
+        "VALUES ('T1', 'user:U1', 'tone', 'preference', 'C1', '\"short\"', 'U1')"
+    )
+    assert await told(there) == {"tone": "short"}
+    with pytest.raises(UnreachableError):
+        await there.set(TEAM, ADA, preference(value="long"))
+    with pytest.raises(UnreachableError):
+        await there.delete(TEAM, ADA, "tone")
+    assert await told(there) == {"tone": "short"}
+    await there.close()
+
+
+async def test_readers_beside_a_writer_never_leave_an_older_value(core: Core, redis_url: str) -> None:
+    processes = [Values(core.pool, redis_url) for _ in range(4)]
+    for number in range(40):
+        reading = [asyncio.create_task(told(process)) for process in processes[1:] for _ in range(3)]
+        await processes[0].set(TEAM, ADA, preference(value=str(number)))
+        seen = await asyncio.gather(*(told(process) for process in processes))
+        assert seen == [{"tone": str(number)}] * len(processes)
+        await asyncio.gather(*reading)
+        assert await told(processes[1]) == {"tone": str(number)}  # nor does who was slow
+    await asyncio.gather(*(process.close() for process in processes))
+
+
+async def test_writers_at_once_keep_every_key_up_to_the_limit(values: Values) -> None:
+    said = await asyncio.gather(*(values.set(TEAM, ADA, preference(f"key-{number}")) for number in range(MOST_KEYS + 5)))
+    assert len([trouble for trouble in said if trouble]) == 5
+    assert len(await told(values)) == MOST_KEYS
+    assert (
+        await values.set(TEAM, ADA, preference("key-0" if said[0] == "" else "key-50", "anew")) == ""
+    )  # a known key is none more
+
+
+async def test_a_value_ends_with_its_term_in_both_stores(values: Values, core: Core, redis_url: str) -> None:
+    await values.set(TEAM, ADA, preference(lasts=timedelta(seconds=0.3)))
+    async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]
+        assert 0 < await redis.pttl("memory:{T1:user:U1}") <= 300  # pyright: ignore[reportUnknownMemberType]
+    await core.sql("UPDATE memory_value SET expires_at = now() - interval '1 second'")
+    async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]
+        await redis.delete("memory:{T1:user:U1}")  # pyright: ignore[reportUnknownMemberType]
+    assert await told(values) == {}
+    assert await values.purge() == 1
