@@ -43,6 +43,10 @@ class BudgetExceededError(Exception):
     """The next model call would break a budget: the conversation's, a person's, or the workspace's."""
 
 
+class AudienceGrewError(Exception):
+    """Something that was remembered in a conversation is not for everybody who reads along by now: it cannot go on."""
+
+
 class ModelFailedError(Exception):
     """The model gave no usable reply, and trying again would not help. `sentence` is what people read; `unbilled`: no try got
     as far as to cost anything."""

@@ -9,6 +9,7 @@ MoveKind = Literal[
     "model",
     "repin",
     "file",  # of a file
+    "recall",  # of a turn
     "tool",  # of a call: its run, or finding out what became of it
     "cards",  # of a reply: how many cards wait elsewhere
     "vouch",  # of a call: whether its grant still holds

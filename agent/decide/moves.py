@@ -133,6 +133,14 @@ class FetchFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """Look up what is remembered that may bear on the turn. `values`: the values that people keep, too, once in a context."""
+
+    values: bool
+    key: MoveKey
+
+
+@dataclass(frozen=True, slots=True)
 class RunTool:
     """Run a call; `action_id` names the approval of a gated one, `grant_id` the standing permission.
 
@@ -265,6 +273,6 @@ class Close:
     key: MoveKey
 
 
-Turn = CallModel | Repin | FetchFile | RunTool | Vouch | CountCards | MakePreview | Reconcile
+Turn = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
 Outward = Turn | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
 Move = Record | Outward

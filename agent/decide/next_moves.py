@@ -10,7 +10,7 @@ from agent.decide.for_cards import card_moves
 from agent.decide.for_inbox import inbox_moves
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
-from agent.decide.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Record, Repin
+from agent.decide.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.memory import attachments, compaction
 from agent.model.budget_messages import noted
@@ -84,6 +84,8 @@ def _turn_moves(session: Session, rules: Rules, now: datetime, facts: Facts) -> 
         return [Record((Halted(error=ModelFailedError.__name__, sentence=GIVEN_UP),))]
     if turn.unread:
         return [FetchFile(turn.unread[0], attachments.room(session, rules), MoveKey("file", turn.unread[0].id))]
+    if rules.remembers and not turn.recalled and turn.iterations == 0 and model.in_flight is None:
+        return [Recall(not session.context.recalled, MoveKey("recall", str(turn.number)))]
     call = CallModel(turn.iterations + (model.in_flight is None), now, lifetime=_lifetime(rules))
     return [*_told_of_outage(session), call]
 

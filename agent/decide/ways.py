@@ -19,6 +19,7 @@ from agent.decide.moves import (
     Outward,
     Permit,
     Post,
+    Recall,
     Reconcile,
     Repin,
     RunTool,
@@ -70,6 +71,10 @@ class World(Protocol):
 
     def fetch_file(self, move: FetchFile) -> Making:
         """Read a file."""
+        ...
+
+    def recall(self, move: Recall) -> Making:
+        """Look up what is remembered."""
         ...
 
     def run_tool(self, move: RunTool) -> Making:
@@ -154,6 +159,9 @@ def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
         case FetchFile():
             unread = any(file.id == move.file.id for file in session.turn.unread)
             return Way(FREELY, lambda world: world.fetch_file(move), waited_for=unread, ends_with_process=True)
+        case Recall():
+            wanted = session.turn.open and not session.turn.recalled and session.turn.stopped_by is None
+            return Way(FREELY, lambda world: world.recall(move), waited_for=wanted, ends_with_process=True)
         case RunTool():
             start = Begin((run_started(move),)) if move.digest is None else Gated(lambda gate: gate.start_run(move))
             return Way(start, lambda world: world.run_tool(move), waited_for=_is(session, move.call.id, "running"))

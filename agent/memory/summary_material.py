@@ -29,6 +29,7 @@ from agent.session.steps import (
     PostStarted,
     Previewed,
     ProposedAction,
+    Recalled,
     Repinned,
     Resumed,
     Step,
@@ -94,6 +95,8 @@ class Past:
             case Attached():
                 if step.source:
                     self._sources[step.source] = None
+            case Recalled():
+                self._sources |= dict.fromkeys(step.sources)
             case ModelReplied():
                 self._calls |= {str(block["id"]): block for block in step.content if block.get("type") == "tool_use"}
                 if step.stop_reason != "tool_use":

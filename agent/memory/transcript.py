@@ -41,6 +41,7 @@ from agent.session.steps import (
     PostStarted,
     Previewed,
     ProposedAction,
+    Recalled,
     Repinned,
     Resumed,
     Step,
@@ -51,7 +52,7 @@ from agent.session.steps import (
     WindowExceeded,
 )
 from agent.text import mention
-from agent.types import Block
+from agent.types import Block, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ class Transcript:
                 self._said += [text_block(said_by(said.user, text_with_files(said))) for said in step.said]
             case Attached():
                 self._said += step.blocks
+            case Recalled():
+                self._said += [text_block(step.text)] if step.text else []
             case ModelReplied():
                 self._replied(step)
             case Resumed():
@@ -197,6 +200,10 @@ class Transcript:
         if not written:
             return []
         return [*written, {"role": "user", "content": [*left, {"type": "text", "text": text}]}]
+
+    def asked(self) -> tuple[Said, ...]:
+        """Return what people said that opened this turn; nothing where a click did."""
+        return tuple(said for _, step in self._turn if isinstance(step, Asked) for said in step.said)
 
     def shapes(self, last: int) -> list[str]:
         """Return the last messages for a log."""

@@ -36,6 +36,7 @@ from agent.session.steps import (
     PostStarted,
     Previewed,
     ProposedAction,
+    Recalled,
     Repinned,
     Resumed,
     Step,
@@ -50,6 +51,7 @@ from agent.types import OutcomeAnswer
 Silent = (
     Asked
     | Attached
+    | Recalled
     | ModelStarted
     | ModelReplied
     | ModelFailed

@@ -10,6 +10,7 @@ from agent.decide.moves import (
     MakePreview,
     Permit,
     Post,
+    Recall,
     Reconcile,
     RunTool,
     Settle,
@@ -24,6 +25,7 @@ from agent.model.port import Model
 from agent.run.background import Background
 from agent.run.claim import Held
 from agent.run.file_effects import FileEffects
+from agent.run.memory_effects import LongTerm, MemoryEffects
 from agent.run.model_calls import ModelCalls
 from agent.run.narration import Narration
 from agent.run.people_effects import PeopleEffects
@@ -46,12 +48,14 @@ class Effects:
         tools: Tools,
         patience: Patience = PATIENCE,
         files: Files | None = None,
+        memory: LongTerm | None = None,
     ) -> None:
         self.surface = surface
         self.background = Background()
         self.attached = FileEffects(files or Nowhere(), store)
         self.calls = ModelCalls(model, budget, self.attached, patience)
         self.tools = ToolEffects(tools, store, surface, self.background)
+        self.memory = MemoryEffects(memory)
         self.people = PeopleEffects(surface, store, self.background)
 
 
@@ -75,6 +79,10 @@ class ClaimedWorld:
     def fetch_file(self, move: FetchFile) -> Making:
         """See `FileEffects.fetch`."""
         return self.effects.attached.fetch(move, self.held.session)
+
+    def recall(self, move: Recall) -> Making:
+        """See `MemoryEffects.recall`."""
+        return self.effects.memory.recall(move, self.held.session, self.held.said)
 
     def run_tool(self, move: RunTool) -> Making:
         """See `ToolEffects.run`."""

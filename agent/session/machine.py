@@ -33,6 +33,7 @@ from agent.session.steps import (
     PostStarted,
     Previewed,
     ProposedAction,
+    Recalled,
     Recorded,
     Repinned,
     Resumed,
@@ -51,6 +52,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
     "ready": frozenset(
         {
             "attached",
+            "recalled",
             "model_started",
             "model_replied",
             "model_failed",
@@ -98,6 +100,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return _open_turn(session, step)
         case Attached():
             return attached.attached(session, step)
+        case Recalled():
+            return _recalled(session, step)
         case OutcomeTold():
             return _outcome_told(session, step)
         case ModelStarted():
@@ -176,6 +180,18 @@ def _opened(session: Session, speakers: tuple[str, ...], payer: str, *, reads: b
     unanswered = {key: post for key, post in session.posts.items() if post is None}
     turn = Turn(number=session.turn.number + 1, open=True, speakers=speakers, payer=payer)
     return replace(session, turn=turn, posts={**queued, **unanswered})
+
+
+def _recalled(session: Session, step: Recalled) -> Session:
+    """Note what was remembered for this turn, once, before the model is asked."""
+    turn, context = session.turn, session.context
+    if turn.recalled or turn.iterations or turn.ending.closing:
+        raise IllegalStepError(f"session {session.id} recalls once in a turn, before the model is asked")
+    for source in step.sources:
+        context = sources.read(context, source)
+    known_from = tuple(dict.fromkeys((*context.known_from, *step.channels)))
+    context = replace(context, recalled=True, known_from=known_from)
+    return replace(session, turn=replace(turn, recalled=True), context=context)
 
 
 def _outcome_told(session: Session, step: OutcomeTold) -> Session:

@@ -133,10 +133,10 @@ def context_compacted(session: Session, step: Compacted) -> Session:
         raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
     if turn.open and turn.window != "exceeded":
         raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
-    new = Context(speakers=context.speakers, sources=context.sources)  # a summary says on what they said
+    new = Context(speakers=context.speakers, sources=context.sources, known_from=context.known_from)  # its summary says it on
     if turn.open:  # its files stay: they are read again in the new context
         turn = replace(turn, window="compacted")
-        new = replace(new, attached=context.attached, attached_bytes=context.attached_bytes)
+        new = replace(new, recalled=context.recalled, attached=context.attached, attached_bytes=context.attached_bytes)
     else:
         turn = replace(turn, window="fits")
     return replace(_charged(session, step), turn=turn, context=new)

@@ -53,4 +53,5 @@ class Rules:
     can_show: Callable[[ProposedAction], bool] = anything  # whether people can be shown all of an action
     people_wait: bool = True  # whether a call of these tools may wait for a person: then what is cached is to last
     askers: frozenset[Membership] = FULL_MEMBERS  # whose words may lead to a call
+    remembers: bool = False  # whether what is remembered is looked up for a turn
     outage_time: timedelta = PATIENCE.outage_time  # that a turn waits for a model out of reach

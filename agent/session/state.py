@@ -186,6 +186,7 @@ class Turn:
     speakers: tuple[str, ...] = ()  # whose words it answers; tools act for the first. A continued turn keeps its speakers
     payer: str = ""  # of whose budget its model calls are paid: the first speaker, or the person who clicked it on
     unread: tuple[Attachment, ...] = ()  # files that the model waits for
+    recalled: bool = False  # what is remembered that may bear on it was looked up
     iterations: int = 0
     calls: tuple[CallState, ...] = ()  # of the latest reply
     runs: dict[str, int] = field(default_factory=dict[str, int])  # by tool and arguments
@@ -231,6 +232,8 @@ class Context:
     attached_bytes: int = 0
     speakers: tuple[str, ...] = ()  # everybody whose words are in it, also summed up; the opener of the thread first
     sources: tuple[str, ...] = ()  # untrusted ones that were read into it, or that its summary may draw on
+    recalled: bool = False  # the values that people keep were told in it
+    known_from: tuple[str, ...] = ()  # channels that what is remembered in it was learnt in
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Literal, LiteralString
 StepKind = Literal[
     "asked",
     "attached",
+    "recalled",
     "model_started",
     "model_replied",
     "model_failed",

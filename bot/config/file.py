@@ -21,6 +21,7 @@ from bot.config.sections import (
     Database,
     DatabaseName,
     McpServer,
+    Memory,
     ModelPrice,
     People,
     Section,
@@ -62,6 +63,8 @@ class Config(Section):
     ops_channel: Channel = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
+    memory: Memory | None = None
+    """Named, agents remember things beyond a conversation; those that name their tools have to name the pack memory."""
 
     def agent_for(self, channel: str) -> tuple[str, Agent]:
         """Name and settings of the agent of this channel: the first one where none is named."""

@@ -13,6 +13,7 @@ from agent.decide.moves import (
     Outward,
     Permit,
     Post,
+    Recall,
     Reconcile,
     Repin,
     RunTool,
@@ -31,6 +32,7 @@ from agent.session.steps import (
     Posted,
     PostStarted,
     Previewed,
+    Recalled,
     ToolReturned,
     ToolStarted,
 )
@@ -115,6 +117,9 @@ class SimulatedEffects(SimulatedClicks):
             case FetchFile(file=file):
                 if file in self.session.turn.unread:
                     self.apply(Attached(file_id=file.id, blocks=({"type": "text", "text": "1,2"},), source="a.csv"))
+            case Recall():
+                if self.session.turn.open and not self.session.turn.recalled and not self.session.turn.ending.closing:
+                    self.apply(Recalled(text="Deploys are on Tuesday.", channels=("C2",), sources=("memory",)))
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.turn.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))

@@ -59,6 +59,7 @@ class SimulatedSession:
         self.grants: dict[str, Granted] = {}
         self.uses: dict[str, int] = {}
         self.revoked: set[str] = set()
+        self.remembers = self.random.random() < 0.5
 
     def apply(self, step: Step) -> None:
         """The step happened."""
@@ -100,7 +101,9 @@ class SimulatedSession:
     def rules(self) -> Rules:
         """What the session is run by: its conversation is compacted as soon as it is worth it."""
         bounds = Bounds(cards_per_hour=12, open_cards=6, open_cards_per_person=20)
-        return Rules(TOOLS, max_iterations=4, judge=self.policy.judge, context_tokens=300, bounds=bounds)
+        return Rules(
+            TOOLS, max_iterations=4, judge=self.policy.judge, context_tokens=300, bounds=bounds, remembers=self.remembers
+        )
 
     def load(self) -> None:
         """Another process begins where the last context does, and comes to what this one has."""

@@ -33,6 +33,7 @@ from agent.session.steps import (
     PostStarted,
     Previewed,
     ProposedAction,
+    Recalled,
     Recorded,
     Repinned,
     Resumed,
@@ -90,6 +91,7 @@ WAITING: tuple[Step, ...] = (*READY, CARD[1])
 EVERY: dict[str, Step] = {
     "asked": ASKED,
     "attached": Attached(file_id="F1", blocks=({"type": "text", "text": "1,2"},)),
+    "recalled": Recalled(text="Deploys are on Tuesday.", channels=("C2",), sources=("memory",)),
     "model_started": STARTED,
     "model_replied": REPLIED,
     "model_failed": ModelFailed(reason="unavailable", since=NOW),

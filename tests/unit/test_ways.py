@@ -19,6 +19,7 @@ from agent.decide.moves import (
     Outward,
     Permit,
     Post,
+    Recall,
     Reconcile,
     Repin,
     RunTool,
@@ -58,6 +59,7 @@ MOVES: list[Outward] = [
     TurnAway(1, Edit(action_id="A1", user="U1", arguments={}), "No.", MoveKey("settle", "A1")),
     Close("A1", "expired", "", "", MoveKey("close", "A1")),
     CountCards("U1", 3, MoveKey("cards", "3")),
+    Recall(values=True, key=MoveKey("recall", "1")),
 ]
 
 

@@ -21,7 +21,7 @@ from agent.session.steps.model import (
 )
 from agent.session.steps.posts import CardShown, Posted, PostStarted
 from agent.session.steps.runs import FoundChanged, Previewed, ToolReturned, ToolStarted, Unasked
-from agent.session.steps.turns import Asked, Attached, Halted, OutcomeTold, Stopped
+from agent.session.steps.turns import Asked, Attached, Halted, OutcomeTold, Recalled, Stopped
 
 __all__ = [
     "STEP",
@@ -46,6 +46,7 @@ __all__ = [
     "Posted",
     "Previewed",
     "ProposedAction",
+    "Recalled",
     "Recorded",
     "Repinned",
     "Resumed",
@@ -61,6 +62,7 @@ __all__ = [
 Step = Annotated[
     Asked
     | Attached
+    | Recalled
     | ModelStarted
     | ModelReplied
     | ModelFailed

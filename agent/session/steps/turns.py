@@ -38,6 +38,18 @@ class Attached(Frozen):
     source: str = ""  # empty: it was not read
 
 
+class Recalled(Frozen):
+    """What is remembered that may bear on this turn was looked up. `text` is what the model reads of it; empty: there is nothing.
+
+    It is kept as it was told: a later request begins with the same bytes.
+    """
+
+    kind: Literal["recalled"] = "recalled"
+    text: str = ""
+    channels: tuple[str, ...] = ()  # that it was learnt in: who reads along has to be able to read these
+    sources: tuple[str, ...] = ()
+
+
 class Stopped(Frozen):
     """A person pressed Stop: nothing more is started in this turn."""
 

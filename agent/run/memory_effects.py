@@ -1,0 +1,83 @@
+"""What is remembered, looked up for a turn: only what everybody who reads along could read where it was learnt."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.decide.moves import Recall
+from agent.decide.outcome import Ended
+from agent.embeddings.port import Embedder, Vector
+from agent.errors import AudienceGrewError, UnreachableError
+from agent.memory.items import Audience, MemoryItem
+from agent.memory.recalled import Memories, recalled
+from agent.memory.transcript import Transcript
+from agent.memory.values import Owner, Value, known_to, owner_key
+from agent.run.ports import Readers, Searches
+from agent.session.state import Session
+from agent.session.steps import Halted
+from agent.store.memory_values import Values
+from agent.types import Place
+
+log = logging.getLogger(__name__)
+
+QUERY_CHARACTERS = 2_000  # of what people said, that is searched for
+FOUND_ITEMS = 8
+GREW = (
+    "I remembered something in this conversation that was learnt where not everybody who reads along here could read it: people "
+    "joined since, or Slack does not say who reads along. Please begin a new thread."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LongTerm:
+    """What a process remembers with."""
+
+    readers: Readers
+    search: Searches
+    values: Values
+    embedder: Embedder | None = None
+
+    async def found(self, team: str, audience: Audience, words: str, most: int) -> Sequence[MemoryItem]:
+        """Return what an audience may know that fits some words, the best first."""
+        if not words.strip():
+            return ()
+        vector = await self.vector(words)
+        model = self.embedder.model if self.embedder is not None else ""
+        hits = await self.search.search(team, sorted(audience.scopes), words, vector, model, most)
+        return [hit.item for hit in hits]
+
+    async def vector(self, words: str) -> Vector | None:
+        """Return the vector of a text. None: there is no embedder, or it cannot be had now, and full text has to do."""
+        if self.embedder is None:
+            return None
+        try:
+            [vector] = await self.embedder.embed([words])
+        except UnreachableError as error:
+            log.warning("memory is searched by words alone: %s", error)
+            return None
+        return vector
+
+    async def told_values(self, place: Place, user: str, audience: Audience) -> Mapping[Owner, tuple[Value, ...]]:
+        """Return the values of the person, the channel and the workspace that an audience may know."""
+        owners: Sequence[Owner] = ("user", "channel", "workspace")
+        keys: dict[Owner, str] = {owner: owner_key(owner, user, place.channel) for owner in owners}
+        kept = await self.values.kept(place.team, list(keys.values()))
+        return {owner: known_to(audience, kept[key]) for owner, key in keys.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEffects:
+    """Memory between the stores, the log and the model."""
+
+    memory: LongTerm | None
+
+    async def recall(self, move: Recall, session: Session, said: Transcript) -> Ended:
+        """Quote what is remembered into the turn; or end it, where something was told before that is not for all who read now."""
+        assert self.memory is not None
+        audience = await self.memory.readers.audience(session.place)
+        if not set(session.context.known_from) <= audience.scopes:
+            return Ended((Halted(error=AudienceGrewError.__name__, sentence=GREW),))
+        words = "\n".join(each.text for each in said.asked())[:QUERY_CHARACTERS]
+        values = await self.memory.told_values(session.place, session.turn.speakers[0], audience) if move.values else None
+        items = await self.memory.found(session.place.team, audience, words, FOUND_ITEMS)
+        return Ended((recalled(Memories(items, values)),))
