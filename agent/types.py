@@ -42,7 +42,7 @@ class Attachment(Frozen):
 
 
 class Room(Frozen):
-    """What a session has left for files."""
+    """What a session has left for files and for images of results."""
 
     files: int
     bytes: int

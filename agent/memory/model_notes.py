@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Container, Mapping, Sequence
+from typing import cast
 
 from pydantic import JsonValue
 
+from agent.model.port import FILES
 from agent.session.steps import ActionDecided, Edited, OutcomeTold, ProposedAction
 from agent.text import mention
 from agent.tool.definition import Result, failed
 from agent.types import Block
+
+Content = str | list[Block]  # of a tool_result
 
 NOT_RUN = failed("permission_denied", "This call was not run: the turn ended before it.").text()
 CUT_OFF = failed(
@@ -73,13 +77,23 @@ def unknown(tool: str) -> Result:
     return failed("unexpected", detail)
 
 
-def ordered_results(calls: Sequence[str], results: Mapping[str, str], succeeded: Container[str]) -> list[Block]:
+def with_images(text: str, images: Sequence[Block]) -> Content:
+    """Return the content of a result: its text alone, or before the images that belong to it."""
+    return [text_block(text), *images] if images else text
+
+
+def without_files(blocks: Sequence[Block]) -> list[Block]:
+    """Return blocks with a note in the place of each image and PDF."""
+    return [LEFT_OUT if block["type"] in FILES else block for block in blocks]
+
+
+def ordered_results(calls: Sequence[str], results: Mapping[str, Content], succeeded: Container[str]) -> list[Block]:
     """Return a result for each call, in their order; what is not among those that succeeded is marked as an error."""
     return [
         {
             "type": "tool_result",
             "tool_use_id": call_id,
-            "content": results.get(call_id, NOT_RUN),
+            "content": cast(JsonValue, results.get(call_id, NOT_RUN)),
             **({} if call_id in succeeded else {"is_error": True}),
         }
         for call_id in calls

@@ -9,11 +9,23 @@ Long because one class folds every kind of step into the messages of a request.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.errors import FilesNotTakenError
-from agent.memory.model_notes import CUT_OFF, GO_ON, LEFT_OUT, NOTE, changed, declined, ordered_results, outcome_told, text_block
+from agent.memory.model_notes import (
+    CUT_OFF,
+    GO_ON,
+    NOTE,
+    Content,
+    changed,
+    declined,
+    ordered_results,
+    outcome_told,
+    text_block,
+    with_images,
+    without_files,
+)
 from agent.memory.summary_material import Past, said_by, text_with_files
 from agent.memory.token_estimate import Counted
 from agent.memory.written import Message, Written, as_kept, message_shape, without_thinking
@@ -61,7 +73,7 @@ class _Mark:
 
     messages: int = 0
     calls: tuple[str, ...] = ()
-    results: Mapping[str, str] = field(default_factory=dict[str, str])
+    results: Mapping[str, Content] = field(default_factory=dict[str, Content])
     said: tuple[Block, ...] = ()
 
 
@@ -78,7 +90,7 @@ class Transcript:
     call_ids: set[str] = field(default_factory=set[str])  # of all calls that the API may have seen here
     _written: Written = field(default_factory=Written)
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
-    _results: dict[str, str] = field(default_factory=dict[str, str])
+    _results: dict[str, Content] = field(default_factory=dict[str, Content])
     _said: list[Block] = field(default_factory=list[Block])
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _succeeded: set[str] = field(default_factory=set[str])  # calls, by id
@@ -160,7 +172,7 @@ class Transcript:
             case Halted():
                 self._say_unsaid()
                 if step.error == FilesNotTakenError.__name__:  # history goes on without them, or it would end here
-                    self._said = [LEFT_OUT if block["type"] in ("image", "document") else block for block in self._said]
+                    self._leave_out_files()
                 self._reply([{"type": "text", "text": step.sentence}])
             case ModelStarted() | ModelFailed() | WindowExceeded() | Compacted() | ToolStarted():
                 pass  # nothing came of it yet, or `add` has begun a new context
@@ -254,6 +266,12 @@ class Transcript:
         self._said = [*before.said, *self._told, text_block(note)]
         self.past.leave_turn_out(note)
 
+    def _leave_out_files(self) -> None:
+        """Leave the files out that the model was shown last: it does not take one of them."""
+        self._said = without_files(self._said)
+        for call_id, content in self._results.items():
+            self._results[call_id] = content if isinstance(content, str) else without_files(content)
+
     def _forget_thinking(self) -> None:
         """Leave out thoughts of another model, prompt or set of tools: they are bound to those (trap 8)."""
         messages = [{**message, "content": list(without_thinking(message["content"]))} for message in self._written.messages]
@@ -268,15 +286,15 @@ class Transcript:
         if step.outcome == "succeeded":
             self._succeeded.add(step.call_id)
         if step.call_id in self._calls:
-            self._result(step.call_id, step.text)
+            self._result(step.call_id, step.text, step.images)
         else:  # its call has long been answered: a run after an unknown outcome
-            self._said.append(text_block(f"It was run again. The result: {step.text}"))
+            self._said += [text_block(f"It was run again. The result: {step.text}"), *step.images]
 
-    def _result(self, call_id: str, text: str) -> None:
+    def _result(self, call_id: str, text: str, images: Sequence[Block] = ()) -> None:
         """Add a call's result; of an edited call it says what ran instead of what the model asked for."""
         if edits := self._edits.get(call_id):
             text = json.dumps({**json.loads(text), NOTE: " ".join(edits)}, ensure_ascii=False)
-        self._results[call_id] = text
+        self._results[call_id] = with_images(text, images)
 
     # ------------------------------------------------------------------------------------------ messages
 

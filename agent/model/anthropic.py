@@ -32,7 +32,7 @@ from agent.errors import (
 from agent.model import caching
 from agent.model.call_arguments import WholeArguments
 from agent.model.limits import PATIENCE, Patience
-from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request
+from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
 from agent.text import whole
 from agent.types import Usage
 
@@ -44,7 +44,7 @@ LONGEST_WAIT_SECONDS = 8.0
 # What a 400 or 413 says of a request, in the words that are known of the API and of gateways before it.
 TOO_LONG = re.compile(r"prompt is too long|exceeds? .{0,40}context|maximum context length|too many .{0,20}tokens", re.I)
 OF_A_TOOL = re.compile(r"\btools\.(\d+)\.")
-OF_THE_HISTORY = re.compile(r"\bmessages\b|tool_use|tool_result")
+OF_THE_HISTORY = re.compile(r"\bmessages\b|tool_use|tool_result|\bimages?\b|\bPDF\b")
 # Models that think unasked put their words between calls into thinking, which is left out unless asked for (trap 12).
 THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
@@ -54,8 +54,8 @@ KEPT = cast(Any, ParsedMessage)[cast(Any, AsyncMessageStream).__parameters__]
 
 REFUSALS = (anthropic.BadRequestError, anthropic.ContentTooLargeError)  # of what a request says, no matter who sends it and when
 NOT_TAKEN = (
-    "The model did not take this request, most likely because of a file that is attached. Nothing more was run. I leave the file "
-    "out from now on: please ask again without it, or attach it in another form."
+    "The model did not take this request, most likely because of a file that is attached or an image that a tool returned. "
+    "Nothing more was run. I leave it out from now on: please ask again without it, or attach it in another form."
 )
 
 
@@ -255,7 +255,7 @@ class AnthropicModel:
 
 def _shows_new_files(request: Request) -> bool:
     """Return whether the message that has no reply yet has files."""
-    return any(block["type"] in ("image", "document") for block in request.messages[-1]["content"])
+    return any(files_in(request.messages[-1]["content"]))
 
 
 def request_body(request: Request) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The model as the loop asks for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from agent.types import Block, Lifetime, Pinned, Purpose, Usage
 
+FILES = ("image", "document")  # kinds of blocks that stand for a file
 CHARACTERS_PER_TOKEN = 3.0  # on the careful side: English and JSON take about 4 (provider's rule of thumb)
 NO_SUCH_MODEL = "The configured model does not exist (any more). Nothing more was run; an admin must name another one."
 
@@ -20,6 +21,15 @@ class Request:
     purpose: Purpose = "reply"
     lifetime: Lifetime = "5m"
     probe: bool = False  # one try only: the model was out of reach a moment ago
+
+
+def files_in(content: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the blocks of a message that stand for a file, those in the results of calls included."""
+    for block in content:
+        if block["type"] in FILES:
+            yield block
+        elif block["type"] == "tool_result" and isinstance(block.get("content"), list):
+            yield from files_in(cast(list[dict[str, Any]], block["content"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from agent.decide.moves import (
     Vouch,
 )
 from agent.decide.outcome import Making
-from agent.memory.attachments import Nowhere
+from agent.memory.attachments import Nowhere, room_for_call
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import Model
 from agent.run.background import Background
@@ -54,7 +54,7 @@ class Effects:
         self.background = Background()
         self.attached = FileEffects(files or Nowhere(), store)
         self.calls = ModelCalls(model, budget, self.attached, patience)
-        self.tools = ToolEffects(tools, store, surface, self.background)
+        self.tools = ToolEffects(tools, store, surface, self.background, self.attached)
         self.memory = MemoryEffects(memory)
         self.people = PeopleEffects(surface, store, self.background)
 
@@ -86,11 +86,13 @@ class ClaimedWorld:
 
     def run_tool(self, move: RunTool) -> Making:
         """See `ToolEffects.run`."""
-        return self.effects.tools.run(move, self.held.session)
+        session = self.held.session
+        return self.effects.tools.run(move, session, room_for_call(session, self.rules))
 
     def reconcile(self, move: Reconcile) -> Making:
         """See `ToolEffects.reconcile`."""
-        return self.effects.tools.reconcile(move, self.held.session)
+        session = self.held.session
+        return self.effects.tools.reconcile(move, session, room_for_call(session, self.rules))
 
     def preview(self, move: MakePreview) -> Making:
         """See `ToolEffects.preview`."""

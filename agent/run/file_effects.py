@@ -1,18 +1,22 @@
-"""Files between the outside, the log and the model: fetched once in the turn, and put into every request that shows them."""
+"""Files between the outside, the log and the model: fetched or returned once, and put into every request that shows them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.bounded import BoundedError, run_bounded
+from agent.bounded import BoundedError, Limits, run_bounded
 from agent.decide.moves import FetchFile
 from agent.decide.outcome import Ended
 from agent.errors import RefusedError
 from agent.memory import attachments
+from agent.memory.attachments import MOST_RESULT_IMAGES, Shown
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import Message
 from agent.run.ports import Files
 from agent.session.state import Session
 from agent.store.sessions import Store
+from agent.types import Room
+
+LOOK = Limits(seconds=2.0)  # at one image of a result: what has run waits for it to be written down
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,23 @@ class FileEffects:
         if read.data is not None:
             await self.store.kept.keep_file(session.id, session.epoch, read.handle, read.data)
         return Ended((read.step,))
+
+    async def keep_images(self, session_id: str, epoch: int, images: Sequence[bytes], room: Room) -> Shown:
+        """Keep the images of a result that can be shown, before the step that names them. Raises FencedError."""
+        shown, count = Shown(room), len(images)
+        for number, data in enumerate(images[:MOST_RESULT_IMAGES], 1):
+            try:
+                attachments.check_size(data)
+                shown = shown.with_image(data, Looked(**await run_bounded(look_at_file, data, limits=LOOK)))
+            except (RefusedError, BoundedError) as error:
+                shown = shown.without(f"image {number} of {count}", str(error))
+        if count > MOST_RESULT_IMAGES:
+            shown = shown.without(
+                f"images {MOST_RESULT_IMAGES + 1} to {count} of {count}", f"at most {MOST_RESULT_IMAGES} of a result can be read"
+            )
+        for handle, data in shown.data.items():
+            await self.store.kept.keep_file(session_id, epoch, handle, data)
+        return shown
 
     async def shown(self, session: Session, messages: list[Message]) -> Sequence[Message]:
         """Return the messages of a request, with the bytes of files in them."""

@@ -9,9 +9,10 @@ from agent.decide.facts import Facts
 from agent.decide.moves import CountCards, MakePreview, Reconcile, RunTool
 from agent.decide.outcome import Ended
 from agent.errors import FencedError
+from agent.memory import attachments, model_notes
 from agent.memory import long_results as output
-from agent.memory import model_notes
 from agent.run.background import Background
+from agent.run.file_effects import FileEffects
 from agent.run.ports import Surface
 from agent.session.differences import TOOL_CHANGED
 from agent.session.state import Session
@@ -21,7 +22,15 @@ from agent.tool import definition as tool
 from agent.tool.definition import Result, ToolContext, failed
 from agent.tool.progress import Progress
 from agent.tool.validation import validate
-from agent.types import Call
+from agent.types import Call, Room
+
+
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """The log that a result goes into: under which epoch, and what its images may take."""
+
+    epoch: int
+    room: Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +41,20 @@ class ToolEffects:
     store: Store
     surface: Surface
     background: Background
+    attached: FileEffects
 
-    async def run(self, move: RunTool, session: Session) -> Ended:
-        """Run a call, begun in time or not at all. What became of a lost run that cannot be repeated is unknown."""
+    async def run(self, move: RunTool, session: Session, room: Room) -> Ended:
+        """Run a call, begun in time or not at all. What became of a lost run that cannot be repeated is unknown.
+
+        `room`: what its images may take of what the session has left.
+        """
+        into = _Into(session.epoch, room)
         arguments = validate(self.tools, move.call.tool, move.call.arguments)
         progress = Progress(move.call.tool, lambda text: self.surface.progress(session.place, move.call.id, text))
         user = session.turn.speakers[0]
         context = ToolContext(session.id, user, move.idempotency_key, session.place, progress.say, move.bound)
         if isinstance(arguments, Result):
-            return _unknown(move.call) if move.repeats else await self._returned(move.call, arguments, context, session.epoch)
+            return _unknown(move.call) if move.repeats else await self._returned(move.call, arguments, context, into)
         definition = self.tools[move.call.tool]
         if move.judged and move.judged != judged_digest(definition, arguments):
             return _unknown(move.call) if move.repeats else _is_another(move)
@@ -62,8 +76,8 @@ class ToolEffects:
         if result.changed and move.bound:
             return Ended((FoundChanged(call_id=move.call.id, changes=result.changed),))
         if result.unclear and not definition.reads:
-            return await self._unclear(move.call, definition, arguments, context, session.epoch)
-        return await self._returned(move.call, definition.marked(result, arguments), context, session.epoch)
+            return await self._unclear(move.call, definition, arguments, context, into)
+        return await self._returned(move.call, definition.marked(result, arguments), context, into)
 
     async def count_cards(self, move: CountCards, session: Session) -> Ended:
         """Count the cards that wait elsewhere, before the call of a tool adds one."""
@@ -81,8 +95,12 @@ class ToolEffects:
             return Ended((ToolReturned(call_id=move.call_id, outcome="refused", text=found.text()),))
         return Ended((Previewed(call_id=move.call_id, preview=found),))
 
-    async def reconcile(self, move: Reconcile, session: Session) -> Ended:
-        """Ask what became of a call that a lost process started. It is not repeated, whatever its tool says of that."""
+    async def reconcile(self, move: Reconcile, session: Session, room: Room) -> Ended:
+        """Ask what became of a call that a lost process started. It is not repeated, whatever its tool says of that.
+
+        `room`: as in `run`.
+        """
+        into = _Into(session.epoch, room)
         definition = self.tools.get(move.call.tool)
         user = session.turn.speakers[0]
         context = ToolContext(session.id, user, move.idempotency_key, session.place, bound=move.bound)
@@ -91,9 +109,9 @@ class ToolEffects:
             return _unknown(move.call)
         found = await tool.reconcile(definition, arguments, context) if definition.reconcile is not None else None
         found = found and definition.marked(found, arguments)
-        return await self._found(move.call, found, context, session.epoch, reconciled=True)
+        return await self._found(move.call, found, context, into, reconciled=True)
 
-    async def _unclear(self, call: Call, definition: tool.Tool, arguments: Any, context: ToolContext, epoch: int) -> Ended:
+    async def _unclear(self, call: Call, definition: tool.Tool, arguments: Any, context: ToolContext, into: _Into) -> Ended:
         """Clear up a run that may have happened: repeat it if its key makes that safe, ask its tool, or leave it unknown."""
         found: Result | None = None
         if definition.idempotent:
@@ -103,22 +121,36 @@ class ToolEffects:
         elif definition.reconcile is not None:
             found = await tool.reconcile(definition, arguments, context)
         found = found and definition.marked(found, arguments)
-        return await self._found(call, found, context, epoch, reconciled=not definition.idempotent)
+        return await self._found(call, found, context, into, reconciled=not definition.idempotent)
 
-    async def _found(self, call: Call, found: Result | None, context: ToolContext, epoch: int, *, reconciled: bool) -> Ended:
-        return _unknown(call) if found is None else await self._returned(call, found, context, epoch, reconciled=reconciled)
+    async def _found(self, call: Call, found: Result | None, context: ToolContext, into: _Into, *, reconciled: bool) -> Ended:
+        return _unknown(call) if found is None else await self._returned(call, found, context, into, reconciled=reconciled)
 
-    async def _returned(self, call: Call, result: Result, context: ToolContext, epoch: int, *, reconciled: bool = False) -> Ended:
+    async def _returned(
+        self, call: Call, result: Result, context: ToolContext, into: _Into, *, reconciled: bool = False
+    ) -> Ended:
         """Bring a result into the log, the one way for all: a long one is kept whole, and the model gets its head and tail."""
         outcome = "succeeded" if result.ok else "failed" if result.begun else "refused"
+        shown = attachments.Shown(into.room)
+        if result.ok and result.images:  # the API takes nothing but text in what is marked as an error
+            shown = await self.attached.keep_images(context.session_id, into.epoch, result.images, into.room)
+            result = result.model_copy(update={"not_shown": shown.not_shown, "written": ""})
         text = result.text()
         if len(text) > output.MOST_CHARACTERS:
             short = output.shortened(result, call.tool, context.session_id, context.idempotency_key)
             assert short is not None
             result, handle, whole = short
-            await self.store.kept.keep(context.session_id, epoch, handle, whole)
+            await self.store.kept.keep(context.session_id, into.epoch, handle, whole)
             text = result.text()
-        returned = ToolReturned(call_id=call.id, outcome=outcome, text=text, source=result.provenance, reconciled=reconciled)
+        returned = ToolReturned(
+            call_id=call.id,
+            outcome=outcome,
+            text=text,
+            source=result.provenance,
+            reconciled=reconciled,
+            images=shown.blocks,
+            kept_bytes=into.room.bytes - shown.room.bytes,
+        )
         return Ended((returned,))
 
 

@@ -228,7 +228,7 @@ class Context:
 
     tokens: int = 0  # as the API counted them with the last reply
     began_tokens: int = 0  # of the first request: prompt, tools, summary, question
-    attached: int = 0  # files whose bytes are kept for the model
+    attached: int = 0  # files, and images of results, whose bytes are kept for the model
     attached_bytes: int = 0
     speakers: tuple[str, ...] = ()  # everybody whose words are in it, also summed up; the opener of the thread first
     sources: tuple[str, ...] = ()  # untrusted ones that were read into it, or that its summary may draw on

@@ -5,9 +5,10 @@
 Knows no session, no model and no Slack: a tool can be tried alone. Tool files import from here: `from agent.tool import tool`.
 """
 
+from agent.tool.answer import WithImages
 from agent.tool.arguments import Arguments
 from agent.tool.declare import tool
 from agent.tool.definition import Effect, Result, Tool, ToolContext, ToolError
 from agent.tool.fallback import with_fallback
 
-__all__ = ["Arguments", "Effect", "Result", "Tool", "ToolContext", "ToolError", "tool", "with_fallback"]
+__all__ = ["Arguments", "Effect", "Result", "Tool", "ToolContext", "ToolError", "WithImages", "tool", "with_fallback"]

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_type_hints, overload
 
 from pydantic import BaseModel, create_model
 
+from agent.tool.answer import Answer
 from agent.tool.arguments import Arguments
-from agent.tool.definition import Answer, Effect, Handler, Result, Tool, ToolContext
+from agent.tool.definition import Effect, Handler, Result, Tool, ToolContext
 from agent.tool.threads import WAIT_SECONDS, leaving_the_loop
 from agent.types import Preview
 

@@ -12,9 +12,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from agent.errors import NotBegunError, place_of
+from agent.tool.answer import Answer, images_of, structured
 from agent.tool.threads import watched
 from agent.types import Change, Place, Preview, Wording
 
@@ -93,6 +94,8 @@ class Result(BaseModel, frozen=True):
     changed: tuple[Change, ...] = ()  # likewise: it did nothing, since this is not as its card showed it
     source: str = ""  # outside, that the text comes from
     acknowledges: bool = False  # it answers a write: nothing was read, so it is no source of what is proposed later
+    images: tuple[bytes, ...] = Field(default=(), repr=False)  # beside the text, never in it
+    not_shown: tuple[str, ...] = ()  # which of them the model does not see, and why
     written: str = ""  # the text, where it was made already: a copy with other fields is to be without it
 
     def text(self) -> str:
@@ -100,7 +103,7 @@ class Result(BaseModel, frozen=True):
         if self.written:
             return self.written
         fields = {"ok", "result"} if self.ok else {"ok", "error", "detail"}
-        text = self.model_dump_json(include=fields)
+        text = self.model_dump_json(include=fields | ({"not_shown"} if self.not_shown else set()))
         if not self.source:
             return text
         mark = UNTRUSTED.format(source=self.source[:SOURCE_CHARACTERS])
@@ -127,7 +130,6 @@ def failed(kind: ErrorKind, detail: str, *, unclear: bool = False) -> Result:
     return Result(ok=False, error=kind, detail=detail, unclear=unclear)
 
 
-Answer = BaseModel | Mapping[str, Any] | str | Sequence[Any]  # of a handler
 Handler = Callable[[Any, ToolContext], Awaitable[Answer]]
 Reconcile = Callable[[Any, ToolContext], Awaitable[Result | None]]
 
@@ -232,7 +234,7 @@ async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
     try:
         async with asyncio.timeout(tool.time_limit_seconds):
             answer = await watched(tool.name, _handled(tool, arguments, context))
-        result = Result(ok=True, result=structured(answer))
+        result = Result(ok=True, result=structured(answer), images=images_of(answer))
         return result.model_copy(update={"written": result.text()})  # what is no JSON fails here, where failures are told
     except ToolError as error:
         return failed(error.kind, error.detail, unclear=error.unclear).model_copy(update={"begun": error.begun})
@@ -251,19 +253,6 @@ async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
 
 async def _handled(tool: Tool, arguments: BaseModel, context: ToolContext) -> Answer:
     return await tool.handler(arguments, context)
-
-
-def structured(answer: Answer) -> dict[str, Any]:
-    """Return what a handler answered, as the fields of a JSON object: a text is its `text`, a list its `items`."""
-    match answer:
-        case BaseModel():
-            return answer.model_dump(mode="json")
-        case str():
-            return {"text": answer}
-        case list() | tuple():
-            return {"items": answer}
-        case _:
-            return dict(answer)  # pyright: ignore[reportArgumentType]  # fails for what is no mapping
 
 
 # What a preview says in these kinds is true of the run as well; of the others nobody knows.

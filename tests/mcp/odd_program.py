@@ -1,6 +1,7 @@
 """An MCP server over stdio that lists and answers what it is given: `odd_program.py LEDGER TOOLS_JSON`.
 
-The argument `answer` of a call is what it prints, with $ID for the call's id; `die` ends it after that.
+The argument `answer` of a call, or the file that `from_file` names, is what it prints, with $ID for the call's id; `die` ends it
+after that.
 """
 
 import json
@@ -38,8 +39,9 @@ for line in sys.stdin:
         arguments = message["params"]["arguments"]
         with LEDGER.open("a") as ledger:
             ledger.write("ran\n")
-        if "answer" in arguments:
-            send(str(arguments["answer"]).replace("$ID", json.dumps(message["id"])))
+        answer = Path(arguments["from_file"]).read_text() if "from_file" in arguments else arguments.get("answer")
+        if answer is not None:
+            send(str(answer).replace("$ID", json.dumps(message["id"])))
         if arguments.get("die"):
             os._exit(3)
     elif "id" in message:

@@ -3,6 +3,7 @@
 Long because it is one table: a bad request each, with what the API answers.
 """
 
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 
 from bot.sandbox.model import Reply, Request, ScriptedModel, call, say, think
+from tests.samples import png
 
 SONNET = "claude-sonnet-5-5"
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"query": {"type": "string"}}}
@@ -35,6 +37,13 @@ def answered(*ids: str) -> dict[str, Any]:
 
 def result(id: str) -> dict[str, Any]:
     return {"type": "tool_result", "tool_use_id": id, "content": "found"}
+
+
+def shown(media_type: str, **more: Any) -> dict[str, Any]:
+    """A result with an image, as a PNG of this media type."""
+    source = {"type": "base64", "media_type": media_type, "data": base64.b64encode(png()).decode()}
+    content = [text("found"), {"type": "image", "source": source}]
+    return {"role": "user", "content": [{**result("t1"), "content": content, **more}]}
 
 
 def text(words: str, **more: Any) -> dict[str, Any]:
@@ -70,6 +79,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "result twice": (
         body(messages=[HELLO, used("t1"), answered("t1", "t1")]),
         "messages.2.content.1: each `tool_use` must have a single result.",
+    ),
+    "an image in an error": (
+        body(messages=[HELLO, used("t1"), shown("image/png", is_error=True)]),
+        'messages.2.content.0.tool_result: all content must be type "text" if "is_error" is true',
+    ),
+    "an image in a result of another kind than it says": (
+        body(messages=[HELLO, used("t1"), shown("image/jpeg")]),
+        "messages.2.content.0.tool_result.content.1.image.source.base64.data: Image does not match the provided media type",
+    ),
+    "an image in a result of no kind": (
+        body(messages=[HELLO, used("t1"), shown("text/html")]),
+        "messages.2.content.0.tool_result.content.1.image.source.base64.media_type: Input should be 'image/jpeg' or",
     ),
     "result again, later": (
         body(messages=[HELLO, used("t1"), answered("t1"), answered("t1")]),
@@ -213,6 +234,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "a result without words": body(
         messages=[HELLO, used("t1"), {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1"}]}]
     ),
+    "an image in a result": body(messages=[HELLO, used("t1"), shown("image/png")]),
     "thinking between tools": body(thinking={"type": "between_tools"}),
     "effort": body(thinking={"type": "adaptive"}, output_config={"effort": "low"}),
     "four breakpoints": body(

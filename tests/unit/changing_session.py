@@ -24,7 +24,9 @@ from agent.decide.moves import (
     ShowCard,
 )
 from agent.decide.next_moves import next_moves
+from agent.memory.attachments import Nowhere, room_for_call
 from agent.run.background import Background
+from agent.run.file_effects import FileEffects
 from agent.run.people_effects import PeopleEffects
 from agent.run.tool_effects import ToolEffects
 from agent.session.inbox import Click, Inboxed, Message
@@ -216,7 +218,7 @@ class Drama:
         return ModelReplied(content=content, stop_reason=reason, usage=Usage(input_tokens=1, output_tokens=1))
 
     def _tools(self) -> ToolEffects:
-        return ToolEffects(self.rules().tools, NOBODY, FakeSurface(), Background())
+        return ToolEffects(self.rules().tools, NOBODY, FakeSurface(), Background(), FileEffects(Nowhere(), NOBODY))
 
     def _read_cards(self, cards: Cards) -> None:
         """Somebody reads the message."""
@@ -267,7 +269,7 @@ class Drama:
             self.crashes = False
             self.session = replace(self.session, epoch=self.session.epoch + 1)
             return
-        self._apply(*(await self._tools().run(move, self.session)).steps)
+        self._apply(*(await self._tools().run(move, self.session, room_for_call(self.session, self.rules()))).steps)
         if move.action_id is not None:
             shown = self.cards[move.action_id]
             shown.judged_by = judged

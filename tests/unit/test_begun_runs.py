@@ -13,12 +13,14 @@ from agent import fence
 from agent.approvals.digest import judged_digest
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import RunTool
+from agent.memory.attachments import Nowhere
 from agent.run.background import Background
+from agent.run.file_effects import FileEffects
 from agent.run.tool_effects import ToolEffects
 from agent.session.steps import ToolReturned
 from agent.store.sessions import Store
 from agent.tool.definition import Tool, ToolContext, registry
-from agent.types import Call
+from agent.types import Call, Room
 from tests.fakes.surface import FakeSurface
 from tests.unit.test_machine import ASKED, after
 
@@ -40,6 +42,7 @@ async def note(arguments: Nothing, context: ToolContext) -> dict[str, Any]:
 
 JUDGED = Tool(name="note", description="note", arguments=Nothing, handler=note, idempotent=True, consequence="Adds a note.")
 CHANGED = replace(JUDGED, consequence="Wipes the disk.")
+NO_ROOM = Room(files=0, bytes=0, tokens=0)
 LONG_AGO_SECONDS = 2 * fence.BEGIN_WITHIN_SECONDS
 
 
@@ -55,11 +58,11 @@ def outcome(present: Tool, *, repeats: bool = False, late: bool = False) -> tupl
         repeats=repeats,
     )
     store = Store(AsyncConnectionPool(open=False))  # short results need none
-    effects = ToolEffects(registry([present]), store, FakeSurface(), Background())
+    effects = ToolEffects(registry([present]), store, FakeSurface(), Background(), FileEffects(Nowhere(), store))
 
     async def run() -> tuple[str, str]:
         with fence.effects_of_start(time.monotonic() - (LONG_AGO_SECONDS if late else 0.0)):
-            [step] = (await effects.run(move, after(ASKED))).steps
+            [step] = (await effects.run(move, after(ASKED), NO_ROOM)).steps
         assert isinstance(step, ToolReturned)
         return step.outcome, step.text
 

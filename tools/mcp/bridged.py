@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from agent.foreign_json import members
-from agent.tool.definition import Answer, Effect, Tool, ToolContext
+from agent.tool.answer import Answer
+from agent.tool.definition import Effect, Tool, ToolContext
 from agent.tool.json_schema import JsonArguments, json_arguments
 from tools.mcp.claims import effect
 from tools.mcp.listed import Listed

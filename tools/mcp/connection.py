@@ -13,7 +13,8 @@ from typing import Any
 
 from agent import fence
 from agent.errors import FencedError
-from agent.tool.definition import Answer, ErrorKind, ToolError, nobody
+from agent.tool.answer import Answer
+from agent.tool.definition import ErrorKind, ToolError, nobody
 from tools.mcp.claims import leaves_open
 from tools.mcp.fates import Answered, Fate, NotSent, TurnedAway, Unclear
 from tools.mcp.line import Line, UnreachableError

@@ -3,27 +3,31 @@
 A result is taken as it comes: what is not as the protocol says is described, and never a reason to doubt that the call ran.
 """
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from agent.foreign_json import members
-from agent.tool.definition import Answer, ToolError
+from agent.tool.answer import Answer, WithImages
+from agent.tool.definition import ToolError
 from tools.mcp.server import Server
 
 Described = dict[str, Any]
 
 COMPARED_CHARACTERS = 256 * 1024  # of a text that may say the same as the structured content
+ERRORS_ARE_TEXT = "its images cannot be shown: an error is nothing but text"
 LEFT = ("content", "structuredContent", "isError", "_meta", "resultType")  # of a result; anything else is told as it is
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a result holds. `told`: `text`, `structured` and `attachments`, as far as there are any."""
+    """What a result holds. `told`: `text`, `structured` and `attachments`, as far as there are any; `images` as their bytes."""
 
     told: Described
     failed: bool = False
+    images: tuple[bytes, ...] = ()
 
 
 def answer(server: Server, result: Any) -> Answer:
@@ -31,8 +35,9 @@ def answer(server: Server, result: Any) -> Answer:
     read = content(result)
     told = cast(Described, server.discreet(read.told))
     if read.failed:
-        raise ToolError("unexpected", f"The MCP server {server.name} reports an error: {_in_a_text(told)}")
-    return told
+        unseen = f" ({ERRORS_ARE_TEXT})" if read.images else ""
+        raise ToolError("unexpected", f"The MCP server {server.name} reports an error: {_in_a_text(told)}{unseen}")
+    return WithImages(told, read.images) if read.images else told
 
 
 def content(result: Any) -> Content:
@@ -49,7 +54,7 @@ def content(result: Any) -> Content:
     told = _text_and_structure(texts, structured)
     if attachments := list(_attachments(parts)):
         told["attachments"] = attachments
-    return Content(told or {"text": ""}, fields.get("isError") is True)
+    return Content(told or {"text": ""}, fields.get("isError") is True, tuple(_images(parts)))
 
 
 def how_far(done: float, total: float | None, message: str | None) -> str:
@@ -132,6 +137,27 @@ def _attachments(parts: list[Mapping[str, Any]]) -> Iterator[Described]:
                 yield _without_nulls(known | {"text": resource.get("text"), "bytes": _size(resource.get("blob"))})
             case kind:
                 yield {"kind": kind} | {name: value for name, value in part.items() if name not in ("type", "_meta")}
+
+
+def _images(parts: list[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Return the bytes of each part that is meant as an image: whether they are one is seen when they are looked at."""
+    for part in parts:
+        match part:
+            case {"type": "image", "data": str() as data}:
+                yield _bytes_of(data)
+            case {"type": "resource", "resource": {"mimeType": str() as said, "blob": str() as data}}:
+                if said.startswith("image/"):
+                    yield _bytes_of(data)
+            case _:
+                pass
+
+
+def _bytes_of(text: str) -> bytes:
+    """Return what a base64 text stands for, also where it is the data of a `data:` URL or its padding is missing."""
+    try:
+        return base64.b64decode(text.rpartition(",")[2] + "==")
+    except ValueError:
+        return text.encode(errors="replace")  # it is none; nor is it an image
 
 
 def _without_nulls(described: Described) -> Described:

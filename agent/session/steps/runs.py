@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from agent.types import Change, Frozen, Outcome, Preview
+from agent.types import Block, Change, Frozen, Outcome, Preview
 
 
 class Previewed(Frozen):
@@ -44,7 +44,10 @@ class ToolStarted(Frozen):
 
 
 class ToolReturned(Frozen):
-    """A call has its result. `refused` means that it did not run; `source` names where an untrusted text came from."""
+    """A call has its result. `refused` means that it did not run; `source` names where an untrusted text came from.
+
+    A block of an image names its bytes by a handle: they are kept beside the log (`agent.memory.attachments`).
+    """
 
     kind: Literal["tool_returned"] = "tool_returned"
     call_id: str
@@ -52,3 +55,5 @@ class ToolReturned(Frozen):
     text: str
     source: str = ""
     reconciled: bool = False  # the run was lost, and its tool was asked what became of it
+    images: tuple[Block, ...] = ()  # that the model sees below the text
+    kept_bytes: int = 0  # of these images

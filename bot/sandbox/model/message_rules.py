@@ -178,4 +178,6 @@ def _tool_result(path: str, block: Mapping[str, Any]) -> None:
     for at, part in enumerate(content):
         if not is_object(part) or part.get("type") not in IN_RESULT:
             raise Refusal(f"{path}.content.{at}: Input should be a text, image, search_result or document block")
+        if block.get("is_error") and part["type"] != "text":
+            raise Refusal(f'{path}: all content must be type "text" if "is_error" is true')
         _block(f"{path}.content.{at}", part, "user")
