@@ -134,6 +134,7 @@ class Asker(Frozen):
 
     users: tuple[str, ...]
     channel: str
+    read_outside: bool = False  # whether the conversation holds what strangers, servers or pages said
 
     @property
     def direct(self) -> bool:

@@ -111,7 +111,7 @@ class Policy:
         Where several people asked together, each is judged alone and all their verdicts hold. A call that enough people
         could never approve is refused at once.
         """
-        default = _default(tool, arguments, self.allowed_hosts)
+        default = _default(tool, arguments, self.allowed_hosts, asker)
         verdicts = [
             verdict
             for requester in asker.users or ("",)
@@ -140,7 +140,7 @@ class Policy:
                 verdicts.append(Verdict(answer=rule.answer, rule=str(rule), reason=rule.reason))
                 if rule.when is None:
                     return tuple(verdicts)
-        return (*verdicts, _default(tool, {}, self.allowed_hosts))
+        return (*verdicts, _default(tool, {}, self.allowed_hosts, None))
 
 
 def _verdicts(tried: tuple[Tried, ...], default: Verdict) -> tuple[Verdict, ...]:
@@ -152,10 +152,16 @@ def _verdicts(tried: tuple[Tried, ...], default: Verdict) -> tuple[Verdict, ...]
     return (first.model_copy(update={"rule": "; ".join([first.rule, *passed])}), *others)
 
 
-def _default(tool: Tool, arguments: Mapping[str, Any], allowed_hosts: tuple[str, ...]) -> Verdict:
-    """Return the verdict where no rule speaks. A read that sends something out runs only if every host is known and allowed."""
+def _default(tool: Tool, arguments: Mapping[str, Any], allowed_hosts: tuple[str, ...], asker: Asker | None) -> Verdict:
+    """Return the verdict where no rule speaks. A read that sends something out runs only if every host is known and allowed.
+
+    `asker`: None where it is not about one call. A harmless write runs, but not after something from outside was read: that may
+    have asked for it.
+    """
     if tool.effect is Effect.READ:
         return Verdict(answer="allow", rule="default (reads run)")
+    if tool.harmless is not None and asker is not None and not asker.read_outside and tool.harmless(arguments):
+        return Verdict(answer="allow", rule="default (what is remembered for here runs while nothing from outside was read)")
     asks = f"one member approves each {tool.effect} call"
     if tool.effect is not Effect.EGRESS:
         return Verdict(answer="ask", rule=f"default ({asks})")

@@ -85,7 +85,7 @@ def _turn_moves(session: Session, rules: Rules, now: datetime, facts: Facts) -> 
     if turn.unread:
         return [FetchFile(turn.unread[0], attachments.room(session, rules), MoveKey("file", turn.unread[0].id))]
     if rules.remembers and not turn.recalled and turn.iterations == 0 and model.in_flight is None:
-        return [Recall(not session.context.recalled, MoveKey("recall", str(turn.number)))]
+        return [Recall(session.context.began_tokens == 0, MoveKey("recall", str(turn.number)))]
     call = CallModel(turn.iterations + (model.in_flight is None), now, lifetime=_lifetime(rules))
     return [*_told_of_outage(session), call]
 

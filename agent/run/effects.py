@@ -87,7 +87,7 @@ class ClaimedWorld:
     def run_tool(self, move: RunTool) -> Making:
         """See `ToolEffects.run`."""
         session = self.held.session
-        return self.effects.tools.run(move, session, room_for_call(session, self.rules))
+        return self.effects.tools.run(move, session, room_for_call(session, self.rules), self.held.said.asked())
 
     def reconcile(self, move: Reconcile) -> Making:
         """See `ToolEffects.reconcile`."""

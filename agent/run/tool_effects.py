@@ -22,7 +22,7 @@ from agent.tool import definition as tool
 from agent.tool.definition import Result, ToolContext, failed
 from agent.tool.progress import Progress
 from agent.tool.validation import validate
-from agent.types import Call, Room
+from agent.types import Call, Room, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,16 @@ class ToolEffects:
     background: Background
     attached: FileEffects
 
-    async def run(self, move: RunTool, session: Session, room: Room) -> Ended:
+    async def run(self, move: RunTool, session: Session, room: Room, asked: tuple[Said, ...] = ()) -> Ended:
         """Run a call, begun in time or not at all. What became of a lost run that cannot be repeated is unknown.
 
-        `room`: what its images may take of what the session has left.
+        `room`: what its images may take of what the session has left. `asked`: what people said that the turn answers.
         """
         into = _Into(session.epoch, room)
         arguments = validate(self.tools, move.call.tool, move.call.arguments)
         progress = Progress(move.call.tool, lambda text: self.surface.progress(session.place, move.call.id, text))
         user = session.turn.speakers[0]
-        context = ToolContext(session.id, user, move.idempotency_key, session.place, progress.say, move.bound)
+        context = ToolContext(session.id, user, move.idempotency_key, session.place, progress.say, move.bound, asked)
         if isinstance(arguments, Result):
             return _unknown(move.call) if move.repeats else await self._returned(move.call, arguments, context, into)
         definition = self.tools[move.call.tool]
@@ -150,6 +150,7 @@ class ToolEffects:
             reconciled=reconciled,
             images=shown.blocks,
             kept_bytes=into.room.bytes - shown.room.bytes,
+            channels=result.channels,
         )
         return Ended((returned,))
 

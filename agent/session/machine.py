@@ -190,7 +190,7 @@ def _recalled(session: Session, step: Recalled) -> Session:
     for source in step.sources:
         context = sources.read(context, source)
     known_from = tuple(dict.fromkeys((*context.known_from, *step.channels)))
-    context = replace(context, recalled=True, known_from=known_from)
+    context = replace(context, known_from=known_from)
     return replace(session, turn=replace(turn, recalled=True), context=context)
 
 

@@ -136,7 +136,7 @@ def context_compacted(session: Session, step: Compacted) -> Session:
     new = Context(speakers=context.speakers, sources=context.sources, known_from=context.known_from)  # its summary says it on
     if turn.open:  # its files stay: they are read again in the new context
         turn = replace(turn, window="compacted")
-        new = replace(new, recalled=context.recalled, attached=context.attached, attached_bytes=context.attached_bytes)
+        new = replace(new, attached=context.attached, attached_bytes=context.attached_bytes)
     else:
         turn = replace(turn, window="fits")
     return replace(_charged(session, step), turn=turn, context=new)

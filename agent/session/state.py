@@ -232,7 +232,6 @@ class Context:
     attached_bytes: int = 0
     speakers: tuple[str, ...] = ()  # everybody whose words are in it, also summed up; the opener of the thread first
     sources: tuple[str, ...] = ()  # untrusted ones that were read into it, or that its summary may draw on
-    recalled: bool = False  # the values that people keep were told in it
     known_from: tuple[str, ...] = ()  # channels that what is remembered in it was learnt in
 
 

@@ -1,4 +1,4 @@
-"""What a handler may answer: a mapping, a pydantic model, a text or a list; and images beside any of these."""
+"""What a handler may answer: a mapping, a pydantic model, a text or a list; beside these images, or the channels it is from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,21 @@ class WithImages:
     images: Sequence[bytes] = field(repr=False)
 
 
-Answer = Told | WithImages
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An answer that draws on what was learnt in these channels: who reads along has to be able to read them."""
+
+    told: Told
+    channels: Sequence[str]
+
+
+Answer = Told | WithImages | Remembered
 
 
 def structured(answer: Answer) -> dict[str, Any]:
     """Return what a handler answered, as the fields of a JSON object: a text is its `text`, a list its `items`."""
     match answer:
-        case WithImages():
+        case WithImages() | Remembered():
             return structured(answer.told)
         case BaseModel():
             return answer.model_dump(mode="json")
@@ -39,3 +47,8 @@ def structured(answer: Answer) -> dict[str, Any]:
 def images_of(answer: Answer) -> tuple[bytes, ...]:
     """Return the images of an answer."""
     return tuple(answer.images) if isinstance(answer, WithImages) else ()
+
+
+def channels_of(answer: Answer) -> tuple[str, ...]:
+    """Return the channels that an answer draws on."""
+    return tuple(answer.channels) if isinstance(answer, Remembered) else ()

@@ -15,6 +15,7 @@ from bot.config.file import Agent, Config
 from bot.config.refusal import Refusal
 from bot.slack.tool_port import SlackPort
 from tools.catalog import catalog
+from tools.memory import Memory, memory
 from tools.slack import Slack, slack, slack_channels
 from tools.web import web
 
@@ -23,6 +24,7 @@ from tools.web import web
 ON_REQUEST = frozenset({"web", "slack:channels"})
 BROUGHT_ALONG = {"slack": "slack:channels"}  # who names the first pack means the second, too
 
+MEMORY = "memory"  # there where signoff.yaml has the section of this name
 BUILT_IN = "built in"  # what every agent has, whatever its packs
 
 Packs = Mapping[str, Sequence[Tool]]
@@ -30,7 +32,11 @@ NONE: Packs = {}
 
 
 def tool_packs(
-    pool: AsyncConnectionPool[Any], config: Config, databases: Packs = NONE, workspace: Slack | None = None
+    pool: AsyncConnectionPool[Any],
+    config: Config,
+    databases: Packs = NONE,
+    workspace: Slack | None = None,
+    remembered: Memory | None = None,
 ) -> dict[str, Sequence[Tool]]:
     """Return all of them, those of the named databases too. As long as no tool is run, the pool need not be open, nor Slack be
     there.
@@ -43,6 +49,7 @@ def tool_packs(
     return {
         BUILT_IN: [read_output(Kept(pool))],
         "catalog": catalog(pool),
+        **({MEMORY: memory(remembered)} if remembered is not None else {}),
         "slack": slack(port),
         "slack:channels": slack_channels(port),
         "web": web(config.policy.allowed_hosts),

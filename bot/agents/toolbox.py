@@ -15,7 +15,7 @@ from agent.run.runner import Agent
 from agent.session.rules import Rules
 from agent.tool.definition import Effect, Tool, Tools, registry
 from agent.types import Pinned, Place
-from bot.agents.packs import all_tools, chosen_packs
+from bot.agents.packs import MEMORY, all_tools, chosen_packs
 from bot.cards.review import can_show
 from bot.config.file import Config
 from bot.config.refusal import Refusal
@@ -159,6 +159,7 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
         lambda proposed: can_show(proposed, tools),
         _people_wait(tools, config.policy),
         config.people.askers(),
+        remembers=MEMORY in chosen,
     )
     return Agent(pinned, rules)
 

@@ -116,7 +116,7 @@ def test_the_slot_of_a_model_call_is_left_however_it_ends() -> None:
 
 
 def test_at_the_end_of_a_process_a_tool_or_a_post_that_has_begun_may_finish() -> None:
-    assert [type(move) for move in MOVES if of(move).ends_with_process] == [CallModel, FetchFile]
+    assert [type(move) for move in MOVES if of(move).ends_with_process] == [CallModel, FetchFile, Recall]
 
 
 @pytest.mark.parametrize(

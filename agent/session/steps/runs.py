@@ -57,3 +57,4 @@ class ToolReturned(Frozen):
     reconciled: bool = False  # the run was lost, and its tool was asked what became of it
     images: tuple[Block, ...] = ()  # that the model sees below the text
     kept_bytes: int = 0  # of these images
+    channels: tuple[str, ...] = ()  # that what is remembered in it was learnt in

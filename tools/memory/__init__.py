@@ -1,0 +1,24 @@
+"""Memory as tools: search it, remember and correct facts, keep values by a key, and forget.
+
+Enter at `memory`. Never shows what somebody who reads along could not have read where it was learnt.
+"""
+
+from agent.tool.definition import Tool
+from tools.memory.facts import correct_fact, forget, remember_fact, search_memory
+from tools.memory.port import Memory
+from tools.memory.values import delete_memory, get_memory, set_memory
+
+__all__ = ["Memory", "memory"]
+
+
+def memory(port: Memory) -> tuple[Tool, ...]:
+    """Return the tools of the pack."""
+    return (
+        search_memory(port),
+        remember_fact(port),
+        correct_fact(port),
+        forget(port),
+        get_memory(port),
+        set_memory(port),
+        delete_memory(port),
+    )

@@ -1,0 +1,65 @@
+"""What the memory tools ask for; `agent.run.memory_effects` and `agent.store` give it, `bot` brings them together."""
+
+from dataclasses import dataclass
+
+from agent.errors import UnreachableError
+from agent.memory.items import EVERYBODY, Audience, NewItem, Source, message_key
+from agent.run.memory_effects import LongTerm
+from agent.store.memory_items import Embedded, Items
+from agent.tool.definition import ToolContext, ToolError
+from agent.types import Place, Said
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the tools of one process remember with."""
+
+    long_term: LongTerm
+    items: Items
+
+    async def audience(self, place: Place) -> Audience:
+        """Return who reads along there."""
+        return await self.long_term.readers.audience(place)
+
+    async def embedded(self, text: str) -> Embedded | None:
+        """Return a text's vector, if one is to be had now."""
+        vector = await self.long_term.vector(text)
+        embedder = self.long_term.embedder
+        return Embedded(embedder.model, vector) if vector is not None and embedder is not None else None
+
+
+def place_of(context: ToolContext) -> Place:
+    """Return the thread of a call. Raises ToolError where there is none."""
+    if context.place is None:
+        raise ToolError("not_found", "This conversation is in no Slack workspace, so nothing is remembered.")
+    return context.place
+
+
+def said_fact(context: ToolContext, text: str, subject: str, quote: str, *, everybody: bool) -> NewItem:
+    """Return a fact with the message that says it. Raises ToolError where no message of this turn does, word for word."""
+    place = place_of(context)
+    said = next((one for one in context.asked if _says(one, quote)), None)
+    if said is None:
+        raise ToolError(
+            "invalid_input", "Nobody said these words in the message that you answer: quote them exactly as they stand there."
+        )
+    return NewItem(
+        channel=EVERYBODY if everybody else place.channel,
+        kind="fact",
+        text=text,
+        subject=subject,
+        source=Source(key=message_key(place.channel, said.ts), quote=quote, by=said.user),
+        group=context.session_id,
+        position=int(float(said.ts)),
+    )
+
+
+def _says(said: Said, quote: str) -> bool:
+    """Return whether a person's own words hold a quote: what they forwarded is not theirs."""
+    own = "\n".join(line for line in said.text.splitlines() if not line.startswith(">"))
+    return bool(quote.strip()) and quote in own
+
+
+def out_of_reach(error: UnreachableError) -> ToolError:
+    """Return the error of a store that cannot be had now; nothing was changed."""
+    return ToolError("unexpected", f"Nothing was changed: {error}. Try once more later.")
