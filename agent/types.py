@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 Block = dict[str, JsonValue]  # one content block of the Messages API, kept exactly as it came
 Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable", "edited"]
 Outcome = Literal["succeeded", "failed", "unknown", "refused"]
-Purpose = Literal["reply", "compact"]  # of a model call
+Purpose = Literal["reply", "compact", "learn"]  # of a model call
 Lifetime = Literal["5m", "1h"]  # of what the provider keeps of a request in its cache
 OutcomeAnswer = Literal["happened", "run_again", "leave"]
 Look = Literal["pending", "approved", "rejected", "expired", "withdrawn", "edited", "succeeded", "failed", "unknown", "refused"]

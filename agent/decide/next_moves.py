@@ -8,6 +8,7 @@ from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.for_calls import call_moves
 from agent.decide.for_cards import card_moves
 from agent.decide.for_inbox import inbox_moves
+from agent.decide.for_rest import learns_at, learnt
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
 from agent.decide.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
@@ -64,7 +65,7 @@ def _one_of_each(moves: Sequence[Move]) -> tuple[Move, ...]:
 def _turn_moves(session: Session, rules: Rules, now: datetime, facts: Facts) -> list[Move]:
     turn, model = session.turn, session.model
     if not turn.open:
-        return [_compaction(session, rules, now)] if compaction.due(session, rules) else []
+        return _between_turns(session, rules, now)
     if turn.ending.closing is not None:
         return _closing_moves(session, rules)
     moves = [move for state in turn.calls for move in call_moves(session, state, rules, now, facts)]
@@ -88,6 +89,16 @@ def _turn_moves(session: Session, rules: Rules, now: datetime, facts: Facts) -> 
         return [Recall(session.context.began_tokens == 0, MoveKey("recall", str(turn.number)))]
     call = CallModel(turn.iterations + (model.in_flight is None), now, lifetime=_lifetime(rules))
     return [*_told_of_outage(session), call]
+
+
+def _between_turns(session: Session, rules: Rules, now: datetime) -> list[Move]:
+    """Learn from what was said once people have rested, or before a new context forgets it; then compact what is long."""
+    purpose = session.model.asked_to
+    compacts = compaction.due(session, rules)
+    rested = (at := learns_at(session, rules)) is not None and now >= at
+    if purpose == "learn" or (purpose is None and (rested or (compacts and not learnt(session, rules)))):
+        return [CallModel(session.turn.iterations, now, purpose="learn", lifetime=_lifetime(rules))]
+    return [_compaction(session, rules, now)] if compacts else []
 
 
 def _without_its_model(session: Session) -> Move:

@@ -38,7 +38,7 @@ def due(session: Session, rules: Rules) -> bool:
     Not while its budget has no room for a summary: people are asked then whether to go on, and if so it is with everything.
     """
     if session.model.in_flight is not None:
-        return session.model.summing_up
+        return session.model.asked_to == "compact"
     long = session.context.tokens > max(rules.context_tokens, WORTH * session.context.began_tokens - 1)
     room = rules.budget_tokens + session.spending.granted_tokens - session.spending.used_tokens
     return long and room >= session.context.tokens + ROOM_TOKENS

@@ -20,6 +20,7 @@ from agent.session.steps import (
     Granted,
     GrantEnded,
     Halted,
+    Learnt,
     LeftOut,
     ModelFailed,
     ModelReplied,
@@ -110,7 +111,7 @@ class Past:
                     block = self._calls.get(step.call_id)
                     what = _call_with_arguments(block) if block is not None else "a call"
                     self._results.append(KeptResult(handle=handle_of(seq, step.text), what=what, characters=len(step.text)))
-            case ModelStarted() | ModelFailed() | WindowExceeded() | Compacted() | Resumed() | LeftOut() | Repinned():
+            case ModelStarted() | ModelFailed() | WindowExceeded() | Compacted() | Learnt() | Resumed() | LeftOut() | Repinned():
                 pass  # what becomes of the context is told by `after` and `leave_turn_out`
             case (
                 Previewed()

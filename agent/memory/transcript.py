@@ -44,6 +44,7 @@ from agent.session.steps import (
     Granted,
     GrantEnded,
     Halted,
+    Learnt,
     LeftOut,
     ModelFailed,
     ModelReplied,
@@ -87,6 +88,7 @@ class Transcript:
     seq: int = 0  # of the last step that was added
     past: Past = field(default_factory=Past)
     found_tools: set[str] = field(default_factory=set[str])  # that searches have loaded
+    unlearnt: list[Said] = field(default_factory=list[Said])  # what people said that nothing was learnt from yet
     call_ids: set[str] = field(default_factory=set[str])  # of all calls that the API may have seen here
     _written: Written = field(default_factory=Written)
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
@@ -138,6 +140,7 @@ class Transcript:
     def _read_step(self, step: Step) -> None:
         match step:
             case Asked():
+                self.unlearnt += step.said
                 self._said += [text_block(said_by(said.user, text_with_files(said))) for said in step.said]
             case Attached():
                 self._said += step.blocks
@@ -174,6 +177,8 @@ class Transcript:
                 if step.error == FilesNotTakenError.__name__:  # history goes on without them, or it would end here
                     self._leave_out_files()
                 self._reply([{"type": "text", "text": step.sentence}])
+            case Learnt():
+                self.unlearnt = []
             case ModelStarted() | ModelFailed() | WindowExceeded() | Compacted() | ToolStarted():
                 pass  # nothing came of it yet, or `add` has begun a new context
             case (

@@ -27,6 +27,7 @@ from agent.session.steps import (
     Granted,
     GrantEnded,
     Halted,
+    Learnt,
     LeftOut,
     ModelFailed,
     ModelReplied,
@@ -60,6 +61,7 @@ Silent = (
     | Repinned
     | WindowExceeded
     | Compacted
+    | Learnt
     | Previewed
     | GrantEnded
     | PostStarted

@@ -11,11 +11,13 @@ from datetime import datetime
 from agent import fence
 from agent.decide.facts import NOTHING_FOUND
 from agent.decide.for_cards import due_at
+from agent.decide.for_rest import learns_at
 from agent.memory.transcript import Transcript
 from agent.model.spending import Charge
 from agent.session import charges
 from agent.session.inbox import Inboxed
 from agent.session.machine import apply
+from agent.session.rules import Rules
 from agent.session.snapshot import beginning, placed
 from agent.session.state import Session
 from agent.session.steps import CardShown, Halted, ProposedAction, Step, ToolReturned
@@ -88,9 +90,10 @@ class Held:
         self.wakes, rows = await self._store.inbox(self.lease)
         self.inbox = [row for row in rows if row.id not in self.unwritten.inbox_ids]
 
-    def due_seconds(self, after: datetime) -> float | None:
+    def due_seconds(self, after: datetime, rules: Rules) -> float | None:
         """Return the seconds until the clock alone gives the session something to do that it had not at `after`. None: never."""
-        due = due_at(self.session, after)
+        times = [at for at in (due_at(self.session, after), learns_at(self.session, rules)) if at is not None and at > after]
+        due = min(times, default=None)
         return None if due is None else (due - self.lease.now()).total_seconds()
 
     # ------------------------------------------------------------------------------------------ steps

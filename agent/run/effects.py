@@ -53,9 +53,9 @@ class Effects:
         self.surface = surface
         self.background = Background()
         self.attached = FileEffects(files or Nowhere(), store)
-        self.calls = ModelCalls(model, budget, self.attached, patience)
-        self.tools = ToolEffects(tools, store, surface, self.background, self.attached)
         self.memory = MemoryEffects(memory)
+        self.calls = ModelCalls(model, budget, self.attached, self.memory, patience)
+        self.tools = ToolEffects(tools, store, surface, self.background, self.attached)
         self.people = PeopleEffects(surface, store, self.background)
 
 

@@ -188,7 +188,7 @@ class Drive:
 
     def _pause_seconds(self) -> float | None:
         """Return the seconds until something may be made again, or is due; None if nothing is."""
-        return self.retries.pause_seconds(time.monotonic(), self.held.due_seconds(self.looked_at))
+        return self.retries.pause_seconds(time.monotonic(), self.held.due_seconds(self.looked_at, self.rules))
 
     async def _release(self) -> bool:
         await self.held.commit()
@@ -198,6 +198,8 @@ class Drive:
             await self.queue.hand_back([lease])
             return True
         unfinished = session.status == "ready"
-        seconds = self.retries.released_seconds(time.monotonic(), self.held.due_seconds(self.looked_at), unfinished=unfinished)
+        seconds = self.retries.released_seconds(
+            time.monotonic(), self.held.due_seconds(self.looked_at, self.rules), unfinished=unfinished
+        )
         due = None if seconds is None else lease.now() + timedelta(seconds=seconds)
         return await self.queue.release(lease, self.held.wakes, due, unfinished=unfinished)

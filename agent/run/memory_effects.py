@@ -8,13 +8,16 @@ from agent.decide.moves import Recall
 from agent.decide.outcome import Ended
 from agent.embeddings.port import Embedder, Vector
 from agent.errors import AudienceGrewError, UnreachableError
+from agent.memory import extraction
 from agent.memory.items import Audience, MemoryItem
 from agent.memory.recalled import Memories, recalled
 from agent.memory.transcript import Transcript
 from agent.memory.values import Owner, Value, known_to, owner_key
+from agent.model.port import Reply
 from agent.run.ports import Readers, Searches
 from agent.session.state import Session
-from agent.session.steps import Halted
+from agent.session.steps import Halted, Learnt
+from agent.store.memory_items import Embedded, Items
 from agent.store.memory_values import Values
 from agent.types import Place
 
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 
 QUERY_CHARACTERS = 2_000  # of what people said, that is searched for
 FOUND_ITEMS = 8
+KNOWN_FACTS = 30  # that a reading is shown, so that it does not find them anew
 GREW = (
     "I remembered something in this conversation that was learnt where not everybody who reads along here could read it: people "
     "joined since, or Slack does not say who reads along. Please begin a new thread."
@@ -35,6 +39,7 @@ class LongTerm:
     readers: Readers
     search: Searches
     values: Values
+    items: Items
     embedder: Embedder | None = None
 
     async def found(self, team: str, audience: Audience, words: str, most: int) -> Sequence[MemoryItem]:
@@ -56,6 +61,11 @@ class LongTerm:
             log.warning("memory is searched by words alone: %s", error)
             return None
         return vector
+
+    async def embedded(self, text: str) -> Embedded | None:
+        """Return a text's vector with the model that made it, if one is to be had now."""
+        vector = await self.vector(text)
+        return Embedded(self.embedder.model, vector) if vector is not None and self.embedder is not None else None
 
     async def told_values(self, place: Place, user: str, audience: Audience) -> Mapping[Owner, tuple[Value, ...]]:
         """Return the values of the person, the channel and the workspace that an audience may know."""
@@ -81,3 +91,25 @@ class MemoryEffects:
         values = await self.memory.told_values(session.place, session.turn.speakers[0], audience) if move.values else None
         items = await self.memory.found(session.place.team, audience, words, FOUND_ITEMS)
         return Ended((recalled(Memories(items, values)),))
+
+    async def known(self, session: Session, said: Transcript) -> Sequence[MemoryItem]:
+        """Return facts of the same channel that what is read now may confirm or replace."""
+        assert self.memory is not None
+        words = "\n".join(one.text for one in extraction.messages_of(said))[:QUERY_CHARACTERS]
+        here = Audience(frozenset({session.place.channel}))
+        found = await self.memory.found(session.place.team, here, words, KNOWN_FACTS)
+        return [item for item in found if item.kind == "fact"]
+
+    async def learn(self, session: Session, said: Transcript, reply: Reply, known: Sequence[MemoryItem]) -> Learnt:
+        """Remember what a reply teaches. To learn the same again changes nothing, so a crash on the way costs nothing."""
+        assert self.memory is not None
+        count, team = 0, session.place.team
+        again = extraction.confirmed(session, said, reply, known)
+        for lesson in [*again, *extraction.lessons(session, said, reply, known)]:
+            embedded = await self.memory.embedded(lesson.item.text)
+            if lesson.replaces is not None:
+                item = await self.memory.items.replace(team, lesson.replaces, lesson.item, embedded)
+            else:
+                item = await self.memory.items.learn(team, lesson.item, embedded)
+            count += item is not None
+        return Learnt(count=count, usage=reply.usage, lost=reply.lost)

@@ -28,15 +28,18 @@ from agent.model import budget_messages as budget_words
 from agent.model.limits import PATIENCE, Patience
 from agent.model.normalised import normalised
 from agent.model.port import DEAF, Listener, Model, Request
-from agent.model.spending import Ask, Bill, Charge, Limit, Limits, Refused, Spender
+from agent.model.spending import Ask, Bill, Charge, Refused, Spender
 from agent.run.admission import Admission
 from agent.run.file_effects import FileEffects
 from agent.run.full_window import after_full_window
+from agent.run.memory_effects import MemoryEffects
+from agent.run.off_turn import asked_for, read_with, without_model
 from agent.run.ports import Budget
+from agent.run.spent import exceeded, limits_of
 from agent.session.charges import spender
 from agent.session.rules import Rules
 from agent.session.state import Session
-from agent.session.steps import Compacted, Halted, ModelFailed, ModelReplied, ModelStarted
+from agent.session.steps import Compacted, Halted, Learnt, ModelFailed, ModelReplied, ModelStarted
 from agent.types import Pinned
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class ModelCalls:
     model: Model
     budget: Budget
     attached: FileEffects
+    memory: MemoryEffects
     patience: Patience = PATIENCE
     admission: Admission = field(init=False)
     _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
@@ -76,8 +80,8 @@ class ModelCalls:
             case int() | float() as seconds:
                 in_flight = session.model.in_flight  # what a lost process started may have been made
                 unbilled = in_flight is None or in_flight.epoch == session.epoch
-                if move.purpose == "compact":
-                    return Instead(compaction.compaction_step(session, said, None, unbilled=unbilled))
+                if move.purpose != "reply":
+                    return Instead(without_model(move, session, said, unbilled=unbilled))
                 known = session.model.outage_since is not None
                 failed = ModelFailed(reason="unavailable", since=move.at, unbilled=unbilled)
                 return NotYet(seconds) if known else Instead(failed)
@@ -104,20 +108,22 @@ class ModelCalls:
 
     async def reserve(
         self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel
-    ) -> ModelStarted | Halted | Compacted:
+    ) -> ModelStarted | Halted | Compacted | Learnt:
         """Return the start of the next model call, paid for; or the turn's end when a budget forbids it.
 
-        A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up.
+        A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up; one
+        that is to be learnt from teaches nothing.
         Raises UnreachableError when the budget cannot be asked, and DelayedError while calls under way hold what is left of it:
         then nothing is spent.
         """
         if move.purpose == "reply":
             return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS)
-        if asked := compaction.request(session, said):
+        pinned = read_with(move, pinned, rules)
+        if asked := asked_for(move, session, said):
             started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS, asked)
             if isinstance(started, ModelStarted):
                 return started
-        return compaction.compaction_step(session, said, None)
+        return without_model(move, session, said)
 
     async def _reserve(
         self,
@@ -132,7 +138,7 @@ class ModelCalls:
     ) -> ModelStarted | Halted:
         """Reserve a call. `messages`: of a request that is not the conversation itself."""
         await self.settled(session.id)
-        limits, price = _limits(session, rules), rules.prices.get(pinned.model)
+        limits, price = limits_of(session, rules), rules.prices.get(pinned.model)
         if price is None and any(limit.nano_usd is not None for limit in limits.values()):
             return Halted(error=BudgetExceededError.__name__, sentence=budget_words.no_price(pinned.model))
         payer = Spender(session.place.team, session.id, pinned.agent, session.turn.payer, now, session.seq + 1)
@@ -143,7 +149,7 @@ class ModelCalls:
         if isinstance(answer, Refused):
             if answer.busy:
                 raise DelayedError(BUSY_SECONDS)
-            return _exceeded(answer, payer)
+            return exceeded(answer, payer)
         notes = tuple(note for note in answer.notes if note not in session.spending.noted)
         bill = Bill(
             payer=payer.user,
@@ -178,10 +184,11 @@ class ModelCalls:
 
         Raises DelayedError: nothing was sent yet.
         """
-        summing_up = move.purpose == "compact"
+        answers = move.purpose == "reply"
         if (refused := await self._confirm(session, rules)) is not None:
-            return Ended((compaction.compaction_step(session, said, None, unbilled=True) if summing_up else refused,))
-        asked = compaction.request(session, said) if summing_up else said.messages()
+            return Ended((refused if answers else without_model(move, session, said, unbilled=True),))
+        known = await self.memory.known(session, said) if move.purpose == "learn" else ()
+        pinned, asked = read_with(move, pinned, rules), asked_for(move, session, said, known)
         messages = await self.attached.shown(session, asked)
         assert session.model.in_flight is not None
         max_tokens = session.model.in_flight.started.max_tokens
@@ -190,15 +197,17 @@ class ModelCalls:
         began_at = time.monotonic()
         with telemetry.chat_span(pinned.model, max_tokens) as span:
             try:
-                reply = await self.model.reply(request, DEAF if summing_up else listener)
+                reply = await self.model.reply(request, listener if answers else DEAF)
             except ModelFailedError as error:
                 telemetry.span_failed(span, type(error).__name__)
                 again_seconds = self._noted(error, pinned.model, began_at)
                 return self._without_reply(error, session, said, move, again_seconds)
             telemetry.span_replied(span, reply.stop_reason, reply.usage)
         self.admission.answered(pinned.model)
-        if summing_up:
+        if move.purpose == "compact":
             return Ended((compaction.compaction_step(session, said, reply),))
+        if move.purpose == "learn":
+            return Ended((await self.memory.learn(session, said, reply, known),))
         if reply.stop_reason == "model_context_window_exceeded":
             return Ended((after_full_window(session, reply.usage, lost=reply.lost),))
         kept = normalised(reply, said.call_ids)
@@ -223,9 +232,9 @@ class ModelCalls:
     ) -> Ended:
         """Return what follows without a reply: a summary by code, a wait, another model, or the end of the turn."""
         unbilled = error.unbilled
-        if move.purpose == "compact":
-            log.warning("session %s is summed up without the model: %s", session.id, error)
-            return Ended((compaction.compaction_step(session, said, None, unbilled=unbilled),))
+        if move.purpose != "reply":
+            log.warning("session %s: no model call to %s: %s", session.id, move.purpose, error)
+            return Ended((without_model(move, session, said, unbilled=unbilled),))
         if again_seconds is not None:
             failed = ModelFailed(reason="unavailable", since=move.at, unbilled=unbilled)
             return Ended((failed,), again_seconds=again_seconds)
@@ -251,13 +260,13 @@ class ModelCalls:
         assert started.bill is not None
         await self.settled(session.id)
         payer, output = spender(session.id, session.place, session.model.seq, started), started.max_tokens
-        limits = _limits(session, rules)
+        limits = limits_of(session, rules)
         ask = Ask(payer, started.reserved_tokens - output, output, output, limits, started.bill.price)
         try:
             answer = await self.budget.reserve(ask)
         except UnreachableError as error:
             raise DelayedError(CONFIRM_SECONDS) from error
-        return _exceeded(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
+        return exceeded(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
 
     # ------------------------------------------------------------------------------------------ settlement
 
@@ -283,16 +292,3 @@ class ModelCalls:
         """Wait until the session's last model call is settled: before its next reservation, and before another process has it."""
         if (settling := self._settling.get(session_id)) is not None:
             await asyncio.shield(settling)
-
-
-def _limits(session: Session, rules: Rules) -> Limits:
-    """Return the limits of every budget that this session's calls count in."""
-    return {**rules.limits, "session": Limit(tokens=rules.budget_tokens + session.spending.granted_tokens)}
-
-
-def _exceeded(refused: Refused, payer: Spender) -> Halted:
-    """Return the step that ends the turn, with an offer to continue if only the conversation's own budget is short."""
-    log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
-    offer = all(each.scope.kind == "session" for each in refused.short)
-    sentence = budget_words.exceeded(refused)
-    return Halted(error=BudgetExceededError.__name__, sentence=sentence, offer_continue=offer)

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from agent.errors import AgentMaxIterationsError
 from agent.model.spending import Charge, Spender
 from agent.session.state import Session
-from agent.session.steps import Compacted, Halted, ModelFailed, ModelReplied, ModelStarted, Step, WindowExceeded
+from agent.session.steps import Compacted, Halted, Learnt, ModelFailed, ModelReplied, ModelStarted, Step, WindowExceeded
 from agent.types import Place, Usage
 
-EndsCall = ModelStarted | ModelReplied | ModelFailed | WindowExceeded | Compacted | Halted
+EndsCall = ModelStarted | ModelReplied | ModelFailed | WindowExceeded | Compacted | Learnt | Halted
 
 
 def charged_tokens(started: ModelStarted, ended_by: EndsCall) -> int:
     """Return what the model call that began with `started` is charged, when this step ends it."""
     match ended_by:
-        case ModelReplied() | WindowExceeded(usage=Usage()) | Compacted(usage=Usage()):
+        case ModelReplied() | WindowExceeded(usage=Usage()) | Compacted(usage=Usage()) | Learnt(usage=Usage()):
             return sum(each.charged_tokens for each in _reported_usages(ended_by))
-        case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
+        case Halted() | ModelFailed() | WindowExceeded() | Compacted() | Learnt() if ended_by.unbilled:
             return 0
         case _:
             return started.reserved_tokens
@@ -35,10 +35,11 @@ def charge(session: Session, step: Step) -> Charge | None:
     started, bill = in_flight.started, in_flight.started.bill
     tokens = charged_tokens(started, step)
     match step:
-        case ModelReplied(usage=usage) | WindowExceeded(usage=Usage() as usage) | Compacted(usage=Usage() as usage):
+        case ModelReplied() | WindowExceeded(usage=Usage()) | Compacted(usage=Usage()) | Learnt(usage=Usage()):
+            usage = step.usage
             price = bill.price
             nano_usd = sum(price.nano_usd(each) for each in _reported_usages(step)) if price is not None else 0
-        case Halted(unbilled=True) | ModelFailed(unbilled=True) | WindowExceeded(unbilled=True) | Compacted(unbilled=True):
+        case Halted() | ModelFailed() | WindowExceeded() | Compacted() | Learnt() if step.unbilled:
             usage, nano_usd = None, 0
         case _:
             usage, nano_usd = None, bill.nano_usd
@@ -46,7 +47,7 @@ def charge(session: Session, step: Step) -> Charge | None:
     return Charge(who, tokens, nano_usd, usage)
 
 
-def _reported_usages(step: ModelReplied | WindowExceeded | Compacted) -> tuple[Usage, ...]:
+def _reported_usages(step: ModelReplied | WindowExceeded | Compacted | Learnt) -> tuple[Usage, ...]:
     """Return what the provider said that a call used, tries that broke off included."""
     return (*([step.usage] if step.usage is not None else []), *step.lost)
 

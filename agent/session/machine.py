@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from agent.errors import IllegalStepError
 from agent.session import actions, attached, model_steps, post_steps, sources, tool_steps
@@ -24,6 +25,7 @@ from agent.session.steps import (
     Granted,
     GrantEnded,
     Halted,
+    Learnt,
     LeftOut,
     ModelFailed,
     ModelReplied,
@@ -48,7 +50,9 @@ from agent.types import Call, Outcome
 
 # Which step may follow which status. `idle`: no turn is open. `waiting`: only people can move the turn on.
 ALLOWED: dict[Status, frozenset[str]] = {
-    "idle": frozenset({"asked", "voted", "outcome_told", "model_started", "compacted", "post_started", "posted", "card_shown"}),
+    "idle": frozenset(
+        {"asked", "voted", "outcome_told", "model_started", "compacted", "learnt", "post_started", "posted", "card_shown"}
+    ),
     "ready": frozenset(
         {
             "attached",
@@ -61,6 +65,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "repinned",
             "window_exceeded",
             "compacted",
+            "learnt",
             "previewed",
             "found_changed",
             "proposed_action",
@@ -120,6 +125,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return model_steps.model_window_exceeded(session, step)
         case Compacted():
             return model_steps.context_compacted(session, step)
+        case Learnt():
+            return model_steps.learnt(session, step)
         case Halted():
             return model_steps.halted(session, step)
         case Previewed():
@@ -170,7 +177,13 @@ def _open_turn(session: Session, step: Asked) -> Session:
     context = replace(session.context, speakers=speakers)
     for source in [source for said in step.said for source in said.sources]:
         context = sources.read(context, source)
-    return replace(opened, turn=replace(opened.turn, unread=attached.unread(step)), context=context)
+    heard_at = datetime.fromtimestamp(max(float(said.ts) for said in step.said), UTC)
+    return replace(
+        opened,
+        turn=replace(opened.turn, unread=attached.unread(step)),
+        context=context,
+        model=replace(opened.model, heard_at=heard_at),
+    )
 
 
 def _opened(session: Session, speakers: tuple[str, ...], payer: str, *, reads: bool) -> Session:

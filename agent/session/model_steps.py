@@ -6,11 +6,13 @@ from agent.session import message_parts as parts
 from agent.session.calls import tool_calls
 from agent.session.charges import EndsCall, charged_tokens
 from agent.session.evolve import replace
+from agent.session.model_state import ModelCall
 from agent.session.post_keys import PostKey
-from agent.session.state import FINAL, BudgetNote, CallState, Closing, Context, ModelCall, Session
+from agent.session.state import FINAL, BudgetNote, CallState, Closing, Context, Session
 from agent.session.steps import (
     Compacted,
     Halted,
+    Learnt,
     LeftOut,
     ModelFailed,
     ModelReplied,
@@ -27,7 +29,7 @@ def model_called(session: Session, step: ModelStarted, epoch: int) -> Session:
     turn, in_flight = session.turn, session.model.in_flight
     asked = in_flight is not None and in_flight.epoch >= epoch
     undone = bool(turn.unread) or any(state.phase not in FINAL for state in turn.calls)
-    if asked or undone or turn.ending.closing or not (turn.open or step.purpose == "compact"):
+    if asked or undone or turn.ending.closing or not (turn.open or step.purpose != "reply"):
         raise IllegalStepError(f"session {session.id} cannot call the model now")
     session = _charged(session, step)
     bill = step.bill
@@ -53,7 +55,7 @@ def _charged(session: Session, step: EndsCall) -> Session:
 
 def model_replied(session: Session, step: ModelReplied) -> Session:
     """Take in a reply: its calls are to be judged, or its words end the turn."""
-    if session.model.in_flight is None or session.model.summing_up:
+    if session.model.asked_to != "reply":
         raise IllegalStepError(f"session {session.id} has no model call in flight")
     session = _charged(session, step)
     read = step.usage.read_tokens
@@ -81,7 +83,7 @@ def model_failed(session: Session, step: ModelFailed) -> Session:
     turn, model = session.turn, session.model
     made = model.in_flight is not None
     known = step.reason == "retired" or model.outage_since is not None or turn.ending.closing is not None
-    if model.summing_up or (not made and known):
+    if model.asked_to in ("compact", "learn") or (not made and known):
         raise IllegalStepError(f"session {session.id} has no model call in flight")
     session = replace(_charged(session, step), turn=replace(turn, iterations=turn.iterations - made))
     if step.reason == "retired":
@@ -120,7 +122,7 @@ def repinned(session: Session, step: Repinned) -> Session:
 
 def model_window_exceeded(session: Session, step: WindowExceeded) -> Session:
     """Have the context compacted before the turn goes on."""
-    if session.model.in_flight is None or session.model.summing_up:
+    if session.model.asked_to != "reply":
         raise IllegalStepError(f"session {session.id} has no model call whose window could be exceeded")
     ending = replace(session.turn.ending, began_anew=session.turn.ending.began_anew or step.refused)
     return replace(_charged(session, step), turn=replace(session.turn, window="exceeded", ending=ending))
@@ -129,7 +131,7 @@ def model_window_exceeded(session: Session, step: WindowExceeded) -> Session:
 def context_compacted(session: Session, step: Compacted) -> Session:
     """Begin a new context, whose size is known with its first reply."""
     turn, context = session.turn, session.context
-    if session.model.in_flight is not None and not session.model.summing_up:
+    if session.model.asked_to not in (None, "compact"):
         raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
     if turn.open and turn.window != "exceeded":
         raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
@@ -140,6 +142,14 @@ def context_compacted(session: Session, step: Compacted) -> Session:
     else:
         turn = replace(turn, window="fits")
     return replace(_charged(session, step), turn=turn, context=new)
+
+
+def learnt(session: Session, step: Learnt) -> Session:
+    """Note that what people said so far was read for what is worth remembering."""
+    if session.turn.open or session.model.asked_to not in (None, "learn"):
+        raise IllegalStepError(f"session {session.id} learns between turns")
+    session = _charged(session, step)
+    return replace(session, model=replace(session.model, learnt_turn=session.turn.number))
 
 
 def halted(session: Session, step: Halted) -> Session:

@@ -54,4 +54,6 @@ class Rules:
     people_wait: bool = True  # whether a call of these tools may wait for a person: then what is cached is to last
     askers: frozenset[Membership] = FULL_MEMBERS  # whose words may lead to a call
     remembers: bool = False  # whether what is remembered is looked up for a turn
+    learns_with: str = ""  # the model that reads what people said for what is worth remembering; empty: nothing is learnt
+    learns_after: timedelta = timedelta(minutes=30)  # that nobody said anything more
     outage_time: timedelta = PATIENCE.outage_time  # that a turn waits for a model out of reach

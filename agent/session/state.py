@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 from agent.approvals.deciders import widened
+from agent.session.model_state import NEVER_ASKED, ModelState
 from agent.session.post_keys import PostKey, StoredKey
-from agent.session.steps import ActionDecided, Granted, ModelStarted, Posted, ProposedAction
+from agent.session.steps import ActionDecided, Granted, Posted, ProposedAction
 from agent.types import Approvers, Attachment, Call, Change, Look, Outcome, Place, Preview, Task, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
@@ -198,31 +199,6 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class ModelCall:
-    """A model call that has no reply yet, and is not charged. `epoch`: of the holder who made it."""
-
-    started: ModelStarted
-    epoch: int
-
-
-@dataclass(frozen=True)
-class ModelState:
-    """How things are between the session and its model, from one turn to the next."""
-
-    in_flight: ModelCall | None = None
-    seq: int = 0  # of the latest model call
-    reply_seq: int = 0
-    reply_text: str = ""  # what the model said beside its calls
-    outage_since: datetime | None = None  # the model is out of reach
-    retired: bool = False  # the pinned model is not offered any more
-
-    @property
-    def summing_up(self) -> bool:
-        """Return whether the model call that has no reply yet is one for a summary."""
-        return self.in_flight is not None and self.in_flight.started.purpose == "compact"
-
-
-@dataclass(frozen=True)
 class Context:
     """What the model reads of the conversation, since it began or was compacted."""
 
@@ -265,7 +241,7 @@ class Session:
     epoch: int
     seq: int = 0
     turn: Turn = Turn()
-    model: ModelState = ModelState()
+    model: ModelState = NEVER_ASKED
     context: Context = Context()
     spending: Spending = Spending()
     standing: Standing = Standing()

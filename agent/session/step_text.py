@@ -19,6 +19,7 @@ StepKind = Literal[
     "repinned",
     "window_exceeded",
     "compacted",
+    "learnt",
     "previewed",
     "found_changed",
     "proposed_action",

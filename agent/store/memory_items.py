@@ -97,7 +97,7 @@ class Items:
                 return None
             row = await (await connection.execute(LEARN, values)).fetchone()
         assert row is not None
-        return _item(row)
+        return _item_of(row)
 
     async def replace(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
         """Remember an item in the place of another one of its channel, which was true until now.
@@ -115,7 +115,7 @@ class Items:
                 return None
             row = await (await connection.execute(LEARN, values)).fetchone()
         assert row is not None
-        return _item(row)
+        return _item_of(row)
 
     async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
         """Forget an item that was wrong from the beginning, and remember what a person says instead. None: it is not there."""
@@ -137,7 +137,7 @@ class Items:
             for key in keys:  # in one order, so that two who forget do not wait for each other
                 await connection.execute(LOCK, {"team": team, "source": key})
             found = await (await connection.execute(FORGET, values)).fetchall()
-        return [_item(row) for row in found]
+        return [_item_of(row) for row in found]
 
     async def message_gone(self, team: str, channel: str, message: str, session_id: str) -> int:
         """Forget what came from a message that was deleted or changed, the summary of its conversation included; how much."""
@@ -157,7 +157,7 @@ class Items:
     ) -> Sequence[MemoryItem]:
         """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
         values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
-        return [_item(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+        return [_item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
 
     async def gone(self, team: str, sources: Sequence[str]) -> frozenset[str]:
         """Return those of the sources that nothing is learnt from any more."""
@@ -188,7 +188,7 @@ def _values(team: str, item: NewItem, embedded: Embedded | None) -> dict[str, An
     }
 
 
-def _item(row: Sequence[Any]) -> MemoryItem:
+def _item_of(row: Sequence[Any]) -> MemoryItem:
     id, channel, kind, text, key, quote, by, link, subject, confirmed, learnt_at, valid_until = row
     return MemoryItem(
         id=id,

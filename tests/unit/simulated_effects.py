@@ -22,11 +22,12 @@ from agent.decide.moves import (
     TurnAway,
     Vouch,
 )
-from agent.memory import compaction
+from agent.memory import compaction, extraction
 from agent.session.steps import (
     Attached,
     CardShown,
     GrantEnded,
+    Learnt,
     ModelFailed,
     ModelStarted,
     Posted,
@@ -37,7 +38,7 @@ from agent.session.steps import (
     ToolStarted,
 )
 from agent.tool.definition import Effect
-from agent.types import Outcome, Preview
+from agent.types import Outcome, Preview, Usage
 from tests.unit.simulated_clicks import SimulatedClicks
 from tests.unit.simulated_rules import FREELY, TOOLS
 
@@ -51,6 +52,11 @@ class SimulatedEffects(SimulatedClicks):
             case CallModel(purpose="compact") if self.random.random() < 0.2 or not compaction.request(self.session, self.said):
                 self.apply(compaction.compaction_step(self.session, self.said, None))  # no budget, or nothing to sum up
                 return
+            case CallModel(purpose="learn") as call:
+                if not extraction.request(self.said, ()) or self.random.random() < 0.2:
+                    self.apply(Learnt())
+                    return
+                self.apply(ModelStarted(iteration=call.iteration, reserved_tokens=10, max_tokens=5, purpose="learn"))
             case CallModel(purpose="reply") if self.session.model.outage_since is None and self.random.random() < 0.03:
                 self.apply(ModelFailed(reason="unavailable", since=self.now))  # another session has found out
                 return
@@ -111,6 +117,9 @@ class SimulatedEffects(SimulatedClicks):
             case CallModel(purpose="compact"):
                 if self.session.model.in_flight is not None:
                     self.apply(compaction.compaction_step(self.session, self.said, self.wire.summary()))
+            case CallModel(purpose="learn"):
+                if self.session.model.in_flight is not None:
+                    self.apply(Learnt(count=1, usage=Usage(input_tokens=3, output_tokens=2)))
             case CallModel():
                 if self.session.model.in_flight is not None:
                     self.apply(self.wire.reply(self.session, self.now))

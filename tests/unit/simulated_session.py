@@ -102,7 +102,13 @@ class SimulatedSession:
         """What the session is run by: its conversation is compacted as soon as it is worth it."""
         bounds = Bounds(cards_per_hour=12, open_cards=6, open_cards_per_person=20)
         return Rules(
-            TOOLS, max_iterations=4, judge=self.policy.judge, context_tokens=300, bounds=bounds, remembers=self.remembers
+            TOOLS,
+            max_iterations=4,
+            judge=self.policy.judge,
+            context_tokens=300,
+            bounds=bounds,
+            remembers=self.remembers,
+            learns_with="claude-haiku-5-5" if self.remembers else "",
         )
 
     def load(self) -> None:

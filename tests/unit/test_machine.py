@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 from agent.errors import IllegalStepError
 from agent.session.calls import CALL
 from agent.session.machine import ALLOWED, apply, fold
+from agent.session.model_state import ModelCall
 from agent.session.post_keys import PostKey
-from agent.session.state import FINAL, ModelCall, Session, Status, Turn
+from agent.session.state import FINAL, Session, Status, Turn
 from agent.session.steps import (
     STEP,
     ActionDecided,
@@ -24,6 +25,7 @@ from agent.session.steps import (
     Granted,
     GrantEnded,
     Halted,
+    Learnt,
     LeftOut,
     ModelFailed,
     ModelReplied,
@@ -100,6 +102,7 @@ EVERY: dict[str, Step] = {
     "repinned": Repinned(pin_id="p", model="claude-opus-5-5", model_before="claude-opus-4-0"),
     "window_exceeded": WindowExceeded(),
     "compacted": Compacted(head="What came before."),
+    "learnt": Learnt(count=1),
     "previewed": Previewed(call_id="toolu_1", preview=Preview()),
     "found_changed": FoundChanged(call_id="toolu_1", changes=(Change(what="Price", before="49", after="99"),)),
     "proposed_action": PROPOSED,

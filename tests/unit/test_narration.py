@@ -10,7 +10,8 @@ from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.run import narration
 from agent.run.narration import FIRST_CHARACTERS, Narration
 from agent.session.message_parts import LEAST_CHARACTERS
-from agent.session.state import ModelCall, ModelState, Session, Turn
+from agent.session.model_state import ModelCall, ModelState
+from agent.session.state import Session, Turn
 from agent.session.steps import ModelStarted
 from agent.types import Place, Task
 from tests.fakes.surface import FakeSurface

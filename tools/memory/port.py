@@ -15,7 +15,11 @@ class Memory:
     """What the tools of one process remember with."""
 
     long_term: LongTerm
-    items: Items
+
+    @property
+    def items(self) -> Items:
+        """Return what is remembered."""
+        return self.long_term.items
 
     async def audience(self, place: Place) -> Audience:
         """Return who reads along there."""
@@ -23,9 +27,7 @@ class Memory:
 
     async def embedded(self, text: str) -> Embedded | None:
         """Return a text's vector, if one is to be had now."""
-        vector = await self.long_term.vector(text)
-        embedder = self.long_term.embedder
-        return Embedded(embedder.model, vector) if vector is not None and embedder is not None else None
+        return await self.long_term.embedded(text)
 
 
 def place_of(context: ToolContext) -> Place:

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 from agent.session.steps.actions import ActionDecided, Edited, Escalated, Granted, GrantEnded, ProposedAction, Voted
 from agent.session.steps.model import (
     Compacted,
+    Learnt,
     LeftOut,
     ModelFailed,
     ModelReplied,
@@ -37,6 +38,7 @@ __all__ = [
     "GrantEnded",
     "Granted",
     "Halted",
+    "Learnt",
     "LeftOut",
     "ModelFailed",
     "ModelReplied",
@@ -71,6 +73,7 @@ Step = Annotated[
     | Repinned
     | WindowExceeded
     | Compacted
+    | Learnt
     | Previewed
     | FoundChanged
     | ProposedAction

@@ -77,6 +77,16 @@ class WindowExceeded(Frozen):
     refused: bool = False
 
 
+class Learnt(Frozen):
+    """What people said up to here was read for what is worth remembering, which is kept beside the log."""
+
+    kind: Literal["learnt"] = "learnt"
+    count: int = 0  # of what was remembered
+    usage: Usage | None = None  # None: no model was asked, or it gave no reply
+    lost: tuple[Usage, ...] = ()  # of tries before that broke off
+    unbilled: bool = False  # no try got as far as to cost anything
+
+
 class Compacted(Frozen):
     """A new context begins. It holds `head`, then the steps from `since` on: everything before them is read by no model again.
 
