@@ -24,7 +24,7 @@ Reserve = Callable[
 ]  # told the tokens of a request, roughly, before it is made; raises where they are too many
 
 
-async def _without_limit(tokens: int) -> None:
+async def without_limit(tokens: int) -> None:
     """Let every request pass."""
 
 
@@ -73,7 +73,7 @@ class EmbeddingServer:
     model: str
     dimensions: int
     key: str = field(default="", repr=False)
-    reserve: Reserve = _without_limit
+    reserve: Reserve = without_limit
     tries_seconds: float = TRIES_SECONDS
     _http: aiohttp.ClientSession | None = None
 

@@ -32,6 +32,7 @@ class MemoryRow(SQLModel, table=True):
         Index("memory_source", "team", "source"),
         Index("memory_neighbours", "team", "channel", "grouped", "position"),
         Index("memory_expires", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+        Index("memory_model", "model", postgresql_where=text("valid_until IS NULL")),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))

@@ -12,6 +12,7 @@ from agent.approvals.policy import Rule as PolicyRule
 from agent.model.limits import PATIENCE
 from agent.model.spending import Kind, Limit, Limits
 from bot.config.audit_section import Audit
+from bot.config.memory_section import EmbeddingServer, Memory
 from bot.config.policy_section import Approvers, Channel, Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import (
@@ -62,6 +63,7 @@ class Config(Section):
     ops_channel: Channel = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
+    memory: Memory = Memory()
 
     def agent_for(self, channel: str) -> tuple[str, Agent]:
         """Name and settings of the agent of this channel: the first one where none is named."""
@@ -220,6 +222,10 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return People
         case ("audit",):
             return Audit
+        case ("memory",):
+            return Memory
+        case ("memory", "embeddings"):
+            return EmbeddingServer
         case ("policy", _):
             return Rule
         case ("policy", _, "escalate"):

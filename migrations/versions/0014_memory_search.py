@@ -21,6 +21,7 @@ def upgrade() -> None:
             ADD words tsvector NOT NULL GENERATED ALWAYS AS (to_tsvector('english'::regconfig, body)) STORED,
             ALTER embedding SET STORAGE MAIN
     """)
+    op.execute("CREATE INDEX memory_model ON memory (model) WHERE valid_until IS NULL")
     op.execute("""
         CREATE TABLE memory_scope (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,7 +1,7 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
-`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `memory PATH` measures recall on a set of
-your own (`tests.bench.memory`); it is no part of the whole.
+`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `memory PATH` measures recall on
+the set in a folder (`tests.bench.memory`).
 """
 
 import asyncio

@@ -37,7 +37,7 @@ INSERT = """
 """
 EXPLAINED = """\
 Recall of the labelled turns: the mean over questions, and in brackets where 95 of 100 means of {resampled:,} resamplings of the
-questions lie. {turns:,} turns of {conversations} conversations; each question is asked of its own, by the bot's own search."""
+questions lie. {turns:,} turns of {conversations} conversations; each question is asked in its conversation."""
 Line = TypeVar("Line", bound=BaseModel)
 
 

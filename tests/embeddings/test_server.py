@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from agent.embeddings.server import BATCH_CHARACTERS, BATCH_TEXTS, EmbeddingServer, batches
+from agent.embeddings.wordllama import WordLlama
 from agent.errors import BudgetExceededError, UnreachableError
+from bot.app.embedder import embedder
+from bot.config import memory_section
+from bot.config.refusal import Refusal
 from tests.embeddings.embedding_server import DIMENSIONS, Server, serving
 
 ANSWER = {"index": 0, "embedding": [1.0] * DIMENSIONS}
@@ -109,6 +113,19 @@ async def test_the_budget_is_asked_before_each_request() -> None:
             await embed(server, *(["x" * 35] * (BATCH_TEXTS + 1)), reserve=reserve)
         assert reserved == [BATCH_TEXTS * 10, 10]
         assert len(server.asked) == 1
+
+
+async def test_the_key_comes_from_the_variable_that_the_file_names() -> None:
+    async with serving() as server:
+        section = memory_section.EmbeddingServer(url=server.url, model="m", dimensions=DIMENSIONS, key_env="KEY")
+        async with embedder(section, {"KEY": "secret"}) as one:
+            await one.embed(["text"])
+        assert server.keys == ["Bearer secret"]
+        with pytest.raises(Refusal, match=r"^KEY is not set"):
+            async with embedder(section, {"KEY": ""}):
+                pass
+    async with embedder(None, {}) as one:
+        assert isinstance(one, WordLlama)
 
 
 def test_the_key_is_not_told() -> None:
