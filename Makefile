@@ -33,8 +33,15 @@ mcp-servers: $(READY)
 		--no-package-lock --prefix .venv/mcp-node @modelcontextprotocol/conformance@0.1.16 \
 		@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31
 
+# `make bench`, or a part of it with what it takes: `make bench suspended`, `make bench memory PATH`.
+PARTS := $(if $(filter bench,$(firstword $(MAKECMDGOALS))),$(wordlist 2,9,$(MAKECMDGOALS)))
 bench: $(READY)
-	$(PYTHON_OF_VENV) -m tests.bench
+	$(PYTHON_OF_VENV) -m tests.bench $(PARTS)
+ifneq ($(PARTS),)
+.PHONY: $(PARTS)
+$(PARTS): bench
+	@:
+endif
 
 chaos: $(READY)
 	$(PYTHON_OF_VENV) -m pytest -m chaos --hypothesis-profile long --timeout 3600

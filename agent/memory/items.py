@@ -59,14 +59,6 @@ class MemoryItem(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """An item that was found, and how well it fits among those that were compared."""
-
-    item: MemoryItem
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class Audience:
     """Which channels everybody who reads along can read: what was learnt there may be told. `everybody`: they are all full
     members of the workspace."""

@@ -7,10 +7,8 @@ import json
 import logging
 import random
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import anthropic
@@ -33,6 +31,7 @@ from agent.model import caching
 from agent.model.call_arguments import WholeArguments
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
+from agent.retry_after import retry_after_seconds
 from agent.text import whole
 from agent.types import Usage
 
@@ -97,24 +96,7 @@ def _trace_failed_try(number: int, error: BaseException, waited_seconds: float |
 
 
 def _stated_wait_seconds(error: BaseException | None) -> float | None:
-    return _retry_after_seconds(error.response.headers) if isinstance(error, anthropic.APIStatusError) else None
-
-
-def _retry_after_seconds(headers: httpx2.Headers) -> float | None:
-    """Return what `retry-after-ms` says, or `retry-after` in seconds or as an HTTP date (RFC 9110, 10.2.3)."""
-    if (milliseconds := headers.get("retry-after-ms")) is not None and milliseconds.isdigit():
-        return int(milliseconds) / 1000
-    stated = headers.get("retry-after")
-    if stated is None:
-        return None
-    try:
-        return max(0.0, float(stated))
-    except ValueError:
-        pass  # then it is a date
-    try:
-        return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
-    except ValueError:
-        return None
+    return retry_after_seconds(error.response.headers) if isinstance(error, anthropic.APIStatusError) else None
 
 
 def outage_sentence(error: BaseException) -> str:

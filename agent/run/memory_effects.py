@@ -14,10 +14,11 @@ from agent.memory.recalled import Memories, recalled
 from agent.memory.transcript import Transcript
 from agent.memory.values import Owner, Value, known_to, owner_key
 from agent.model.port import Reply
-from agent.run.ports import Readers, Searches
+from agent.run.ports import Readers
 from agent.session.state import Session
 from agent.session.steps import Halted, Learnt
 from agent.store.memory_items import Embedded, Items
+from agent.store.memory_search import MemorySearch
 from agent.store.memory_values import Values
 from agent.types import Place
 
@@ -37,7 +38,7 @@ class LongTerm:
     """What a process remembers with."""
 
     readers: Readers
-    search: Searches
+    search: MemorySearch
     values: Values
     items: Items
     embedder: Embedder | None = None

@@ -6,8 +6,7 @@ from typing import Protocol
 from agent.approvals.deciders import Membership
 from agent.decide.moves import Answer, Cards, Content, Work
 from agent.decide.surface_status import SurfaceStatus
-from agent.embeddings.port import Vector
-from agent.memory.items import Audience, Hit
+from agent.memory.items import Audience
 from agent.model.spending import Ask, Charge, Refused, Reserved
 from agent.types import Approvers, Attachment, Place, Verdict
 
@@ -105,16 +104,6 @@ class Readers(Protocol):
     async def audience(self, place: Place) -> Audience:
         """Return which channels everybody can read who reads along there now. Never raises: where that cannot be found out it
         is the channel itself and no other."""
-        ...
-
-
-class Searches(Protocol):
-    """What finds items (`agent.store.memory_search`)."""
-
-    async def search(
-        self, team: str, channels: Sequence[str], words: str, vector: Vector | None, model: str, limit: int
-    ) -> Sequence[Hit]:
-        """Return the items of these channels that fit best."""
         ...
 
 

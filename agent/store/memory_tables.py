@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Identity, Index, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Computed, ForeignKey, Identity, Index, Text, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field, SQLModel
 
 from agent.store.tables import TIMESTAMP, now_column, text_column
@@ -31,6 +32,7 @@ class MemoryRow(SQLModel, table=True):
         Index("memory_source", "team", "source"),
         Index("memory_neighbours", "team", "channel", "grouped", "position"),
         Index("memory_expires", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+        Index("memory_model", "model", postgresql_where=text("valid_until IS NULL")),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
@@ -52,6 +54,34 @@ class MemoryRow(SQLModel, table=True):
     expires_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
     model: str = Field(default="", sa_column=text_column())  # that made the embedding; empty: none was made yet
     embedding: Any = Field(default=None, sa_column=Column(VECTOR(), nullable=True))
+    words: Any = Field(
+        default=None,
+        sa_column=Column(TSVECTOR, Computed("to_tsvector('english'::regconfig, body)", persisted=True), nullable=False),
+    )
+
+
+class MemoryScopeRow(SQLModel, table=True):
+    """How much of what is true was learnt in a channel. Triggers on `memory` keep it up."""
+
+    __tablename__: ClassVar[Any] = "memory_scope"
+    __table_args__ = (Index("memory_scope_once", "team", "channel", unique=True),)
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    team: str = Field(sa_column=Column(Text, nullable=False))
+    channel: str = Field(sa_column=Column(Text, nullable=False))
+    items: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    words: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))  # different ones an item
+
+
+class MemoryWordRow(SQLModel, table=True):
+    """How often a word stands in an item that is true. Triggers on `memory` keep it up."""
+
+    __tablename__: ClassVar[Any] = "memory_word"
+
+    word: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
+    scope: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    item: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    times: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class MemorySaidRow(SQLModel, table=True):

@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.memory.long_results import read_output
 from agent.store.kept import Kept
 from agent.tool.definition import Tool, Tools, registry
+from bot.agents.remembering import unconnected
 from bot.agents.tool_files import load_tool_file
 from bot.config.file import Agent, Config
 from bot.config.refusal import Refusal
@@ -49,7 +50,7 @@ def tool_packs(
     return {
         BUILT_IN: [read_output(Kept(pool))],
         "catalog": catalog(pool),
-        **({MEMORY: memory(remembered)} if remembered is not None else {}),
+        **({MEMORY: memory(remembered or unconnected())} if config.memory is not None else {}),
         "slack": slack(port),
         "slack:channels": slack_channels(port),
         "web": web(config.policy.allowed_hosts),

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import prompts
 from agent.approvals.policy import Policy
@@ -160,8 +162,16 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
         _people_wait(tools, config.policy),
         config.people.askers(),
         remembers=MEMORY in chosen,
+        **_learning(config, MEMORY in chosen),
     )
     return Agent(pinned, rules)
+
+
+def _learning(config: Config, remembers: bool) -> dict[str, Any]:
+    """Return how an agent learns from what people said, if it remembers anything at all."""
+    if config.memory is None or not remembers:
+        return {}
+    return {"learns_with": config.memory.learn_with, "learns_after": timedelta(seconds=config.memory.learn_after)}
 
 
 def _people_wait(tools: Tools, policy: Policy) -> bool:

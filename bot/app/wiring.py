@@ -38,6 +38,7 @@ from bot.agents.policy_check import name_problems
 from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
 from bot.app.edge import Edge
+from bot.app.memory import memory_chores, open_memory
 from bot.app.ops import watch
 from bot.app.set_aside import setting_aside
 from bot.cards.values import Mask, unmasked
@@ -100,7 +101,9 @@ async def running(
         reader = _reader(stack, settings)
         client = _client(stack, settings)
         slack_url, team, bot_user_id = await _workspace_and_user(client, settings)
-        packs = tool_packs(pool, config, sql_packs(config.databases, environment()), SlackPort(reader, client, team))
+        remembered = await open_memory(stack, config, pool, servers.redis_url, reader, team)
+        databases, workspace = sql_packs(config.databases, environment()), SlackPort(reader, client, team)
+        packs = tool_packs(pool, config, databases, workspace, remembered)
         tools = Toolbox({**packs, **(further_packs or {})}, bridge)
         name_problems(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
@@ -110,12 +113,21 @@ async def running(
         worker = None
         if work:
             effects = Effects(
-                surface, _connect_model(stack, settings, patience), budget, store, tools, patience, SlackFiles(reader)
+                surface,
+                _connect_model(stack, settings, patience),
+                budget,
+                store,
+                tools,
+                patience,
+                SlackFiles(reader),
+                remembered.long_term if remembered is not None else None,
             )
             runner = Runner(store, Queue(pool), effects, agents.for_place)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             chores = [budget.upkeep(), forgetting(store), keep_heads(pool, _heads_file(settings, config), config.audit.every)]
             chores.append(setting_aside(pool, surface, config.ops_channel or ""))
+            if remembered is not None:
+                chores += memory_chores(pool, remembered)
             if config.ops_channel:
                 chores.append(watch(pool, surface, config.ops_channel))
                 chores.append(post_heads(pool, surface, config.ops_channel, config.audit.post_every))

@@ -12,6 +12,7 @@ from agent.approvals.policy import Rule as PolicyRule
 from agent.model.limits import PATIENCE
 from agent.model.spending import Kind, Limit, Limits
 from bot.config.audit_section import Audit
+from bot.config.memory_section import EmbeddingServer, Memory
 from bot.config.policy_section import Approvers, Channel, Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import (
@@ -21,7 +22,6 @@ from bot.config.sections import (
     Database,
     DatabaseName,
     McpServer,
-    Memory,
     ModelPrice,
     People,
     Section,
@@ -223,6 +223,10 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return People
         case ("audit",):
             return Audit
+        case ("memory",):
+            return Memory
+        case ("memory", "embeddings"):
+            return EmbeddingServer
         case ("policy", _):
             return Rule
         case ("policy", _, "escalate"):

@@ -64,10 +64,6 @@ class WorkspaceBudget(Section):
     workspace_usd_per_month: Usd = None
 
 
-class Memory(Section):
-    """What is remembered beyond a conversation. The section may be empty: to name it is to switch memory on."""
-
-
 class ModelPrice(Section):
     """In dollars a million tokens. The caches cost what they usually do, in proportion to the input, unless it is said."""
 

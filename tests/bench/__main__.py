@@ -1,6 +1,7 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
-`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone.
+`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `memory PATH` measures recall on
+the set in a folder (`tests.bench.memory`).
 """
 
 import asyncio
@@ -8,9 +9,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +24,7 @@ from tests.bench.calls import calls
 from tests.bench.cost import cost
 from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
+from tests.bench.memory import memory
 from tests.bench.subject import Subject
 from tests.bench.suspended import suspended
 
@@ -105,18 +108,28 @@ def footprint_table(bot: dict[int, Written], floor: dict[int, Written]) -> Table
     return table
 
 
+def chosen(arguments: Sequence[str]) -> Callable[[Servers, Path, Console], Coroutine[Any, Any, None]]:
+    """Return what the command line asks for. Raises SystemExit where there is no such part."""
+    match arguments:
+        case ["memory", path]:
+            return lambda servers, folder, console: memory(servers, Path(path), console)
+        case _:
+            parts = arguments or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}, and `memory PATH`.")
+    return lambda servers, folder, console: measure(parts, servers, folder, console)
+
+
 def main() -> None:
     """On new stores in a temporary folder, which are gone afterwards."""
     console, started = Console(), time.monotonic()
-    parts = sys.argv[1:] or list(PARTS)
-    if unknown := set(parts) - set(PARTS):
-        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}.")
+    work = chosen(sys.argv[1:])
     folder = Path(tempfile.mkdtemp(prefix="signoff-bench-"))
     folder.chmod(0o711)  # for root, whose Postgres runs as another user
     (folder / "signoff.yaml").write_text(subject.CONFIG)
     try:
         with Home(folder / "home").servers() as servers:
-            asyncio.run(measure(parts, servers, folder, console))
+            asyncio.run(work(servers, folder, console))
     finally:
         shutil.rmtree(folder)
     console.print(f"took {time.monotonic() - started:.0f} s", style="dim")

@@ -1,5 +1,6 @@
 """signoff.yaml: what is read, and the sentence with the line for what cannot be meant."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
 from bot.config.file import Agent, Budget, Config, examine_config, load_config
+from bot.config.memory_section import EmbeddingServer, Memory
 from bot.config.policy_section import Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
@@ -22,6 +24,12 @@ agents:
   finance: {prompt: finance@2, max_iterations: 3, cards_per_hour: 20}
 channels: {C0123: finance}
 """
+
+
+def served(**changed: object) -> str:
+    """Return a file with a server for embeddings of which something is not as it should be."""
+    server = {"url": "https://h/v1/embeddings", "model": "m", "dimensions": 8, **changed}
+    return f"memory: {{embeddings: {json.dumps(server)}}}"
 
 
 @pytest.fixture
@@ -58,7 +66,24 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse", "allow"]
     names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
+    names |= {*Memory.model_fields, *EmbeddingServer.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
+
+
+@pytest.mark.parametrize(
+    ("written", "server"),
+    [
+        ("memory: {embeddings: wordllama}", None),
+        ("memory: {}", None),
+        (served(), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8)),
+        (served(key_env="KEY"), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8, key_env="KEY")),
+    ],
+)
+def test_the_model_of_embeddings_is_the_offline_one_or_a_server(here: Path, written: str, server: EmbeddingServer | None) -> None:
+    Path("signoff.yaml").write_text(written)
+    memory = load_config().memory
+    assert memory is not None
+    assert memory.embeddings == server
 
 
 def test_what_was_read_does_not_change() -> None:
@@ -122,6 +147,22 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("prices: {m: {inputs: 1, input: 1, output: 1}}", "signoff.yaml, line 1: `prices.m.inputs` is not a setting: the ones"),
         ("apps: [A1, zapier]", "signoff.yaml, line 1: `apps.1` should be the id of a Slack app, such as A0123: the log names it"),
         ("apps: A1", "signoff.yaml, line 1: `apps` should be a list, `- VALUE` on indented lines below it."),
+        ("memory: {embedding: x}", "signoff.yaml, line 1: `memory.embedding` is not a setting: the ones there are embeddings."),
+        (
+            "memory: {embeddings: ada}",
+            "signoff.yaml, line 1: `memory.embeddings` should be wordllama, which works offline, or a ",
+        ),
+        (
+            "memory: {embeddings: }",
+            "signoff.yaml, line 1: `memory.embeddings` should be wordllama, which works offline, or a server",
+        ),
+        ("memory: {embeddings: {}}", "signoff.yaml, line 1: `memory.embeddings.dimensions` is missing: add it."),
+        (served(url="http://h/v1"), "signoff.yaml, line 1: `memory.embeddings.url` should be the whole address, such as "),
+        (served(url="h/v1/embeddings"), "signoff.yaml, line 1: `memory.embeddings.url` should be the whole address, such"),
+        (served(url="https://u:p@h/v1/embeddings"), "signoff.yaml, line 1: `memory.embeddings.url` should hold no passw"),
+        (served(key_env="sk-12"), "signoff.yaml, line 1: `memory.embeddings.key_env` should be the name of a variable of"),
+        (served(dimensions=5000), "signoff.yaml, line 1: `memory.embeddings.dimensions` should be less than or equal"),
+        (served(size=5), "signoff.yaml, line 1: `memory.embeddings.size` is not a setting: the ones there are url, mod"),
         ("ops_channel: '#ops'", "signoff.yaml, line 1: `ops_channel` should be the id of a Slack channel"),
         (
             "agents:\n  a:\n    model: m\n    budget: {user_usd_per_day: 1}",

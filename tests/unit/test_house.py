@@ -34,6 +34,7 @@ FLOORS = {
     "agent/errors.py": 1,
     "agent/canonical.py": 1,
     "agent/text.py": 1,
+    "agent/retry_after.py": 1,
     "agent/foreign_json.py": 2,
     "agent/bounded": 2,
     "agent/fence.py": 2,
@@ -68,7 +69,7 @@ DEMO = {"bot/cli.py imports bot.sandbox.demo.demonstrate", "bot/sandbox/demo.py 
 
 # Outside library -> where it lives: a folder, or the files that may know it. A new library gets its line here first.
 HOMES: dict[str, set[str]] = {
-    "aiohttp": {"bot", "tools/web.py"},
+    "aiohttp": {"agent/embeddings/server.py", "bot", "tools/web.py"},
     "alembic": {"migrations"},
     "anthropic": {"agent/model/anthropic.py", "bot/commands/doctor.py"},
     "anyio": {"tools/mcp/http.py"},  # the streams of the mcp SDK
@@ -79,6 +80,7 @@ HOMES: dict[str, set[str]] = {
     "jsonschema": {"agent/tool/json_schema.py", "agent/tool/schema_check.py"},
     "mcp": {"tools/mcp"},
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
+    "numpy": {"agent/embeddings"},  # comes with wordllama, as do safetensors and tokenizers
     "opentelemetry": {"agent/telemetry.py"},
     "pgvector": {"agent/store/memory_tables.py"},
     "psycopg": {"agent", "bot", "tools"},
@@ -90,11 +92,13 @@ HOMES: dict[str, set[str]] = {
     "redis": {"agent/store/memory_values.py", "agent/store/redis_budgets.py", "bot/commands/doctor_stores.py"},
     "referencing": {"agent/tool/schema_check.py"},  # how jsonschema follows references
     "rich": {"bot"},
+    "safetensors": {"agent/embeddings/wordllama.py"},
     "slack_bolt": {"bot"},
     "slack_sdk": {"bot"},
     "sqlalchemy": {"agent/store/memory_tables.py", "agent/store/tables.py", "bot", "migrations", "tools/catalog/tables.py"},
     "sqlmodel": {"agent/store/memory_tables.py", "agent/store/tables.py", "migrations/env.py", "tools/catalog/tables.py"},
-    "tenacity": {"agent/model/anthropic.py"},
+    "tenacity": {"agent/embeddings/server.py", "agent/model/anthropic.py"},
+    "tokenizers": {"agent/embeddings/wordllama.py"},
     "typer": {"bot/cli.py"},
     "yaml": {"bot/config/yaml_file.py", "bot/config/manifest.py"},
 }
@@ -223,6 +227,7 @@ def test_every_library_is_named_in_pyproject() -> None:
     named = {re.split(r"[\[>=;]", line)[0].replace("-", "_") for line in asked_for}
     distributions = {"yaml": "pyyaml", "psycopg_pool": "psycopg", "httpx2": "anthropic", "anyio": "mcp"}
     distributions |= {"opentelemetry": "opentelemetry_sdk"}
+    distributions |= dict.fromkeys(("numpy", "safetensors", "tokenizers"), "wordllama")
     distributions |= {"dotenv": "pydantic_settings", "mcp_types": "mcp", "pydantic_core": "pydantic", "referencing": "jsonschema"}
     assert {distributions.get(library, library) for library in HOMES} <= named
 

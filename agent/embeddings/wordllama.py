@@ -1,0 +1,76 @@
+"""WordLlama: a real model out of a wheel, which works offline. A query takes 0.2 ms, 4,000 short texts a second.
+
+The home of `numpy`, `safetensors` and `tokenizers`, which come with `wordllama`. Only the files of that package are read: to
+import it would set up logging for the whole process, and load an HTTP client that downloads what it misses.
+"""
+
+import asyncio
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]  # of its PathLike
+from tokenizers import Tokenizer
+
+from agent.embeddings.port import Vector
+
+MODEL = "wordllama-l2-supercat-256"
+DIMENSIONS = 256
+WEIGHTS, TOKENS = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
+AT_ONCE_CHARACTERS = 4_000  # below that it takes some 2 ms, less than a thread is worth
+EMPTY = "\n"  # embedded in place of a text with nothing in it, so that each vector has a length
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What was read from the wheel: a row of the matrix is the vector of a token."""
+
+    tokenizer: Tokenizer
+    matrix: NDArray[np.float32]
+
+    @classmethod
+    def read(cls) -> "_Files":
+        """Read them, in 0.1 s."""
+        spec = importlib.util.find_spec("wordllama")
+        assert spec is not None
+        assert spec.origin is not None
+        folder = Path(spec.origin).parent
+        tokenizer = Tokenizer.from_file(str(folder / TOKENS))
+        matrix = load_file(folder / WEIGHTS)["embedding.weight"].astype(np.float32)
+        return cls(tokenizer, matrix)
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Return the mean of each text's tokens, brought to length 1. One text after the other: for many at once the
+        tokenizer would start threads."""
+        vectors: list[Vector] = []
+        for text in texts:
+            tokens = self.tokenizer.encode(text or EMPTY, add_special_tokens=False).ids
+            mean = self.matrix[tokens].mean(axis=0)
+            vectors.append((mean / np.linalg.norm(mean)).tolist())
+        return vectors
+
+
+@dataclass(slots=True)
+class WordLlama:
+    """The model, read when the first text comes."""
+
+    model: str = MODEL
+    dimensions: int = DIMENSIONS
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _files: _Files | None = None
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Return a vector a text; many texts are embedded beside the event loop."""
+        files = self._files or await self._read_once()
+        if sum(map(len, texts)) <= AT_ONCE_CHARACTERS:
+            return files.embed(texts)
+        return await asyncio.to_thread(files.embed, texts)
+
+    async def _read_once(self) -> _Files:
+        async with self._reading:
+            if self._files is None:
+                self._files = await asyncio.to_thread(_Files.read)
+            return self._files
