@@ -51,6 +51,24 @@ def test_text_and_structure_are_both_told_and_once(result: Any, told: dict[str, 
     assert content(result).told == told
 
 
+def test_of_parts_without_number_the_rest_is_counted() -> None:
+    """A million of them would hold everybody up for seconds."""
+    told = content({"content": [{"type": "image", "data": "aGk="}] * 10_500})
+    assert told.told["text"] == "(It has 10,500 parts: these are the first 10,000.)"
+    assert (len(told.told["attachments"]), len(told.images)) == (10_000, 10_000)
+
+
+def test_what_is_meant_as_an_image_is_given_as_its_bytes() -> None:
+    def part(data: str) -> dict[str, str]:
+        return {"type": "image", "data": data, "mimeType": "image/png"}
+
+    inside = {"type": "resource", "resource": {"uri": "a:b", "blob": "aGk=", "mimeType": "image/png"}}
+    page = {"type": "resource", "resource": {"uri": "a:b", "blob": "aGk=", "mimeType": "application/pdf"}}
+    parts = [part("aGk="), part("aGk"), part("a\nGk="), part("data:image/png;base64,aGk="), inside, page]
+    assert content({"content": parts}).images == (b"hi",) * 5
+    assert content({"content": [part("\u2603"), {"type": "image"}, {"type": "image", "data": 5}]}).images == (b"\xe2\x98\x83",)
+
+
 def test_numbers_are_told_as_the_server_wrote_them() -> None:
     read = foreign(b'{"content": [], "structuredContent": [19.99, 1e400, NaN, 0.1234567890123456789, 3, 1e2]}')
     assert content(read).told == {"structured": [19.99, "1e400", "NaN", "0.1234567890123456789", 3, 100.0]}

@@ -5,6 +5,8 @@ A table of statuses, content types, bodies and codes against what the server rea
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from agent import fence
 from agent.tool.definition import Result
 from tests.mcp.conftest import kept, until
 from tests.mcp.odd import Reply, odd_http, odd_stdio
+from tests.patience import PATIENCE_SECONDS
 from tools.mcp.fates import TURNING_AWAY
 
 Word = Literal["not run", "answered", "unknown"]
@@ -142,6 +145,66 @@ async def test_what_is_said_of_a_call_over_stdio_is_what_the_server_did(tmp_path
             result = await world.call("odd__do", answer=body)
             assert word(result) == "answered", (body, result)
     assert len((tmp_path / "ledger").read_text().splitlines()) == len(list(answers()))
+
+
+# What a program is asked, and what is true of that call: the word for it, and how often it ran.
+OVER_STDIO: tuple[tuple[dict[str, Any], Word, int], ...] = (
+    ({"answer": DONE}, "answered", 1),
+    ({"answer": DONE, "die": True}, "answered", 1),
+    ({"answer": DONE, "end": "", "die": True}, "answered", 1),  # whole, but for the end of its line
+    ({"answer": DONE[:-1], "end": "", "die": True}, "unknown", 1),
+    ({"answer": DONE[:40], "end": "", "die": True}, "unknown", 1),
+    ({"answer": '{"jsonrpc": "2.0", "method": "notifications/message"}', "die": True}, "unknown", 1),
+    ({"answer": "no JSON", "die": True}, "unknown", 1),
+    ({"die": True}, "unknown", 1),
+    ({"die": "before"}, "unknown", 0),
+    ({}, "unknown", 1),  # and then silence
+    ({"answer": DONE.replace("$ID", "12345")}, "unknown", 1),
+)
+
+
+def ran(folder: Path) -> int:
+    """How many calls the program has run."""
+    return len((folder / "ledger").read_text().splitlines()) if (folder / "ledger").exists() else 0
+
+
+@pytest.mark.parametrize(("asked", "truth", "times"), OVER_STDIO)
+async def test_what_is_said_of_a_program_that_ends_or_is_silent_is_what_it_did(
+    tmp_path: Path, asked: dict[str, Any], truth: Word, times: int
+) -> None:
+    seconds = 1.0 if "die" not in asked and truth == "unknown" else PATIENCE_SECONDS
+    async with kept(odd_stdio(tmp_path, call_seconds=seconds)) as world:
+        result = await world.call("odd__do", **asked)
+    assert (word(result), ran(tmp_path)) == (truth, times), result
+
+
+async def test_a_call_that_a_program_takes_in_no_more_is_not_sent_and_a_later_one_finds_another(tmp_path: Path) -> None:
+    async with kept(odd_stdio(tmp_path, call_seconds=PATIENCE_SECONDS)) as world:
+        assert word(await world.call("odd__do", answer=DONE, deaf=True)) == "answered"
+        result = await world.call("odd__do", answer=DONE)
+        assert (word(result), ran(tmp_path)) == ("not run", 1)
+        assert "takes nothing in any more" in str(result.detail)
+        assert word(await world.call("odd__do", answer=DONE)) == "answered"
+    assert ran(tmp_path) == 2
+
+
+@pytest.mark.parametrize("turns", range(12))  # of the event loop, until it is killed
+async def test_whenever_a_program_is_killed_what_is_said_of_a_call_is_not_wrong(tmp_path: Path, turns: int) -> None:
+    async with kept(odd_stdio(tmp_path)) as world:
+        call = asyncio.create_task(world.call("odd__do", answer=DONE))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        said = word(await call)
+    assert (said, ran(tmp_path)) in {("not run", 0), ("unknown", 0), ("unknown", 1), ("answered", 1)}
+
+
+async def test_a_call_to_a_program_that_cannot_be_started_any_more_is_not_sent(tmp_path: Path) -> None:
+    async with kept(odd_stdio(tmp_path)) as world:
+        (tmp_path / "tools.json").unlink()
+        assert word(await world.call("odd__do", die=True)) == "unknown"
+        assert word(await world.call("odd__do", answer=DONE)) == "not run"
+    assert ran(tmp_path) == 1
 
 
 async def test_the_status_is_told() -> None:

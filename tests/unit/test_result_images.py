@@ -6,21 +6,29 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel
 
+from agent.decide.move_keys import MoveKey
+from agent.decide.moves import Reconcile
 from agent.errors import FilesNotTakenError
 from agent.memory import attachments
-from agent.memory.attachments import Shown, room_for_call
+from agent.memory.attachments import Nowhere, Shown, room_for_call
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import Transcript, messages
+from agent.run.background import Background
+from agent.run.file_effects import FileEffects
+from agent.run.tool_effects import ToolEffects
 from agent.session.rules import Rules
 from agent.session.steps import Asked, Compacted, Halted, ModelReplied, OutcomeTold, Step, Stopped, ToolReturned, ToolStarted
+from agent.store.sessions import Store
 from agent.tool import WithImages, with_fallback
-from agent.tool.definition import Effect, Result, Tool, ToolContext, run
-from agent.types import Block, Outcome, Room, Said, Usage
+from agent.tool.definition import Effect, Result, Tool, ToolContext, registry, run
+from agent.types import Block, Call, Outcome, Room, Said, Usage
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import Models
 from bot.sandbox.model.pairing import check_pairing
+from tests.fakes.surface import FakeSurface
 from tests.profiles import examples
 from tests.samples import gif, jpeg, png, webp
 from tests.unit.test_machine import ASKED, NOW, PROPOSED, STARTED, after
@@ -207,6 +215,22 @@ async def test_a_handler_answers_with_images_beside_its_answer() -> None:
     assert result.images == (png(),)
     assert json.loads(result.text()) == {"ok": True, "result": {"lamp": "brass", "note": "Old."}}
     assert "PNG" not in repr(result)
+
+
+async def lost(arguments: BaseModel, context: ToolContext) -> Result:
+    """What became of a lost run: it failed, and there is an image of that."""
+    return Result(ok=False, error="unexpected", detail="No lamp.", images=(png(),))
+
+
+async def test_what_failed_has_no_images() -> None:
+    """The API takes nothing but text in what is marked as an error."""
+    look = Tool(name="look", description="", arguments=Nothing, handler=lost, reconcile=lost)
+    store = Store(AsyncConnectionPool(open=False))  # what is not kept needs none
+    effects = ToolEffects(registry([look]), store, FakeSurface(), Background(), FileEffects(Nowhere(), store))
+    move = Reconcile(Call(id="a", tool="look", arguments={}), "k", MoveKey("tool", "a"))
+    [step] = (await effects.reconcile(move, after(ASKED), ROOM)).steps
+    assert isinstance(step, ToolReturned)
+    assert (step.outcome, step.images, step.kept_bytes) == ("failed", (), 0)
 
 
 async def test_a_second_way_keeps_its_images_beside_the_note() -> None:

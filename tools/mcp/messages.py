@@ -30,6 +30,10 @@ _BEGINS_AS_ANSWER = re.compile(r"\s*\{(?P<before>[^{}\[\]]{0,200}?)\"(?P<kind>re
 _ID = re.compile(r"\"id\"\s*:\s*(?P<id>-?\d{1,15}|\"[^\"\\]{0,80}\")")
 
 
+class NotSentError(Exception):
+    """Nothing of a call of a tool left this machine."""
+
+
 class Calls:
     """The ids of the `tools/call` requests of a connection that have no answer yet."""
 
@@ -55,17 +59,20 @@ class Calls:
         self._ids.discard(id)
 
 
-async def read(data: bytes) -> list[Mapping[str, Any]]:
-    """Return the messages in what a server sent at once: one, several in a list, or none. Large ones leave the event loop."""
+async def read(data: bytes, *, cut: bool = False) -> list[Mapping[str, Any]]:
+    """Return the messages in what a server sent at once: one, several in a list, or none. Large ones leave the event loop.
+
+    `cut`: it broke off there, so what is not whole is no answer.
+    """
     try:
         if len(data) <= LARGE_BYTES:
             value = foreign(data)
         else:
             value = await run_bounded(foreign, data, *_STRUCTURE, limits=Limits(seconds=READ_SECONDS))
     except ValueError:
-        value = _salvaged(data, "it is not JSON")
+        value = None if cut else _salvaged(data, "it is not JSON")
     except BoundedError as error:
-        value = _salvaged(data, str(error))
+        value = None if cut else _salvaged(data, str(error))
     messages = cast(list[Any], value) if isinstance(value, list) else [value]
     return [cast(Mapping[str, Any], one) for one in messages if isinstance(one, dict)]
 

@@ -17,7 +17,7 @@ from typing import Any, Self, cast
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 
-from tools.mcp.messages import Calls, incoming, outgoing, read
+from tools.mcp.messages import Calls, NotSentError, incoming, outgoing, read
 from tools.mcp.server import Local
 
 MOST_BYTES = 64 * 1024 * 1024  # of one message
@@ -78,7 +78,8 @@ class Stream:
 
 
 class Heard(Stream):
-    """What the program says. A line that is no message is left out; one without end ends it all."""
+    """What the program says. A line that is no message is left out; one that does not end ends it all, unless the program ends
+    with it."""
 
     def __init__(self, out: asyncio.StreamReader, calls: Calls, last_words: LastWords, over: asyncio.Event) -> None:
         self._out, self._calls, self._last_words, self._over = out, calls, last_words, over
@@ -93,7 +94,8 @@ class Heard(Stream):
 
     async def __anext__(self) -> SessionMessage | Exception:
         while not self._read:
-            found = (incoming(one, self._calls) for one in await read(await self._line()))
+            line = await self._line()
+            found = (incoming(one, self._calls) for one in await read(line, cut=not line.endswith(b"\n")))
             self._read += [one for one in found if one is not None]
         return self._read.popleft()
 
@@ -102,8 +104,11 @@ class Heard(Stream):
             return await self._out.readuntil(b"\n")
         except asyncio.LimitOverrunError:
             self._last_words.trouble = f"it sent a message of more than {MOST_BYTES:,} bytes"
-        except (asyncio.IncompleteReadError, OSError):
-            pass  # it has ended
+        except asyncio.IncompleteReadError as error:  # it has ended
+            if error.partial:
+                return error.partial
+        except OSError:
+            pass
         self._over.set()
         raise StopAsyncIteration
 
@@ -115,10 +120,13 @@ class Told(Stream):
         self._input, self._calls, self._over = input, calls, over
 
     async def send(self, item: SessionMessage, /) -> None:
-        """Send one message. A program that takes no more in is given up."""
-        self._calls.sent(item.message)
+        """Send one message. A program that takes no more in is given up. Raises NotSentError where it had nothing of a call."""
+        is_call = self._calls.sent(item.message)
         try:
             self._input.write(outgoing(item.message) + b"\n")
+            if is_call and self._input.is_closing():  # closed before, or by this write's first try: nothing was written
+                self._over.set()
+                raise NotSentError("its program takes nothing in any more")
             await self._input.drain()
         except OSError:
             self._over.set()

@@ -16,6 +16,7 @@ from tools.mcp.server import Server
 
 Described = dict[str, Any]
 
+MOST_PARTS = 10_000  # of a result, which are read on the event loop: so many take it some 20 ms
 COMPARED_CHARACTERS = 256 * 1024  # of a text that may say the same as the structured content
 ERRORS_ARE_TEXT = "its images cannot be shown: an error is nothing but text"
 LEFT = ("content", "structuredContent", "isError", "_meta", "resultType")  # of a result; anything else is told as it is
@@ -112,12 +113,15 @@ def _in_a_text(told: Described) -> str:
 
 
 def _parts(content: Any) -> Iterator[Mapping[str, Any]]:
-    """Return the blocks of a content, and as a text what is none of them."""
-    for part in cast(list[Any], content) if isinstance(content, list) else [content]:
+    """Return the blocks of a content, and as a text what is none of them. Of too many the rest is counted."""
+    parts = cast(list[Any], content) if isinstance(content, list) else [content]
+    for part in parts[:MOST_PARTS]:
         if isinstance(part, Mapping):
             yield members(cast(Any, part))
         elif part is not None:
             yield {"type": "text", "text": part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)}
+    if len(parts) > MOST_PARTS:
+        yield {"type": "text", "text": f"(It has {len(parts):,} parts: these are the first {MOST_PARTS:,}.)"}
 
 
 def _attachments(parts: list[Mapping[str, Any]]) -> Iterator[Described]:

@@ -8,8 +8,8 @@ from mcp.shared.dispatcher import CallOptions, ProgressFnT
 from mcp.shared.inbound import find_invalid_x_mcp_header, x_mcp_header_map
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from tools.mcp.fates import Fate, Unclear
-from tools.mcp.messages import CALL, FATE
+from tools.mcp.fates import Fate, NotSent, Unclear
+from tools.mcp.messages import CALL, FATE, NotSentError
 
 MOST_PAGES = 50
 MOST_TOOLS = 2_000
@@ -24,6 +24,8 @@ class Session(ClientSession):
             told = await self._request(CALL, {"name": tool, "arguments": dict(arguments)}, hear)
         except MCPError as error:  # of the SDK's: whatever the server answers comes as a fate
             return Unclear(error.message)
+        except NotSentError as error:
+            return NotSent(str(error))
         return cast(Fate, told[FATE])
 
     async def entries(self) -> Sequence[Any]:
