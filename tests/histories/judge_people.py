@@ -1,6 +1,5 @@
 """Who said so: whether each word that counted was said in time, by somebody who might say it and had seen what it is about."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -53,19 +52,23 @@ class Voices:
             votes = self._records.votes.get(proposal.action_id, [])
             wrong = [vote for vote in votes if not self._counts(session_id, proposal, vote)]
             yield from (f"{vote} on {proposal.action_id} must not count" for vote in wrong)
-            said = Counter(vote.decision for vote in votes)
             needed = {"approved": proposal.verdict.quorum, "rejected": proposal.verdict.rejections}
-            again = any(item.step.action_id == proposal.action_id for item in self._records.steps(session_id, OutcomeTold))
             for decided in self._records.steps(session_id, ActionDecided):
                 if decided.step.action_id != proposal.action_id:
                     continue
                 decision = decided.step.decision
-                if said[decision] + (said["run_again"] if again else 0) < needed.get(decision, 0):
+                if len(self._said(proposal.action_id, votes, decision, decided.at)) < needed.get(decision, 0):
                     yield f"{proposal.action_id} was {decision} by too few: {votes}"
                 if decision in needed and decided.at >= proposal.expires_at:
                     yield f"{proposal.action_id} was {decision} at {decided.at}, and its time was over at {proposal.expires_at}"
                 if decision == "expired" and decided.at < proposal.expires_at:
                     yield f"{proposal.action_id} expired before its time"
+
+    def _said(self, action_id: str, votes: Sequence[Vote], decision: str, decided_at: datetime) -> set[str]:
+        """Who said what was decided. A person has one vote: that it is to run again takes the place of their yes."""
+        before = {click.user for _, click in self._outside.clicks(action_id, decided_at) if click.decision == decision}
+        moved_on = {vote.user for vote in votes if vote.decision == "run_again"}
+        return {vote.user for vote in votes if vote.decision == decision} | (moved_on & before)
 
     def _counts(self, session_id: str, proposal: ProposedAction, vote: Vote) -> bool:
         """Whether the person clicked in time, and was among the approvers between their click and its count."""

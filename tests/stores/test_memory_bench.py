@@ -40,9 +40,9 @@ def write(folder: Path, turns: Sequence[Any] = TURNS, questions: Sequence[Any] =
 @pytest.fixture
 async def memory(core: Core) -> AsyncIterator[Core]:
     """A core whose memory is empty, before and after."""
-    await core.sql("TRUNCATE memory RESTART IDENTITY")
+    await core.sql("TRUNCATE memory RESTART IDENTITY CASCADE")
     yield core
-    await core.sql("TRUNCATE memory RESTART IDENTITY")
+    await core.sql("TRUNCATE memory RESTART IDENTITY CASCADE")
 
 
 async def test_it_says_what_words_meaning_and_both_find(memory: Core, tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ def free(model: str) -> Axes:
 @pytest.fixture
 async def memory(core: Core) -> AsyncIterator[Core]:
     """A core whose memory is empty, and has no index of vectors afterwards."""
-    await core.sql("TRUNCATE memory RESTART IDENTITY")
+    await core.sql("TRUNCATE memory RESTART IDENTITY CASCADE")
     yield core
-    await core.sql("TRUNCATE memory RESTART IDENTITY")
+    await core.sql("TRUNCATE memory RESTART IDENTITY CASCADE")
     for (name,) in await core.sql("SELECT relname FROM pg_class WHERE relname LIKE 'memory_near_%%'"):
         await core.sql(f"DROP INDEX {name}")
 

@@ -51,7 +51,7 @@ async def emptied(database_url: str) -> AsyncGenerator[Core]:
     pool: Pool = AsyncConnectionPool(database_url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
     async with pool:
         core = Core(pool, database_url)
-        await core.sql("TRUNCATE memory RESTART IDENTITY")
+        await core.sql("TRUNCATE memory RESTART IDENTITY CASCADE")
         yield core
 
 
@@ -195,7 +195,7 @@ async def test_other_languages_are_found_by_plain_words(memory: Core) -> None:
 
 async def test_emptying_memory_empties_what_it_is_searched_by(memory: Core) -> None:
     await remember(memory, Remembered("a lamp"))
-    await memory.sql("TRUNCATE memory")
+    await memory.sql("TRUNCATE memory RESTART IDENTITY CASCADE")
     assert await memory.sql("SELECT (SELECT count(*) FROM memory_word), (SELECT count(*) FROM memory_scope)") == [(0, 0)]
 
 

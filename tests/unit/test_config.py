@@ -147,7 +147,11 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ("prices: {m: {inputs: 1, input: 1, output: 1}}", "signoff.yaml, line 1: `prices.m.inputs` is not a setting: the ones"),
         ("apps: [A1, zapier]", "signoff.yaml, line 1: `apps.1` should be the id of a Slack app, such as A0123: the log names it"),
         ("apps: A1", "signoff.yaml, line 1: `apps` should be a list, `- VALUE` on indented lines below it."),
-        ("memory: {embedding: x}", "signoff.yaml, line 1: `memory.embedding` is not a setting: the ones there are embeddings."),
+        (
+            "memory: {embedding: x}",
+            "signoff.yaml, line 1: `memory.embedding` is not a setting: "
+            "the ones there are embeddings, learn_with and learn_after.",
+        ),
         (
             "memory: {embeddings: ada}",
             "signoff.yaml, line 1: `memory.embeddings` should be wordllama, which works offline, or a ",
