@@ -28,7 +28,7 @@ STARTED = "1790000000.000100"  # the conversation that is there before those wit
 
 
 def names_of(world: World, talk: Talk | None, action_id: str, card_ts: str) -> dict[str, str]:
-    """Return what stands for each name of the file, those first that others begin with."""
+    """Return the sandbox's own for each name of the file, those first that others begin with."""
     slack = world.slack
     people = {f"${name.upper()}": slack.people[name] for name in ("ann", "ben")}
     places = {f"${name.upper()}": slack.channels[name] for name in ("orders", "finance", "mpim")}
