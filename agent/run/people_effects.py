@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -86,8 +85,10 @@ class PeopleEffects:
         ]
         for channel, ts in move.places:
             place = session.place.model_copy(update={"channel": channel})
-            with suppress(RefusedError):  # the message is gone: there is nothing left to be shown
+            try:
                 await self.surface.show(place, move.cards, ts)
+            except RefusedError as error:  # most often the message is gone: what became of the cards is told in the answer
+                log.warning("session %s: the cards of message %s in %s stay as they are: %s", session.id, ts, channel, error)
         return Ended(tuple(shown))
 
     # ------------------------------------------------------------------------------------------ who may

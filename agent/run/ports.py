@@ -37,8 +37,10 @@ class Surface(Protocol):
         ...
 
     async def post_elsewhere(self, place: Place, user: str, content: Content, why: str) -> None:
-        """Tell one person directly what could not be posted in `place`, because of `why`. Raises DelayedError, UnclearError and
-        FencedError; what is refused there as well is only in the log."""
+        """Tell one person directly what could not be posted in `place`, because of `why`, with a link there.
+
+        Raises DelayedError, UnclearError and FencedError; what is refused there as well is only in the log.
+        """
         ...
 
     async def open_stream(self, place: Place, reader: str, work: Work) -> str:

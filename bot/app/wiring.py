@@ -108,7 +108,8 @@ async def running(
         name_problems(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience)
-        store, surface = Store(pool), SlackSurface(client, tools, mask, team=team, bot_user_id=bot_user_id)
+        store = Store(pool)
+        surface = SlackSurface(client, tools, mask, team=team, url=slack_url, bot_user_id=bot_user_id)
         stack.push_async_callback(surface.background.drain)
         worker = None
         if work:

@@ -26,7 +26,7 @@ from bot.slack.web_api import view_opened
 
 Errors = Mapping[str, str]  # by block_id, as Slack shows them beside the fields
 GONE = "The tool of this card has changed or is not there any more, so there is no such dialog; please approve or reject it."
-LATE = "The dialog could not be opened in time; please click once more."
+LATE = "The dialog did not open; please click once more. If that does not help, the log says why: please tell an admin."
 UNSURE = "Slack does not say right now whether you may decide this; please try again in a moment."
 
 

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 TRIES = 3
 FIRST_WAIT_SECONDS = 0.5  # doubled with each try
+LISTENING_SECONDS = 20.0  # that Slack is given to listen to a clip, in waits that double
 LONGEST_WAIT_SECONDS = 20.0  # that Slack may ask for; people wait for an answer
 DOWNLOAD_SECONDS = 60.0
 MOST_REDIRECTS = 5
@@ -49,11 +50,13 @@ class SlackFiles:
 
     async def _fetch(self, file: Attachment, most_bytes: int) -> bytes:
         """Make one try. Raises RefusedError, DelayedError, UnclearError."""
-        found = await self._known_file(file)
+        found = await self._heard_file(file)
         heard, all_of_it = transcript(found)
         if heard:  # Slack had not listened yet when the clip was sent
             more = "" if all_of_it else " (only its beginning)"
             return f"Voice clip, as Slack heard it{more}: {heard}".encode(errors="replace")
+        if is_listened_to(found):
+            raise RefusedError(f"it is a clip, and Slack is still listening to it; {AGAIN} in a minute, or write what it says")
         if found.get("is_external") or not (url := found.get("url_private_download")):
             raise RefusedError("it lies outside of Slack, so only its name is known")
         if int(found.get("size") or 0) > most_bytes:
@@ -61,6 +64,17 @@ class SlackFiles:
         if not is_slacks(str(url), self._client.base_url):
             raise RefusedError("its address is not one of Slack's")
         return await self._download(str(url), most_bytes, html="html" in str(found.get("mimetype")))
+
+    async def _heard_file(self, file: Attachment) -> Any:
+        """Return what Slack knows of a file; of a clip, if it can be had in time, once Slack has listened to it."""
+        found = await self._known_file(file)
+        wait_seconds, left_seconds = FIRST_WAIT_SECONDS, LISTENING_SECONDS
+        while is_listened_to(found) and left_seconds > 0:
+            await asyncio.sleep(wait_seconds)
+            found = await self._known_file(file)
+            left_seconds -= wait_seconds
+            wait_seconds *= 2
+        return found
 
     async def _known_file(self, file: Attachment) -> Any:
         """Return what Slack knows of a file. One that was just sent may not be there yet: it is asked for once more."""
@@ -121,6 +135,12 @@ class SlackFiles:
         if not is_slacks(to, self._client.base_url):
             raise RefusedError("Slack leads to an address that is not Slack's")
         return to
+
+
+def is_listened_to(file: Any) -> bool:
+    """Return whether Slack is still about to write down what is said in a clip (docs: File object, `transcription`)."""
+    about: Any = file.get("transcription") or {}
+    return not transcript(file)[0] and about.get("status") == "processing"
 
 
 def _refused(error: str) -> str:

@@ -52,11 +52,19 @@ def membership_of(user: Any, team: str) -> Membership:
         return "inactive"
     if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == SLACKBOT:
         return "bot"
-    organisation: Any = user.get("enterprise_user") or {}
-    teams = [user.get("team_id"), *(organisation.get("teams") or ())]
-    if user.get("is_stranger") or team not in teams:
+    if user.get("is_stranger") or team not in _teams_of(user):
         return "external"
     return "guest" if user.get("is_restricted") or user.get("is_ultra_restricted") else "member"
+
+
+def team_of(user: Any, team: str) -> str:
+    """Return the workspace that a person belongs to: `team`, if that is one of theirs."""
+    return team if team in _teams_of(user) else str(user.get("team_id") or team)
+
+
+def _teams_of(user: Any) -> list[Any]:
+    organisation: Any = user.get("enterprise_user") or {}
+    return [user.get("team_id"), *(organisation.get("teams") or ())]
 
 
 async def user_of(client: AsyncWebClient, id: str) -> Any:

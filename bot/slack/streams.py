@@ -35,15 +35,15 @@ class Streams:
         """Return whether a message can grow there, as far as is known."""
         return self._offered and place.channel not in self._not_in
 
-    async def open(self, place: Place, reader: str, work: Work) -> str:
-        """See `Surface.open_stream`."""
+    async def open(self, place: Place, reader: str, readers_team: str, work: Work) -> str:
+        """See `Surface.open_stream`. `readers_team`: the workspace that the reader belongs to, maybe not ours (Slack Connect)."""
         try:
             answer = await self._call(
                 "chat.startStream",
                 channel=place.channel,
                 thread_ts=place.thread_ts,
                 recipient_user_id=reader,
-                recipient_team_id=place.team,
+                recipient_team_id=readers_team,
                 task_display_mode="plan",
                 chunks=chunks(Work(), work, self._tools, self._mask_in(place)),
             )

@@ -22,7 +22,8 @@ from bot.cards.plan import plan_blocks, plan_title
 from bot.cards.values import Mask, unmasked
 from bot.slack import enough
 from bot.slack.metadata import POSTED, find_ts, metadata
-from bot.slack.people import decides, membership_of, people_on, user_of
+from bot.slack.one_person import NO_PREVIEWS, OnePerson
+from bot.slack.people import decides, membership_of, people_on, team_of, user_of
 from bot.slack.streams import Streams
 from bot.slack.web_api import called, meaning, pages_of
 
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK_SECONDS = 24 * 3600  # for a copy of a card in a channel: it was to be posted right before the crash
 PROGRESS_CHARACTERS = 120
-NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
+UPDATE_CHARACTERS = 4_000  # of a text that takes the place of another (reference: Slack, Limits)
+OPEN_LOOKS = frozenset({"pending", "unknown"})  # of a card on which people can still decide something
 
 
 class SlackSurface:
@@ -39,10 +41,13 @@ class SlackSurface:
     Wide because it implements one port of 14 methods, and asks Slack who somebody is.
     """
 
-    def __init__(self, client: AsyncWebClient, tools: Tools, mask: Mask = unmasked, *, team: str, bot_user_id: str = "") -> None:
-        """Keep the clients. `team`: the workspace of the installation, as auth.test names it."""
+    def __init__(
+        self, client: AsyncWebClient, tools: Tools, mask: Mask = unmasked, *, team: str, url: str, bot_user_id: str = ""
+    ) -> None:
+        """Keep the clients. `team` and `url`: the workspace of the installation and its address, as auth.test names them."""
         self._client = client
         self._team, self._bot_user_id = team, bot_user_id
+        self._teams: dict[str, str] = {}  # of those who ask, as Slack said when they did
         self._mask = mask
         self._tools = tools
         self._status_methods = [self._session_status, self._thread_status]
@@ -51,6 +56,7 @@ class SlackSurface:
         self.not_accepted = ""  # why Slack does not accept our credentials, as its last answer says
         self.background = Background()  # what nobody waits for
         self._streams = Streams(self._call, tools, self.mask_in)
+        self._one_person = OnePerson(self._call, url)
 
     # ------------------------------------------------------------------------------------------ messages
 
@@ -73,15 +79,7 @@ class SlackSurface:
 
     async def post_elsewhere(self, place: Place, user: str, content: Content, why: str) -> None:
         """See `Surface.post_elsewhere`."""
-        text = f"I could not post this in <#{place.channel}> (Slack says: {why}):\n\n{self._without_form(content, place)}"
-        try:
-            await self._say_directly(user, text)
-        except RefusedError as error:
-            log.warning("%s could not be told directly either: %s", user, error)
-
-    async def _say_directly(self, user: str, text: str) -> None:
-        opened = await self._call("conversations.open", users=user)
-        await self._call("chat.postMessage", channel=opened["channel"]["id"], text=text, **NO_PREVIEWS)
+        await self._one_person.say_elsewhere(place, user, self._without_form(content, place), why)
 
     def _without_form(self, content: Content, place: Place) -> str:
         """Return a message as one text that Slack takes in any form."""
@@ -97,8 +95,15 @@ class SlackSurface:
         return await find_ts(found, POSTED, key)
 
     async def show(self, place: Place, cards: Cards, ts: str) -> None:
-        """See `Surface.show`."""
-        await self._call("chat.update", channel=place.channel, ts=ts, **self._rendered(cards, place))
+        """See `Surface.show`. A card that is over is shown as plain text where its form is refused: it has no buttons to lose."""
+        where, shown = {"channel": place.channel, "ts": ts}, self._rendered(cards, place)
+        try:
+            await self._call("chat.update", **where, **shown)
+        except RefusedError as error:
+            if meaning(str(error)) != "form" or any(row.look in OPEN_LOOKS for row in cards.rows):
+                raise
+            log.warning("a card is shown as plain text, since Slack does not take its form: %s", error)
+            await self._call("chat.update", **where, text=cut(str(shown["text"]), UPDATE_CHARACTERS), blocks=[])
 
     # ------------------------------------------------------------------------------------------ messages that grow
 
@@ -108,7 +113,7 @@ class SlackSurface:
 
     async def open_stream(self, place: Place, reader: str, work: Work) -> str:
         """See `Surface.open_stream`."""
-        return await self._streams.open(place, reader, work)
+        return await self._streams.open(place, reader, await self._team_of(reader), work)
 
     async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
         """See `Surface.extend`."""
@@ -167,7 +172,19 @@ class SlackSurface:
         if user.startswith("B"):
             return "bot"
         found = await user_of(self._client, user)
-        return membership_of(found, self._team) if found is not None else "inactive"
+        if found is None:
+            return "inactive"
+        self._teams[user] = team_of(found, self._team)
+        return membership_of(found, self._team)
+
+    async def _team_of(self, user: str) -> str:
+        """Return the workspace that somebody belongs to. Where Slack does not say, it is taken to be the installation's."""
+        if user not in self._teams:
+            try:
+                await self.membership(user)
+            except (DelayedError, UnclearError) as error:
+                log.info("the workspace of %s was not said: %s", user, error)
+        return self._teams.get(user, self._team)
 
     async def holds(self, list_id: str, user: str) -> bool:
         """Return whether a conversation or user group holds this person. Raises UnclearError or DelayedError."""
@@ -188,14 +205,8 @@ class SlackSurface:
         return bool(found.get("is_admin") or found.get("is_owner"))
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
-        """See `Surface.whisper`. Somebody outside the channel cannot be told inside it: they get a direct message."""
-        where = {"channel": place.channel, "user": user, **({"thread_ts": place.thread_ts} if place.thread_ts else {})}
-        if await self._best_effort("chat.postEphemeral", **where, text=text) != "user_not_in_channel":
-            return
-        try:
-            await self._say_directly(user, text)
-        except (RefusedError, DelayedError, UnclearError, FencedError) as error:
-            log.info("%s could not be told: %s", user, error)
+        """See `Surface.whisper`."""
+        await self._one_person.whisper(place, user, text)
 
     async def tell_who_may_decide(self, place: Place, user: str, verdict: Verdict, requesters: Sequence[str]) -> None:
         """See `Surface.tell_who_may_decide`."""

@@ -11,35 +11,44 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent import fence
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
 
-# Errors in a 200 answer after which the call may or may not have been done (docs: every method lists them).
-UNCLEAR_ERRORS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
-
 Meaning = Literal["not_offered", "not_offered_here", "not_here", "gone", "form"]
 """Of a refusal: not offered to this app at all, or not in this place; nothing may be said in this place; what it is about is not
 there (any more); not taken in this form, as every code that is not known. Waits, and our credentials, are other errors."""
-_CODES: Mapping[Meaning, str] = {
-    "not_offered": "unknown_method missing_scope not_allowed_token_type feature_not_enabled not_allowed",
-    "not_offered_here": "not_authorized method_not_supported_for_channel_type team_not_found missing_recipient_user_id "
-    "missing_recipient_team_id",
+NoRefusal = Literal["wait", "credentials", "unclear"]
+"""Of any other error code: to be done later, when our credentials are accepted, or nobody knows whether it was done."""
+_REFUSALS: Mapping[Meaning, str] = {
+    "not_offered": "unknown_method missing_scope not_allowed_token_type feature_not_enabled feature_disabled not_allowed is_bot "
+    "deprecated_endpoint method_deprecated not_enabled not_implemented plan_upgrade_required enterprise_is_restricted "
+    "not_subscribed_to_message_stream_stopped",
+    "not_offered_here": "not_authorized method_not_supported_for_channel_type channel_type_not_supported team_not_found "
+    "missing_recipient_user_id missing_recipient_team_id thread_ts_not_allowed thread_ts_required",
     "not_here": "is_archived not_in_channel restricted_action restricted_action_read_only_channel "
     "restricted_action_thread_locked restricted_action_thread_only_channel restricted_action_non_threadable_channel "
-    "cannot_reply_to_message messages_tab_disabled cannot_dm_bot is_inactive",
-    "gone": "channel_not_found thread_not_found user_not_found user_not_visible file_not_found file_deleted",
+    "cannot_reply_to_message messages_tab_disabled cannot_dm_bot is_inactive access_denied no_permission app_access_restricted "
+    "user_not_in_channel channel_is_limited_access posting_to_channel_denied invalid_user_combination not_visible "
+    # Keys are revoked for one channel as well as for all (docs: Enterprise Key Management).
+    "template_not_visible canvas_disabled_file_team canvas_disabled_user_team canvas_globally_disabled ekm_access_denied",
+    "gone": "channel_not_found thread_not_found message_not_found user_not_found user_not_visible user_disabled file_not_found "
+    "file_deleted file_is_deleted",
 }
-CREDENTIALS = frozenset(
-    {
-        *("account_inactive", "ekm_access_denied", "invalid_auth", "not_authed", "org_login_required", "token_expired"),
-        *("token_revoked", "team_access_not_granted", "two_factor_setup_required", "enterprise_is_restricted"),
-    }
-)
+_NO_REFUSALS: Mapping[NoRefusal, str] = {
+    "wait": "ratelimited rate_limited message_limit_exceeded team_added_to_org org_login_required external_channel_migrating",
+    "credentials": "account_inactive invalid_auth not_authed token_expired token_revoked team_access_not_granted "
+    "two_factor_setup_required accesslimited forbidden_team",
+    "unclear": "internal_error fatal_error service_unavailable request_timeout update_failed messaging_processing_failed "
+    "fetch_members_failed list_record_comment_fetch_failed",
+}
+_MEANINGS: Mapping[str, Meaning] = {code: meaning for meaning, codes in _REFUSALS.items() for code in codes.split()}
+_OTHERS: Mapping[str, NoRefusal] = {code: other for other, codes in _NO_REFUSALS.items() for code in codes.split()}
+# Without these rights nothing at all can be said: it waits until an admin has given them.
+_TO_POST = frozenset({"missing_scope", "not_allowed_token_type"})
 CREDENTIALS_SECONDS = 60.0  # until what waits for them is tried again
-WAITS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})  # in an answer with status 200
-WAIT_SECONDS = 5.0
-_MEANINGS: Mapping[str, Meaning] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
+WAIT_SECONDS = 5.0  # where an answer with status 200 does not say how long
 
 # These take no JSON body (docs: each method lists the content types it takes).
 QUERY_METHODS = frozenset(
     {
+        "chat.getPermalink",
         "conversations.history",
         "conversations.info",
         "conversations.members",
@@ -88,6 +97,13 @@ def meaning(code: str) -> Meaning:
     return _MEANINGS.get(code, "form")
 
 
+def class_of(method: str, code: str) -> Meaning | NoRefusal:
+    """Return what an error code means as the answer of a method."""
+    if method == "chat.postMessage" and code in _TO_POST:
+        return "credentials"
+    return _OTHERS.get(code) or meaning(code)
+
+
 async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
     """Make a call and return the answer's JSON. Raises RefusedError, DelayedError, UnclearError, FencedError."""
     read = {"http_verb": "GET", "params": arguments}
@@ -95,7 +111,7 @@ async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
     try:
         answer = await untyped.api_call(method, **(read if method in QUERY_METHODS else {"json": arguments}))
     except SlackApiError as error:
-        raise _problem(error) from error
+        raise problem(method, error) from error
     except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
         if isinstance(error.__cause__, FencedError):
             raise error.__cause__ from None
@@ -122,21 +138,25 @@ def trouble(status: int, headers: Mapping[str, str]) -> DelayedError | UnclearEr
     return UnclearError(f"Slack answered {status}") if status >= 500 else None
 
 
-def _problem(error: SlackApiError) -> Exception:
-    """Return what a refused call means to its caller."""
+def problem(method: str, error: SlackApiError) -> Exception:
+    """Return what a method's refusal means to its caller: RefusedError, DelayedError, CredentialsError or UnclearError."""
     response: Any = error.response
     status = int(getattr(response, "status_code", None) or getattr(response, "status", 0))
     if (no_answer := trouble(status, response.headers)) is not None:
         return no_answer
-    name: Any = response.get("error") if hasattr(response, "get") else None
-    if name is None or name in UNCLEAR_ERRORS:
-        return UnclearError(f"Slack answered {status} {name or ''}".strip())
-    if name in WAITS:
-        return DelayedError(float(response.headers.get("Retry-After", WAIT_SECONDS)))
-    if name in CREDENTIALS:
-        log.error("Slack does not accept our credentials (%s): what is to be said waits", name)
-        return CredentialsError(str(name), CREDENTIALS_SECONDS)
-    return RefusedError(str(name))
+    code: Any = response.get("error") if hasattr(response, "get") else None
+    if code is None:
+        return UnclearError(f"Slack answered {status}")
+    match class_of(method, str(code)):
+        case "unclear":
+            return UnclearError(f"Slack answered {status} {code}")
+        case "wait":
+            return DelayedError(float(response.headers.get("Retry-After", WAIT_SECONDS)))
+        case "credentials":
+            log.error("Slack does not accept our credentials (%s): what is to be said waits", code)
+            return CredentialsError(str(code), CREDENTIALS_SECONDS)
+        case _:
+            return RefusedError(str(code))
 
 
 async def view_opened(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Any]) -> bool:

@@ -68,14 +68,15 @@ class World:
             port=0,
         )
 
-    async def start_bot(self, *, http: bool = False) -> Callable[[], Awaitable[None]]:
-        """Start a bot in this process; the answer stops it again."""
+    async def start_bot(self, *, http: bool = False, work: bool = True) -> Callable[[], Awaitable[None]]:
+        """Start a bot in this process; the answer stops it again. Without `work` it only takes in what is delivered."""
         stack = AsyncExitStack()
         bot = await stack.enter_async_context(
             running(
                 self.settings(http=http),
                 self.config,
                 Servers(self.database_url, self.redis_url),
+                work=work,
                 further_packs=self.packs,
                 mcp=self.mcp,
                 mask=self.mask,

@@ -121,6 +121,27 @@ async def test_a_clip_that_slack_has_not_listened_to_yet_is_read_when_it_has(bot
     assert "as Slack heard it: Please order two widgets." in asked(bot)
 
 
+async def test_a_clip_is_asked_for_again_while_slack_listens_to_it(bot: World) -> None:
+    bot.model.script = Lines("Two, certainly.")
+    place = bot.slack.dm_channel("ann")
+    talk = Talk(bot, place, await bot.slack.dm("ann", "", files=[Clip("")]))
+    await bot.slack.until(lambda: [call.method for call in bot.slack.calls].count("files.info") == 2)
+    bot.slack.hear(talk.channel, talk.ts, "Please order two widgets.")
+    await talk.sees("Two, certainly.")
+    assert "as Slack heard it: Please order two widgets." in asked(bot)
+
+
+async def test_a_clip_that_slack_does_not_finish_listening_to_is_told_as_that(
+    bot: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.files.LISTENING_SECONDS", 1.0)
+    bot.model.script = Lines("Please write it.")
+    place = bot.slack.dm_channel("ann")
+    talk = Talk(bot, place, await bot.slack.dm("ann", "", files=[Clip("")]))
+    await talk.sees("Please write it.")
+    assert "it is a clip, and Slack is still listening to it" in asked(bot)
+
+
 @pytest.mark.parametrize("words", ["", "and this?"])
 async def test_a_forward_into_a_thread_of_the_bots_is_a_word_to_it(bot: World, words: str) -> None:
     bot.model.script = Lines("First.", "Seen.")

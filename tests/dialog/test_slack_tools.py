@@ -166,3 +166,14 @@ def environment(world: World) -> dict[str, str]:
         "REDIS_URL": world.redis_url,
         "PORT": "0",
     }
+
+
+@pytest.mark.parametrize("code", ["token_revoked", "accesslimited"])
+async def test_credentials_that_are_not_accepted_are_said_to_the_model_and_nothing_is_waited_for(bot: World, code: str) -> None:
+    bot.model.script = Lines(call("slack_read_thread"), "I cannot read it now.")
+    bot.slack.faults.error("conversations.replies", code)
+    talk = await mention(bot, "ann", "what was said?")
+    await talk.sees("I cannot read it now.")
+    told = result(bot)
+    assert "permission_denied" in str(told)
+    assert f"Slack does not accept the bot's credentials ({code})." in str(told)

@@ -3,6 +3,8 @@
 import aiohttp
 import pytest
 
+from bot.config.file import Config
+from bot.config.sections import People
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
 from tests.dialog.test_stream import ANSWER, SENTENCES, SLOW, made
@@ -29,9 +31,20 @@ async def test_an_answer_that_may_not_stand_in_its_place_comes_as_a_direct_messa
     told = await talk.is_told_directly("ann", "It is 49 dollars.")
     assert code in told.text
     assert talk.channel in told.text
+    assert f"{bot.slack.page_url}archives/{talk.channel}/p{talk.ts.replace('.', '')}" in told.text
     await talk.rests()
     await talk.says("ann", "and now?")  # the thread can still be used
     await talk.sees("Still 49.")
+
+
+@pytest.mark.parametrize("code", ["channel_not_found", "ratelimited", "internal_error", "missing_scope"])
+async def test_a_direct_message_leads_to_the_thread_whether_slack_says_its_address_or_not(bot: World, code: str) -> None:
+    bot.model.script = Lines("It is 49 dollars.")
+    bot.slack.faults.error("chat.postMessage", "is_archived")
+    bot.slack.faults.error("chat.getPermalink", code)
+    talk = await mention(bot, "ann", "what does it cost?")
+    told = await talk.is_told_directly("ann", "It is 49 dollars.", "is_archived")
+    assert f"<{bot.slack.page_url}archives/{talk.channel}/p{talk.ts.replace('.', '')}|this place>" in told.text
 
 
 async def test_the_word_on_a_write_that_ran_reaches_who_asked(bot: World) -> None:
@@ -94,3 +107,17 @@ async def test_one_channel_without_streams_leaves_them_to_the_others(bot: World)
     there = await mention(bot, "ann", "tell me", "support")
     await there.slack.until(lambda: any(m.streaming for m in there.posts()))
     await there.sees(SENTENCES[-1])
+
+
+async def test_an_answer_grows_for_a_reader_of_another_company_under_their_workspace(world: World) -> None:
+    world.config = Config(people=People(external="ask"))
+    world.slack.share("orders", "TTHEIRS")
+    eve = world.slack.join("eve", "orders", team_id="TTHEIRS")
+    await world.start_bot()
+    world.model.script = Lines(ANSWER)
+    world.model.faults.slow(SLOW)
+    talk = await mention(world, "eve", "tell me")
+    await talk.slack.until(lambda: any(m.streaming for m in talk.posts()))
+    await talk.sees(SENTENCES[-1])
+    [begun] = [call for call in world.slack.calls if call.method == "chat.startStream"]
+    assert (begun.arguments["recipient_user_id"], begun.arguments["recipient_team_id"]) == (eve, "TTHEIRS")

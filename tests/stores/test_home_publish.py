@@ -35,7 +35,7 @@ class Office:
     def __init__(self, slack: SlackSandbox, core: Core, client: Any, pool: Pool | None = None) -> None:
         self.slack, self.core, self.client = slack, core, client
         self._threads = count(1)
-        surface = SlackSurface(client, TOOLS, team=slack.team_id)
+        surface = SlackSurface(client, TOOLS, team=slack.team_id, url=slack.page_url)
         url = "https://team.slack.com/"
         ledger = Ledger(core.pool)
         budgets = Budgets(Config(), ledger, RedisBudget("redis://127.0.0.1:1", ledger), surface, slack.team_id)

@@ -61,9 +61,11 @@ def file_json(workspace: Workspace, file: File) -> Json:
     ending = file.name.rpartition(".")[2].lower() if "." in file.name else "binary"
     place = f"{workspace.base_url}files-pri/{workspace.team_id}-{file.id}"
     name = quote(file.name.lower().replace(" ", "_"), safe="")
-    heard: Json = {"status": "complete", "locale": "en-US", "preview": {"content": file.heard, "has_more": False}}
+    heard: Json = {"status": "processing"}
+    if file.heard:
+        heard = {"status": "complete", "locale": "en-US", "preview": {"content": file.heard, "has_more": False}}
     return {
-        **({"subtype": "slack_audio", "transcription": heard} if file.heard else {}),
+        **({"subtype": "slack_audio", "transcription": heard} if file.heard or file.clip else {}),
         "id": file.id,
         "created": file.created,
         "timestamp": file.created,

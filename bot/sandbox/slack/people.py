@@ -20,7 +20,7 @@ from bot.sandbox.slack.workspace import Workspace, new_id
 
 @dataclass(frozen=True)
 class Clip:
-    """A voice clip to share, and what Slack hears in it."""
+    """A voice clip to share, and what Slack hears in it; nothing, while Slack is still listening."""
 
     heard: str
     content: bytes = b"sound"
@@ -227,7 +227,7 @@ class People:
     def _uploaded(self, user: str, file: Upload) -> File:
         match file:
             case Clip():
-                return self.workspace.add_file(user, file.name, file.content, file.heard)
+                return self.workspace.add_file(user, file.name, file.content, file.heard, clip=True)
             case str():
                 return self.workspace.add_file(user, file, b"")
             case name, content:

@@ -80,6 +80,8 @@ class File:
     created: int
     heard: str = ""
     """What Slack makes of it as text, if it is a voice clip."""
+    clip: bool = False
+    """It is one, which Slack may still be listening to."""
 
 
 @dataclass(frozen=True)

@@ -177,10 +177,10 @@ class Workspace:
         self.changed()
         return message
 
-    def add_file(self, user: str, name: str, content: bytes, heard: str = "") -> File:
+    def add_file(self, user: str, name: str, content: bytes, heard: str = "", *, clip: bool = False) -> File:
         """Add a file that somebody is about to share in a message."""
         mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        file = File(new_id("F"), name, mimetype, user, content, int(time.time()), heard)
+        file = File(new_id("F"), name, mimetype, user, content, int(time.time()), heard, clip)
         self.files[file.id] = file
         return file
 

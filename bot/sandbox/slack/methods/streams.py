@@ -30,6 +30,11 @@ def start(desk: Desk, given: Arguments) -> Json:
     if channel.kind != "im":
         for recipient in ("recipient_user_id", "recipient_team_id"):
             given.needed(recipient, f"missing_{recipient}")
+        reader = workspace.people.get(given.needed("recipient_user_id"))
+        if reader is None:
+            raise Refused("user_not_found")
+        if given.text("recipient_team_id") != (reader.team_id or workspace.team_id):
+            raise Refused("team_not_found")  # docs: the team that this user belongs to; taken at its word
     mode = given.text("task_display_mode") or "timeline"
     if mode not in ("timeline", "plan"):
         raise Refused("invalid_arguments")
