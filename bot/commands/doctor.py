@@ -33,9 +33,11 @@ from tools.mcp import Bridge, Connection, Offer, claimed
 
 __all__ = ["Finding", "examine"]
 
+SERVERS_SECONDS = 60.0  # that MCP servers may take to start, as in the bot itself
+
 
 async def examine(settings: Settings, config_path: Path | None) -> list[Finding]:
-    """Return everything that was found, in the order in which a person sets it up. Takes about `PATIENCE_SECONDS` at most.
+    """Return everything that was found, in the order in which a person sets it up. Takes about `SERVERS_SECONDS` at most.
 
     Embedded stores are started for it and stopped again. What is wrong outside is a finding, never an exception.
     """
@@ -182,7 +184,7 @@ async def _mcp(config: Config, config_path: Path | None) -> Sequence[Finding]:
         servers = read_servers(config_path, config.mcp, environment())
     except Refusal as refusal:
         return [Finding("fail", "MCP: the servers cannot be read.", str(refusal))]
-    async with Bridge(servers, start_seconds=PATIENCE_SECONDS) as bridge:
+    async with Bridge(servers, start_seconds=SERVERS_SECONDS) as bridge:
         answers = [_mcp_server(connection, config.policy) for connection in bridge.connections]
         return [*answers, *doctor_policy.rules(config, bridge.packs(), bridge.unseen())]
 
