@@ -18,8 +18,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
 from agent.errors import DelayedError, RefusedError, UnclearError
+from agent.memory.items import message_key
 from agent.session.inbox import Click, Edit, Message, OutcomeClick, Withdraw, told_in
-from agent.store.sessions import ActionSeen, Store, settled_sentence
+from agent.store.memory_items import Items
+from agent.store.sessions import ActionSeen, Store, session_id, settled_sentence
 from agent.types import Place
 from bot.dialogs.dialogs import Dialogs
 from bot.dialogs.ratings import Ratings
@@ -28,6 +30,7 @@ from bot.slack import inbound, metadata
 from bot.slack.inbound import Inbound, Unheard, from_elsewhere
 from bot.slack.metadata import held_above
 from bot.slack.surface import SlackSurface
+from bot.slack.taken_back import taken_back
 from bot.slack.whom import SLACKBOT, Installation
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class Edge:
         home: HomeTab,
         ratings: Ratings,
         us: Installation,
+        remembered: Items | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -55,6 +59,7 @@ class Edge:
         self._dialogs = dialogs
         self._ratings = ratings
         self._us = us
+        self._remembered = remembered
         # An action listener waits in steps of 10 ms for its ack unless it is processed before the response.
         self.app = AsyncApp(
             client=client, signing_secret=signing_secret, before_authorize=self._take_in, process_before_response=True
@@ -94,6 +99,7 @@ class Edge:
         arrived: Sequence[Inbound] = ()
         match body.get("type"):
             case "event_callback":
+                await self._forget(body)
                 read = inbound.read_event(body, self._us)
                 arrived = (read,) if isinstance(read, Inbound) else ()
                 if isinstance(read, Unheard):
@@ -172,6 +178,13 @@ class Edge:
             where = "" if session.direct else f", in <#{session.channel}>"
             text = f"I answer in the conversation that this belongs to{where}."
             self._surface.background.begin(self._surface.whisper(place, message.said.user, text))
+
+    async def _forget(self, body: dict[str, Any]) -> None:
+        """Forget what was learnt from a message that was deleted, or changed, and learn nothing from it any more."""
+        gone = taken_back(body, self._us) if self._remembered is not None else None
+        if self._remembered is not None and gone is not None and await self._store.exists(gone.place):
+            key = message_key(gone.place.channel, gone.ts)
+            await self._remembered.message_gone(gone.place.team, gone.place.channel, key, session_id(gone.place))
 
     async def _tell_log(self, unheard: Unheard) -> None:
         """Say in the log that an app's message does not count, if it would have been for us."""

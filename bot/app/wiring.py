@@ -145,7 +145,8 @@ async def running(
         )
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools, config.people.askers())
         us = Installation(team, bot_user_id, frozenset(config.apps))
-        app = Edge(client, secret, store, surface, dialogs, home, Ratings(Feedback(pool, store), team), us).app
+        ratings, items = Ratings(Feedback(pool, store), team), remembered.items if remembered is not None else None
+        app = Edge(client, secret, store, surface, dialogs, home, ratings, us, items).app
         health = _Health(pool, budget, surface)
         port = await _serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:

@@ -199,3 +199,33 @@ async def test_an_agent_without_memory_asks_for_none(bot: World) -> None:
     assert "remembered" not in await asks(bot, "ann", "hello")
     assert not any("memory" in name for name in bot.last_request().tool_names)
     assert "users.conversations" not in [each.method for each in bot.slack.calls]
+
+
+@pytest.mark.parametrize("how", ["deleted", "changed"])
+async def test_what_a_message_said_that_was_taken_back_is_forgotten_and_not_learnt_again(world: World, how: str) -> None:
+    world.config = Config(memory=Memory.model_validate({"learn_after": "1s"}))
+    await world.start_bot()
+    lesson = say(json.dumps(LESSON))
+    world.model.script = Lines("I see.", lesson, "Well.", lesson)
+    talk = await mention(world, "ann", "so you know: Maya owns billing")
+
+    async def kept() -> bool:
+        return len(await world.rows("SELECT FROM memory")) == 2
+
+    async def gone() -> bool:
+        return await world.rows("SELECT FROM memory") == []
+
+    await until(kept)
+    if how == "deleted":
+        await world.slack.delete("ann", talk.channel, talk.ts)
+    else:
+        await world.slack.edit("ann", talk.channel, talk.ts, f"<@{world.slack.bot_user_id}> never mind")
+    await until(gone)
+
+    await talk.says("ann", "thanks")  # the thread rests once more, and is read again
+
+    async def read_again() -> bool:
+        return len(await world.rows("SELECT FROM step WHERE body::text LIKE %s", '{"kind":"learnt"%')) == 2
+
+    await until(read_again)
+    assert await gone()
