@@ -1,7 +1,7 @@
 """The statement that memory is searched by: one round trip, whether little or much may be seen.
 
 Where little may be seen, each item is looked at. Where much may be seen, scores are worked out for candidates alone: those that
-hold the rarest words of the question, those that lie next to it, and what stands beside them. `size` says which of the two it is;
+hold the rarest words of the question, those that lie next to it, and the neighbours of both. `size` says which of the two it is;
 what belongs to the other is not begun.
 """
 
@@ -15,8 +15,11 @@ from psycopg import sql
 NAMED = re.compile(r"%\((\w+)\)s")
 HOLDS: LiteralString = "memory.valid_until IS NULL AND (memory.expires_at IS NULL OR memory.expires_at > now())"
 VISIBLE: LiteralString = f"memory.team = %(team)s AND memory.channel = ANY(%(channels)s) AND {HOLDS}"
-# The same, written so that no index of channels is chosen instead of that of vectors.
-VISIBLE_AFTERWARDS: LiteralString = f"memory.team || '' = %(team)s AND memory.channel || '' = ANY(%(channels)s) AND {HOLDS}"
+# The same as a question of which nobody can tell how often it is answered yes: any other wording has the planner take an index of
+# channels, or none, instead of that of vectors.
+VISIBLE_AFTERWARDS: LiteralString = f"""
+    {HOLDS} AND CASE WHEN memory.team = %(team)s THEN memory.channel = ANY(%(channels)s) ELSE false END
+"""
 WINDOW: LiteralString = (
     "PARTITION BY memory.channel, memory.grouped ORDER BY memory.position RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING"
 )
