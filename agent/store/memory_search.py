@@ -10,11 +10,15 @@ embedding is of another model counts by its words alone, as if it were of averag
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any
+
+from psycopg import AsyncRawCursor
+from psycopg.rows import tuple_row
 
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, Source
-from agent.store.fenced import Pool, rows
+from agent.store.fenced import Pool
+from agent.store.memory_statements import statement
 from agent.text import whole
 
 FIGURES: Mapping[str, float] = {
@@ -24,72 +28,19 @@ FIGURES: Mapping[str, float] = {
     "window": 3.0,  # items: how long an item of average length is with its neighbours
     "nothing": 1e-6,  # a spread below it is rounding: all fit alike
 }
+BOUNDS: Mapping[str, int] = {
+    "looked_at": 20_000,  # items: where more may be seen, only candidates are
+    "places": 1_000,  # of one word, which give candidates
+    "by_words": 100,  # candidates
+    "by_meaning": 60,
+    "sampled": 64,  # scopes, for how vectors are spread
+    "sampled_each": 4,  # items
+}
 # How much meaning counts beside words, by the model that made the vectors.
 WEIGHTS: Mapping[str, float] = {"minilm-l6-v2-int8": 1.5}
 WEIGHT = 1.0  # of WordLlama, and of models that nobody has measured
 
 MOST_CHARACTERS = 4_000  # of a question
-
-VISIBLE: LiteralString = """
-    team = %(team)s AND channel = ANY(%(channels)s) AND valid_until IS NULL AND (expires_at IS NULL OR expires_at > now())
-"""
-SEARCH: LiteralString = f"""
-WITH seen AS MATERIALIZED (
-    SELECT id, channel, grouped, position, length(words) AS own, sum(length(words)) OVER near AS near,
-        CASE WHEN model = %(model)s THEN -(embedding <#> %(vector)s::vector) END AS cosine
-    FROM memory WHERE {VISIBLE}
-    WINDOW near AS (PARTITION BY channel, grouped ORDER BY position RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING)
-),
-whole AS MATERIALIZED (
-    SELECT count(*)::float8 AS items, %(window)s::float8 * sum(own) / count(*) AS length, avg(cosine) AS cosine,
-        stddev_pop(cosine) AS cosine_spread
-    FROM seen
-),
-asked AS (
-    SELECT lexeme, number
-    FROM unnest(tsvector_to_array(to_tsvector('english', %(words)s))) WITH ORDINALITY AS one (lexeme, number)
-),
-scope AS (SELECT id FROM memory_scope WHERE team = %(team)s AND channel = ANY(%(channels)s)),
-hit AS MATERIALIZED (
-    SELECT number, times, seen.id, channel, grouped, position
-    FROM asked JOIN memory_word AS found ON word = lexeme JOIN scope ON found.scope = scope.id JOIN seen ON seen.id = found.item
-),
-beside AS MATERIALIZED (
-    SELECT number, id, times, channel, grouped, position + step AS position
-    FROM hit CROSS JOIN generate_series(-1, 1) AS step WHERE grouped <> ''
-),
-said AS (
-    SELECT id, number, sum(times) AS times FROM (
-        SELECT id, number, times::float8 AS times FROM hit
-        UNION ALL
-        SELECT seen.id, number, %(neighbour)s::float8 * times
-        FROM beside JOIN seen USING (channel, grouped, position) WHERE seen.id <> beside.id
-    ) AS one GROUP BY id, number
-),
-rarity AS (
-    SELECT number, ln(1 + (items - count(*) + 0.5) / (count(*) + 0.5)) AS idf FROM hit CROSS JOIN whole GROUP BY number, items
-),
-ranked AS MATERIALIZED (
-    SELECT id, sum(idf * times * (1 + %(k1)s::float8) / (times + %(k1)s::float8
-        * (1 - %(b)s::float8 + %(b)s::float8 * CASE WHEN grouped = '' THEN own ELSE near END / length))) AS bm25
-    FROM said JOIN rarity USING (number) JOIN seen USING (id) CROSS JOIN whole GROUP BY id
-),
-spread AS MATERIALIZED (
-    SELECT sum(bm25) / items AS bm25, sqrt(greatest(0, sum(bm25 ^ 2) / items - (sum(bm25) / items) ^ 2)) AS bm25_spread
-    FROM ranked CROSS JOIN whole GROUP BY items
-),
-best AS (
-    SELECT seen.id,
-        CASE WHEN bm25_spread > %(nothing)s::float8 THEN (coalesce(ranked.bm25, 0) - spread.bm25) / bm25_spread ELSE 0 END
-        + CASE WHEN seen.cosine IS NOT NULL AND cosine_spread > %(nothing)s::float8
-            THEN %(weight)s::float8 * (seen.cosine - whole.cosine) / cosine_spread ELSE 0 END AS score
-    FROM seen CROSS JOIN whole LEFT JOIN spread ON true LEFT JOIN ranked USING (id)
-    WHERE ranked.id IS NOT NULL OR seen.cosine IS NOT NULL
-    ORDER BY score DESC, seen.id DESC LIMIT %(limit)s
-)
-SELECT id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until, score
-FROM best JOIN memory USING (id) ORDER BY score DESC, id DESC
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +54,9 @@ class Found:
 class MemorySearch:
     """Search in Postgres."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, bounds: Mapping[str, int] = BOUNDS) -> None:
         self._pool = pool
+        self._bounds = bounds
 
     async def search(
         self, team: str, channels: Sequence[str], words: str, vector: Vector | None, model: str, limit: int
@@ -120,8 +72,15 @@ class MemorySearch:
             "weight": WEIGHTS.get(model, WEIGHT),
             "limit": limit,
             **FIGURES,
+            **self._bounds,
         }
-        return [_found_item(*row) for row in await rows(self._pool, SEARCH, values)]
+        return [_found_item(*row) for row in await self._rows(model, vector, values)]
+
+    async def _rows(self, model: str, vector: Vector | None, values: Mapping[str, Any]) -> Sequence[Any]:
+        text, names = statement(model, None if vector is None else len(vector))
+        async with self._pool.connection() as connection, AsyncRawCursor(connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(text.encode(), [values[name] for name in names], prepare=True)
+            return await cursor.fetchall()
 
 
 def _found_item(*row: object) -> Found:

@@ -81,6 +81,7 @@ class MemoryWordRow(SQLModel, table=True):
     word: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
     scope: int = Field(sa_column=Column(BigInteger, primary_key=True))
     item: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    expires_at: datetime = Field(sa_column=Column(TIMESTAMP, primary_key=True))  # infinity: never
     times: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 

@@ -37,11 +37,16 @@ def upgrade() -> None:
             word text COLLATE "C" NOT NULL,
             scope bigint NOT NULL,
             item bigint NOT NULL,
+            expires_at timestamptz NOT NULL,
             times bigint NOT NULL,
-            CONSTRAINT memory_word_pkey PRIMARY KEY (word, scope, item)
+            CONSTRAINT memory_word_pkey PRIMARY KEY (word, scope, item, expires_at)
         )
     """)
-    op.execute("CREATE TYPE memory_change AS (sign integer, item bigint, team text, channel text, words tsvector)")
+    op.execute("""
+        CREATE TYPE memory_change AS (
+            sign integer, item bigint, team text, channel text, words tsvector, expires_at timestamptz
+        )
+    """)
     # Only what is true by now counts. Scopes are locked in one order, so that two writers never wait for each other.
     op.execute("""
         CREATE FUNCTION memory_indexed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -51,20 +56,26 @@ def upgrade() -> None:
                 TRUNCATE memory_word, memory_scope;
                 RETURN NULL;
             ELSIF TG_OP = 'INSERT' THEN
-                changes := ARRAY(SELECT row(1, id, team, channel, words)::memory_change FROM come WHERE valid_until IS NULL);
+                changes := ARRAY(
+                    SELECT row(1, id, team, channel, words, coalesce(expires_at, 'infinity'))::memory_change
+                    FROM come WHERE valid_until IS NULL
+                );
             ELSIF TG_OP = 'DELETE' THEN
-                changes := ARRAY(SELECT row(-1, id, team, channel, words)::memory_change FROM gone WHERE valid_until IS NULL);
+                changes := ARRAY(
+                    SELECT row(-1, id, team, channel, words, coalesce(expires_at, 'infinity'))::memory_change
+                    FROM gone WHERE valid_until IS NULL
+                );
             ELSE
                 changes := ARRAY(
-                    SELECT row(-1, gone.id, gone.team, gone.channel, gone.words)::memory_change
-                    FROM gone JOIN come USING (id)
-                    WHERE gone.valid_until IS NULL AND (gone.team, gone.channel, gone.words, NULL::timestamptz)
-                        IS DISTINCT FROM (come.team, come.channel, come.words, come.valid_until)
-                    UNION ALL
-                    SELECT row(1, come.id, come.team, come.channel, come.words)::memory_change
-                    FROM come JOIN gone USING (id)
-                    WHERE come.valid_until IS NULL AND (come.team, come.channel, come.words, NULL::timestamptz)
-                        IS DISTINCT FROM (gone.team, gone.channel, gone.words, gone.valid_until)
+                    SELECT one.change FROM gone JOIN come USING (id) CROSS JOIN LATERAL (VALUES
+                        (gone.valid_until, row(-1, id, gone.team, gone.channel, gone.words, coalesce(gone.expires_at, 'infinity'))
+                            ::memory_change),
+                        (come.valid_until, row(1, id, come.team, come.channel, come.words, coalesce(come.expires_at, 'infinity'))
+                            ::memory_change)
+                    ) AS one (valid_until, change)
+                    WHERE one.valid_until IS NULL
+                        AND (gone.team, gone.channel, gone.words, gone.expires_at, gone.valid_until IS NULL)
+                        IS DISTINCT FROM (come.team, come.channel, come.words, come.expires_at, come.valid_until IS NULL)
                 );
             END IF;
             IF cardinality(changes) = 0 THEN
@@ -79,8 +90,9 @@ def upgrade() -> None:
                 JOIN memory_scope AS scope USING (team, channel) CROSS JOIN unnest(change.words) AS said
                 WHERE change.sign < 0 AND memory_word.word = said.lexeme AND memory_word.scope = scope.id
                     AND memory_word.item = change.item;
-            INSERT INTO memory_word (word, scope, item, times)
-                SELECT said.lexeme, scope.id, change.item, cardinality(said.positions) FROM unnest(changes) AS change
+            INSERT INTO memory_word (word, scope, item, expires_at, times)
+                SELECT said.lexeme, scope.id, change.item, change.expires_at, cardinality(said.positions)
+                FROM unnest(changes) AS change
                 JOIN memory_scope AS scope USING (team, channel) CROSS JOIN unnest(change.words) AS said
                 WHERE change.sign > 0;
             RETURN NULL;
@@ -105,8 +117,8 @@ def upgrade() -> None:
         SELECT team, channel, count(*), sum(length(words)) FROM memory WHERE valid_until IS NULL GROUP BY team, channel
     """)
     op.execute("""
-        INSERT INTO memory_word (word, scope, item, times)
-        SELECT said.lexeme, scope.id, memory.id, cardinality(said.positions) FROM memory
+        INSERT INTO memory_word (word, scope, item, expires_at, times)
+        SELECT said.lexeme, scope.id, memory.id, coalesce(memory.expires_at, 'infinity'), cardinality(said.positions) FROM memory
         JOIN memory_scope AS scope USING (team, channel) CROSS JOIN unnest(memory.words) AS said
         WHERE memory.valid_until IS NULL
     """)

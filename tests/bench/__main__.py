@@ -1,7 +1,7 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
 `python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `memory PATH` measures recall on
-the set in a folder (`tests.bench.memory`).
+the set in a folder (`tests.bench.memory`), `memory-scale ITEMS` how long a search takes among much.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from tests.bench.cost import cost
 from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.memory import memory
+from tests.bench.memory_scale import ITEMS, memory_scale
 from tests.bench.subject import Subject
 from tests.bench.suspended import suspended
 
@@ -113,10 +114,12 @@ def chosen(arguments: Sequence[str]) -> Callable[[Servers, Path, Console], Corou
     match arguments:
         case ["memory", path]:
             return lambda servers, folder, console: memory(servers, Path(path), console)
+        case ["memory-scale", *items] if all(map(str.isdigit, items)):
+            return lambda servers, folder, console: memory_scale(servers, console, int(items[0]) if items else ITEMS)
         case _:
             parts = arguments or list(PARTS)
     if unknown := set(parts) - set(PARTS):
-        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}, and `memory PATH`.")
+        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}, `memory PATH`, and `memory-scale ITEMS`.")
     return lambda servers, folder, console: measure(parts, servers, folder, console)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
 
 from agent.store.fenced import Pool
-from agent.store.memory_search import Found, MemorySearch
+from agent.store.memory_search import BOUNDS, Found, MemorySearch
 from tests.profiles import examples
 from tests.stores.core import Core
 from tests.stores.recalled import MODEL, Remembered, Unit, best, expected, lexemes, remember
@@ -22,6 +22,7 @@ VECTORS: Sequence[Unit] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.6, 0.8, 0.0), (0
 WORDS = ("lamp", "lamps", "desk", "the", "Ann", "prefers", "green", "tea", "Lampe", "日本語", "")
 CHANNELS = ("C1", "C2", "")
 
+MUCH: Mapping[str, int] = {**BOUNDS, "looked_at": 0, "places": 5, "by_words": 4, "by_meaning": 4}  # as if it were much to see
 CHANGES = ("forget", "supersede", "reword", "move", "restore")
 
 
@@ -63,10 +64,15 @@ async def memory(core_database_url: str) -> AsyncIterator[Core]:
 
 
 async def search(
-    core: Core, words: str, vector: Unit | None = None, channels: Sequence[str] = ("C1",), limit: int = 10
+    core: Core,
+    words: str,
+    vector: Unit | None = None,
+    channels: Sequence[str] = ("C1",),
+    limit: int = 10,
+    bounds: Mapping[str, int] = BOUNDS,
 ) -> Sequence[Found]:
     """Ask as a conversation of T1 does."""
-    return await MemorySearch(core.pool).search("T1", channels, words, vector, MODEL, limit)
+    return await MemorySearch(core.pool, bounds).search("T1", channels, words, vector, MODEL, limit)
 
 
 async def texts(core: Core, words: str, vector: Unit | None = None, channels: Sequence[str] = ("C1",)) -> list[str]:
@@ -119,9 +125,13 @@ def test_scores_are_those_of_plain_python_whatever_was_written(core_database_url
                 assert one.item.text == items[one.item.id].body
             met[f"{len(found)} found"] += 1
             # What may not be seen changes nothing: all of it goes, and the very same comes out.
+            by_candidates = await search(core, question, vector, sorted(channels), limit=5, bounds=MUCH)
             unseen = [id for id, item in items.items() if item.team != "T1" or item.channel not in channels or not item.holds]
             await core.sql("DELETE FROM memory WHERE id = ANY(%s)", unseen)
             assert await search(core, question, vector, sorted(channels), limit=5) == found
+            assert await search(core, question, vector, sorted(channels), limit=5, bounds=MUCH) == by_candidates
+            assert {one.item.id for one in by_candidates} <= scores.keys()
+            assert bool(by_candidates) == bool(found)
             met.update(["unseen"] if unseen else [])
             # No word is left of what is not true, and none is missing of what is.
             [(kept, missing)] = await core.sql("""
