@@ -30,7 +30,9 @@ async def watched(most_seconds: float = MOST_SECONDS) -> AsyncGenerator[None]:
     finally:
         watch.end()
     if watch.stack:
-        raise LoopHeldError(f"the event loop did not go on for {watch.held_seconds:.1f} s of processor time, here:\n{watch.stack}")
+        raise LoopHeldError(
+            f"the event loop did not go on for {watch.held_seconds:.1f} s of processor time, here:\n{watch.stack}"
+        )
 
 
 class _Watch(threading.Thread):

@@ -271,7 +271,7 @@ def request_body(request: Request) -> dict[str, Any]:
 def _reply(message: Message, unusable: Mapping[int, str]) -> Reply:
     """Return the reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
     return Reply(
-        content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json"))) for block in message.content),
+        content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json", warnings=False))) for block in message.content),
         stop_reason=str(message.stop_reason),
         usage=_usage(message),
         unusable=unusable,

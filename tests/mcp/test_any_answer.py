@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.tool.definition import Result
@@ -20,7 +20,24 @@ from tests.watchdog import watched
 from tools.mcp.fates import REDIRECTING, TURNING_AWAY
 
 NAMES = st.sampled_from(
-    "content structuredContent isError type text data mimeType uri name resource blob toolResult _meta code message a".split()
+    [
+        "content",
+        "structuredContent",
+        "isError",
+        "type",
+        "text",
+        "data",
+        "mimeType",
+        "uri",
+        "name",
+        "resource",
+        "blob",
+        "toolResult",
+        "_meta",
+        "code",
+        "message",
+        "a",
+    ]
 )
 JSON = any_json(NAMES)
 KINDS = st.sampled_from(["text", "image", "audio", "resource", "resource_link", "hologram"]) | JSON
@@ -51,7 +68,9 @@ ANSWERS = st.builds(answer_of, st.just("result"), RESULTS) | st.builds(
 )
 # What is no answer to this call: of another, of none, or cut.
 OTHERS = (
-    st.builds(answer_of, st.sampled_from(["result", "error"]), JSON, st.sampled_from(["null", "77", '"x"', "true", "[1]", "1e400"]))
+    st.builds(
+        answer_of, st.sampled_from(["result", "error"]), JSON, st.sampled_from(["null", "77", '"x"', "true", "[1]", "1e400"])
+    )
     | st.builds(lambda message: written({"jsonrpc": "2.0", **message}), MORE)
     | st.builds(lambda text, most: text[:most], ANSWERS, st.integers(0, 60))
     | JSON.map(written)
@@ -68,7 +87,15 @@ ASKING = st.builds(  # requests and notifications of the server's own
     st.just({}) | st.fixed_dictionaries({"id": st.integers(0, 3) | JSON}),
 )
 TYPES = st.sampled_from(
-    ["application/json", "text/plain", "text/html; charset=utf-16", "text/event-stream", "", "x", "application/json; charset=none"]
+    [
+        "application/json",
+        "text/plain",
+        "text/html; charset=utf-16",
+        "text/event-stream",
+        "",
+        "x",
+        "application/json; charset=none",
+    ]
 )
 HEADERS = st.lists(
     st.sampled_from(

@@ -56,7 +56,9 @@ def written(value: Any) -> str:
 
 # ---------------------------------------------------------------------------------------------- tools
 
-NAMES = st.sampled_from(["a", "b", "name", "inputSchema", "type", "properties", "$ref", "$meta", "a b", "", "x" * 100, "é", "\ud83d"])
+NAMES = st.sampled_from(
+    ["a", "b", "name", "inputSchema", "type", "properties", "$ref", "$meta", "a b", "", "x" * 100, "é", "\ud83d"]
+)
 JSON = any_json(NAMES)
 PATTERNS = st.sampled_from(
     [
@@ -67,7 +69,14 @@ PATTERNS = st.sampled_from(
 REFERENCES = st.sampled_from(
     [
         *("#", "#/$defs/a", "#/$defs/b", "#/definitions/a", "#/properties/a", "#/$defs/none", "#a", "#/$defs/%zz", "#/items/0"),
-        *("", "http://elsewhere.example/s.json", "http://json-schema.org/draft-07/schema#", "file:///etc/passwd", "a b", "#/$defs/a/$defs/a"),
+        *(
+            "",
+            "http://elsewhere.example/s.json",
+            "http://json-schema.org/draft-07/schema#",
+            "file:///etc/passwd",
+            "a b",
+            "#/$defs/a/$defs/a",
+        ),
         "https://json-schema.org/draft/2020-12/schema",
     ]
 )
@@ -151,7 +160,9 @@ SCHEMAS = st.one_of(
     st.integers(0, 3_000).map(lambda n: {"type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(n)}}),
     JSON,
 )
-TOOL_NAMES = st.sampled_from(["do", "good", "other", "", " ", "a b", "é", "\ud83d", "x" * 64, "x" * 1_001, "__", "a__b", "\n", "\0"])
+TOOL_NAMES = st.sampled_from(
+    ["do", "good", "other", "", " ", "a b", "é", "\ud83d", "x" * 64, "x" * 1_001, "__", "a__b", "\n", "\0"]
+)
 
 
 def either(proper: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -168,7 +179,9 @@ TOOLS: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "inputSchema": SCHEMAS,
         "outputSchema": JSON | SCHEMAS,
         "annotations": either(
-            st.fixed_dictionaries({}, optional=dict.fromkeys(["title", "readOnlyHint", "destructiveHint", "openWorldHint"], LEAVES))
+            st.fixed_dictionaries(
+                {}, optional=dict.fromkeys(["title", "readOnlyHint", "destructiveHint", "openWorldHint"], LEAVES)
+            )
         ),
         "execution": either(st.fixed_dictionaries({"taskSupport": LEAVES | st.just("required")})),
         "icons": JSON,

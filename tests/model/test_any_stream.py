@@ -1,11 +1,13 @@
 """Whatever bytes a model's stream is made of: a reply that can be sent back, or one of our own errors, and never another call."""
 
 import asyncio
+import copy
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from aiohttp import web
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,21 +17,31 @@ from agent.memory.transcript import Transcript
 from agent.model.anthropic import AnthropicModel
 from agent.model.normalised import Normalised, normalised
 from agent.model.port import Reply, Request
-from agent.session.steps import Asked, ModelReplied, ToolReturned
+from agent.session.steps import Asked, LeftOut, ModelReplied, ToolReturned
+from agent.session.stop_reasons import reason_of
 from agent.tool.definition import failed
 from agent.types import Pinned, Said
+from bot.sandbox.model.message_rules import FIELDS as KNOWN_FIELDS
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import Models
 from bot.sandbox.model.pairing import check_pairing
+from tests.mcp.wild import any_json, written
 from tests.patience import PATIENCE_SECONDS
 from tests.profiles import examples
 from tests.watchdog import watched
+
+# The SDK's types are not checked as they come; that it warns of what it writes down all the same is no error of ours.
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 
 Event = dict[str, Any]
 
 CARD = Models().cards["claude-sonnet-5-5"]
 REQUEST = Request(
-    Pinned(model=CARD.id, system="You help.", tools=({"name": "order", "description": "Orders.", "input_schema": {"type": "object"}},)),
+    Pinned(
+        model=CARD.id,
+        system="You help.",
+        tools=({"name": "order", "description": "Orders.", "input_schema": {"type": "object"}},),
+    ),
     [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
     1_000,
     probe=True,  # one try
@@ -99,7 +111,28 @@ def edited(events: Sequence[Event], edits: Sequence[tuple[str, int, int]]) -> li
 
 def sent(events: Sequence[Any]) -> bytes:
     """Events as the API sends them."""
-    return b"".join(b"event: %s\ndata: %s\n\n" % (str(each["type"]).encode(), json.dumps(each).encode()) for each in events)
+    return b"".join(f"event: {name_of(each)}\ndata: {written(each)}\n\n".encode() for each in events)
+
+
+def name_of(event: Any) -> str:
+    """The name that an event is sent under."""
+    return str(event["type"]).encode("ascii", "replace").decode().replace("\n", " ")
+
+
+def paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """The ways to everything in an event."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield (name,)
+        yield from ((name, *path) for path in paths(inner))
+
+
+def put(value: Any, path: tuple[Any, ...], new: Any) -> None:
+    """Put something in a place of an event, if that is still there."""
+    *way, last = path
+    for name in way:
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        value[last] = new
 
 
 @asynccontextmanager
@@ -148,7 +181,9 @@ def taken_back(reply: Reply) -> Normalised:
     step = ModelReplied(content=kept.content, stop_reason=reply.stop_reason, usage=reply.usage, unusable=kept.unusable)
     assert ModelReplied.model_validate_json(step.model_dump_json()) == step
     transcript.add(step)
-    for each in step.content:
+    if reason_of(step) in ("strange", "refusal"):
+        transcript.add(LeftOut())
+    for each in step.content if reason_of(step) not in ("strange", "refusal") else ():
         if each["type"] == "tool_use":
             transcript.add(ToolReturned(call_id=str(each["id"]), outcome="failed", text=failed("not_found", "None.").text()))
     transcript.add(Asked(said=(Said(user="U1", text="go on", ts="2.0"),)))
@@ -178,5 +213,98 @@ def test_events_that_are_lost_or_repeated_make_no_other_call(edits: list[tuple[s
     pieces = [each for each in events if each.get("delta", {}).get("type") == "input_json_delta"]
     kept = asyncio.run(answered(body[: end if cut else None], cut=cut))
     if kept is not None and pieces == [each for each in STREAM if each in pieces and each["delta"]["type"] == "input_json_delta"]:
-        made = {each["id"]: each["input"] for each in kept.content if each["type"] == "tool_use" and each["id"] not in kept.unusable}
+        made = {
+            each["id"]: each["input"] for each in kept.content if each["type"] == "tool_use" and each["id"] not in kept.unusable
+        }
         assert made.items() <= CALLS.items()
+
+
+# ---------------------------------------------------------------------------------------------- what is in the events
+
+NAMES = st.sampled_from(
+    ["type", "index", "delta", "text", "partial_json", "id", "name", "input", "content", "usage", "citations"]
+)
+JSON = any_json(NAMES)
+KINDS = st.sampled_from(
+    ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop", "ping"]
+    + ["error", "new_event", "text", "thinking"]
+)
+BLOCK_KINDS = st.sampled_from(
+    ["text", "tool_use", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "tool_search_tool_result"]
+    + ["fallback", "compaction", "hologram"]
+)
+DELTA_KINDS = st.sampled_from(
+    ["text_delta", "input_json_delta", "thinking_delta", "signature_delta", "citations_delta", "compaction_delta", "new_delta"]
+)
+FIELDS = {
+    name: JSON for name in ("text", "thinking", "signature", "data", "id", "name", "input", "tool_use_id", "content", "citations")
+}
+STARTS = BLOCK_KINDS.flatmap(
+    lambda kind: st.fixed_dictionaries(
+        {"type": st.just(kind)}, optional={name: FIELDS[name] for name in FIELDS if name in KNOWN_FIELDS.get(kind, FIELDS)}
+    )
+)
+DELTAS = st.builds(
+    lambda kind, more: {**more, "type": kind},
+    DELTA_KINDS,
+    st.dictionaries(st.sampled_from(["text", "partial_json", "thinking", "signature", "citation"]), JSON | st.text(), max_size=2),
+)
+BLOCKS = st.tuples(STARTS | JSON, st.lists(DELTAS | JSON, max_size=3))
+PLACES = [(at, path) for at, each in enumerate(STREAM) for path in paths(each)]
+
+
+@examples(1)
+@given(st.lists(BLOCKS, max_size=3), JSON | st.sampled_from(["end_turn", "tool_use", "new_reason"]), JSON)
+def test_any_blocks_are_a_reply_that_can_be_sent_back_or_none(
+    blocks: list[tuple[Any, list[Any]]], reason: Any, usage: Any
+) -> None:
+    last = [
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": reason, "stop_sequence": None},
+            "usage": usage or {"output_tokens": 4},
+        },
+        {"type": "message_stop"},
+    ]
+    events = [event for index, (start, deltas) in enumerate(blocks) for event in block(index, start, *deltas)]
+    asyncio.run(answered(sent([STREAM[0], *events, *last])))
+
+
+@examples(1)
+@given(st.lists(st.tuples(st.sampled_from(PLACES), JSON), min_size=1, max_size=3))
+def test_any_json_in_an_event_is_a_reply_or_an_error_of_ours(changes: list[tuple[tuple[int, tuple[Any, ...]], Any]]) -> None:
+    events = copy.deepcopy(STREAM)
+    for (at, path), value in changes:
+        put(events[at], path, value)
+    asyncio.run(answered(sent(events)))
+
+
+NOISE = st.sampled_from(
+    [
+        b"\n\n",
+        b"data: ",
+        b"event: error\n",
+        b"event: ping\ndata: {}\n\n",
+        b"\xff\xfe",
+        b"\r\r",
+        b"data: [DONE]\n\n",
+        b":",
+        b"id: 1\n",
+    ]
+    + [
+        b"retry: x\n",
+        b"event: message_stop\n\n",
+        b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error"}}\n\n',
+    ]
+    + [b"event: error\ndata: [1]\n\n", b"event: error\ndata: no\n\n", b"\0", b"{" * 3_000, b"x" * 300_000, b"data: 5\n" * 9]
+) | st.binary(max_size=20)
+
+
+@examples(1)
+@given(st.lists(st.tuples(st.integers(0, len(sent(STREAM))), st.integers(0, 60), NOISE), max_size=3), st.booleans())
+@example([(0, 100_000, b"")], False)
+def test_any_bytes_are_a_reply_or_an_error_of_ours(edits: list[tuple[int, int, bytes]], cut: bool) -> None:
+    body = sent(STREAM)
+    for at, gone, noise in edits:
+        body = body[:at] + noise + body[at + gone :]
+    asyncio.run(answered(body, cut=cut))
