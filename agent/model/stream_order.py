@@ -1,7 +1,7 @@
 """A stream's events in the order that the protocol has (documentation: Streaming messages), or an error that says it is not.
 
-The SDK takes events as they come: without this, one that a proxy lost or doubled would be another reply, with the arguments of one
-call in the next.
+The SDK takes events as they come: without this, one that a proxy lost or doubled would make another reply, with the arguments of
+one call in the next.
 """
 
 from collections.abc import AsyncIterator, Iterator

@@ -21,22 +21,8 @@ from tools.mcp.fates import REDIRECTING, TURNING_AWAY
 
 NAMES = st.sampled_from(
     [
-        "content",
-        "structuredContent",
-        "isError",
-        "type",
-        "text",
-        "data",
-        "mimeType",
-        "uri",
-        "name",
-        "resource",
-        "blob",
-        "toolResult",
-        "_meta",
-        "code",
-        "message",
-        "a",
+        *("content", "structuredContent", "isError", "type", "text", "data", "mimeType", "uri", "name", "resource", "blob"),
+        *("toolResult", "_meta", "code", "message", "a"),
     ]
 )
 JSON = any_json(NAMES)
@@ -79,8 +65,10 @@ OTHERS = (
 ASKING = st.builds(  # requests and notifications of the server's own
     lambda method, params, id: written({"jsonrpc": "2.0", "method": method, "params": params, **id}),
     st.sampled_from(
-        ["ping", "sampling/createMessage", "elicitation/create", "roots/list", "x", "notifications/progress"]
-        + ["notifications/message", "notifications/cancelled", "notifications/tools/list_changed"]
+        [
+            *("ping", "sampling/createMessage", "elicitation/create", "roots/list", "x", "notifications/progress"),
+            *("notifications/message", "notifications/cancelled", "notifications/tools/list_changed"),
+        ]
     )
     | JSON,
     st.fixed_dictionaries({}, optional={"progressToken": JSON, "progress": JSON, "requestId": JSON, "level": JSON}) | JSON,

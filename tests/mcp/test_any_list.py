@@ -15,7 +15,7 @@ from agent.tool.definition import Result, Tool
 from agent.tool.validation import validate
 from bot.sandbox.model.models import Models
 from bot.sandbox.model.tool_rules import check_tools
-from tests.mcp.conftest import World, kept
+from tests.mcp.conftest import kept
 from tests.mcp.odd import odd_http, odd_stdio
 from tests.mcp.wild import CURSORS, ENTRIES, JSON, doubling, written
 from tests.profiles import examples
@@ -35,17 +35,14 @@ def page(entries: Any, more: Mapping[str, Any]) -> str:
     return written({"tools": entries, **more})
 
 
-def check_offered(world: World, arguments: Mapping[str, Any]) -> None:
-    """The good ones are there, and all of them can be sent to the model, judged and shown."""
-    tools = world.tools()
+def check_offered(tools: Mapping[str, Tool]) -> None:
+    """The good ones are there, and all of them can be sent to the model."""
     assert {"odd__first", "odd__last"} <= set(tools)
     sent = json.loads(json.dumps([tool.schema() for tool in tools.values()], allow_nan=False))
     json.dumps(sent, ensure_ascii=False).encode()  # no half characters
     check_tools(sent, CARD)
     for each in sent:
         Draft202012Validator.check_schema(each["input_schema"])
-    for tool in tools.values():
-        check_call(tools, tool, arguments)
 
 
 def check_call(tools: Mapping[str, Tool], tool: Tool, arguments: Mapping[str, Any]) -> None:
@@ -61,7 +58,11 @@ async def listed(server: Server, arguments: Mapping[str, Any]) -> None:
     """Connect, look at what is offered, and end."""
     async with watched(), kept(server) as world:
         assert world.bridge.connections[0].trouble == ""
-        check_offered(world, arguments)
+        tools = world.tools()
+        for tool in tools.values():
+            await asyncio.sleep(0)
+            check_call(tools, tool, arguments)
+    check_offered(tools)
 
 
 async def over_http(pages: Sequence[str], arguments: Mapping[str, Any]) -> None:
@@ -75,6 +76,8 @@ async def over_http(pages: Sequence[str], arguments: Mapping[str, Any]) -> None:
 @given(st.lists(st.tuples(ENTRIES, CURSORS), max_size=3), ENTRIES, CURSORS, ARGUMENTS)
 @example([], [{"name": "do", "inputSchema": doubling(25)}], None, {"n": "x"})
 @example([], [{"name": "do", "inputSchema": "§items 900§"}], None, {"a": {}})
+@example([], [{"name": "do", "inputSchema": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}}}], None, {})
+@example([], [{"name": "do", "inputSchema": {"type": "object", "properties": {"a": {"$ref": "#/properties/a"}}}}], None, {"a": 1})
 def test_whatever_is_listed_over_http_the_good_tools_are_offered(
     before: list[tuple[Any, Any]], entries: list[Any], cursor: Any, arguments: dict[str, Any]
 ) -> None:
