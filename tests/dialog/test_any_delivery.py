@@ -1,0 +1,164 @@
+"""Whatever Slack delivers: it is answered, nothing breaks, and the loop goes on."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from slack_sdk.signature import SignatureVerifier
+
+from bot.app.wiring import running
+from bot.sandbox.model import Lines, call
+from bot.stores.embedded_home import Servers
+from tests.dialog.conftest import World, mention
+from tests.mcp.wild import any_json, written
+from tests.patience import PATIENCE_SECONDS
+from tests.profiles import examples
+from tests.watchdog import watched
+
+Payload = dict[str, Any]
+Path = tuple[Any, ...]
+
+ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
+NAMES = st.sampled_from(["type", "id", "value", "text", "ts", "channel", "user", "team", "event", "actions", "values", "action_id"])
+JSON = any_json(NAMES)
+VALUES = JSON | st.sampled_from(
+    [*("approve", "reject", "edit", "grant", "revoke", "raise_budget", "withdraw", "continue", "feedback", "bad:1", "show_all")]
+    + [*("message_changed", "bot_message", "app_mention", "block_actions", "view_submission", "0", "-1.5", "1e999", "x" * 100_000)]
+)
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 10**6), st.sampled_from(["drop", "null", "value", "double", "wrap"]), VALUES), min_size=1, max_size=4
+)
+
+
+async def deliveries(world: World) -> list[Payload]:
+    """What Slack delivers in the course of a dialog, one of each kind."""
+    slack, model = world.slack, world.model
+    model.script = Lines(ORDER, "All is settled.", ORDER)
+    talk = await mention(world, "ann", "order two")
+    card = await talk.card()
+    await talk.edits("ben", card, sku="not a sku!")
+    for action in ("show_all", "grant"):
+        await talk.clicks("ann", card, action)
+        await slack.until(lambda: slack.view("ann"))
+    view = slack.view("ann")
+    assert view is not None
+    await slack.submit("ann", view.id, {})
+    await talk.rejects("ann", card, "too many")
+    answer = await talk.sees("All is settled.")
+    await slack.click("ann", talk.channel, answer.ts, "feedback", value="bad:1")
+    view = await slack.until(lambda: slack.view("ann"))
+    await slack.submit("ann", view.id, {"reason": "no"})
+    ts = await slack.say("ann", talk.channel, "and", thread_ts=talk.ts)
+    await slack.edit("ann", talk.channel, ts, f"<@{slack.bot_user_id}> once more")
+    card = await talk.card()
+    await talk.clicks("ann", card, "approve")
+    await slack.open_home("ann")
+    await slack.until(lambda: slack.home("ann"))
+    found = {(each.kind, kind_of(each.payload)): each.payload for each in slack.deliveries}
+    return list(found.values())
+
+
+def kind_of(payload: Payload) -> str:
+    """What tells deliveries apart that are read by different code."""
+    event, actions, view = payload.get("event", {}), payload.get("actions", [{}]), payload.get("view") or {}
+    return f"{event.get('subtype')} {event.get('channel_type')} {actions[0].get('action_id')} {view.get('callback_id')}"
+
+
+def places(value: Any) -> list[Path]:
+    """The ways to everything in a payload."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path for name, each in inner for path in ((name,), *((name, *rest) for rest in places(each)))]
+
+
+def changed(payload: Payload, changes: Sequence[tuple[int, str, Any]]) -> Payload:
+    """A delivery with some of its fields gone, null, of another type, or doubled."""
+    payload = json.loads(json.dumps(payload))
+    for number, how, value in changes:
+        if not (found := places(payload)):
+            break
+        *way, last = found[number % len(found)]
+        holder: Any = payload
+        for name in way:
+            holder = holder[name]
+        match how:
+            case "drop":
+                del holder[last]
+            case "null":
+                holder[last] = None
+            case "double":
+                holder[last] = [holder[last], holder[last]]
+            case "wrap":
+                holder[last] = {str(last): holder[last]}
+            case _:
+                holder[last] = value
+    return payload
+
+
+class Broken(logging.Handler):
+    """Keeps what was logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(self.format(record))
+
+
+async def delivered(session: aiohttp.ClientSession, url: str, secret: str, payload: Payload, event: bool) -> int:
+    """Deliver as Slack does, signed, and return the status."""
+    text = written(payload)
+    body = text if event else urlencode({"payload": text})
+    kind = "application/json" if event else "application/x-www-form-urlencoded"
+    stamp = str(int(__import__("time").time()))
+    signature = SignatureVerifier(secret).generate_signature(timestamp=stamp, body=body) or ""
+    headers = {"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
+    async with watched(), session.post(url, data=body.encode(), headers=headers) as response:
+        await response.read()
+        return response.status
+
+
+def looked_at(check: Callable[[Payload], None], payloads: Sequence[Payload]) -> None:
+    """Try them all."""
+
+    @examples(4)
+    @given(st.integers(0, len(payloads) - 1), CHANGES)
+    def any_delivery(which: int, changes: list[tuple[int, str, Any]]) -> None:
+        check(changed(payloads[which], changes))
+
+    for payload in payloads:
+        check(payload)
+    any_delivery()
+
+
+@pytest.mark.filterwarnings("ignore:The installed")
+async def test_whatever_slack_delivers_is_answered_and_breaks_nothing(world: World) -> None:
+    stop = await world.start_bot()
+    payloads = await deliveries(world)
+    await stop()
+    loop, broken = asyncio.get_running_loop(), Broken()
+    async with AsyncExitStack() as stack:
+        settings, stores = world.settings(http=True), Servers(world.database_url, world.redis_url)
+        bot = await stack.enter_async_context(running(settings, world.config, stores, work=False))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        url = f"http://127.0.0.1:{bot.port}/slack/events"
+        logging.getLogger().addHandler(broken)
+        stack.callback(logging.getLogger().removeHandler, broken)
+
+        def check(payload: Payload) -> None:
+            event = "event" in payload or "event_id" in payload
+            sent = delivered(session, url, world.slack.signing_secret, payload, event)
+            status = asyncio.run_coroutine_threadsafe(sent, loop).result(PATIENCE_SECONDS)
+            told = "\n".join(broken.records)
+            broken.records.clear()
+            assert (status, told) == (200, ""), payload
+
+        await asyncio.to_thread(looked_at, check, payloads)
