@@ -8,11 +8,12 @@ from agent.session.inbox import Click, ContinueClick, Message, OutcomeClick, Rec
 from agent.types import Attachment, Place, Said
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import LONGEST_MESSAGE_CHARACTERS
+from bot.slack.as_made import as_made
 from bot.slack.block_text import member
 from bot.slack.seen_text import Seen, seen
 from bot.slack.whom import Installation, author_of, for_whom
 
-Body = Any  # JSON as Slack sends it; what is missing raises KeyError, and the delivery is not acked
+Body = Any  # JSON as Slack sends it; a delivery without what belongs to it is an OddDeliveryError
 
 # Somebody's own words; deletions, joins and the like are not.
 SPOKEN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast", "me_message", "bot_message"})
@@ -53,8 +54,29 @@ def at(body: Body, *path: str) -> Any:
     return body
 
 
+@as_made()
+def look_at(body: Body) -> None:
+    """Look at what Bolt finds its listeners by, which it takes to be there. Raises OddDeliveryError."""
+    match body.get("type"):
+        case "event_callback":
+            named = [body["event"]["type"]]
+        case "block_actions":
+            named = [
+                body["user"]["id"],
+                *(action[name] for action in body["actions"] for name in ("action_id", "block_id", "type")),
+            ]
+        case "view_submission" | "view_closed":
+            named = [body["user"]["id"], body["view"]["callback_id"]]
+        case _:
+            named = []
+    if not all(isinstance(name, str) for name in named):
+        raise TypeError("a name is no text")
+
+
+@as_made()
 def read_event(body: Body, us: Installation) -> Inbound | Unheard | None:
-    """Read an Events API body. It belongs to the workspace of the installation, no matter which one it names."""
+    """Read an Events API body. It belongs to the workspace of the installation, no matter which one it names. Raises
+    OddDeliveryError."""
     event = at(body, "event")
     match at(event, "type"):
         case "message" if at(event, "subtype") == "message_changed":
@@ -165,10 +187,12 @@ def _stopped(body: Body, event: Body, team: str) -> Inbound | None:
     return Inbound(f"event:{team}:{body['event_id']}", stop, place)
 
 
+@as_made()
 def read_clicks(body: Body, team: str) -> tuple[Inbound, ...]:
     """Read a `block_actions` body whose button decides something. Buttons that only show something are not for the inbox.
 
-    One button may decide several actions: each is a separate click, on the actions that the message showed with it.
+    One button may decide several actions: each is a separate click, on the actions that the message showed with it. Raises
+    OddDeliveryError.
     """
     action = body["actions"][0]
     user = str(body["user"]["id"])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
 
 from bot.app.wiring import running
-from bot.sandbox.model import Lines, call
+from bot.sandbox.model import call, calls, say
 from bot.stores.embedded_home import Servers
 from tests.dialog.conftest import World, mention
 from tests.mcp.wild import any_json, written
@@ -27,11 +28,26 @@ Payload = dict[str, Any]
 Path = tuple[Any, ...]
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
-NAMES = st.sampled_from(["type", "id", "value", "text", "ts", "channel", "user", "team", "event", "actions", "values", "action_id"])
+NAMES = st.sampled_from(["type", "id", "value", "text", "ts", "channel", "user", "team", "event", "actions", "values"])
 JSON = any_json(NAMES)
 VALUES = JSON | st.sampled_from(
-    [*("approve", "reject", "edit", "grant", "revoke", "raise_budget", "withdraw", "continue", "feedback", "bad:1", "show_all")]
-    + [*("message_changed", "bot_message", "app_mention", "block_actions", "view_submission", "0", "-1.5", "1e999", "x" * 100_000)]
+    [
+        *(
+            "approve",
+            "reject",
+            "edit",
+            "grant",
+            "revoke",
+            "raise_budget",
+            "withdraw",
+            "continue",
+            "feedback",
+            "bad:1",
+            "show_all",
+        ),
+        *("message_changed", "bot_message", "app_mention", "block_actions", "view_submission", "0", "-1.5", "1e999"),
+        *("x" * 100_000, "happened", "run_again", "home_page_next", "review", "show_all"),
+    ]
 )
 CHANGES = st.lists(
     st.tuples(st.integers(0, 10**6), st.sampled_from(["drop", "null", "value", "double", "wrap"]), VALUES), min_size=1, max_size=4
@@ -41,16 +57,13 @@ CHANGES = st.lists(
 async def deliveries(world: World) -> list[Payload]:
     """What Slack delivers in the course of a dialog, one of each kind."""
     slack, model = world.slack, world.model
-    model.script = Lines(ORDER, "All is settled.", ORDER)
+    model.script = lambda request: say("All is settled.") if request.turn_results else calls(ORDER)
     talk = await mention(world, "ann", "order two")
     card = await talk.card()
     await talk.edits("ben", card, sku="not a sku!")
-    for action in ("show_all", "grant"):
-        await talk.clicks("ann", card, action)
-        await slack.until(lambda: slack.view("ann"))
-    view = slack.view("ann")
-    assert view is not None
-    await slack.submit("ann", view.id, {})
+    await talk.clicks("ann", card, "grant")
+    view = await slack.until(lambda: slack.view("ann"))
+    await slack.close_view("ann", view.id)
     await talk.rejects("ann", card, "too many")
     answer = await talk.sees("All is settled.")
     await slack.click("ann", talk.channel, answer.ts, "feedback", value="bad:1")
@@ -58,8 +71,8 @@ async def deliveries(world: World) -> list[Payload]:
     await slack.submit("ann", view.id, {"reason": "no"})
     ts = await slack.say("ann", talk.channel, "and", thread_ts=talk.ts)
     await slack.edit("ann", talk.channel, ts, f"<@{slack.bot_user_id}> once more")
-    card = await talk.card()
-    await talk.clicks("ann", card, "approve")
+    other = await mention(world, "ann", "order two more")
+    await other.clicks("ann", await other.card(), "approve")
     await slack.open_home("ann")
     await slack.until(lambda: slack.home("ann"))
     found = {(each.kind, kind_of(each.payload)): each.payload for each in slack.deliveries}
@@ -118,7 +131,7 @@ async def delivered(session: aiohttp.ClientSession, url: str, secret: str, paylo
     text = written(payload)
     body = text if event else urlencode({"payload": text})
     kind = "application/json" if event else "application/x-www-form-urlencoded"
-    stamp = str(int(__import__("time").time()))
+    stamp = str(int(time.time()))
     signature = SignatureVerifier(secret).generate_signature(timestamp=stamp, body=body) or ""
     headers = {"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
     async with watched(), session.post(url, data=body.encode(), headers=headers) as response:
@@ -159,6 +172,7 @@ async def test_whatever_slack_delivers_is_answered_and_breaks_nothing(world: Wor
             status = asyncio.run_coroutine_threadsafe(sent, loop).result(PATIENCE_SECONDS)
             told = "\n".join(broken.records)
             broken.records.clear()
-            assert (status, told) == (200, ""), payload
+            assert not told, told
+            assert status == 200, payload
 
         await asyncio.to_thread(looked_at, check, payloads)

@@ -1,0 +1,24 @@
+"""What Slack delivers is read as Slack makes it; what is not made so is found where it is read, and left out as a whole."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agent.errors import place_of
+
+_NOT_THERE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)  # the last: deeper than JSON is read
+
+
+class OddDeliveryError(Exception):
+    """A delivery lacks what belongs to its kind, or has it in another shape. To deliver it again would not help.
+
+    The message says where reading it ended, and nothing of what it holds.
+    """
+
+
+@contextmanager
+def as_made() -> Iterator[None]:
+    """Read a delivery, and do nothing else, within the block. Raises OddDeliveryError."""
+    try:
+        yield
+    except _NOT_THERE as error:
+        raise OddDeliveryError(place_of(error)) from error
