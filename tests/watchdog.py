@@ -68,4 +68,5 @@ class _Watch(threading.Thread):
         seconds = time.process_time() - self._sign_at
         if seconds > self._most_seconds and seconds > self.held_seconds:
             self.held_seconds = seconds
-            self.stack = self.stack or "".join(traceback.format_stack(sys._current_frames().get(self._of_loop)))
+            frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]  # documented, and so named
+            self.stack = self.stack or "".join(traceback.format_stack(frames.get(self._of_loop)))

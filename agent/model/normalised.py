@@ -14,7 +14,7 @@ from agent.model.port import Reply
 from agent.types import Block
 
 NAME_CHARACTERS = 200  # that the API takes of a tool's name
-# What a block must hold to be taken back. One of another kind is left to whoever judges the reply; calls are mended instead.
+# What a block must hold to be taken back. One of another kind is left to those who judge the reply; calls are mended instead.
 _TEXTS: Mapping[str, tuple[str, ...]] = {
     "text": ("text",),
     "thinking": ("thinking", "signature"),
@@ -40,7 +40,7 @@ def normalised(reply: Reply, used: Container[str]) -> Normalised:
         match block.get("type"):
             case str(kind) if not all(isinstance(block.get(name), str) for name in _TEXTS.get(kind, ())):
                 pass  # it is less than such a block
-            case "text" if not block["text"].strip():
+            case "text" if not str(block["text"]).strip():
                 pass  # nobody reads it, and the API takes no blank text
             case "server_tool_use" | "tool_search_tool_result" if not tool_search.is_whole(block):
                 pass

@@ -4,7 +4,7 @@ The SDK takes events as they come: without this, one that a proxy lost or double
 one call in the next.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ class InOrder:
 
 
 @contextmanager
-def of_the_stream() -> Iterator[None]:
+def of_the_stream() -> Generator[None]:
     """Look at what a stream says. Raises OddStreamError where that is not made as the protocol has it."""
     try:
         yield

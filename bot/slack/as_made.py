@@ -1,6 +1,6 @@
 """What Slack delivers is read as Slack makes it; what is not made so is found where it is read, and left out as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from agent.errors import place_of
@@ -16,7 +16,7 @@ class OddDeliveryError(Exception):
 
 
 @contextmanager
-def as_made() -> Iterator[None]:
+def as_made() -> Generator[None]:
     """Read a delivery, and do nothing else, within the block. Raises OddDeliveryError."""
     try:
         yield

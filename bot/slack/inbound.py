@@ -156,6 +156,7 @@ def _attached(file: Body) -> Attachment:
     return Attachment(id=str(at(file, "id")), name=name, mimetype=kind, size=size if isinstance(size, int) else 0)
 
 
+_TIMESTAMP = re.compile(r"\d{1,12}(\.\d{1,9})?")
 _TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 
 
@@ -197,19 +198,20 @@ def read_clicks(body: Body, team: str) -> tuple[Inbound, ...]:
     action = body["actions"][0]
     user = str(body["user"]["id"])
     name, value, ts = str(at(action, "action_id")), str(at(action, "value")), str(at(action, "action_ts") or "")
+    clicked_ts = ts if _TIMESTAMP.fullmatch(ts) else ""
     key, where = f"click:{user}:{name}:{value}:{ts}", where_clicked(body)
     match name:
         case "approve" | "approve_all":
             clicks = [Click(action_id=id, user=user, decision="approved", where=where) for id in value.split(",")]
-            return tuple(Inbound(f"click:{user}:{name}:{click.action_id}:{ts}", click, clicked_ts=ts) for click in clicks)
+            return tuple(Inbound(f"click:{user}:{name}:{click.action_id}:{ts}", click, clicked_ts=clicked_ts) for click in clicks)
         case "withdraw":
             withdraw = Withdraw(user=user, action_ids=tuple(value.split(",")))
-            return (Inbound(key, withdraw, thread_of(body, team), clicked_ts=ts),)
+            return (Inbound(key, withdraw, thread_of(body, team), clicked_ts=clicked_ts),)
         case "continue" if value.isdigit():
             return (Inbound(key, ContinueClick(turn=int(value), user=user), thread_of(body, team)),)
         case _ if name in OUTCOMES:
             click = OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name, "where": where})
-            return (Inbound(key, click, clicked_ts=ts),)
+            return (Inbound(key, click, clicked_ts=clicked_ts),)
         case _:
             return ()
 

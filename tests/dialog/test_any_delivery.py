@@ -1,12 +1,13 @@
 """Whatever Slack delivers: it is answered, nothing breaks, and the loop goes on."""
 
 import asyncio
+import io
 import json
 import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
 
+from agent.foreign_json import members
 from bot.app.wiring import running
 from bot.sandbox.model import call, calls, say
 from bot.stores.embedded_home import Servers
@@ -81,13 +83,14 @@ async def deliveries(world: World) -> list[Payload]:
 
 def kind_of(payload: Payload) -> str:
     """What tells deliveries apart that are read by different code."""
-    event, actions, view = payload.get("event", {}), payload.get("actions", [{}]), payload.get("view") or {}
+    event, actions, view = members(payload.get("event")), payload.get("actions", [{}]), members(payload.get("view"))
     return f"{event.get('subtype')} {event.get('channel_type')} {actions[0].get('action_id')} {view.get('callback_id')}"
 
 
 def places(value: Any) -> list[Path]:
     """The ways to everything in a payload."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    listed = cast(list[Any], value) if isinstance(value, list) else []
+    inner: list[tuple[Any, Any]] = [*members(value).items(), *enumerate(listed)]
     return [path for name, each in inner for path in ((name,), *((name, *rest) for rest in places(each)))]
 
 
@@ -134,7 +137,7 @@ async def delivered(session: aiohttp.ClientSession, url: str, secret: str, paylo
     stamp = str(int(time.time()))
     signature = SignatureVerifier(secret).generate_signature(timestamp=stamp, body=body) or ""
     headers = {"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
-    async with watched(), session.post(url, data=body.encode(), headers=headers) as response:
+    async with watched(), session.post(url, data=io.BytesIO(body.encode()), headers=headers) as response:
         await response.read()
         return response.status
 

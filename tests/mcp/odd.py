@@ -36,7 +36,10 @@ class Reply:
 
 @dataclass
 class Odd:
-    """The server. `reply` is its next answer to a call; `forgets` makes it refuse every session that began before."""
+    """The server. `reply` is its next answer to a call; `forgets` makes it refuse every session that began before.
+
+    Wide because each field is one way in which a server can be odd, or a count of what it really did.
+    """
 
     url: str = ""
     reply: Reply = Reply()

@@ -57,13 +57,21 @@ OTHERS = (
     st.builds(
         answer_of, st.sampled_from(["result", "error"]), JSON, st.sampled_from(["null", "77", '"x"', "true", "[1]", "1e400"])
     )
-    | st.builds(lambda message: written({"jsonrpc": "2.0", **message}), MORE)
-    | st.builds(lambda text, most: text[:most], ANSWERS, st.integers(0, 60))
+    | MORE.map(lambda message: written({"jsonrpc": "2.0", **message}))
+    | st.tuples(ANSWERS, st.integers(0, 60)).map(lambda drawn: drawn[0][: drawn[1]])
     | JSON.map(written)
     | st.text(max_size=30)
 )
-ASKING = st.builds(  # requests and notifications of the server's own
-    lambda method, params, id: written({"jsonrpc": "2.0", "method": method, "params": params, **id}),
+
+
+def asking(method: Any, params: Any, id: dict[str, Any]) -> str:
+    """A request or a notification of the server's own."""
+    return written({"jsonrpc": "2.0", "method": method, "params": params, **id})
+
+
+IDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({}, optional={"id": st.integers(0, 3) | JSON})
+ASKING = st.builds(
+    asking,
     st.sampled_from(
         [
             *("ping", "sampling/createMessage", "elicitation/create", "roots/list", "x", "notifications/progress"),
@@ -72,7 +80,7 @@ ASKING = st.builds(  # requests and notifications of the server's own
     )
     | JSON,
     st.fixed_dictionaries({}, optional={"progressToken": JSON, "progress": JSON, "requestId": JSON, "level": JSON}) | JSON,
-    st.just({}) | st.fixed_dictionaries({"id": st.integers(0, 3) | JSON}),
+    IDS,
 )
 TYPES = st.sampled_from(
     [

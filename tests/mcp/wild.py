@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from agent.foreign_json import members
 from tests.mcp.schemas import tool_schemas
 
 # Each text of these is written as it stands here: JSON that no library of ours would write.
@@ -47,7 +48,7 @@ def any_json(names: st.SearchStrategy[str], most: int = 12) -> st.SearchStrategy
 
 
 def written(value: Any) -> str:
-    """Return the JSON text of a value, with what stands in AS_WRITTEN and NESTED as it is written there."""
+    """Return the JSON text of a value, with the texts of AS_WRITTEN and NESTED as they are written there."""
     text = json.dumps(value)
     for quoted, raw in NOT_TO_BE_QUOTED.items():
         text = text.replace(quoted, raw)
@@ -144,8 +145,12 @@ def doubling(levels: int) -> dict[str, Any]:
     return {"type": "object", "properties": {"n": {"$ref": "#/$defs/L0"}}, "$defs": twice | {f"L{levels}": {"type": "string"}}}
 
 
+def _of_an_object(part: Any) -> Any:
+    return {"type": "object", **members(part)} if isinstance(part, dict) else part
+
+
 SCHEMAS = st.one_of(
-    parts(3).map(lambda part: {"type": "object", **part} if isinstance(part, dict) else part),
+    parts(3).map(_of_an_object),
     parts(3),
     tool_schemas(),
     st.integers(0, 30).map(doubling),

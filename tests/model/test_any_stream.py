@@ -7,84 +7,69 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.errors import ModelFailedError
+from agent.foreign_json import members
 from agent.memory.transcript import Transcript
-from agent.model.anthropic import AnthropicModel
 from agent.model.normalised import Normalised, normalised
-from agent.model.port import Reply, Request
+from agent.model.port import Reply
 from agent.session.steps import Asked, LeftOut, ModelReplied, ToolReturned
 from agent.session.stop_reasons import reason_of
 from agent.tool.definition import failed
-from agent.types import Pinned, Said
+from agent.types import Said
 from bot.sandbox.model.message_rules import FIELDS as KNOWN_FIELDS
 from bot.sandbox.model.message_rules import check_messages
-from bot.sandbox.model.models import Models
 from bot.sandbox.model.pairing import check_pairing
-from tests.mcp.wild import any_json, written
-from tests.patience import PATIENCE_SECONDS
+from tests.mcp.wild import any_json
+from tests.model.streams import CALLS, CARD, STREAM, Event, Streams, block, sent
 from tests.profiles import examples
-from tests.watchdog import watched
 
 # The SDK's types are not checked as they come; that it warns of what it writes down all the same is no error of ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 
-Event = dict[str, Any]
 Edit = tuple[str, int, int]
 Change = tuple[tuple[int, tuple[Any, ...]], Any]
 
-CARD = Models().cards["claude-sonnet-5-5"]
-ORDER: Any = {"name": "order", "description": "Orders.", "input_schema": {"type": "object"}}
-REQUEST = Request(
-    Pinned(model=CARD.id, system="You help.", tools=(ORDER,)),
-    [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
-    1_000,
-    probe=True,  # one try
-)
+
+@pytest.fixture(scope="module")
+def streams() -> Iterator[Streams]:
+    """Both, for all tests here."""
+    with asyncio.Runner() as runner:
+        streams = Streams(runner)
+        yield streams
+        streams.close()
 
 
-def block(index: int, start: Event, *deltas: Event) -> list[Event]:
-    """The events of one content block."""
-    return [
-        {"type": "content_block_start", "index": index, "content_block": start},
-        *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
-        {"type": "content_block_stop", "index": index},
-    ]
+def taken_back(reply: Reply | None) -> Normalised | None:
+    """What the reply becomes in the log, which the API takes back."""
+    if reply is None:
+        return None
+    transcript = Transcript()
+    transcript.add(Asked(said=(Said(user="U1", text="hello", ts="1.0"),)))
+    kept = normalised(reply, transcript.call_ids)
+    step = ModelReplied(content=kept.content, stop_reason=reply.stop_reason, usage=reply.usage, unusable=kept.unusable)
+    assert ModelReplied.model_validate_json(step.model_dump_json()) == step
+    transcript.add(step)
+    if reason_of(step) in ("strange", "refusal"):
+        transcript.add(LeftOut())
+    for each in step.content if reason_of(step) not in ("strange", "refusal") else ():
+        if each["type"] == "tool_use":
+            transcript.add(ToolReturned(call_id=str(each["id"]), outcome="failed", text=failed("not_found", "None.").text()))
+    transcript.add(Asked(said=(Said(user="U1", text="go on", ts="2.0"),)))
+    messages = json.loads(json.dumps(transcript.messages(), allow_nan=False))
+    check_messages(messages, CARD)
+    check_pairing(messages, has_tools=True)
+    return kept
 
 
-def call(index: int, id: str, *pieces: str) -> list[Event]:
-    """The events of a call."""
-    start = {"type": "tool_use", "id": id, "name": "order", "input": {}}
-    return block(index, start, *({"type": "input_json_delta", "partial_json": piece} for piece in pieces))
+def test_the_stream_as_it_should_be_is_the_reply(streams: Streams) -> None:
+    kept = taken_back(streams.reply(sent(STREAM)))
+    assert kept is not None
+    assert {each["id"]: each["input"] for each in kept.content if each["type"] == "tool_use"} == CALLS
+    assert not kept.unusable
 
 
-STREAM: list[Event] = [
-    {
-        "type": "message_start",
-        "message": {
-            "id": "msg_1",
-            "type": "message",
-            "role": "assistant",
-            "model": CARD.id,
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": {"input_tokens": 10, "output_tokens": 1, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0},
-        },
-    },
-    {"type": "ping"},
-    *block(0, {"type": "thinking", "thinking": "", "signature": ""}, {"type": "thinking_delta", "thinking": "Hm."}),
-    *block(1, {"type": "text", "text": ""}, {"type": "text_delta", "text": "I or"}, {"type": "text_delta", "text": "der."}),
-    *call(2, "toolu_1", '{"sku": "WGT', '-001", "count": 2}'),
-    *call(3, "toolu_2", '{"sku": "LMP-7"}'),
-    *call(4, "toolu_3"),
-    {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None}, "usage": {"output_tokens": 40}},
-    {"type": "message_stop"},
-]
-CALLS = {"toolu_1": {"sku": "WGT-001", "count": 2}, "toolu_2": {"sku": "LMP-7"}, "toolu_3": {}}
 EDITS = ("drop", "repeat", "swap", "move")
 
 
@@ -107,19 +92,9 @@ def edited(events: Sequence[Event], edits: Sequence[tuple[str, int, int]]) -> li
     return found
 
 
-def sent(events: Sequence[Any]) -> bytes:
-    """Events as the API sends them."""
-    return b"".join(f"event: {name_of(each)}\ndata: {written(each)}\n\n".encode() for each in events)
-
-
-def name_of(event: Any) -> str:
-    """The name that an event is sent under."""
-    return str(event["type"]).encode("ascii", "replace").decode().replace("\n", " ")
-
-
 def paths(value: Any) -> Iterator[tuple[Any, ...]]:
     """The ways to everything in an event."""
-    for name, inner in value.items() if isinstance(value, dict) else ():
+    for name, inner in members(value).items():
         yield (name,)
         yield from ((name, *path) for path in paths(inner))
 
@@ -128,93 +103,9 @@ def put(value: Any, path: tuple[Any, ...], new: Any) -> None:
     """Put something in a place of an event, if that is still there."""
     *way, last = path
     for name in way:
-        value = value.get(name) if isinstance(value, dict) else None
-    if isinstance(value, dict):
+        value = members(value).get(name)
+    if members(value) is value:
         value[last] = new
-
-
-class Streams:
-    """The real client, and a model that answers each request with the bytes that it is given."""
-
-    def __init__(self, runner: asyncio.Runner) -> None:
-        self._runner = runner
-        self._body, self._cut = b"", False
-        site = web.Application()
-        site.add_routes([web.post("/v1/messages", self._stream)])
-        self._site = web.AppRunner(site, access_log=None, shutdown_timeout=0.1)
-        self._model = runner.run(self._open())
-
-    async def _open(self) -> AnthropicModel:
-        await self._site.setup()
-        await web.TCPSite(self._site, "127.0.0.1", 0).start()
-        return AnthropicModel.connect("key", f"http://127.0.0.1:{self._site.addresses[0][1]}")
-
-    async def _close(self) -> None:
-        await self._model.close()
-        await self._site.cleanup()
-
-    def close(self) -> None:
-        """End both."""
-        self._runner.run(self._close())
-
-    async def _stream(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for at in range(0, len(self._body), 700):
-            await response.write(self._body[at : at + 700])
-        if self._cut:
-            assert request.transport is not None
-            request.transport.abort()
-        return response
-
-    def reply(self, body: bytes, *, cut: bool = False) -> Normalised | None:
-        """What is kept of the reply; None: one of our own errors came. What is kept can be written down and sent back."""
-        self._body, self._cut = body, cut
-        reply = self._runner.run(self._reply())
-        return None if reply is None else taken_back(reply)
-
-    async def _reply(self) -> Reply | None:
-        async with watched(), asyncio.timeout(PATIENCE_SECONDS):
-            try:
-                return await self._model.reply(REQUEST)
-            except ModelFailedError:
-                return None
-
-
-@pytest.fixture(scope="module")
-def streams() -> Iterator[Streams]:
-    """Both, for all tests here."""
-    with asyncio.Runner() as runner:
-        streams = Streams(runner)
-        yield streams
-        streams.close()
-
-
-def taken_back(reply: Reply) -> Normalised:
-    """What the reply becomes in the log, which the API takes back."""
-    transcript = Transcript()
-    transcript.add(Asked(said=(Said(user="U1", text="hello", ts="1.0"),)))
-    kept = normalised(reply, transcript.call_ids)
-    step = ModelReplied(content=kept.content, stop_reason=reply.stop_reason, usage=reply.usage, unusable=kept.unusable)
-    assert ModelReplied.model_validate_json(step.model_dump_json()) == step
-    transcript.add(step)
-    if reason_of(step) in ("strange", "refusal"):
-        transcript.add(LeftOut())
-    for each in step.content if reason_of(step) not in ("strange", "refusal") else ():
-        if each["type"] == "tool_use":
-            transcript.add(ToolReturned(call_id=str(each["id"]), outcome="failed", text=failed("not_found", "None.").text()))
-    transcript.add(Asked(said=(Said(user="U1", text="go on", ts="2.0"),)))
-    messages = json.loads(json.dumps(transcript.messages(), allow_nan=False))
-    check_messages(messages, CARD)
-    check_pairing(messages, has_tools=True)
-    return kept
-
-
-def test_the_stream_as_it_should_be_is_the_reply(streams: Streams) -> None:
-    kept = streams.reply(sent(STREAM))
-    assert kept is not None
-    assert {each["id"]: each["input"] for each in kept.content if each["type"] == "tool_use"} == CALLS
-    assert not kept.unusable
 
 
 AT = st.integers(0, len(STREAM))
@@ -225,7 +116,7 @@ AT = st.integers(0, len(STREAM))
 def test_events_that_are_lost_or_repeated_make_no_other_call(streams: Streams, edits: list[Edit], end: int, cut: bool) -> None:
     events = edited(STREAM, edits)
     body = sent(events)
-    kept = streams.reply(body[: end if cut else None], cut=cut)
+    kept = taken_back(streams.reply(body[: end if cut else None], cut=cut))
     if kept is not None and _pieces(events) == [each for each in _pieces(STREAM) if each in events]:
         calls = [each for each in kept.content if each["type"] == "tool_use" and each["id"] not in kept.unusable]
         assert {each["id"]: each["input"] for each in calls}.items() <= CALLS.items()
@@ -255,11 +146,9 @@ STARTS = BLOCK_KINDS.flatmap(
         st.sampled_from([name for name in FIELDS if name in KNOWN_FIELDS.get(kind, FIELDS)]), JSON, max_size=4
     ).map(lambda fields: {**fields, "type": kind})
 )
-DELTAS = st.builds(
-    lambda kind, more: {**more, "type": kind},
-    DELTA_KINDS,
-    st.dictionaries(st.sampled_from(["text", "partial_json", "thinking", "signature", "citation"]), JSON | st.text(), max_size=2),
-)
+WORDS = st.sampled_from(["text", "partial_json", "thinking", "signature", "citation"])
+PARTS = st.dictionaries(WORDS, JSON | st.text(), max_size=2)
+DELTAS = st.tuples(DELTA_KINDS, PARTS).map(lambda drawn: {**drawn[1], "type": drawn[0]})
 BLOCKS = st.tuples(STARTS | JSON, st.lists(DELTAS | JSON, max_size=3))
 PLACES = [(at, path) for at, each in enumerate(STREAM) for path in paths(each)]
 
@@ -272,7 +161,7 @@ def test_any_blocks_are_a_reply_that_can_be_sent_back_or_none(
     ended = {"stop_reason": reason, "stop_sequence": None}
     last = [{"type": "message_delta", "delta": ended, "usage": usage or {"output_tokens": 4}}, {"type": "message_stop"}]
     events = [event for index, (start, deltas) in enumerate(blocks) for event in block(index, start, *deltas)]
-    streams.reply(sent([STREAM[0], *events, *last]))
+    taken_back(streams.reply(sent([STREAM[0], *events, *last])))
 
 
 @examples(1)
@@ -281,7 +170,7 @@ def test_any_json_in_an_event_is_a_reply_or_an_error_of_ours(streams: Streams, c
     events = copy.deepcopy(STREAM)
     for (at, path), value in changes:
         put(events[at], path, value)
-    streams.reply(sent(events))
+    taken_back(streams.reply(sent(events)))
 
 
 OVERLOADED = b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error"}}\n\n'
@@ -301,4 +190,4 @@ def test_any_bytes_are_a_reply_or_an_error_of_ours(streams: Streams, edits: list
     body = sent(STREAM)
     for at, gone, noise in edits:
         body = body[:at] + noise + body[at + gone :]
-    streams.reply(body, cut=cut)
+    taken_back(streams.reply(body, cut=cut))
