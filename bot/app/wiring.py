@@ -59,6 +59,7 @@ from tools.mcp import Server as McpServer
 
 log = logging.getLogger(__name__)
 
+MOST_DELIVERED_BYTES = 16 * 2**20  # of one delivery: a click brings its whole message along, spelled out three times as long
 PING_SECONDS = 5.0  # a socket that went silently is noticed within a few of these
 
 
@@ -261,7 +262,7 @@ async def _serve_http(stack: AsyncExitStack, settings: Settings, health: _Health
         assert app is not None
         return await over_http(app, request)
 
-    site = web.Application()
+    site = web.Application(client_max_size=MOST_DELIVERED_BYTES)
     site.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
     if app is not None:
         site.add_routes([web.post("/slack/events", events)])
