@@ -38,9 +38,7 @@ def normalised(reply: Reply, used: Container[str]) -> Normalised:
     content: list[Block] = []
     for place, block in enumerate(reply.content):
         match block.get("type"):
-            case kind if not isinstance(kind, str):
-                pass  # it is no block
-            case kind if not all(isinstance(block.get(name), str) for name in _TEXTS.get(kind, ())):
+            case kind if not isinstance(kind, str) or not all(isinstance(block.get(name), str) for name in _TEXTS.get(kind, ())):
                 pass  # it is less than such a block
             case "text" if not str(block["text"]).strip():
                 pass  # nobody reads it, and the API takes no blank text

@@ -4,7 +4,10 @@ Each is acked, with a line in the log: Slack would only deliver it again as it i
 """
 
 import logging
+import traceback
+from pathlib import Path
 
+import slack_bolt
 from aiohttp import web
 from psycopg import DataError
 from slack_bolt import BoltResponse
@@ -56,6 +59,12 @@ async def over_http(app: AsyncApp, request: web.Request) -> web.Response:
     except OddDeliveryError as error:
         return await to_aiohttp_response(left_out(error))
     return await to_aiohttp_response(await app.async_dispatch(asked))
+
+
+def of_bolt(error: Exception) -> bool:
+    """Return whether Bolt itself stumbled: what it looks for in a delivery, it takes to be there."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(files) and Path(files[-1]).is_relative_to(Path(slack_bolt.__file__).parent)
 
 
 def left_out(error: OddDeliveryError | DataError) -> BoltResponse:

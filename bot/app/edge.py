@@ -23,7 +23,7 @@ from agent.session.inbox import Click, Edit, Message, OutcomeClick, Withdraw, to
 from agent.store.sessions import ActionSeen, Store, settled_sentence
 from agent.text import whole
 from agent.types import Place
-from bot.app.bolt import Bolt, left_out
+from bot.app.bolt import Bolt, left_out, of_bolt
 from bot.dialogs.dialogs import Dialogs
 from bot.dialogs.ratings import Ratings
 from bot.home.home_tab import HomeTab
@@ -97,23 +97,24 @@ class Edge:
         return None
 
     async def _failed(self, error: Exception) -> BoltResponse | None:
-        """Answer Slack when a listener, which only shows something, has failed. Bolt calls it."""
+        """Answer Slack when a listener, which only shows something, has failed, or Bolt itself. Bolt calls it."""
         if isinstance(error, OddDeliveryError | DataError):
             return left_out(error)
+        if of_bolt(error):
+            return left_out(OddDeliveryError(place_of(error)))
         log.error("what Slack delivered could not be dealt with: %s", place_of(error), exc_info=error)
         return None
 
     async def _answer_delivery(self, body: dict[str, Any]) -> BoltResponse | None:
         """Return Slack's answer, once everything that counts is written. None: it only shows something."""
         arrived: Sequence[Inbound] = ()
-        inbound.look_at(body)
         match body.get("type"):
             case "event_callback":
                 read = inbound.read_event(body, self._us)
                 arrived = (read,) if isinstance(read, Inbound) else ()
                 if isinstance(read, Unheard):
                     await self._tell_log(read)
-                if not arrived and body["event"].get("type") != "app_home_opened":
+                if not arrived and inbound.at(body, "event", "type") != "app_home_opened":
                     return BoltResponse(status=200)  # not for us
             case "block_actions":
                 await self._ratings.clicked(body)

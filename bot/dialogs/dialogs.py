@@ -20,7 +20,7 @@ from bot.cards.review import review_view
 from bot.dialogs.form import edit_view, field_errors, read_form
 from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
 from bot.dialogs.modals import arguments_view, reject_view
-from bot.slack.as_made import as_made
+from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import Inbound, at, where_clicked
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import view_opened
@@ -84,7 +84,7 @@ class Dialogs:
         first. `settled`: also of an action that is."""
         with as_made():
             action_id, trigger = str(body["actions"][0]["value"]), str(body["trigger_id"])
-            user, where = str(body["user"]["id"]), where_clicked(body)
+            user, where = user_in(body), where_clicked(body)
         seen = await self._store.action(action_id)
         if seen is None:
             return
@@ -149,7 +149,7 @@ class Dialogs:
             return None
         with as_made():
             action_id, _, place = str(body["view"]["private_metadata"]).partition(" ")
-            user, where = str(body["user"]["id"]), Where.model_validate_json(place) if place else None
+            user, where = user_in(body), Where.model_validate_json(place) if place else None
             key = f"{callback_id}:{user}:{body['view']['id']}"
             state: dict[str, Any] = at(body, "view", "state", "values") or {}
         if callback_id == "reject":

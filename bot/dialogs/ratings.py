@@ -7,7 +7,7 @@ from typing import Any
 from agent.store.feedback import Feedback
 from agent.types import Place
 from bot.cards.block_kit import Block, entry, modal
-from bot.slack.as_made import as_made
+from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at, thread_of
 from bot.slack.web_api import view_opened
 
@@ -25,7 +25,7 @@ class Ratings:
         if (read := _parse_rating(body)) is not None:
             turn, value = read
             with as_made():
-                place, user = thread_of(body, self._team), str(body["user"]["id"])
+                place, user = thread_of(body, self._team), user_in(body)
             await self._feedback.say(place, turn, user, value)
 
     async def ask_why(self, ack: Any, body: dict[str, Any], client: Any) -> None:
@@ -43,7 +43,7 @@ class Ratings:
             return False
         with as_made():
             about = json.loads(body["view"]["private_metadata"])
-            place, turn, user = Place.model_validate(about["place"]), int(about["turn"]), str(body["user"]["id"])
+            place, turn, user = Place.model_validate(about["place"]), int(about["turn"]), user_in(body)
         reason = str(at(body, "view", "state", "values", "reason", "reason", "value") or "")
         await self._feedback.explain(place, turn, user, reason)
         return True

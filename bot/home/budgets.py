@@ -12,7 +12,7 @@ from agent.store.redis_budgets import RedisBudget
 from agent.store.usage import Ledger
 from bot.cards.block_kit import Block, entry, modal, option, section
 from bot.config.file import Config
-from bot.slack.as_made import as_made
+from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import view_opened
@@ -104,7 +104,7 @@ class Budgets:
     async def open(self, body: dict[str, Any], client: Any) -> None:
         """Open the dialog for an admin. A person who is none any more sees nothing."""
         with as_made():
-            user, trigger = str(body["user"]["id"]), str(body["trigger_id"])
+            user, trigger = user_in(body), str(body["trigger_id"])
         try:
             if not await self._surface.is_admin(user):
                 log.info("%s is no admin and wanted to raise a budget", user)
@@ -117,7 +117,7 @@ class Budgets:
     async def submitted(self, body: dict[str, Any]) -> Mapping[str, str]:
         """Raise what was chosen; or what is wrong with it, by block."""
         with as_made():
-            user, view_id = str(body["user"]["id"]), str(body["view"]["id"])
+            user, view_id = user_in(body), str(body["view"]["id"])
             entered = _Entered.read(at(body, "view", "state", "values") or {})
         try:
             if not await self._surface.is_admin(user):

@@ -20,7 +20,7 @@ from agent.reports.home_overview import Overview, Spent, Waiting
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
 from bot.home.home_view import Gathered, Pages, home_view, trouble_view
-from bot.slack.as_made import as_made
+from bot.slack.as_made import as_made, user_in
 from bot.slack.people import Says, decides
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import called
@@ -123,7 +123,7 @@ class HomeTab:
         """Show the tab, on `app_home_opened`."""
         if event.get("tab") == "home":
             with as_made():
-                user = str(event["user"])
+                user = user_in(event)
             self._surface.background.begin(self.publish(user, {}))
 
     async def turned(self, ack: Any, body: dict[str, Any]) -> None:
@@ -201,7 +201,7 @@ class HomeTab:
 
 @as_made()
 def _user_id(body: dict[str, Any]) -> str:
-    return str(body["user"]["id"])
+    return user_in(body)
 
 
 @as_made()

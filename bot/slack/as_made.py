@@ -1,7 +1,9 @@
 """What Slack delivers is read as Slack makes it; what is not made so is found where it is read, and left out as a whole."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from agent.errors import place_of
 
@@ -13,6 +15,15 @@ class OddDeliveryError(Exception):
 
     The message says where reading it ended, and nothing of what it holds.
     """
+
+
+def user_in(value: Any) -> str:
+    """Return the id of the person in an interaction or an event. Raises KeyError, TypeError and ValueError."""
+    id = value["user"]
+    id = id["id"] if isinstance(id, dict) else id
+    if not re.fullmatch(r"[A-Z0-9]{1,50}", id):
+        raise ValueError("it is no id")
+    return id
 
 
 @contextmanager

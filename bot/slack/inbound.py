@@ -8,7 +8,7 @@ from agent.session.inbox import Click, ContinueClick, Message, OutcomeClick, Rec
 from agent.types import Attachment, Place, Said
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import LONGEST_MESSAGE_CHARACTERS
-from bot.slack.as_made import as_made
+from bot.slack.as_made import as_made, user_in
 from bot.slack.block_text import member
 from bot.slack.seen_text import Seen, seen
 from bot.slack.whom import Installation, author_of, for_whom
@@ -52,25 +52,6 @@ def at(body: Body, *path: str) -> Any:
     for name in path:
         body = member(body, name)
     return body
-
-
-@as_made()
-def look_at(body: Body) -> None:
-    """Look at what Bolt finds its listeners by, which it takes to be there. Raises OddDeliveryError."""
-    match body.get("type"):
-        case "event_callback":
-            named = [body["event"]["type"]]
-        case "block_actions":
-            named = [
-                body["user"]["id"],
-                *(action[name] for action in body["actions"] for name in ("action_id", "block_id", "type")),
-            ]
-        case "view_submission" | "view_closed":
-            named = [body["user"]["id"], body["view"]["callback_id"]]
-        case _:
-            named = []
-    if not all(isinstance(name, str) for name in named):
-        raise TypeError("a name is no text")
 
 
 @as_made()
@@ -196,7 +177,7 @@ def read_clicks(body: Body, team: str) -> tuple[Inbound, ...]:
     OddDeliveryError.
     """
     action = body["actions"][0]
-    user = str(body["user"]["id"])
+    user = user_in(body)
     name, value, ts = str(at(action, "action_id")), str(at(action, "value")), str(at(action, "action_ts") or "")
     clicked_ts = ts if _TIMESTAMP.fullmatch(ts) else ""
     key, where = f"click:{user}:{name}:{value}:{ts}", where_clicked(body)

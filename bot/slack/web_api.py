@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
+from agent.foreign_json import members
 
 # Errors in a 200 answer after which the call may or may not have been done (docs: every method lists them).
 UNCLEAR_ERRORS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
@@ -100,7 +101,11 @@ async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
         if isinstance(error.__cause__, FencedError):
             raise error.__cause__ from None
         raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
-    return answer.data
+    except (AttributeError, TypeError, ValueError) as error:  # in the SDK, over an answer that is none of Slack's
+        raise UnclearError(f"{method}: what answered was not Slack") from error
+    if not isinstance(answer.data, dict):
+        raise UnclearError(f"{method}: what answered was not Slack")
+    return cast(dict[str, Any], answer.data)
 
 
 async def pages_of(client: AsyncWebClient, method: str, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
@@ -118,8 +123,14 @@ async def pages_of(client: AsyncWebClient, method: str, arguments: Mapping[str, 
 def trouble(status: int, headers: Mapping[str, str]) -> DelayedError | UnclearError | None:
     """Return what an HTTP status of Slack's means where it is no answer: wait, or nobody knows."""
     if status == 429:
-        return DelayedError(float(headers.get("Retry-After", 1)))
+        return DelayedError(_stated_seconds(headers, 1))
     return UnclearError(f"Slack answered {status}") if status >= 500 else None
+
+
+def _stated_seconds(headers: Mapping[str, str], otherwise: float) -> float:
+    """Return how long Slack says to wait, in seconds. A gateway before it may say so with a date, which nobody reads here."""
+    stated = headers.get("Retry-After", "")
+    return float(stated) if stated.isdecimal() else otherwise
 
 
 def _problem(error: SlackApiError) -> Exception:
@@ -128,15 +139,16 @@ def _problem(error: SlackApiError) -> Exception:
     status = int(getattr(response, "status_code", None) or getattr(response, "status", 0))
     if (no_answer := trouble(status, response.headers)) is not None:
         return no_answer
-    name: Any = response.get("error") if hasattr(response, "get") else None
-    if name is None or name in UNCLEAR_ERRORS:
+    said = getattr(response, "data", response)  # text, where a gateway answers instead of Slack
+    name: Any = members(said).get("error")
+    if not isinstance(name, str) or name in UNCLEAR_ERRORS:
         return UnclearError(f"Slack answered {status} {name or ''}".strip())
     if name in WAITS:
-        return DelayedError(float(response.headers.get("Retry-After", WAIT_SECONDS)))
+        return DelayedError(_stated_seconds(response.headers, WAIT_SECONDS))
     if name in CREDENTIALS:
         log.error("Slack does not accept our credentials (%s): what is to be said waits", name)
-        return CredentialsError(str(name), CREDENTIALS_SECONDS)
-    return RefusedError(str(name))
+        return CredentialsError(name, CREDENTIALS_SECONDS)
+    return RefusedError(name)
 
 
 async def view_opened(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Any]) -> bool:
