@@ -31,6 +31,7 @@ from agent.model import caching
 from agent.model.call_arguments import WholeArguments
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
+from agent.model.stream_order import InOrder, OddStreamError, of_the_stream, readable
 from agent.retry_after import retry_after_seconds
 from agent.text import whole
 from agent.types import Usage
@@ -69,7 +70,7 @@ def retried(error: BaseException) -> bool:
             return False
         inside_stream = error.status_code == 200 and error.type in ("overloaded_error", "api_error", "rate_limit_error")
         return inside_stream or error.status_code in RETRIED_STATUS or error.status_code >= 500
-    return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | CutStreamError | json.JSONDecodeError)
+    return isinstance(error, anthropic.APIConnectionError | httpx2.RequestError | CutStreamError | OddStreamError)
 
 
 def wait_seconds(state: RetryCallState) -> float:
@@ -181,7 +182,7 @@ class AnthropicModel:
                 except anthropic.BadRequestError as error:
                     if not self._leave_out_tool(asked, error.message):
                         raise
-        except (anthropic.APIError, httpx2.TransportError, CutStreamError, ValueError) as error:
+        except (anthropic.APIError, httpx2.RequestError, CutStreamError, OddStreamError, ValueError) as error:
             _trace_failed_try(int(retrying.statistics["attempt_number"]), error, None)
             log.warning("the model gave no reply: %s", type(error).__name__)
             raise failure(error, begun=bool(lost), new_files=_shows_new_files(request)) from error
@@ -207,32 +208,34 @@ class AnthropicModel:
     async def _try_once(self, request: Request, listener: Listener, lost: list[Usage]) -> Reply:
         """Make one try. The usage of one that broke off after the model had begun is added to `lost`: the provider bills it."""
         listener.begin()
-        begun: Message | None = None
+        begun: Usage | None = None
         heard, arguments = 0, None
         try:
             async with self.client.messages.stream(**request_body(request)) as stream:
                 opened = cast(Any, stream)
-                arguments = opened._raw_stream = WholeArguments(opened._raw_stream)
-                async for event in stream:
+                arguments = opened._raw_stream = WholeArguments(InOrder(opened._raw_stream))
+                async for event in readable(stream):
                     match event.type:
                         case "message_start":
-                            begun = event.message
-                        case "text":
+                            begun = _usage(event.message)
+                        case "text" if isinstance(event.text, str):
                             heard += len(event.text)
                             listener.text(event.text)
-                        case "thinking":
+                        case "thinking" if isinstance(event.thinking, str):
                             heard += len(event.thinking)
                         case _:
                             pass
-                message = await stream.get_final_message()
+                with of_the_stream():
+                    message = await stream.get_final_message()
             if message.stop_reason is None:
                 raise CutStreamError("the stream ended before its message did")
+            with of_the_stream():
+                return _reply(message, arguments.unusable)
         except BaseException:
             if begun is not None:
-                said, heard = _usage(begun), heard + (arguments.characters if arguments else 0)
-                lost.append(said.model_copy(update={"output_tokens": said.output_tokens + int(heard / CHARACTERS_PER_TOKEN)}))
+                written = begun.output_tokens + int((heard + (arguments.characters if arguments else 0)) / CHARACTERS_PER_TOKEN)
+                lost.append(begun.model_copy(update={"output_tokens": written}))
             raise
-        return _reply(message, arguments.unusable)
 
 
 def _shows_new_files(request: Request) -> bool:
@@ -250,7 +253,7 @@ def request_body(request: Request) -> dict[str, Any]:
 def _reply(message: Message, unusable: Mapping[int, str]) -> Reply:
     """Return the reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
     return Reply(
-        content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json"))) for block in message.content),
+        content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json", warnings=False))) for block in message.content),
         stop_reason=str(message.stop_reason),
         usage=_usage(message),
         unusable=unusable,
@@ -258,11 +261,13 @@ def _reply(message: Message, unusable: Mapping[int, str]) -> Reply:
 
 
 def _usage(message: Message) -> Usage:
-    usage = message.usage
-    return Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
-        cache_read_input_tokens=usage.cache_read_input_tokens or 0,
-        cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
-    )
+    """Return what the API counted. Raises OddStreamError."""
+    with of_the_stream():
+        usage = message.usage
+        return Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
+            cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+            cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
+        )

@@ -1,7 +1,7 @@
 """A reply as it is kept: the API takes it back with any history, and what cannot be run says so.
 
-Models send what the API refuses to hear again: blank texts, one id for two calls, arguments that are no object. Kept as it came,
-it would end the conversation: each later request would be refused.
+Models send what the API refuses to hear again: blank texts, one id for two calls, arguments that are no object; and gateways send
+blocks without all that belongs to them. Kept as it came, it would end the conversation: each later request would be refused.
 """
 
 import re
@@ -9,10 +9,17 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.model import tool_search
 from agent.model.port import Reply
 from agent.types import Block
 
 NAME_CHARACTERS = 200  # that the API takes of a tool's name
+# What a block must hold to be taken back. One of another kind is left to those who judge the reply; calls are mended instead.
+_TEXTS: Mapping[str, tuple[str, ...]] = {
+    "text": ("text",),
+    "thinking": ("thinking", "signature"),
+    "redacted_thinking": ("data",),
+}
 _NOT_OF_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -31,8 +38,12 @@ def normalised(reply: Reply, used: Container[str]) -> Normalised:
     content: list[Block] = []
     for place, block in enumerate(reply.content):
         match block.get("type"):
-            case "text" if not str(block.get("text") or "").strip():
+            case kind if not isinstance(kind, str) or not all(isinstance(block.get(name), str) for name in _TEXTS.get(kind, ())):
+                pass  # it is less than such a block
+            case "text" if not str(block["text"]).strip():
                 pass  # nobody reads it, and the API takes no blank text
+            case "server_tool_use" | "tool_search_tool_result" if not tool_search.is_whole(block):
+                pass
             case "tool_use":
                 id = _new_id(block, taken, used)
                 taken.add(id)

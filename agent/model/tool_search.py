@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
+from agent.foreign_json import members
 from agent.tool.definition import Tool
 from agent.types import Block, Pinned
 
@@ -21,6 +22,7 @@ MOST_FOUND = 5  # by one search (documentation, tool search)
 SEARCH: dict[str, JsonValue] = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"}
 # Documented for Sonnet and Opus since 4.0, and for no Haiku. What nothing is said of gets all tools.
 _SEARCHING = re.compile(r"claude-(?:sonnet|opus)-(?:[4-9]|\d\d)(?:-|$)")
+_ID = re.compile(r"srvtoolu_[a-zA-Z0-9_]+")  # of a search
 
 
 def searches(model: str) -> bool:
@@ -54,10 +56,34 @@ def tools_found(content: Iterable[Block]) -> Iterable[str]:
             yield from (str(each["tool_name"]) for each in result.get("tool_references", ()))
 
 
+def is_whole(block: Block) -> bool:
+    """Return whether a search, or its result, has what the API wants to see of it when it is replayed. Whatever else the provider
+    may run is not judged here."""
+    if block.get("type") == "server_tool_use":
+        ours = block.get("name") == SEARCH["name"]
+        return not ours or (_ID.fullmatch(str(block.get("id"))) is not None and isinstance(block.get("input"), dict))
+    result, id = members(block.get("content")), block.get("tool_use_id")
+    found: Any = result.get("tool_references")
+    named = isinstance(found, list) and all(
+        members(each).get("type") == "tool_reference" and isinstance(members(each).get("tool_name"), str)
+        for each in cast(list[Any], found)
+    )
+    told = {"tool_search_tool_search_result": named, "tool_search_tool_result_error": isinstance(result.get("error_code"), str)}
+    return isinstance(id, str) and told.get(str(result.get("type")), False)
+
+
 def answered(content: Sequence[Block]) -> list[Block]:
-    """Return the blocks of a reply that can be replayed: a search that was cut off before its result is refused by the API."""
+    """Return the blocks of a reply that can be replayed: the API refuses a search without its result, and a result without its
+    search."""
     results = [block.get("tool_use_id") for block in content]
-    return [block for block in content if block.get("type") != "server_tool_use" or block["id"] in results]
+    searches = [block.get("id") for block in content if block.get("type") == "server_tool_use"]
+    alone = {"server_tool_use": ("id", results), "tool_search_tool_result": ("tool_use_id", searches)}
+
+    def paired(block: Block) -> bool:
+        name, others = alone.get(str(block.get("type")), ("", [None]))
+        return block.get(name) in others
+
+    return list(filter(paired, content))
 
 
 def fixed_characters(pinned: Pinned, found: Collection[str]) -> int:

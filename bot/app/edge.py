@@ -11,22 +11,26 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
+from psycopg import DataError
 from psycopg import Error as DatabaseError
 from slack_bolt import BoltResponse
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.async_app import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
-from agent.errors import DelayedError, RefusedError, UnclearError
+from agent.errors import DelayedError, RefusedError, UnclearError, place_of
 from agent.memory.items import message_key
 from agent.session.inbox import Click, Edit, Message, OutcomeClick, Withdraw, told_in
 from agent.store.memory_items import Items
 from agent.store.sessions import ActionSeen, Store, session_id, settled_sentence
+from agent.text import whole
 from agent.types import Place
+from bot.app.bolt import Bolt, left_out, of_bolt
 from bot.dialogs.dialogs import Dialogs
 from bot.dialogs.ratings import Ratings
 from bot.home.home_tab import HomeTab
 from bot.slack import inbound, metadata
+from bot.slack.as_made import OddDeliveryError
 from bot.slack.inbound import Inbound, Unheard, from_elsewhere
 from bot.slack.metadata import held_above
 from bot.slack.surface import SlackSurface
@@ -61,7 +65,7 @@ class Edge:
         self._us = us
         self._remembered = remembered
         # An action listener waits in steps of 10 ms for its ack unless it is processed before the response.
-        self.app = AsyncApp(
+        self.app = Bolt(
             client=client, signing_secret=signing_secret, before_authorize=self._take_in, process_before_response=True
         )
         listeners = cast(Any, self.app)  # its decorators are untyped
@@ -76,13 +80,16 @@ class Edge:
         listeners.action("revoke")(home.revoked)
         listeners.action("raise_budget")(home.raise_asked)
         listeners.view("raise_budget")(home.raised)
+        listeners.error(self._failed)
         listeners.action(re.compile(".*"))(_acknowledge)  # buttons of older versions: acked, and nothing happens
 
     async def _take_in(self, req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> BoltResponse | None:
         """Write what counts and answer Slack; let through what only shows something. Bolt calls it as `before_authorize`."""
-        body: dict[str, Any] = req.body
+        body: dict[str, Any] = whole(req.body)
         try:
             answer = await self._answer_delivery(body)
+        except (OddDeliveryError, DataError) as error:
+            return left_out(error)
         except DatabaseError as error:  # not acked: Slack delivers an event again, and a person clicks again
             log.warning("not taken in, the database does not answer: %s", error)
             return BoltResponse(status=503)
@@ -92,6 +99,15 @@ class Edge:
         if answer is not None:
             return answer
         await next()
+        return None
+
+    async def _failed(self, error: Exception) -> BoltResponse | None:
+        """Answer Slack when a listener, which only shows something, has failed, or Bolt itself. Bolt calls it."""
+        if isinstance(error, OddDeliveryError | DataError):
+            return left_out(error)
+        if of_bolt(error):
+            return left_out(OddDeliveryError(place_of(error)))
+        log.error("what Slack delivered could not be dealt with: %s", place_of(error), exc_info=error)
         return None
 
     async def _answer_delivery(self, body: dict[str, Any]) -> BoltResponse | None:
@@ -104,7 +120,7 @@ class Edge:
                 arrived = (read,) if isinstance(read, Inbound) else ()
                 if isinstance(read, Unheard):
                     await self._tell_log(read)
-                if not arrived and body["event"].get("type") != "app_home_opened":
+                if not arrived and inbound.at(body, "event", "type") != "app_home_opened":
                     return BoltResponse(status=200)  # not for us
             case "block_actions":
                 await self._ratings.clicked(body)

@@ -12,8 +12,6 @@ import aiohttp
 import psycopg
 from aiohttp import web
 from psycopg_pool import PoolTimeout
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -37,6 +35,7 @@ from bot.agents.packs import tool_packs
 from bot.agents.policy_check import name_problems
 from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
+from bot.app.bolt import Socket, over_http
 from bot.app.edge import Edge
 from bot.app.memory import memory_chores, open_memory
 from bot.app.ops import watch
@@ -61,6 +60,7 @@ from tools.mcp import Server as McpServer
 
 log = logging.getLogger(__name__)
 
+MOST_DELIVERED_BYTES = 16 * 2**20  # of one delivery: a click brings its whole message along, spelled out three times as long
 PING_SECONDS = 5.0  # a socket that went silently is noticed within a few of these
 
 
@@ -204,11 +204,11 @@ def _reader(stack: AsyncExitStack, settings: Settings) -> AsyncWebClient:
     return reader
 
 
-async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> AsyncSocketModeHandler:
+async def _connect(stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient, settings: Settings) -> Socket:
     """Open the socket. Its first address is asked for here, since Bolt's client would try a refused token again for ever."""
     token, mend = _secret(settings.slack_app_token), "make one with connections:write on the page Basic Information"
     answer = await _answer_of_slack(cast(Any, client).apps_connections_open(app_token=token), settings, "SLACK_APP_TOKEN", mend)
-    handler = AsyncSocketModeHandler(app, token, ping_interval=PING_SECONDS)
+    handler = Socket(app, token, ping_interval=PING_SECONDS)
     stack.push_async_callback(handler.close_async)
     handler.client.wss_uri = str(answer["url"])
     await handler.connect_async()
@@ -274,9 +274,9 @@ async def _serve_http(stack: AsyncExitStack, settings: Settings, health: _Health
 
     async def events(request: web.Request) -> web.Response:
         assert app is not None
-        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+        return await over_http(app, request)
 
-    site = web.Application()
+    site = web.Application(client_max_size=MOST_DELIVERED_BYTES)
     site.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
     if app is not None:
         site.add_routes([web.post("/slack/events", events)])

@@ -20,6 +20,7 @@ from bot.cards.review import review_view
 from bot.dialogs.form import edit_view, field_errors, read_form
 from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
 from bot.dialogs.modals import arguments_view, reject_view
+from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import Inbound, at, where_clicked
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import view_opened
@@ -81,8 +82,10 @@ class Dialogs:
     ) -> None:
         """Open a dialog. `whole`: it shows all arguments, so only to those who may see them, and that they did is on record
         first. `settled`: also of an action that is."""
-        seen = await self._store.action(str(body["actions"][0]["value"]))
-        user, where = str(body["user"]["id"]), where_clicked(body)
+        with as_made():
+            action_id, trigger = str(body["actions"][0]["value"]), str(body["trigger_id"])
+            user, where = user_in(body), where_clicked(body)
+        seen = await self._store.action(action_id)
         if seen is None:
             return
         told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
@@ -96,7 +99,7 @@ class Dialogs:
             shown = {**shown, "private_metadata": f"{seen.proposed.action_id} {where.model_dump_json()}"}
         if whole:
             await self._store.viewed(seen.proposed.action_id, user)
-        if not await view_opened(client, body["trigger_id"], shown):
+        if not await view_opened(client, trigger, shown):
             await self._surface.whisper(told, user, LATE)
 
     async def _why_not_opened(self, seen: ActionSeen, user: str, *, whole: bool, settled: bool) -> str:
@@ -144,10 +147,11 @@ class Dialogs:
         callback_id = at(body, "view", "callback_id")
         if callback_id not in ("reject", "review", "edit", "grant"):
             return None
-        action_id, _, place = str(body["view"]["private_metadata"]).partition(" ")
-        user, where = str(body["user"]["id"]), Where.model_validate_json(place) if place else None
-        key = f"{callback_id}:{user}:{body['view']['id']}"
-        state: dict[str, Any] = at(body, "view", "state", "values") or {}
+        with as_made():
+            action_id, _, place = str(body["view"]["private_metadata"]).partition(" ")
+            user, where = user_in(body), Where.model_validate_json(place) if place else None
+            key = f"{callback_id}:{user}:{body['view']['id']}"
+            state: dict[str, Any] = at(body, "view", "state", "values") or {}
         if callback_id == "reject":
             reason = str(at(state, "reason", "reason", "value") or "")
             return Inbound(key, Click(action_id=action_id, user=user, decision="rejected", reason=reason, where=where))
@@ -158,7 +162,8 @@ class Dialogs:
         if seen is None or tool is None:
             return None
         if callback_id == "grant":
-            wish = read_grant(seen.proposed.arguments, state)
+            with as_made():
+                wish = read_grant(seen.proposed.arguments, state)
             if isinstance(wish, Mapping):
                 return wish
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", wish=wish, where=where))
@@ -183,7 +188,8 @@ def _edited(key: str, seen: ActionSeen, tool: Tool, edit: Edit, state: Mapping[s
     """Return the edit with its arguments, validated again: errors stand beside the fields. Policy judges them when they are
     taken in."""
     schema, proposed = tool.schema()["input_schema"], seen.proposed
-    filled = read_form(schema, proposed.arguments, state)
+    with as_made():
+        filled = read_form(schema, proposed.arguments, state)
     if filled.errors:
         return filled.errors
     if wrong := problems(tool, filled.arguments):

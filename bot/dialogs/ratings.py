@@ -7,6 +7,7 @@ from typing import Any
 from agent.store.feedback import Feedback
 from agent.types import Place
 from bot.cards.block_kit import Block, entry, modal
+from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at, thread_of
 from bot.slack.web_api import view_opened
 
@@ -23,26 +24,32 @@ class Ratings:
         """Keep the word that a click says, if it is one on an answer."""
         if (read := _parse_rating(body)) is not None:
             turn, value = read
-            await self._feedback.say(thread_of(body, self._team), turn, str(body["user"]["id"]), value)
+            with as_made():
+                place, user = thread_of(body, self._team), user_in(body)
+            await self._feedback.say(place, turn, user, value)
 
     async def ask_why(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Ask for the reason after a bad rating. A person who closes the form has said what they wanted."""
         read = _parse_rating(body)
         if read is not None and read[1] == "bad":
-            view = why_view(thread_of(body, self._team), read[0])
-            await view_opened(client, body["trigger_id"], view)  # the word itself is on record
+            with as_made():
+                place, trigger = thread_of(body, self._team), str(body["trigger_id"])
+            await view_opened(client, trigger, why_view(place, read[0]))  # the word itself is on record
         await ack()
 
     async def submitted(self, body: dict[str, Any]) -> bool:
         """Keep a reason. False: the form is another one."""
         if at(body, "view", "callback_id") != "feedback":
             return False
-        about = json.loads(body["view"]["private_metadata"])
+        with as_made():
+            about = json.loads(body["view"]["private_metadata"])
+            place, turn, user = Place.model_validate(about["place"]), int(about["turn"]), user_in(body)
         reason = str(at(body, "view", "state", "values", "reason", "reason", "value") or "")
-        await self._feedback.explain(Place.model_validate(about["place"]), about["turn"], str(body["user"]["id"]), reason)
+        await self._feedback.explain(place, turn, user, reason)
         return True
 
 
+@as_made()
 def _parse_rating(body: dict[str, Any]) -> tuple[int, str] | None:
     action = body["actions"][0]
     found = re.fullmatch(r"(good|bad):(\d{1,9})", str(at(action, "value")))

@@ -12,6 +12,7 @@ from agent.store.redis_budgets import RedisBudget
 from agent.store.usage import Ledger
 from bot.cards.block_kit import Block, entry, modal, option, section
 from bot.config.file import Config
+from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import view_opened
@@ -102,7 +103,8 @@ class Budgets:
 
     async def open(self, body: dict[str, Any], client: Any) -> None:
         """Open the dialog for an admin. A person who is none any more sees nothing."""
-        user = str(body["user"]["id"])
+        with as_made():
+            user, trigger = user_in(body), str(body["trigger_id"])
         try:
             if not await self._surface.is_admin(user):
                 log.info("%s is no admin and wanted to raise a budget", user)
@@ -110,12 +112,13 @@ class Budgets:
         except (UnclearError, DelayedError, FencedError) as error:
             log.warning("the dialog to raise a budget could not be opened: %s", error)
             return
-        await view_opened(client, body["trigger_id"], raise_view(self._raisable()))
+        await view_opened(client, trigger, raise_view(self._raisable()))
 
     async def submitted(self, body: dict[str, Any]) -> Mapping[str, str]:
         """Raise what was chosen; or what is wrong with it, by block."""
-        user = str(body["user"]["id"])
-        entered = _Entered.read(at(body, "view", "state", "values") or {})
+        with as_made():
+            user, view_id = user_in(body), str(body["view"]["id"])
+            entered = _Entered.read(at(body, "view", "state", "values") or {})
         try:
             if not await self._surface.is_admin(user):
                 return {"amount": NOT_ADMIN}
@@ -131,7 +134,7 @@ class Budgets:
             example = "5 or 2.50" if chosen.measure == "nano_usd" else "100000"
             return {"amount": f"Please write by how much, as a number such as {example}."}
         of = scope(chosen.kind, self._team, await self._ledger.now(), agent=chosen.agent, user=entered.person)
-        await self._raise(of, chosen.measure, more, user, str(body["view"]["id"]))
+        await self._raise(of, chosen.measure, more, user, view_id)
         return {}
 
     async def _raise(self, of: Scope, measure: Measure, more: int, user: str, key: str) -> None:

@@ -20,6 +20,7 @@ from agent.reports.home_overview import Overview, Spent, Waiting
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
 from bot.home.home_view import Gathered, Pages, home_view, trouble_view
+from bot.slack.as_made import as_made, user_in
 from bot.slack.people import Says, decides
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import called
@@ -121,18 +122,24 @@ class HomeTab:
     async def opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """Show the tab, on `app_home_opened`."""
         if event.get("tab") == "home":
-            self._surface.background.begin(self.publish(str(event["user"]), {}))
+            with as_made():
+                user = user_in(event)
+            self._surface.background.begin(self.publish(user, {}))
 
     async def turned(self, ack: Any, body: dict[str, Any]) -> None:
         """Turn to another page after Previous or Next: the other sections stay on their pages."""
         await ack()
-        section, _, page = str(body["actions"][0]["value"]).partition(":")
-        self._surface.background.begin(self.publish(_user_id(body), {**_pages(body), section: int(page)}))
+        with as_made():
+            section, _, page = str(body["actions"][0]["value"]).partition(":")
+            turned = {**_pages(body), section: int(page)}
+        self._surface.background.begin(self.publish(_user_id(body), turned))
 
     async def revoked(self, ack: Any, body: dict[str, Any]) -> None:
         """Revoke a grant after a confirmed click: it is in the database before it is acknowledged."""
         user = _user_id(body)
-        if not await self._overview.revoke(str(body["actions"][0]["value"]), user):
+        with as_made():
+            grant = str(body["actions"][0]["value"])
+        if not await self._overview.revoke(grant, user):
             log.info("%s revoked a grant that is not theirs, or not there any more", user)
         await ack()
         self._surface.background.begin(self.publish(user, _pages(body)))
@@ -192,10 +199,13 @@ class HomeTab:
         return self._session_tokens(spent.place.channel) + spent.added_tokens
 
 
+@as_made()
 def _user_id(body: dict[str, Any]) -> str:
-    return str(body["user"]["id"])
+    return user_in(body)
 
 
+@as_made()
 def _pages(body: dict[str, Any]) -> dict[str, int]:
     """Return the pages that the tab showed, as it carries them itself."""
-    return json.loads(body["view"]["private_metadata"] or "{}")
+    pages = json.loads(body["view"]["private_metadata"] or "{}")
+    return {str(section): int(page) for section, page in pages.items()}

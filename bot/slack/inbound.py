@@ -8,11 +8,12 @@ from agent.session.inbox import Click, ContinueClick, Message, OutcomeClick, Rec
 from agent.types import Attachment, Place, Said
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import LONGEST_MESSAGE_CHARACTERS
+from bot.slack.as_made import as_made, user_in
 from bot.slack.block_text import member
 from bot.slack.seen_text import Seen, seen
 from bot.slack.whom import Installation, author_of, for_whom
 
-Body = Any  # JSON as Slack sends it; what is missing raises KeyError, and the delivery is not acked
+Body = Any  # JSON as Slack sends it; a delivery without what belongs to it is an OddDeliveryError
 
 # Somebody's own words; deletions, joins and the like are not.
 SPOKEN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast", "me_message", "bot_message"})
@@ -53,8 +54,10 @@ def at(body: Body, *path: str) -> Any:
     return body
 
 
+@as_made()
 def read_event(body: Body, us: Installation) -> Inbound | Unheard | None:
-    """Read an Events API body. It belongs to the workspace of the installation, no matter which one it names."""
+    """Read an Events API body. It belongs to the workspace of the installation, no matter which one it names. Raises
+    OddDeliveryError."""
     event = at(body, "event")
     match at(event, "type"):
         case "message" if at(event, "subtype") == "message_changed":
@@ -134,6 +137,7 @@ def _attached(file: Body) -> Attachment:
     return Attachment(id=str(at(file, "id")), name=name, mimetype=kind, size=size if isinstance(size, int) else 0)
 
 
+_TIMESTAMP = re.compile(r"\d{1,12}(\.\d{1,9})?")
 _TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 
 
@@ -165,27 +169,30 @@ def _stopped(body: Body, event: Body, team: str) -> Inbound | None:
     return Inbound(f"event:{team}:{body['event_id']}", stop, place)
 
 
+@as_made()
 def read_clicks(body: Body, team: str) -> tuple[Inbound, ...]:
     """Read a `block_actions` body whose button decides something. Buttons that only show something are not for the inbox.
 
-    One button may decide several actions: each is a separate click, on the actions that the message showed with it.
+    One button may decide several actions: each is a separate click, on the actions that the message showed with it. Raises
+    OddDeliveryError.
     """
     action = body["actions"][0]
-    user = str(body["user"]["id"])
+    user = user_in(body)
     name, value, ts = str(at(action, "action_id")), str(at(action, "value")), str(at(action, "action_ts") or "")
+    clicked_ts = ts if _TIMESTAMP.fullmatch(ts) else ""
     key, where = f"click:{user}:{name}:{value}:{ts}", where_clicked(body)
     match name:
         case "approve" | "approve_all":
             clicks = [Click(action_id=id, user=user, decision="approved", where=where) for id in value.split(",")]
-            return tuple(Inbound(f"click:{user}:{name}:{click.action_id}:{ts}", click, clicked_ts=ts) for click in clicks)
+            return tuple(Inbound(f"click:{user}:{name}:{click.action_id}:{ts}", click, clicked_ts=clicked_ts) for click in clicks)
         case "withdraw":
             withdraw = Withdraw(user=user, action_ids=tuple(value.split(",")))
-            return (Inbound(key, withdraw, thread_of(body, team), clicked_ts=ts),)
+            return (Inbound(key, withdraw, thread_of(body, team), clicked_ts=clicked_ts),)
         case "continue" if value.isdigit():
             return (Inbound(key, ContinueClick(turn=int(value), user=user), thread_of(body, team)),)
         case _ if name in OUTCOMES:
             click = OutcomeClick.model_validate({"action_id": value, "user": user, "answer": name, "where": where})
-            return (Inbound(key, click, clicked_ts=ts),)
+            return (Inbound(key, click, clicked_ts=clicked_ts),)
         case _:
             return ()
 

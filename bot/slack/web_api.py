@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent import fence
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
+from agent.foreign_json import members
 
 Meaning = Literal["not_offered", "not_offered_here", "not_here", "gone", "form"]
 """Of a refusal: not offered to this app at all, or not in this place; nothing may be said in this place; what it is about is not
@@ -116,7 +117,11 @@ async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
         if isinstance(error.__cause__, FencedError):
             raise error.__cause__ from None
         raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
-    return answer.data
+    except (AttributeError, TypeError, ValueError) as error:  # in the SDK, over an answer that is none of Slack's
+        raise UnclearError(f"{method}: what answered was not Slack") from error
+    if not isinstance(cast(Any, answer.data), dict):
+        raise UnclearError(f"{method}: what answered was not Slack")
+    return cast(Any, answer.data)
 
 
 async def pages_of(client: AsyncWebClient, method: str, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
@@ -134,8 +139,14 @@ async def pages_of(client: AsyncWebClient, method: str, arguments: Mapping[str, 
 def trouble(status: int, headers: Mapping[str, str]) -> DelayedError | UnclearError | None:
     """Return what an HTTP status of Slack's means where it is no answer: wait, or nobody knows."""
     if status == 429:
-        return DelayedError(float(headers.get("Retry-After", 1)))
+        return DelayedError(_stated_seconds(headers, 1))
     return UnclearError(f"Slack answered {status}") if status >= 500 else None
+
+
+def _stated_seconds(headers: Mapping[str, str], otherwise: float) -> float:
+    """Return how long Slack says to wait, in seconds. A gateway before it may say so with a date, which nobody reads here."""
+    stated = headers.get("Retry-After", "")
+    return float(stated) if stated.isdecimal() else otherwise
 
 
 def problem(method: str, error: SlackApiError) -> Exception:
@@ -144,19 +155,20 @@ def problem(method: str, error: SlackApiError) -> Exception:
     status = int(getattr(response, "status_code", None) or getattr(response, "status", 0))
     if (no_answer := trouble(status, response.headers)) is not None:
         return no_answer
-    code: Any = response.get("error") if hasattr(response, "get") else None
-    if code is None:
+    said = getattr(response, "data", response)  # text, where a gateway answers instead of Slack
+    code: Any = members(said).get("error")
+    if not isinstance(code, str):
         return UnclearError(f"Slack answered {status}")
-    match class_of(method, str(code)):
+    match class_of(method, code):
         case "unclear":
             return UnclearError(f"Slack answered {status} {code}")
         case "wait":
-            return DelayedError(float(response.headers.get("Retry-After", WAIT_SECONDS)))
+            return DelayedError(_stated_seconds(response.headers, WAIT_SECONDS))
         case "credentials":
             log.error("Slack does not accept our credentials (%s): what is to be said waits", code)
-            return CredentialsError(str(code), CREDENTIALS_SECONDS)
+            return CredentialsError(code, CREDENTIALS_SECONDS)
         case _:
-            return RefusedError(str(code))
+            return RefusedError(code)
 
 
 async def view_opened(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Any]) -> bool:

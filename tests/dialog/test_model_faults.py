@@ -33,7 +33,7 @@ PASSING: dict[str, tuple[Fault, int | None, str]] = {
     "cut stream": (lambda faults, times: faults.cut_stream(times=times), None, "CutStreamError"),
     "stream reset": (lambda faults, times: faults.cut_stream(clean=False, times=times), None, ""),
     "error in the stream": (lambda faults, times: faults.error_in_stream(times=times), 200, "overloaded_error"),
-    "garbage JSON": (lambda faults, times: faults.garbage(times), None, "JSONDecodeError"),
+    "garbage JSON": (lambda faults, times: faults.garbage(times), None, "OddStreamError"),
     "ten minutes of silence": (lambda faults, times: faults.silence(TEN_MINUTES, times), None, ""),
 }
 

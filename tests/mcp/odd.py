@@ -36,7 +36,10 @@ class Reply:
 
 @dataclass
 class Odd:
-    """The server. `reply` is its next answer to a call; `forgets` makes it refuse every session that began before."""
+    """The server. `reply` is its next answer to a call; `forgets` makes it refuse every session that began before.
+
+    Wide because each field is one way in which a server can be odd, or a count of what it really did.
+    """
 
     url: str = ""
     reply: Reply = Reply()
@@ -48,6 +51,7 @@ class Odd:
     listed: int = 0
     sessions: int = 0
     cursors: bool = False
+    pages: Sequence[str] = ()  # results of `tools/list` as they are sent, one a request, the last one again and again
     connecting: asyncio.Event = field(default_factory=asyncio.Event)  # nobody is let in while it is not set
     held: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])  # calls with `wait` wait for theirs
 
@@ -78,6 +82,9 @@ class Odd:
         if not known:
             return web.Response(status=self.refusing, text="no such session")
         self.listed += 1
+        if self.pages:
+            page = self.pages[min(self.listed, len(self.pages)) - 1]
+            return web.Response(body=answered(message["id"], page), content_type="application/json")
         told: dict[str, Any] = {"tools": self.tools} | ({"nextCursor": "again"} if self.cursors else {})
         return web.json_response({"jsonrpc": "2.0", "id": message["id"], "result": told})
 
@@ -105,6 +112,11 @@ class Odd:
         return response
 
 
+def answered(id: Any, result: str) -> bytes:
+    """Return an answer with a result as it is written here, which need not be JSON."""
+    return f'{{"jsonrpc": "2.0", "id": {json.dumps(id)}, "result": {result}}}'.encode("utf-8", "surrogatepass")
+
+
 @asynccontextmanager
 async def odd_http(**fields: Any) -> AsyncGenerator[tuple[Odd, Server]]:
     """The server, running, and how it is configured."""
@@ -122,8 +134,8 @@ async def odd_http(**fields: Any) -> AsyncGenerator[tuple[Odd, Server]]:
         await runner.cleanup()
 
 
-def odd_stdio(folder: Path, tools: Sequence[Any] = TOOLS, **fields: Any) -> Server:
-    """The program, as it is configured; its ledger is `ledger` in the folder."""
-    (folder / "tools.json").write_text(json.dumps(tools))
+def odd_stdio(folder: Path, tools: Sequence[Any] = TOOLS, *, written: str = "", **fields: Any) -> Server:
+    """The program, as it is configured; its ledger is `ledger` in the folder. `written`: its list, which need not be JSON."""
+    (folder / "tools.json").write_text(written or json.dumps({"tools": tools}))
     program = Local(sys.executable, (str(HERE / "odd_program.py"), str(folder / "ledger"), str(folder / "tools.json")))
     return Server(name="odd", reach=program, **fields)

@@ -1,5 +1,6 @@
-"""An MCP server over stdio that lists and answers what it is given: `odd_program.py LEDGER TOOLS_JSON`.
+"""An MCP server over stdio that lists and answers what it is given: `odd_program.py LEDGER TOOLS`.
 
+TOOLS is a file with the result of `tools/list` on one line, as it is sent: it need not be JSON.
 The argument `answer` of a call, or the file that `from_file` names, is what it prints, with $ID for the call's id, and then
 `end`, a new line unless it is given. `die` ends it after that or, with "before", before it does anything. `deaf`: it takes
 nothing in from then on, and stays. Its process id is in `pid` beside the ledger.
@@ -27,14 +28,14 @@ def send(text: str, end: str = "\n") -> None:
     sys.stdout.buffer.flush()
 
 
-def result(method: str) -> dict[str, Any] | None:
+def answer_to(method: str) -> str:
     match method:
         case "initialize":
-            return ABOUT
+            return f'"result": {json.dumps(ABOUT)}'
         case "tools/list":
-            return {"tools": json.loads(TOOLS.read_text())}
+            return f'"result": {TOOLS.read_text()}'
         case _:
-            return None
+            return '"error": {"code": -32601, "message": "Method not found"}'
 
 
 for line in sys.stdin:
@@ -55,6 +56,4 @@ for line in sys.stdin:
         if arguments.get("deaf"):
             signal.pause()
     elif "id" in message:
-        found = result(message["method"])
-        told = {"result": found} if found is not None else {"error": {"code": -32601, "message": "Method not found"}}
-        send(json.dumps({"jsonrpc": "2.0", "id": message["id"], **told}))
+        send(f'{{"jsonrpc": "2.0", "id": {json.dumps(message["id"])}, {answer_to(message["method"])}}}')

@@ -4,8 +4,9 @@ One tool whose schema the API refuses costs an agent every request, so it is not
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
+from urllib.parse import unquote
 
 from agent.foreign_json import members
 
@@ -38,10 +39,41 @@ def offered(schema: Mapping[str, Any]) -> dict[str, Any]:
     whole = _at_the_top(whole)
     if found := [word for word in ("oneOf", "allOf", "anyOf") if word in whole]:
         raise ValueError(f"its schema has {found[0]} at the top, which the Messages API does not take")
+    for reference in _references(whole):
+        if not _leads(whole, reference):
+            raise ValueError(f"its schema refers to {reference[:80]!r}, which is not there")
     name = next((name for name in members(whole.get("properties")) if not _ARGUMENT.fullmatch(name)), None)
     if name is not None:
         raise ValueError(f"the Messages API does not take an argument named {name[:80]!r}")
     return whole
+
+
+def _references(part: Any) -> Iterator[str]:
+    """Yield what a schema, and whatever is within it, refers to."""
+    if not isinstance(part, dict):
+        return
+    keywords = cast(dict[str, Any], part)
+    yield from (each for word in ("$ref", "$dynamicRef") if isinstance(each := keywords.get(word), str))
+    for word, value in keywords.items():
+        if word in _PARTS or word in _CHOICES:
+            yield from _references(value)
+        elif word in _LISTS and isinstance(value, list):
+            yield from (found for each in cast(list[Any], value) for found in _references(each))
+        elif word in _NAMED:
+            yield from (found for each in members(value).values() for found in _references(each))
+
+
+def _leads(schema: Mapping[str, Any], reference: str) -> bool:
+    """Return whether a reference leads to a place in the schema (RFC 6901). Nothing is fetched, here or by the API."""
+    here: Any = schema
+    start, *steps = unquote(reference).split("/")
+    for step in steps:
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(here, list) and step.isdecimal() and int(step) < len(cast(list[Any], here)):
+            here = cast(list[Any], here)[int(step)]
+        else:
+            here = members(here).get(step)
+    return start == "#" and isinstance(here, dict | bool)
 
 
 def _at_the_top(schema: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from .json_shapes import is_list, is_object
 from .models import ModelCard
@@ -142,7 +143,11 @@ def _reference(path: str, reference: object, root: Mapping[str, Any]) -> None:
     here: object = root
     steps = str(reference).split("/")
     for step in steps[1:]:
-        here = here.get(step) if is_object(here) else None
+        step = unquote(step).replace("~1", "/").replace("~0", "~")
+        if is_list(here) and step.isdecimal() and int(step) < len(here):
+            here = here[int(step)]
+        else:
+            here = here.get(step) if is_object(here) else None
     if steps[0] != "#" or here is None:
         raise _invalid(path)
 
