@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -119,9 +119,10 @@ async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
         raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
     except (AttributeError, TypeError, ValueError) as error:  # in the SDK, over an answer that is none of Slack's
         raise UnclearError(f"{method}: what answered was not Slack") from error
-    if not isinstance(answer.data, dict):
+    data: Any = answer.data
+    if not isinstance(data, dict):
         raise UnclearError(f"{method}: what answered was not Slack")
-    return answer.data
+    return cast("dict[str, Any]", data)
 
 
 async def pages_of(client: AsyncWebClient, method: str, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
