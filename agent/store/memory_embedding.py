@@ -13,10 +13,10 @@ from agent.canonical import sha256
 from agent.embeddings.port import Embedder, Vector
 from agent.store.chores import Chore
 from agent.store.fenced import Pool, rows
+from agent.store.memory_search import LOOKED_AT
 
 EVERY_SECONDS = 5.0
 BATCH = 128
-INDEXED = 20_000  # items: with fewer of them each is looked at
 
 # By ranges of the index `memory_model`: to find nothing to do must cost nothing.
 WAITING: LiteralString = """
@@ -42,9 +42,9 @@ VALID: LiteralString = "SELECT count(*) FROM pg_index WHERE indexrelid = to_regc
 
 
 class MemoryEmbedding:
-    """Vectors in Postgres."""
+    """Vectors in Postgres. With fewer than `indexed` of them each is looked at."""
 
-    def __init__(self, pool: Pool, embedder: Embedder, indexed: int = INDEXED) -> None:
+    def __init__(self, pool: Pool, embedder: Embedder, indexed: int = LOOKED_AT) -> None:
         self._pool = pool
         self._embedder = embedder
         self._indexed = indexed

@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, Source
 from agent.store.fenced import Pool
-from agent.store.memory_statements import statement
+from agent.store.memory_statements import SETTINGS, statement
 from agent.text import whole
 
 FIGURES: Mapping[str, float] = {
@@ -28,8 +28,9 @@ FIGURES: Mapping[str, float] = {
     "window": 3.0,  # items: how long an item of average length is with its neighbours
     "nothing": 1e-6,  # a spread below it is rounding: all fit alike
 }
+LOOKED_AT = 5_000  # items: where more may be seen, only candidates are
 BOUNDS: Mapping[str, int] = {
-    "looked_at": 20_000,  # items: where more may be seen, only candidates are
+    "looked_at": LOOKED_AT,
     "places": 1_000,  # of one word, which give candidates
     "by_words": 100,  # candidates
     "by_meaning": 60,
@@ -78,7 +79,12 @@ class MemorySearch:
 
     async def _rows(self, model: str, vector: Vector | None, values: Mapping[str, Any]) -> Sequence[Any]:
         text, names = statement(model, None if vector is None else len(vector))
-        async with self._pool.connection() as connection, AsyncRawCursor(connection, row_factory=tuple_row) as cursor:
+        async with (
+            self._pool.connection() as connection,
+            connection.pipeline(),  # one round trip, and one transaction
+            AsyncRawCursor(connection, row_factory=tuple_row) as cursor,
+        ):
+            await connection.execute(SETTINGS)
             await cursor.execute(text.encode(), [values[name] for name in names], prepare=True)
             return await cursor.fetchall()
 

@@ -25,8 +25,14 @@ WINDOW: LiteralString = (
 )
 COSINE: LiteralString = "CASE WHEN memory.model = %(model)s THEN -(memory.embedding <#> %(vector)s::vector) END"
 
-# `so_far`: items of this scope and of those before it. The setting lets the index of vectors go on until enough of what it finds
-# may be seen; it is made here, since nothing else begins before `size` is known.
+# For the transaction that a search is. To plan it anew takes longer than to run it. The index of vectors goes on until enough of
+# what it finds may be seen.
+SETTINGS: LiteralString = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
+    set_config('hnsw.iterative_scan', 'relaxed_order', true)
+"""
+
+# `so_far`: items of this scope and of those before it.
 SIZE: LiteralString = """
 asked AS MATERIALIZED (
     SELECT lexeme, number
@@ -45,7 +51,7 @@ scope AS MATERIALIZED (
 ),
 size AS MATERIALIZED (
     SELECT sum(items)::float8 AS items, (%(window)s::float8 * sum(words) / nullif(sum(items), 0))::float8 AS length,
-        sum(items) <= %(looked_at)s AS small, set_config('hnsw.iterative_scan', 'relaxed_order', false) AS setting
+        sum(items) <= %(looked_at)s AS small
     FROM scope
 )"""
 

@@ -32,9 +32,9 @@ FOUND = 10
 COPY = "COPY memory (team, channel, kind, body, digest, source, quote, grouped, position, model, embedding) FROM STDIN"
 EXPLAINED = """\
 {items:,} items over {scopes:,} channels of uneven size, in words with a Zipf distribution; filled in {seconds:.0f} s, vectors
-included, and the index of vectors made in {indexed:.0f} s. {at_once} searches at once all the time, by one process, on the \
-machine that Postgres runs on; a search is the embedding of its question and one statement. Agreement: the share of the first \
-{found} that looking at every item finds too, over {agreed} searches."""
+included, and the index of vectors made in {indexed:.0f} s. {at_once} searches at once all the time, by one process beside
+Postgres; a search is the embedding of its question and one statement. Agreement: the share of the first {found} that
+looking at every item finds too, over {agreed} searches."""
 
 
 class Vocabulary:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
 
+from agent.embeddings.port import Vector
 from agent.store.fenced import Pool
+from agent.store.memory_embedding import MemoryEmbedding, index_name
 from agent.store.memory_search import BOUNDS, Found, MemorySearch
+from tests.patience import PATIENCE_SECONDS
 from tests.profiles import examples
 from tests.stores.core import Core
 from tests.stores.recalled import MODEL, Remembered, Unit, best, expected, lexemes, remember
@@ -23,6 +26,7 @@ WORDS = ("lamp", "lamps", "desk", "the", "Ann", "prefers", "green", "tea", "Lamp
 CHANNELS = ("C1", "C2", "")
 
 MUCH: Mapping[str, int] = {**BOUNDS, "looked_at": 0, "places": 5, "by_words": 4, "by_meaning": 4}  # as if it were much to see
+USED = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelid = to_regclass(%s)"
 CHANGES = ("forget", "supersede", "reword", "move", "restore")
 
 
@@ -44,6 +48,18 @@ def any_item(random: Random) -> Remembered:
         superseded=random.random() < 0.2,
         expires_hours=random.choice([None, None, 1.0, -1.0]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """A model of which nothing is asked but its name."""
+
+    model: str
+    dimensions: int = 3
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Raise: nothing is to be embedded."""
+        raise AssertionError(f"nobody should embed {texts}")
 
 
 @asynccontextmanager
@@ -220,3 +236,28 @@ async def test_what_is_confirmed_or_embedded_anew_keeps_its_words(memory: Core) 
 async def test_any_question_is_answered(memory: Core, words: str) -> None:
     await remember(memory, Remembered("a lamp", vector=(1.0, 0.0, 0.0)))
     assert await texts(memory, words, (1.0, 0.0, 0.0)) == ["a lamp"]
+
+
+async def test_what_is_set_for_a_search_holds_for_nothing_else(memory: Core) -> None:
+    pool: Pool = AsyncConnectionPool(memory.database_url, min_size=1, max_size=1, open=False, kwargs={"autocommit": True})
+    async with pool:
+        core = Core(pool, memory.database_url)
+        before = await core.sql("SELECT current_setting('plan_cache_mode'), current_setting('jit')")
+        await search(core, "lamp")
+        assert await core.sql("SELECT current_setting('plan_cache_mode'), current_setting('jit')") == before
+
+
+async def test_the_index_of_vectors_is_taken_where_much_may_be_seen(memory: Core) -> None:
+    items = [Remembered(f"lamp {n}", channel=f"C{n % 50}", vector=VECTORS[n % 3]) for n in range(1_000)]
+    await remember(memory, *items)
+    await MemoryEmbedding(memory.pool, Axes(MODEL), indexed=1).index()
+    await memory.sql("VACUUM ANALYZE memory")
+    [(before,)] = await memory.sql(USED, index_name(MODEL))
+    seen = [f"C{n}" for n in range(40)]
+    found = await search(memory, "desk", (0.0, 1.0, 0.0), seen, bounds=MUCH)
+    assert {one.item.channel for one in found} <= set(seen)
+    assert len(found) == MUCH["by_meaning"]
+    async with asyncio.timeout(PATIENCE_SECONDS):  # Postgres counts a scan a moment later
+        while await memory.sql(USED, index_name(MODEL)) == [(before,)]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await memory.sql(f"DROP INDEX {index_name(MODEL)}")

@@ -137,3 +137,17 @@ def test_model_calls_of_before_there_were_rows_for_them_are_taken_over(empty_dat
         (9, *who, False, 900, 0, None),
         (12, *who, False, 900, 0, None),
     ]
+
+
+def test_what_was_remembered_before_it_could_be_searched_has_its_words(empty_database_url: str) -> None:
+    migrations.upgrade(empty_database_url, "0013")
+    with psycopg.connect(empty_database_url) as database:
+        database.execute("""
+            INSERT INTO memory (team, channel, kind, body, digest, source, quote, valid_until)
+            VALUES ('T1', 'C1', 'fact', 'a green lamp', '1', 'S', '', NULL), ('T1', 'C1', 'fact', 'a desk', '2', 'S', '', now())
+        """)
+
+    migrations.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as database:
+        assert database.execute("SELECT word, times FROM memory_word ORDER BY word").fetchall() == [("green", 1), ("lamp", 1)]
+        assert database.execute("SELECT channel, items, words FROM memory_scope").fetchall() == [("C1", 1, 2)]
