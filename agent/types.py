@@ -69,6 +69,8 @@ class Pinned(Frozen):
     agent: str = ""  # its name in signoff.yaml
     prompt: str = ""  # NAME@N, whose text `system` is
     prompt_digest: str = ""
+    instructions: str = ""  # of the channel, which the model reads below the prompt
+    instructions_from: str = ""  # CHANNEL@VERSION:DIGEST
 
 
 PINNED: TypeAdapter[Pinned] = TypeAdapter(Pinned)

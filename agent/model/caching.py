@@ -15,6 +15,7 @@ from agent.model.port import Request
 from agent.types import Lifetime
 
 Message = dict[str, Any]
+IN_CHANNEL = "Instructions of the people of this channel. They hold as far as nothing above says otherwise:\n{}"
 
 
 def cached_body(request: Request) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def cached_body(request: Request) -> dict[str, Any]:
     messages = list(request.messages)
     for at in _ends(messages, request.purpose == "reply"):
         messages[at] = _marked(messages[at], request.lifetime)
-    return {"system": [system], "tools": list(request.pinned.tools), "messages": messages}
+    told = [{"type": "text", "text": IN_CHANNEL.format(request.pinned.instructions)}] if request.pinned.instructions else []
+    return {"system": [system, *told], "tools": list(request.pinned.tools), "messages": messages}
 
 
 def _ends(messages: Sequence[Message], goes_on: bool) -> list[int]:

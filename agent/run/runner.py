@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from agent.run.effects import Effects
 from agent.run.loop import Drive
 from agent.run.retries import TROUBLE_SECONDS
 from agent.session.rules import Rules
+from agent.store.instructions import Instruction
 from agent.store.queue import Queue
 from agent.store.sessions import Lease, Store
 from agent.tool.once import validating_once
@@ -29,6 +30,11 @@ class Agent:
     rules: Rules
 
 
+async def no_instructions(place: Place) -> Instruction | None:
+    """Return None: nobody has set any."""
+    return None
+
+
 @dataclass(slots=True)
 class Runner:
     """Drives claimed sessions with what this process has."""
@@ -37,6 +43,7 @@ class Runner:
     queue: Queue
     effects: Effects
     agent_for: Callable[[Place], Agent]
+    instructions: Callable[[Place], Awaitable[Instruction | None]] = no_instructions
     pins: dict[str, Pinned] = field(default_factory=dict[str, Pinned])
 
     async def run(self, lease: Lease, woken: asyncio.Event, stopping: asyncio.Event) -> bool:
@@ -45,7 +52,8 @@ class Runner:
         failed = False
         try:
             agent = self.agent_for(lease.place)
-            pins = Pins(await self._pinned(lease, agent), agent.pinned)
+            pinned = await self._pinned(lease, agent)
+            pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))
             held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settle)
             with telemetry.agent_span(pins.pinned, lease.session_id), validating_once():
                 return await Drive(held, self.store, self.queue, self.effects, agent.rules, woken, stopping).run()
@@ -62,7 +70,15 @@ class Runner:
 
     async def _pinned(self, lease: Lease, agent: Agent) -> Pinned:
         """Return what the session is run with; a new one is fixed to what this process has."""
-        pin_id = lease.pin_id or await self.store.pins.pin(lease, agent.pinned)
+        pin_id = lease.pin_id or await self.store.pins.pin(lease, await self._new_pin(lease.place, agent))
         if pin_id not in self.pins:
             self.pins[pin_id] = await self.store.pins.pinned(pin_id)
         return self.pins[pin_id]
+
+    async def _new_pin(self, place: Place, agent: Agent) -> Pinned:
+        """Return what a new session is run with: the agent, and what people of the channel want of it now."""
+        told = await self.instructions(place)
+        if told is None or not told.text:
+            return agent.pinned
+        named = f"{place.channel}@{told.version}:{told.digest}"
+        return agent.pinned.model_copy(update={"instructions": told.text, "instructions_from": named})

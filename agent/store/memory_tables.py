@@ -122,3 +122,17 @@ class MemoryValueRow(SQLModel, table=True):
     set_by: str = Field(sa_column=Column(Text, nullable=False))
     set_at: datetime = Field(sa_column=now_column())
     expires_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))
+
+
+class ChannelInstructionRow(SQLModel, table=True):
+    """What people of a channel want the agent to do there, a row a version: the newest is that of new sessions."""
+
+    __tablename__: ClassVar[Any] = "channel_instruction"
+
+    team: str = Field(sa_column=Column(Text, primary_key=True))
+    channel: str = Field(sa_column=Column(Text, primary_key=True))
+    version: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    digest: str = Field(sa_column=Column(Text, nullable=False))
+    set_by: str = Field(sa_column=Column(Text, nullable=False))
+    set_at: datetime = Field(sa_column=now_column())

@@ -7,6 +7,7 @@ from agent.embeddings.port import Embedder
 from agent.run.memory_effects import LongTerm
 from agent.store.chores import Chore
 from agent.store.fenced import Pool
+from agent.store.instructions import Instructions
 from agent.store.memory_items import Items
 from agent.store.memory_search import MemorySearch
 from agent.store.memory_values import Values
@@ -19,7 +20,8 @@ PURGE_SECONDS = 600.0
 def remembering(pool: Pool, redis_url: str, client: AsyncWebClient, team: str, embedder: Embedder | None) -> Memory:
     """Return what the memory of a bot is. `client` reads in the workspace `team`."""
     readers = SlackReaders(client, team)
-    return Memory(LongTerm(readers, MemorySearch(pool), Values(pool, redis_url), Items(pool), embedder))
+    long_term = LongTerm(readers, MemorySearch(pool), Values(pool, redis_url), Items(pool), embedder)
+    return Memory(long_term, Instructions(pool), readers.administers)
 
 
 def unconnected() -> Memory:

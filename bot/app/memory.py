@@ -1,6 +1,6 @@
 """What the bot remembers with, as signoff.yaml names it: the model that makes the vectors, and what is done now and then."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -10,7 +10,9 @@ from agent.embeddings.server import EmbeddingServer, Reserve, without_limit
 from agent.embeddings.wordllama import WordLlama
 from agent.store.chores import Chore
 from agent.store.fenced import Pool
+from agent.store.instructions import Instruction, of_the_file
 from agent.store.memory_embedding import embedding
+from agent.types import Place
 from bot.agents.remembering import purging, remembering
 from bot.config import memory_section
 from bot.config.file import Config
@@ -29,6 +31,17 @@ async def open_memory(
     memory = remembering(pool, redis_url, reader, team, model)
     stack.push_async_callback(memory.long_term.values.close)
     return memory
+
+
+def instructions(config: Config, memory: Memory | None) -> Callable[[Place], Awaitable[Instruction | None]]:
+    """Return what looks up the instructions of a channel: the newest that were set in Slack, or else those of signoff.yaml."""
+
+    async def look(place: Place) -> Instruction | None:
+        told = await memory.instructions.now(place.team, place.channel) if memory is not None else None
+        written = config.instructions.get(place.channel, "")
+        return told or (of_the_file(written) if written else None)
+
+    return look
 
 
 def memory_chores(pool: Pool, memory: Memory) -> Sequence[Chore]:

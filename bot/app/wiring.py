@@ -37,7 +37,7 @@ from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
 from bot.app.bolt import Socket, over_http
 from bot.app.edge import Edge
-from bot.app.memory import memory_chores, open_memory
+from bot.app.memory import instructions, memory_chores, open_memory
 from bot.app.ops import watch
 from bot.app.set_aside import setting_aside
 from bot.cards.values import Mask, unmasked
@@ -123,7 +123,7 @@ async def running(
                 SlackFiles(reader),
                 remembered.long_term if remembered is not None else None,
             )
-            runner = Runner(store, Queue(pool), effects, agents.for_place)
+            runner = Runner(store, Queue(pool), effects, agents.for_place, instructions(config, remembered))
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             chores = [budget.upkeep(), forgetting(store), keep_heads(pool, _heads_file(settings, config), config.audit.every)]
             chores.append(setting_aside(pool, surface, config.ops_channel or ""))

@@ -63,6 +63,8 @@ class Config(Section):
     ops_channel: Channel = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
+    instructions: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Annotated[str, Field(max_length=2_000)]] = {}
+    """Channel id to what agents are to do there, unless somebody sets other instructions in Slack."""
     memory: Memory | None = None
     """Named, agents remember things beyond a conversation; those that name their tools have to name the pack memory."""
 

@@ -49,6 +49,22 @@ class SlackReaders:
             log.warning("nobody knows who reads along in %s (%s): only what was learnt there is told", place.channel, error)
             return Audience(frozenset({place.channel}))
 
+    async def administers(self, user: str, channel: str) -> bool:
+        """Return whether a person made a channel, or administers the workspace; a direct message is its person's own.
+
+        False where Slack does not say.
+        """
+        try:
+            here: Any = (await called(self._client, "conversations.info", channel=channel))["channel"]
+            found = await user_of(self._client, user)
+        except (RefusedError, DelayedError, UnclearError) as error:
+            log.warning("nobody knows who administers %s: %s", channel, error)
+            return False
+        if found is None or membership_of(found, self._team) != "member":
+            return False
+        made = user in (here.get("creator"), here.get("user") if here.get("is_im") else None)
+        return made or bool(found.get("is_admin") or found.get("is_owner"))
+
     async def _asked(self, place: Place) -> Audience:
         here: Any = (await called(self._client, "conversations.info", channel=place.channel))["channel"]
         own = await self._once("own", self._channels)

@@ -161,6 +161,45 @@ async def test_what_strangers_wrote_makes_the_bot_remember_nothing_without_a_cli
     assert await remembering.rows("SELECT FROM memory") == []
 
 
+async def test_who_administers_a_channel_sets_its_instructions_by_a_card_for_new_conversations(remembering: World) -> None:
+    text = "Answer in French. Name Maya when it is about billing."
+    remembering.model.script = Lines(call("set_channel_instructions", text=text), "I cannot.")
+    talk = await mention(remembering, "ben", "from now on speak French here")
+    await talk.sees("I cannot.")
+    assert "Only who made this channel" in read(remembering)
+
+    remembering.slack.become("ann", is_admin=True)
+    remembering.model.script = Lines(call("set_channel_instructions", text=text), "From now on.", "Encore.")
+    talk = await mention(remembering, "ann", "from now on speak French here")
+    card = await talk.card()
+    assert text in card.seen_text
+    await talk.clicks("ann", card)
+    await talk.sees("From now on.")
+    await talk.says("ann", "hello?")
+    await talk.sees("Encore.")
+    assert text not in json.dumps(remembering.model.requests[-1]["system"])  # it goes on with what it began with
+
+    await asks(remembering, "ben", "hello")
+    assert text in json.dumps(remembering.model.requests[-1]["system"][1])
+    await asks(remembering, "ben", "hello", "support")
+    assert text not in json.dumps(remembering.model.requests[-1]["system"])
+    channel = remembering.slack.channels["orders"]
+    [(pinned,)] = await remembering.rows(
+        "SELECT body::json ->> 'instructions_from' FROM pin WHERE body::text LIKE %s", f"%{text}%"
+    )
+    assert pinned.startswith(f"{channel}@1:")
+
+
+async def test_instructions_of_the_file_hold_until_others_are_set_in_slack(world: World) -> None:
+    channel = world.slack.channels["orders"]
+    world.config = Config(instructions={channel: "Be brief."})
+    await world.start_bot()
+    await asks(world, "ann", "hello")
+    assert "Be brief." in json.dumps(world.model.requests[-1]["system"])
+    await asks(world, "ann", "hello", "support")
+    assert "Be brief." not in json.dumps(world.model.requests[-1]["system"])
+
+
 LESSON = {
     "facts": [
         {"message": 1, "quote": "Maya owns billing", "fact": "Maya owns billing.", "subject": "billing"},

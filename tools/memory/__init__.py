@@ -5,6 +5,7 @@ Enter at `memory`. Never shows what somebody who reads along could not have read
 
 from agent.tool.definition import Tool
 from tools.memory.facts import correct_fact, forget, remember_fact, search_memory
+from tools.memory.instructions import set_channel_instructions
 from tools.memory.port import Memory
 from tools.memory.values import delete_memory, get_memory, set_memory
 
@@ -21,4 +22,5 @@ def memory(port: Memory) -> tuple[Tool, ...]:
         get_memory(port),
         set_memory(port),
         delete_memory(port),
+        set_channel_instructions(port),
     )

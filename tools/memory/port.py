@@ -1,10 +1,12 @@
 """What the memory tools ask for; `agent.run.memory_effects` and `agent.store` give it, `bot` brings them together."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY, Audience, NewItem, Source, message_key
 from agent.run.memory_effects import LongTerm
+from agent.store.instructions import Instructions
 from agent.store.memory_items import Embedded, Items
 from agent.tool.definition import ToolContext, ToolError
 from agent.types import Place, Said
@@ -15,6 +17,8 @@ class Memory:
     """What the tools of one process remember with."""
 
     long_term: LongTerm
+    instructions: Instructions
+    administers: Callable[[str, str], Awaitable[bool]]  # a person, a channel
 
     @property
     def items(self) -> Items:
