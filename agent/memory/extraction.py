@@ -1,7 +1,8 @@
 """What a conversation teaches: a small model picks facts out of what people said, and code checks each against its source. Pure.
 
 Only people's own words are learnt from: what they forwarded, and what tools, pages and files said, the model here is not shown.
-A summary is kept only of a conversation that has read nothing from outside.
+A summary is kept only of a conversation that has read nothing from outside. What the agent answered after it was told something
+that is remembered is not shown either: it would be learnt here once more, for other readers, and outlive the original.
 """
 
 from collections.abc import Sequence
@@ -71,13 +72,15 @@ def messages_of(said: Transcript) -> Sequence[Said]:
     return [one for one in said.unlearnt if own_words(one).strip()][-MOST_MESSAGES:]
 
 
-def request(said: Transcript, known: Sequence[MemoryItem]) -> list[dict[str, Any]]:
-    """Return the messages of the request; empty where there is nothing to learn from. `known`: facts that may be said again."""
+def request(said: Transcript, known: Sequence[MemoryItem], *, with_answers: bool = True) -> list[dict[str, Any]]:
+    """Return the messages of the request; empty where there is nothing to learn from. `known`: facts that may be said again.
+    `with_answers`: what the agent answered is shown too."""
     told = messages_of(said)
     if not told:
         return []
     lines = [f"[{number}] {said_by(one.user, own_words(one)[:MESSAGE_CHARACTERS])}" for number, one in enumerate(told, 1)]
-    answers = [text[:ANSWER_CHARACTERS] for who, text in said.past.gathered(whole=True).lines if not who][-MOST_ANSWERS:]
+    past = said.past.gathered(whole=True).lines if with_answers else ()
+    answers = [text[:ANSWER_CHARACTERS] for who, text in past if not who][-MOST_ANSWERS:]
     facts = [f"- id {item.id}: {item.text}" for item in known]
     parts = [
         "Messages:\n" + "\n".join(lines),

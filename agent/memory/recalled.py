@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.canonical import sha256
-from agent.memory.items import EVERYBODY, MemoryItem
+from agent.memory.items import EVERYBODY, MemoryItem, message_key
 from agent.memory.values import Owner, Value
 from agent.memory.values import quoted as quoted_values
 from agent.session.steps import Recalled
@@ -62,8 +62,9 @@ def quoted(item: MemoryItem) -> str:
 
 
 def source_of(item: MemoryItem) -> str:
-    """Return where an item is from, as the model and a card name it."""
-    where = "" if item.channel == EVERYBODY else f" in <#{item.channel}>"
+    """Return where an item is from, as the model and a card name it: a channel only where the item was said in it."""
+    elsewhere = item.kind == "fact" and not item.source.key.startswith(message_key(item.channel, ""))
+    where = "" if item.channel == EVERYBODY or elsewhere else f" in <#{item.channel}>"
     match item.kind:
         case "document":
             return f"document {item.source.key.removeprefix('document:')}"

@@ -86,12 +86,21 @@ class MemoryEffects:
         """Quote what is remembered into the turn; or end it, where something was told before that is not for all who read now."""
         assert self.memory is not None
         audience = await self.memory.readers.audience(session.place)
-        if not set(session.context.known_from) <= audience.scopes:
-            return Ended((Halted(error=AudienceGrewError.__name__, sentence=GREW),))
+        if (grew := _grew(session, audience)) is not None:
+            return Ended((grew,))
         words = "\n".join(each.text for each in said.asked())[:QUERY_CHARACTERS]
         values = await self.memory.told_values(session.place, session.turn.speakers[0], audience) if move.values else None
         items = await self.memory.found(session.place.team, audience, words, FOUND_ITEMS)
         return Ended((recalled(Memories(items, values)),))
+
+    async def grew(self, session: Session) -> Halted | None:
+        """Return the end of a turn whose conversation was told something that is not for all who read along now: a turn that
+        waited for people may go on days later."""
+        if not session.context.known_from:
+            return None
+        readers = self.memory.readers if self.memory is not None else None
+        here = Audience(frozenset({session.place.channel}))  # of a process that remembers nothing any more, and asks nobody
+        return _grew(session, await readers.audience(session.place) if readers is not None else here)
 
     async def known(self, session: Session, said: Transcript) -> Sequence[MemoryItem]:
         """Return facts of the same channel that what is read now may confirm or replace."""
@@ -114,3 +123,9 @@ class MemoryEffects:
                 item = await self.memory.items.learn(team, lesson.item, embedded)
             count += item is not None
         return Learnt(count=count, usage=reply.usage, lost=reply.lost)
+
+
+def _grew(session: Session, audience: Audience) -> Halted | None:
+    if set(session.context.known_from) <= audience.scopes:
+        return None
+    return Halted(error=AudienceGrewError.__name__, sentence=GREW)

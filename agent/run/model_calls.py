@@ -187,6 +187,8 @@ class ModelCalls:
         answers = move.purpose == "reply"
         if (refused := await self._confirm(session, rules)) is not None:
             return Ended((refused if answers else without_model(move, session, said, unbilled=True),))
+        if answers and (grew := await self.memory.grew(session)) is not None:
+            return Ended((grew.model_copy(update={"unbilled": True}),))
         known = await self.memory.known(session, said) if move.purpose == "learn" else ()
         pinned, asked = read_with(move, pinned, rules), asked_for(move, session, said, known)
         messages = await self.attached.shown(session, asked)

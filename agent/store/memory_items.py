@@ -40,11 +40,12 @@ WHERE team = %(team)s AND channel = %(channel)s AND id = %(id)s AND kind = 'fact
 # Summaries of the conversations that the forgotten items came from go with them: they may say the same.
 FORGET: LiteralString = f"""
 WITH gone AS (
-    DELETE FROM memory WHERE team = %(team)s AND channel = ANY(%(channels)s) AND (id = ANY(%(ids)s) OR source = ANY(%(sources)s))
+    DELETE FROM memory WHERE team = %(team)s AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
+        AND (id = ANY(%(ids)s) OR source = ANY(%(sources)s))
     RETURNING {COLUMNS}, grouped
 ), summaries AS (
-    DELETE FROM memory USING (SELECT DISTINCT channel, grouped FROM gone WHERE grouped <> '') AS of
-    WHERE team = %(team)s AND memory.kind = 'summary' AND memory.channel = of.channel AND memory.grouped = of.grouped
+    DELETE FROM memory USING (SELECT DISTINCT 'session:' || grouped AS source FROM gone WHERE grouped <> '') AS of
+    WHERE team = %(team)s AND memory.kind = 'summary' AND memory.source = of.source
     RETURNING memory.source
 ), tombstones AS (
     INSERT INTO memory_gone (team, source)
@@ -61,7 +62,8 @@ SELECT {COLUMNS} FROM gone
 # Of every message that said it: each is locked before.
 SAID: LiteralString = """
 SELECT DISTINCT memory_said.source FROM memory_said JOIN memory ON memory.id = memory_said.item
-WHERE team = %(team)s AND channel = ANY(%(channels)s) AND (memory.id = ANY(%(ids)s) OR memory.source = ANY(%(sources)s))
+WHERE team = %(team)s AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
+    AND (memory.id = ANY(%(ids)s) OR memory.source = ANY(%(sources)s))
 """
 LIST: LiteralString = f"""
 SELECT {COLUMNS} FROM memory
@@ -124,13 +126,15 @@ class Items:
         return await self.learn(team, item, embedded)
 
     async def forget(
-        self, team: str, channels: Sequence[str], *, ids: Sequence[int] = (), sources: Sequence[str] = ()
+        self, team: str, channels: Sequence[str] | None, *, ids: Sequence[int] = (), sources: Sequence[str] = ()
     ) -> Sequence[MemoryItem]:
         """Forget items of these channels, by their ids or sources, and the summaries that may say the same; what was forgotten.
+        None: of all channels.
 
         Nothing is learnt from their sources any more. A document that was forgotten may be added again.
         """
-        values = {"team": team, "channels": list(channels), "ids": list(ids), "sources": list(sources)}
+        of = None if channels is None else list(channels)
+        values = {"team": team, "channels": of, "ids": list(ids), "sources": list(sources)}
         async with self._pool.connection() as connection, connection.transaction():
             said = await (await connection.execute(SAID, values)).fetchall()
             keys = sorted({*sources, *(row[0] for row in said)})
@@ -139,9 +143,10 @@ class Items:
             found = await (await connection.execute(FORGET, values)).fetchall()
         return [_item_of(row) for row in found]
 
-    async def message_gone(self, team: str, channel: str, message: str, session_id: str) -> int:
-        """Forget what came from a message that was deleted or changed, the summary of its conversation included; how much."""
-        forgotten = await self.forget(team, [channel], sources=[message, session_key(session_id)])
+    async def message_gone(self, team: str, message: str, session_id: str) -> int:
+        """Forget what came from a message that was deleted or changed, wherever it may be told, the summary of its conversation
+        included; how much."""
+        forgotten = await self.forget(team, None, sources=[message, session_key(session_id)])
         return len(forgotten)
 
     async def listed(

@@ -14,6 +14,7 @@ from bot.agents.remembering import unconnected
 from bot.agents.tool_files import load_tool_file
 from bot.config.file import Agent, Config
 from bot.config.refusal import Refusal
+from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from tools.catalog import catalog
 from tools.memory import Memory, memory
@@ -46,7 +47,7 @@ def tool_packs(
     """
     named = [name for agent in config.agents.values() for name in agent.tools or () if is_file(name)]
     files = {name: load_tool_file(Path(name)) for name in dict.fromkeys(named)}
-    port = workspace or SlackPort(AsyncWebClient(), AsyncWebClient(), team="")
+    port = workspace or SlackPort(AsyncWebClient(), AsyncWebClient(), "", SlackReaders(AsyncWebClient(), ""))
     return {
         BUILT_IN: [read_output(Kept(pool))],
         "catalog": catalog(pool),

@@ -50,6 +50,7 @@ from bot.home.budgets import Budgets
 from bot.home.home_tab import HomeTab
 from bot.slack.files import SlackFiles
 from bot.slack.surface import SlackSurface
+from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from bot.slack.web_api import open_client, open_reader
 from bot.slack.whom import Installation
@@ -102,7 +103,8 @@ async def running(
         client = _client(stack, settings)
         slack_url, team, bot_user_id = await _workspace_and_user(client, settings)
         remembered = await open_memory(stack, config, pool, servers.redis_url, reader, team)
-        databases, workspace = sql_packs(config.databases, environment()), SlackPort(reader, client, team)
+        readers = remembered.long_term.readers if remembered is not None else SlackReaders(reader, team)
+        databases, workspace = sql_packs(config.databases, environment()), SlackPort(reader, client, team, readers)
         packs = tool_packs(pool, config, databases, workspace, remembered)
         tools = Toolbox({**packs, **(further_packs or {})}, bridge)
         name_problems(config.policy, tools, bridge.unseen())

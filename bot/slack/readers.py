@@ -33,21 +33,36 @@ KINDS = "public_channel,private_channel,mpim"
 
 
 class SlackReaders:
-    """The `agent.run.ports.Readers` of one workspace."""
+    """The `agent.run.ports.Readers` of one workspace.
 
-    def __init__(self, client: AsyncWebClient, team: str) -> None:
+    Only what Slack itself answered is kept, never what was concluded from it: that would be as old as the oldest answer in it.
+    """
+
+    def __init__(self, client: AsyncWebClient, team: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._team = team
+        self._clock = clock
         self._kept: dict[str, tuple[float, asyncio.Task[Any]]] = {}
 
     async def audience(self, place: Place) -> Audience:
         """See `Readers.audience`."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._once(f"audience:{place.channel}", lambda: self._asked(place))
+                return await self._asked(place.channel)
         except (RefusedError, DelayedError, UnclearError, TimeoutError) as error:
             log.warning("nobody knows who reads along in %s (%s): only what was learnt there is told", place.channel, error)
             return Audience(frozenset({place.channel}))
+
+    async def of_person(self, user: str) -> Audience:
+        """Return what one person may know by themselves, as on their Home tab. Never raises: where Slack does not say, it is
+        nothing."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                own: list[Channel] = await self._once("own", self._channels)
+                return await self._one_person("", user, own)
+        except (RefusedError, DelayedError, UnclearError, TimeoutError) as error:
+            log.warning("nobody knows what %s may read (%s): nothing is shown", user, error)
+            return Audience(frozenset())
 
     async def administers(self, user: str, channel: str) -> bool:
         """Return whether a person made a channel, or administers the workspace; a direct message is its person's own.
@@ -65,39 +80,49 @@ class SlackReaders:
         made = user in (here.get("creator"), here.get("user") if here.get("is_im") else None)
         return made or bool(found.get("is_admin") or found.get("is_owner"))
 
-    async def _asked(self, place: Place) -> Audience:
-        here: Any = (await called(self._client, "conversations.info", channel=place.channel))["channel"]
-        own = await self._once("own", self._channels)
+    async def _asked(self, channel: str) -> Audience:
+        here: Any = await self._once(f"channel:{channel}", lambda: self._channel(channel))
+        own: list[Channel] = await self._once("own", self._channels)
         if here.get("is_im"):
-            return await self._one_person(place.channel, str(here.get("user") or ""), own)
-        public = {channel.id for channel in own if channel.public}
-        shared = channel_of(here, self._team).shared
-        if shared or not await self._all_members(place.channel):
-            return Audience(frozenset({place.channel}))
-        return Audience(frozenset({place.channel, *public}), everybody=True)
+            return await self._one_person(channel, str(here.get("user") or ""), own)
+        if channel_of(here, self._team).shared or not await self._all_members(channel):
+            return Audience(frozenset({channel}))
+        return Audience(frozenset({channel, *(one.id for one in own if one.public)}), everybody=True)
 
     async def _one_person(self, channel: str, user: str, own: list[Channel]) -> Audience:
         """Return what one person may know in a direct message: what they can read themselves."""
-        membership = membership_of(await user_of(self._client, user), self._team) if user else "inactive"
-        theirs = {channel.id for channel in await self._once(f"of:{user}", lambda: self._channels(user))}
-        member = membership == "member"
+        if not user:  # Slack does not say whose it is
+            return Audience(frozenset({channel}))
+        member = await self._person(user) == "member"
+        theirs = {one.id for one in await self._once(f"of:{user}", lambda: self._channels(user))}
         readable = {one.id for one in own if one.id in theirs or (member and one.public)}
         return Audience(frozenset({channel, *readable}), everybody=member)
 
     async def _all_members(self, channel: str) -> bool:
         """Return whether everybody in a channel is a full member of the workspace, or one of its bots."""
-        there = {user async for page in people_on(self._client, channel) for user in page}
+        there: frozenset[str] = await self._once(f"in:{channel}", lambda: self._members(channel))
         known: dict[str, Membership] = await self._once("people", self._people)
         asked_about = [user for user in there if user not in known]
         if len(asked_about) > MOST_ASKED_ABOUT:
             raise UnclearError(f"{len(asked_about)} people of the channel are not on the list of the workspace")
-        further = await asyncio.gather(*(user_of(self._client, user) for user in asked_about))
-        kinds = {known[user] for user in there if user in known} | {
-            membership_of(user, self._team) if user else "inactive" for user in further
-        }
-        return kinds <= {"member", "bot", "inactive"}
+        further: list[Membership] = await asyncio.gather(*(self._person(user) for user in asked_about))
+        return {known[user] for user in there if user in known} | {*further} <= {"member", "bot", "inactive"}
+
+    def _person(self, user: str) -> Awaitable[Membership]:
+        return self._once(f"person:{user}", lambda: self._membership(user))
 
     # ------------------------------------------------------------------------------------------ what Slack says
+
+    async def _channel(self, id: str) -> Any:
+        return (await called(self._client, "conversations.info", channel=id))["channel"]
+
+    async def _members(self, channel: str) -> frozenset[str]:
+        return frozenset([user async for page in people_on(self._client, channel) for user in page])
+
+    async def _membership(self, user: str) -> Membership:
+        """Return what one person is to the workspace. Whom Slack does not show may be anybody: they count as of elsewhere."""
+        found = await user_of(self._client, user)
+        return membership_of(found, self._team) if found is not None else "external"
 
     async def _channels(self, user: str = "") -> list[Channel]:
         """Return the channels that a person, or the bot, is in."""
@@ -118,12 +143,13 @@ class SlackReaders:
 
     async def _once(self, key: str, ask: Callable[[], Awaitable[Any]]) -> Any:
         """Return what was asked within the last minute, or ask: many that want to know at once ask once."""
+        now = self._clock()
         at, task = self._kept.get(key, (0.0, None))
-        if task is None or time.monotonic() - at > KEPT_SECONDS or (task.done() and (task.cancelled() or task.exception())):
+        if task is None or now - at > KEPT_SECONDS or (task.done() and (task.cancelled() or task.exception())):
             task = asyncio.ensure_future(_awaited(ask))
             task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may wait for it any more
-            self._kept = {one: kept for one, kept in self._kept.items() if time.monotonic() - kept[0] <= KEPT_SECONDS}
-            self._kept[key] = time.monotonic(), task
+            self._kept = {one: kept for one, kept in self._kept.items() if now - kept[0] <= KEPT_SECONDS}
+            self._kept[key] = now, task
         return await asyncio.shield(task)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.errors import CredentialsError, DelayedError, FencedError, NotBegunError, RefusedError, UnclearError
+from agent.run.ports import Readers
 from agent.tool.definition import ErrorKind, ToolError
 from agent.types import Place
 from bot.cards.block_kit import SECTION_CHARACTERS, Block, context, mrkdwn, plain
@@ -28,10 +29,11 @@ PATIENCE_SECONDS = 3.0  # to wait for Slack's rate limit in the middle of a call
 
 class SlackPort:
     """`reader` reads; `poster` asks the fence before each request, as the surface's client does; `team` is the
-    installation's workspace."""
+    installation's workspace; `readers` know who reads along in it."""
 
-    def __init__(self, reader: AsyncWebClient, poster: AsyncWebClient, team: str) -> None:
+    def __init__(self, reader: AsyncWebClient, poster: AsyncWebClient, team: str, readers: Readers) -> None:
         self._reader = reader
+        self._readers = readers
         self._poster = poster
         self._team = team
         self._known: dict[str, tuple[float, Person]] = {}
@@ -72,6 +74,10 @@ class SlackPort:
         """See `Slack.members`."""
         listed = _pages_or_error(pages_of(self._reader, "conversations.members", {"channel": channel, "limit": PAGE_PEOPLE}))
         return frozenset([str(user) async for page in listed for user in page["members"]])
+
+    async def only_full_members(self, place: Place) -> bool:
+        """See `Slack.only_full_members`."""
+        return (await self._readers.audience(place)).everybody
 
     # ------------------------------------------------------------------------------------------ people
 
@@ -165,7 +171,9 @@ def channel_of(channel: Any, team: str) -> Channel:
     """Return a conversation from Slack's object, seen from the workspace `team`."""
     closed = any(channel.get(mark) for mark in ("is_private", "is_im", "is_mpim", "is_group"))
     shared = _is_shared(channel, team)
-    return Channel(str(channel["id"]), str(channel.get("name") or ""), public=not (closed or shared), shared=shared)
+    return Channel(
+        str(channel["id"]), str(channel.get("name") or ""), public=not (closed or shared), shared=shared, closed=closed
+    )
 
 
 def _is_shared(channel: Any, team: str) -> bool:

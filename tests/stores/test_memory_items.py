@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from agent.memory.items import MemoryItem, NewItem, Source, message_key, session_key
+from agent.memory.items import EVERYBODY, MemoryItem, NewItem, Source, message_key, session_key
 from agent.store.memory_items import Items
 from tests.profiles import examples
 from tests.stores.core import Core
@@ -117,9 +117,25 @@ async def test_a_message_that_is_deleted_takes_along_what_came_of_it(core: Core)
     await learnt(items, said("The launch is in May"))
     await learnt(items, said("Lunch is at noon", "2.0"))
     await learnt(items, summary("They spoke of May"))
-    await items.message_gone(TEAM, "C1", message_key("C1", "1.0"), "T1:C1:1.0")
+    await items.message_gone(TEAM, message_key("C1", "1.0"), "T1:C1:1.0")
     assert await texts(items) == ["Lunch is at noon"]
     assert await items.learn(TEAM, said("The launch is in May")) is None
+
+
+async def test_a_message_that_is_deleted_takes_along_what_was_made_known_elsewhere(core: Core) -> None:
+    items = Items(core.pool)
+    for channel in (EVERYBODY, "C2"):  # told to everybody, and a correction of what another channel said
+        await learnt(items, said(f"The launch is in May, in {channel}").model_copy(update={"channel": channel}))
+    await items.message_gone(TEAM, message_key("C1", "1.0"), "T1:C1:1.0")
+    assert await texts(items, EVERYBODY) == await texts(items, "C2") == []
+
+
+async def test_what_everybody_was_told_takes_along_the_summary_of_where_it_was_said(core: Core) -> None:
+    items = Items(core.pool)
+    fact = await learnt(items, said("The launch is in May").model_copy(update={"channel": EVERYBODY}))
+    await learnt(items, summary("They spoke of May"))
+    await items.forget(TEAM, [EVERYBODY], ids=[fact.id])
+    assert await texts(items) == []
 
 
 async def test_what_has_outlived_its_term_is_neither_listed_nor_there(core: Core) -> None:

@@ -162,6 +162,22 @@ async def test_a_channel_that_is_shared_with_others_is_never_public(budgets: Wor
     assert await texts(budgets, "ann", "support") == {"The Budget of support"}  # Olga cannot read this workspace's channels
 
 
+async def test_what_a_guest_cannot_read_is_not_shown_where_they_read_along(budgets: Workspace) -> None:
+    budgets.slack.join("gus", "orders", is_restricted=True)
+    assert await texts(budgets, "ann", "orders") == {"The Budget of orders"}
+    budgets.slack.join("gia", "finance", is_restricted=True)
+    assert await texts(budgets, "ann", "finance") == {"The Budget of finance"}
+    await budgets.slack.invite("gus", "support")
+    assert await texts(budgets, "ann", "orders") == {"The Budget of orders", "The Budget of support"}
+
+
+async def test_a_private_channel_is_not_shown_where_any_member_may_read_along(budgets: Workspace) -> None:
+    budgets.slack.share("support", "TOTHER")
+    for name in ("ben", "dan"):
+        await budgets.slack.invite(name, "finance")
+    assert "The Budget of finance" not in await texts(budgets, "ann", "support")  # all who are in #support are in it
+
+
 async def test_a_channel_that_says_it_is_shared_and_not_with_whom_is_not_public() -> None:
     teams = {"shared_team_ids": ["T1"], "is_shared": False}
     for said, public in (({}, True), (teams, True), ({"is_shared": True}, False), ({"is_org_shared": True}, False)):

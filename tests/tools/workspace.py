@@ -11,6 +11,7 @@ from agent.tool.validation import validate
 from agent.types import Place, Preview
 from bot.config.manifest import read_manifest
 from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from bot.slack.web_api import open_client, open_reader
 from tools.slack import slack, slack_channels
@@ -67,7 +68,7 @@ async def workspace() -> AsyncIterator[Workspace]:
     """The sandbox workspace with the tools on it."""
     async with SlackSandbox(read_manifest()) as sandbox:
         reader, poster = (open(sandbox.bot_token, sandbox.api_url) for open in (open_reader, open_client))
-        port = SlackPort(reader, poster, sandbox.team_id)
+        port = SlackPort(reader, poster, sandbox.team_id, SlackReaders(reader, sandbox.team_id))
         yield Workspace(sandbox, registry([*slack(port), *slack_channels(port)]))
         for client in (reader, poster):
             assert client.session is not None

@@ -155,7 +155,7 @@ def correct_fact(port: Memory) -> Tool:
     async def preview(arguments: CorrectFact, context: ToolContext) -> Preview:
         [before] = await _known(port, context, [arguments.id])
         return Preview(
-            headline="Correct what is remembered",
+            headline=f"Correct what is remembered{_for_others(before, place_of(context).channel)}",
             changes=(Change(what=source_of(before), before=_cut(before.text), after=_cut(arguments.fact)),),
             bound={"fact": before.text},
         )
@@ -212,6 +212,13 @@ async def _known(port: Memory, context: ToolContext, ids: Sequence[int]) -> Sequ
     if not items:
         raise ToolError("not_found", "Nothing with these ids is remembered that all who read here may know.")
     return items
+
+
+def _for_others(item: MemoryItem, here: str) -> str:
+    """Return who else is told what takes the place of an item: more than read this may."""
+    if item.channel == here:
+        return ""
+    return " for everybody" if item.channel == EVERYBODY else f" for all who read <#{item.channel}>"
 
 
 def _bound_texts(items: Sequence[MemoryItem]) -> dict[str, JsonValue]:

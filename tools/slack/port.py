@@ -10,12 +10,13 @@ from agent.types import Place
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A conversation. `public`: every full member of the workspace may read it, and nobody of another organisation.
-    `shared`: people of other organisations read along, or are invited to."""
+    `shared`: people of other organisations read along, or are invited to. `closed`: only who is in it may read it."""
 
     id: str
     name: str
     public: bool
     shared: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ class Slack(Protocol):
 
     async def members(self, channel: str) -> frozenset[str]:
         """Return everybody in a conversation."""
+        ...
+
+    async def only_full_members(self, place: Place) -> bool:
+        """Return whether all who read along there are full members of the workspace; False where that is not known. The answer
+        may be a minute old. Never raises."""
         ...
 
     async def names(self, users: Iterable[str]) -> Mapping[str, str]:

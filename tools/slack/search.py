@@ -2,8 +2,8 @@
 
 A bot's token has no search of Slack's, so channels are read one after the other, within bounds, and the result says which. Who
 is in what is asked of Slack at every call. A private channel's messages are shown only where everybody who reads along is in
-it: in a direct message, for example, and never in a public channel (as with memory). A channel that is shared
-with other organisations counts as private in both directions: they cannot read this workspace's public channels.
+it: in a direct message, for example, and never in a public channel (as with memory). A channel that is shared with other
+organisations, or that a guest is in, counts as private in both directions: they cannot read this workspace's public channels.
 """
 
 import asyncio
@@ -103,8 +103,8 @@ async def readable_channels(port: Slack, requester: str, place: Place, only: str
     shared = [channel for channel in theirs if channel.id in ids and (not only or _is(channel, only))]
     if only and not shared:
         raise ToolError("not_found", f"There is no channel {only!r} that both the person who asks and you are a member of.")
-    audience = None if here.public else await port.members(place.channel)
-    shown = [channel for channel in shared if await _may_be_shown(port, channel, here, audience)]
+    there, members = await asyncio.gather(port.members(place.channel), port.only_full_members(place))
+    shown = [channel for channel in shared if await _may_be_shown(port, channel, here, there, members=members)]
     shown.sort(key=lambda channel: (channel.id != place.channel, channel.name))
     left_out: list[str] = []
     if hidden := len(shared) - len(shown):
@@ -121,11 +121,12 @@ def _is(channel: Channel, name: str) -> bool:
     return channel.id == name or channel.name.casefold() == name.lstrip("#").casefold()
 
 
-async def _may_be_shown(port: Slack, channel: Channel, here: Channel, audience: frozenset[str] | None) -> bool:
-    """Return whether everybody who reads along could read that channel. `audience`: they; None: the whole workspace."""
-    if channel.id == here.id or (channel.public and not here.shared):
+async def _may_be_shown(port: Slack, channel: Channel, here: Channel, there: frozenset[str], *, members: bool) -> bool:
+    """Return whether everybody who reads along could read that channel. `there`: who is in this one; `members`: all who read along
+    are full members of the workspace. Full members may read along in what is not closed without being in it."""
+    if channel.id == here.id or (channel.public and members and not here.shared):
         return True
-    return audience is not None and audience <= await port.members(channel.id)
+    return (channel.public or here.closed) and there <= await port.members(channel.id)
 
 
 async def _looked_through(port: Slack, channels: Sequence[Channel], arguments: SearchMessages, left_out: list[str]) -> Hits:
