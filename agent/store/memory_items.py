@@ -72,6 +72,13 @@ WHERE team = %(team)s AND channel = ANY(%(channels)s) AND valid_until IS NULL AN
     AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s)) AND (%(before)s::bigint IS NULL OR id < %(before)s)
 ORDER BY id DESC LIMIT %(most)s
 """
+# Nobody else writes in the direct messages of a person.
+SAID_BY: LiteralString = f"""
+SELECT {COLUMNS} FROM memory
+WHERE team = %(team)s AND said_by = %(user)s AND kind = 'fact' AND (channel = ANY(%(channels)s) OR starts_with(channel, 'D'))
+    AND valid_until IS NULL AND (expires_at IS NULL OR expires_at > now())
+ORDER BY id DESC LIMIT %(most)s
+"""
 PURGE: LiteralString = "DELETE FROM memory WHERE expires_at <= now() RETURNING id"
 
 
@@ -163,6 +170,11 @@ class Items:
         """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
         values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
         return [_item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+
+    async def said(self, team: str, user: str, channels: Sequence[str], most: int) -> Sequence[MemoryItem]:
+        """Return the facts that one person said in these channels, or in their direct messages, newest first."""
+        values = {"team": team, "user": user, "channels": list(channels), "most": most}
+        return [_item_of(row) for row in await rows(self._pool, SAID_BY, values)]
 
     async def gone(self, team: str, sources: Sequence[str]) -> frozenset[str]:
         """Return those of the sources that nothing is learnt from any more."""

@@ -48,9 +48,10 @@ from bot.dialogs.dialogs import Dialogs
 from bot.dialogs.ratings import Ratings
 from bot.home.budgets import Budgets
 from bot.home.home_tab import HomeTab
+from bot.home.memories import Memories
 from bot.slack.files import SlackFiles
-from bot.slack.surface import SlackSurface
 from bot.slack.readers import SlackReaders
+from bot.slack.surface import SlackSurface
 from bot.slack.tool_port import SlackPort
 from bot.slack.web_api import open_client, open_reader
 from bot.slack.whom import Installation
@@ -144,6 +145,7 @@ async def running(
             lambda channel: config.agent_for(channel)[1].budget.session_tokens,
             Budgets(config, ledger, budget, surface, team),
             team,
+            Memories(remembered, SlackReaders(reader, team), team),
         )
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools, config.people.askers())
         us = Installation(team, bot_user_id, frozenset(config.apps))

@@ -20,6 +20,7 @@ from agent.reports.home_overview import Overview, Spent, Waiting
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
 from bot.home.home_view import Gathered, Pages, home_view, trouble_view
+from bot.home.memories import Memories
 from bot.slack.as_made import as_made, user_in
 from bot.slack.people import Says, decides
 from bot.slack.surface import SlackSurface
@@ -108,6 +109,7 @@ class HomeTab:
         session_tokens: Callable[[str], int],
         budgets: Budgets,
         team: str,
+        memories: Memories,
     ) -> None:
         self._overview = overview
         self._surface = surface
@@ -116,6 +118,7 @@ class HomeTab:
         self._slack_url = slack_url
         self._session_tokens = session_tokens  # of a conversation in this channel
         self._budgets, self._team = budgets, team
+        self._memories = memories
 
     # ------------------------------------------------------------------------------------------ what Bolt calls
 
@@ -157,6 +160,20 @@ class HomeTab:
         await ack()
         self._surface.background.begin(self.publish(_user_id(body), {}))
 
+    async def memory_chosen(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Forget what a person said, or open the dialog that corrects it, after a confirmed click."""
+        user = await self._memories.chosen(body, client)
+        await ack()
+        self._surface.background.begin(self.publish(user, _pages(body)))
+
+    async def corrected(self, ack: Any, body: dict[str, Any]) -> None:
+        """Take in the submitted correction: it is remembered before that is acknowledged."""
+        if errors := await self._memories.submitted(body):
+            await ack(response_action="errors", errors=dict(errors))
+            return
+        await ack()
+        self._surface.background.begin(self.publish(_user_id(body), {}))
+
     # ------------------------------------------------------------------------------------------ the tab
 
     async def publish(self, user: str, pages: Pages) -> None:
@@ -186,6 +203,7 @@ class HomeTab:
             may_raise=may_raise,
             unclear=unclear,
             read_all=len(pending) < READS,
+            remembered=await self._memories.seen(user),
         )
 
     async def _to_decide(self, pending: Sequence[Waiting], user: str) -> tuple[list[Waiting], int]:

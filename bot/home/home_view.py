@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from agent.decide.for_cards import card
+from agent.memory.items import MemoryItem
 from agent.model.spending import amount
 from agent.reports.home_overview import GrantSeen, Spent, Waiting
 from agent.session.state import ActionState
@@ -17,14 +18,15 @@ from agent.session.steps import ProposedAction
 from agent.store.sessions import ActionSeen
 from agent.tool.definition import Tools
 from agent.types import Allowed, Pattern, Place
-from bot.cards.block_kit import Block, button, confirm, header, mrkdwn, prose_section, rich_text, section
+from bot.cards.block_kit import Block, button, confirm, header, mrkdwn, option, prose_section, rich_text, section
 from bot.cards.cards import headline, moment
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import capabilities
 from bot.home.budgets import BudgetSeen
+from bot.home.memories import message_of
 
-Section = Literal["decide", "asked", "recent", "grants", "budget"]
+Section = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
 Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
 _Item = TypeVar("_Item")
 
@@ -50,6 +52,7 @@ class Gathered:
     budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
     budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
     may_raise: bool = False
+    remembered: Sequence[MemoryItem] | None = None  # of their own words; None: nothing is remembered here
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 
@@ -65,6 +68,9 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
 
     def granted(each: GrantSeen) -> Block:
         return _grant(each, tools)
+
+    def remembered(each: MemoryItem) -> Block:
+        return _remembered(each, slack_url)
 
     def spent(each: tuple[Spent, int] | BudgetSeen) -> Block:
         if isinstance(each, BudgetSeen):
@@ -90,6 +96,11 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
         ),
         *_section("recent", "Recent outcomes", gathered.recent, ended, "Nothing was decided in the last 30 days.", pages),
         *_section("grants", "Your standing permissions", gathered.grants, granted, "You have given none.", pages),
+        *(
+            _section("memory", "What I remember of your words", gathered.remembered, remembered, "Nothing so far.", pages)
+            if gathered.remembered is not None
+            else []
+        ),
         *_section("budget", "Budget used", spending, spent, "No conversation of yours in the last 30 days.", pages),
         *([RAISE] if gathered.may_raise else []),
         header("What I can do"),
@@ -199,6 +210,19 @@ def _grant(grant: GrantSeen, tools: Tools) -> Block:
     revoke = {**button("revoke", "Revoke", granted.grant_id, style="danger"), "confirm": asked}
     fields = [mrkdwn(left), mrkdwn(f"In one thread of {channel}")]
     return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke}
+
+
+def _remembered(item: MemoryItem, slack_url: str) -> Block:
+    """Return a section with what is remembered, where and when it was said, and what can be done about it."""
+    where = "for everybody" if not item.channel else "in a direct message" if item.channel[0] == "D" else f"in <#{item.channel}>"
+    often = f", said {item.confirmed} times" if item.confirmed > 1 else ""
+    at = message_of(item)
+    link = f"  ·  <{slack_url}archives/{at[0]}/p{at[1].replace('.', '')}|Open the message>" if at is not None else ""
+    asked = confirm("Change what I remember?", "What is forgotten is not learnt from that message again.", "Go on", no="Keep it")
+    options = [option(f"correct:{item.id}", "Correct…"), option(f"forget:{item.id}", "Forget")]
+    what: Block = {"type": "overflow", "action_id": "memory", "options": options, "confirm": asked}
+    fields = [mrkdwn(f"{moment(item.learnt_at)} {where}{often}{link}")]
+    return {**section(cut(visible(item.text), HEADLINE_CHARACTERS)), "fields": fields, "accessory": what}
 
 
 # ---------------------------------------------------------------------------------------------- pieces

@@ -29,12 +29,14 @@ PAGE = 200
 PAGE_PEOPLE = 1_000
 MOST_PEOPLE_PAGES = 5  # of the workspace's people: in a larger one those who are not on them are asked about one by one
 MOST_ASKED_ABOUT = 20
+NOWHERE = "nowhere"  # in no channel
 KINDS = "public_channel,private_channel,mpim"
 
 
 class SlackReaders:
     """The `agent.run.ports.Readers` of one workspace.
 
+    Wide because it asks one thing after the other of Slack, a method each.
     Only what Slack itself answered is kept, never what was concluded from it: that would be as old as the oldest answer in it.
     """
 
@@ -59,7 +61,8 @@ class SlackReaders:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 own: list[Channel] = await self._once("own", self._channels)
-                return await self._one_person("", user, own)
+                known = await self._one_person(NOWHERE, user, own)
+                return Audience(known.channels - {NOWHERE}, known.everybody)
         except (RefusedError, DelayedError, UnclearError, TimeoutError) as error:
             log.warning("nobody knows what %s may read (%s): nothing is shown", user, error)
             return Audience(frozenset())

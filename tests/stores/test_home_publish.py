@@ -19,8 +19,10 @@ from bot.config.file import Config
 from bot.config.manifest import read_manifest
 from bot.home.budgets import Budgets
 from bot.home.home_tab import HomeTab
+from bot.home.memories import Memories
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.slack.readers import SlackReaders
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import open_client
 from tests.stores.core import Core
@@ -40,7 +42,15 @@ class Office:
         ledger = Ledger(core.pool)
         budgets = Budgets(Config(), ledger, RedisBudget("redis://127.0.0.1:1", ledger), surface, slack.team_id)
         self.tab = HomeTab(
-            Overview(pool or core.pool), surface, client, TOOLS, url, lambda channel: 50_000, budgets, slack.team_id
+            Overview(pool or core.pool),
+            surface,
+            client,
+            TOOLS,
+            url,
+            lambda channel: 50_000,
+            budgets,
+            slack.team_id,
+            Memories(None, SlackReaders(client, slack.team_id), slack.team_id),
         )
 
     async def propose(self, channel: str, *tools: str, by: str = "ann", **verdict: Any) -> Desk:

@@ -1,0 +1,79 @@
+"""What is remembered of a person's own words, on their Home tab: where it was said, and how to correct or forget it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.memory.items import MemoryItem, NewItem, Source
+from bot.cards.block_kit import Block, entry, modal, section
+from bot.cards.harmless_text import cut, visible
+from bot.slack.as_made import as_made, user_in
+from bot.slack.inbound import at
+from bot.slack.readers import SlackReaders
+from bot.slack.web_api import view_opened
+from tools.memory import Memory
+
+MOST_ITEMS = 100
+SHOWN_CHARACTERS, MOST_CHARACTERS = 1_000, 500
+NOT_THERE = "This is not remembered any more."
+
+
+class Memories:
+    """The facts that one person said, as far as they can still read where that was."""
+
+    def __init__(self, memory: Memory | None, readers: SlackReaders, team: str) -> None:
+        self._memory, self._readers, self._team = memory, readers, team
+
+    async def seen(self, user: str) -> Sequence[MemoryItem] | None:
+        """Return what is remembered of this person's words, newest first. None: nothing is ever remembered here."""
+        if self._memory is None:
+            return None
+        audience = await self._readers.of_person(user)
+        return await self._memory.items.said(self._team, user, sorted(audience.scopes), MOST_ITEMS)
+
+    async def chosen(self, body: dict[str, Any], client: Any) -> str:
+        """Forget what the person chose, or open the dialog that corrects it, if they said it; whose tab is to be shown anew."""
+        with as_made():
+            user, trigger = user_in(body), str(body["trigger_id"])
+            what, _, id = str(body["actions"][0]["selected_option"]["value"]).partition(":")
+            item = await self._own(user, int(id))
+        if self._memory is not None and item is not None and what == "forget":
+            await self._memory.items.forget(self._team, [item.channel], ids=[item.id])
+        elif item is not None and what == "correct":
+            await view_opened(client, trigger, correct_view(item))
+        return user
+
+    async def submitted(self, body: dict[str, Any]) -> Mapping[str, str]:
+        """Remember the new words in the place of the old ones; or what is wrong, by block."""
+        with as_made():
+            user, view_id, id = user_in(body), str(body["view"]["id"]), int(body["view"]["private_metadata"])
+            text = " ".join(str(at(body, "view", "state", "values", "fact", "fact", "value") or "").split())
+        if not text:
+            return {"fact": "Please write what is right."}
+        item = await self._own(user, id)
+        if self._memory is None or item is None:
+            return {"fact": NOT_THERE}
+        source = Source(key=f"home:{user}:{view_id}", quote=text, by=user)
+        right = NewItem(channel=item.channel, kind="fact", text=text, subject=item.subject, source=source)
+        corrected = await self._memory.items.correct(self._team, item.id, right, await self._memory.embedded(text))
+        return {} if corrected is not None else {"fact": NOT_THERE}
+
+    async def _own(self, user: str, id: int) -> MemoryItem | None:
+        """Return one of the items that this person may see on their tab."""
+        return next((item for item in await self.seen(user) or () if item.id == id), None)
+
+
+def correct_view(item: MemoryItem) -> Block:
+    """Return the dialog that asks what is right."""
+    words = {"type": "plain_text_input", "action_id": "fact", "multiline": True, "max_length": MOST_CHARACTERS}
+    blocks = [
+        section(cut(visible(item.text), SHOWN_CHARACTERS)),
+        entry("fact", "What is right", {**words, "initial_value": cut(item.text, MOST_CHARACTERS)}),
+    ]
+    return modal("correct_memory", "Correct", blocks, submit="Correct", close="Go back", metadata=str(item.id))
+
+
+def message_of(item: MemoryItem) -> tuple[str, str] | None:
+    """Return channel and ts of the message that says an item. None: no message does."""
+    kind, _, place = item.source.key.partition(":")
+    channel, _, ts = place.partition(":")
+    return (channel, ts) if kind == "message" and channel and ts else None

@@ -1,0 +1,77 @@
+"""What is remembered of a person's words, on their Home tab: shown with its source, corrected, forgotten."""
+
+from typing import Any
+
+from bot.config.file import Config
+from bot.config.memory_section import Memory
+from tests.dialog.conftest import World, input_of
+from tests.dialog.test_memory import asks, remembers
+
+
+async def tab(world: World, user: str, *words: str) -> dict[str, Any]:
+    """The person's tab, once it holds these words, as a text a block."""
+    await world.slack.open_home(user)
+
+    def shown() -> dict[str, Any] | None:
+        view = world.slack.home(user)
+        return {"view": view} if view is not None and all(word in str(view.blocks) for word in words) else None
+
+    found: dict[str, Any] = await world.slack.until(shown)
+    return found
+
+
+async def choose(world: World, user: str, what: str) -> None:
+    """Choose from the menu of the first thing that is remembered."""
+    view = (await tab(world, user, "What I remember of your words"))["view"]
+    [block, *_] = [each for each in view.blocks if each.get("accessory", {}).get("action_id") == "memory"]
+    value = next(one["value"] for one in block["accessory"]["options"] if one["value"].startswith(what))
+    await world.slack.click_in_view(user, view.id, "memory", value=value)
+
+
+async def started(world: World) -> World:
+    """A bot that remembers two facts, of two people."""
+    world.config = Config(memory=Memory(learn_with=""))
+    await world.start_bot()
+    await remembers(world, "Deploys are on Tuesday")
+    await remembers(world, "Lunch is at noon", user="ben")
+    return world
+
+
+async def test_a_person_sees_what_is_remembered_of_their_own_words_and_where_they_said_it(world: World) -> None:
+    await started(world)
+    shown = str((await tab(world, "ann", "Deploys are on Tuesday"))["view"].blocks)
+    assert "Lunch" not in shown
+    [(source,)] = await world.rows("SELECT source FROM memory WHERE body LIKE 'Deploys%%'")
+    _, channel, ts = source.split(":")
+    assert f"archives/{channel}/p{ts.replace('.', '')}" in shown
+
+
+async def test_what_a_person_forgets_on_their_tab_is_gone(world: World) -> None:
+    await started(world)
+    await choose(world, "ann", "forget")
+    await tab(world, "ann", "Nothing so far.")
+    assert [text for (text,) in await world.rows("SELECT body FROM memory")] == ["Lunch is at noon"]
+    assert "Tuesday" not in await asks(world, "ben", "when are deploys?")
+
+
+async def test_what_a_person_corrects_on_their_tab_takes_the_place_of_the_old(world: World) -> None:
+    await started(world)
+    await choose(world, "ann", "correct")
+    view = await world.slack.until(lambda: world.slack.view("ann"))
+    answer = await world.slack.submit("ann", view.id, {input_of(view, "What is right"): "Deploys are on Thursday"})
+    assert answer.closed
+    await tab(world, "ann", "Deploys are on Thursday")
+    told = await asks(world, "ben", "when are deploys?")
+    assert "Thursday" in told
+    assert "Tuesday" not in told
+
+
+async def test_nobody_forgets_the_words_of_somebody_else(world: World) -> None:
+    await started(world)
+    [(id,)] = await world.rows("SELECT id FROM memory WHERE body LIKE 'Lunch%%'")
+    view = (await tab(world, "ann", "Deploys are on Tuesday"))["view"]
+    [block, *_] = [each for each in view.blocks if each.get("accessory", {}).get("action_id") == "memory"]
+    block["accessory"]["options"][1]["value"] = f"forget:{id}"
+    await world.slack.click_in_view("ann", view.id, "memory", value=f"forget:{id}")
+    await tab(world, "ann", "Deploys are on Tuesday")
+    assert len(await world.rows("SELECT FROM memory")) == 2
