@@ -153,7 +153,7 @@ async def delivered(session: aiohttp.ClientSession, url: str, secret: str, paylo
 def looked_at(check: Callable[[Payload], None], payloads: Sequence[Payload]) -> None:
     """Try them all."""
 
-    @examples(4)
+    @examples(2)
     @given(st.integers(0, len(payloads) - 1), CHANGES)
     def any_delivery(which: int, changes: list[tuple[int, str, Any]]) -> None:
         check(changed(payloads[which], changes))
