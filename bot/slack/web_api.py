@@ -117,7 +117,7 @@ async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
         if isinstance(error.__cause__, FencedError):
             raise error.__cause__ from None
         raise UnclearError(f"{method}: the answer was lost ({type(error).__name__})") from error
-    except (AttributeError, TypeError, ValueError) as error:  # in the SDK, over an answer that is none of Slack's
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:  # of the SDK, over what is no answer of Slack's
         raise UnclearError(f"{method}: what answered was not Slack") from error
     data: Any = answer.data
     if not isinstance(data, dict):

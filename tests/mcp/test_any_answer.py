@@ -149,7 +149,7 @@ async def over_http(reply: Reply) -> tuple[str, int]:
 DONE = '{"jsonrpc": "2.0", "id": $ID, "result": {"content": [{"type": "text", "text": "done"}]}}'
 
 
-@examples(1)
+@examples(0.6)
 @given(ANSWERS, st.lists(ASKING | OTHERS, max_size=2), st.sampled_from([*ANSWERED, (200, "text/event-stream")]), st.booleans())
 def test_a_call_that_is_answered_over_http_is_never_unknown_and_never_not_run(
     answer: str, before: list[str], how: tuple[int, str], ids: bool
@@ -159,7 +159,7 @@ def test_a_call_that_is_answered_over_http_is_never_unknown_and_never_not_run(
     assert asyncio.run(over_http(Reply(status, content_type, body))) == ("answered", 1)
 
 
-@examples(1)
+@examples(0.6)
 @given(
     st.sampled_from([200, 200, 200, 201, 202, 204, 303, 400, 401, 404, 405, 408, 409, 418, 429, 499, 500, 502, 503, 529]),
     TYPES,

@@ -72,7 +72,7 @@ async def over_http(pages: Sequence[str], arguments: Mapping[str, Any]) -> None:
         assert odd.listed <= len(pages) + 50
 
 
-@examples(0.7)
+@examples(0.5)
 @given(st.lists(st.tuples(ENTRIES, CURSORS), max_size=3), ENTRIES, CURSORS, ARGUMENTS)
 @example([], [{"name": "do", "inputSchema": doubling(25)}], None, {"n": "x"})
 @example([], [{"name": "do", "inputSchema": "§items 900§"}], None, {"a": {}})
