@@ -200,7 +200,7 @@ class Edge:
         gone = taken_back(body, self._us) if self._remembered is not None else None
         if self._remembered is not None and gone is not None and await self._store.exists(gone.place):
             key = message_key(gone.place.channel, gone.ts)
-            await self._remembered.message_gone(gone.place.team, gone.place.channel, key, session_id(gone.place))
+            await self._remembered.message_gone(gone.place.team, key, session_id(gone.place))
 
     async def _tell_log(self, unheard: Unheard) -> None:
         """Say in the log that an app's message does not count, if it would have been for us."""

@@ -49,8 +49,8 @@ from bot.dialogs.ratings import Ratings
 from bot.home.budgets import Budgets
 from bot.home.home_tab import HomeTab
 from bot.slack.files import SlackFiles
-from bot.slack.surface import SlackSurface
 from bot.slack.readers import SlackReaders
+from bot.slack.surface import SlackSurface
 from bot.slack.tool_port import SlackPort
 from bot.slack.web_api import open_client, open_reader
 from bot.slack.whom import Installation
