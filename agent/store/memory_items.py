@@ -37,21 +37,21 @@ REPLACE: LiteralString = f"""
 UPDATE memory SET valid_until = now()
 WHERE team = %(team)s AND channel = %(channel)s AND id = %(id)s AND kind = 'fact' AND valid_until IS NULL RETURNING {COLUMNS}
 """
-# Summaries of the conversations that the forgotten items came from go with them: they may say the same.
+# Summaries of the conversations that the forgotten items came from go with them, and are not made later: they may say the same.
 FORGET: LiteralString = f"""
 WITH gone AS (
     DELETE FROM memory WHERE team = %(team)s AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
         AND (id = ANY(%(ids)s) OR source = ANY(%(sources)s))
     RETURNING {COLUMNS}, grouped
 ), summaries AS (
-    DELETE FROM memory USING (SELECT DISTINCT 'session:' || grouped AS source FROM gone WHERE grouped <> '') AS of
+    DELETE FROM memory USING (SELECT DISTINCT 'session:' || grouped AS source FROM gone WHERE kind <> 'document') AS of
     WHERE team = %(team)s AND memory.kind = 'summary' AND memory.source = of.source
     RETURNING memory.source
 ), tombstones AS (
     INSERT INTO memory_gone (team, source)
     SELECT %(team)s, source FROM (
         SELECT source FROM gone WHERE kind <> 'document'
-        UNION SELECT source FROM summaries
+        UNION SELECT 'session:' || grouped FROM gone WHERE kind <> 'document'
         UNION SELECT unnest(%(sources)s::text[])
         UNION SELECT memory_said.source FROM memory_said JOIN gone ON gone.id = memory_said.item WHERE gone.kind <> 'document'
     ) AS sources
@@ -59,9 +59,10 @@ WITH gone AS (
 )
 SELECT {COLUMNS} FROM gone
 """
-# Of every message that said it: each is locked before.
+# Of every message that said it, and every conversation: each is locked before.
 SAID: LiteralString = """
-SELECT DISTINCT memory_said.source FROM memory_said JOIN memory ON memory.id = memory_said.item
+SELECT DISTINCT unnest(ARRAY[memory_said.source, 'session:' || grouped])
+FROM memory_said JOIN memory ON memory.id = memory_said.item
 WHERE team = %(team)s AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
     AND (memory.id = ANY(%(ids)s) OR memory.source = ANY(%(sources)s))
 """

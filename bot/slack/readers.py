@@ -96,7 +96,7 @@ class SlackReaders:
         """Return what one person may know in a direct message: what they can read themselves."""
         if not user:  # Slack does not say whose it is
             return Audience(frozenset({channel}))
-        member = await self._person(user) == "member"
+        member = await self._stands(user) == "member"
         theirs = {one.id for one in await self._once(f"of:{user}", lambda: self._channels(user))}
         readable = {one.id for one in own if one.id in theirs or (member and one.public)}
         return Audience(frozenset({channel, *readable}), everybody=member)
@@ -108,10 +108,10 @@ class SlackReaders:
         asked_about = [user for user in there if user not in known]
         if len(asked_about) > MOST_ASKED_ABOUT:
             raise UnclearError(f"{len(asked_about)} people of the channel are not on the list of the workspace")
-        further: list[Membership] = await asyncio.gather(*(self._person(user) for user in asked_about))
+        further: list[Membership] = await asyncio.gather(*(self._stands(user) for user in asked_about))
         return {known[user] for user in there if user in known} | {*further} <= {"member", "bot", "inactive"}
 
-    def _person(self, user: str) -> Awaitable[Membership]:
+    def _stands(self, user: str) -> Awaitable[Membership]:
         return self._once(f"person:{user}", lambda: self._membership(user))
 
     # ------------------------------------------------------------------------------------------ what Slack says

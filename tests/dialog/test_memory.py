@@ -140,6 +140,23 @@ async def test_a_thread_that_was_told_something_ends_when_somebody_joins_who_cou
     assert await remembering.rows("SELECT FROM step WHERE body::text LIKE %s", f"%{AudienceGrewError.__name__}%")
 
 
+async def test_a_turn_that_waited_for_people_ends_when_somebody_joined_who_could_not_have_read_it(world: World) -> None:
+    world.config = Config(memory=Memory(learn_with=""))
+    stop = await world.start_bot()
+    await remembers(world, "Deploys are on Tuesday")
+    world.model.script = Lines(call("remember_fact", fact="We ship too", quote="We ship too", everybody=True), "Tuesday!")
+    talk = await mention(world, "cleo", "We ship too, as deploys do: tell everybody", "finance")
+    card = await talk.card()
+    assert "Tuesday" in read(world)
+    world.slack.join("gus", "finance", is_restricted=True)
+    await stop()
+    await world.start_bot()  # which has asked Slack nothing yet
+    before = len(world.model.requests)
+    await talk.clicks("cleo", card)
+    await talk.sees("not everybody who reads along here could read it")
+    assert len(world.model.requests) == before
+
+
 async def test_a_preference_is_quoted_in_the_first_request_of_a_later_conversation(remembering: World) -> None:
     remembering.model.script = Lines(
         call("set_memory", owner="user", kind="preference", key="language", value="French"), "D'accord."

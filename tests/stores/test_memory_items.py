@@ -112,6 +112,13 @@ async def test_the_summary_of_a_conversation_goes_with_what_is_forgotten_of_it(c
     assert await items.learn(TEAM, summary("They spoke of salaries")) is None
 
 
+async def test_no_summary_is_made_later_of_a_conversation_of_which_something_was_forgotten(core: Core) -> None:
+    items = Items(core.pool)
+    fact = await learnt(items, said("Ada's salary is 90,000"))
+    await items.forget(TEAM, ["C1"], ids=[fact.id])
+    assert await items.learn(TEAM, summary("They spoke of Ada's salary of 90,000")) is None
+
+
 async def test_a_message_that_is_deleted_takes_along_what_came_of_it(core: Core) -> None:
     items = Items(core.pool)
     await learnt(items, said("The launch is in May"))

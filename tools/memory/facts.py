@@ -179,6 +179,8 @@ def forget(port: Memory) -> Tool:
     async def forget_items(arguments: Forget, context: ToolContext) -> Mapping[str, Any]:
         place = place_of(context)
         items = await _known(port, context, arguments.ids)
+        if missing := context.bound.keys() - {str(item.id) for item in items}:  # what they said is not to be told any more either
+            raise ToolError("not_found", f"Not all who read here may know {', '.join(sorted(missing))} now, or it is gone.")
         if context.bound:
             check_bound(context.bound, _bound_texts(items))
         channels = sorted({item.channel for item in items})

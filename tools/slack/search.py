@@ -122,8 +122,8 @@ def _is(channel: Channel, name: str) -> bool:
 
 
 async def _may_be_shown(port: Slack, channel: Channel, here: Channel, there: frozenset[str], *, members: bool) -> bool:
-    """Return whether everybody who reads along could read that channel. `there`: who is in this one; `members`: all of them
-    are full members of the workspace. Full members may read along in what is not closed without being in it."""
+    """Return whether everybody who reads along could read that channel. `there`: who is in this one; `members`: all who read
+    along are full members of the workspace. These may read along in what is not closed without being in it."""
     if channel.id == here.id or (channel.public and members and not here.shared):
         return True
     return (channel.public or here.closed) and there <= await port.members(channel.id)

@@ -53,6 +53,7 @@ class Channel:
     """Workspaces that have not accepted yet."""
     within_organisation: bool = False
     """It is shared with workspaces of the same Enterprise organisation, not by Slack Connect."""
+    archived: bool = False
 
     @property
     def is_ext_shared(self) -> bool:

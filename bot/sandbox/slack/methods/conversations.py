@@ -54,7 +54,7 @@ def _conversation_json(desk: Desk, channel: Channel) -> Json:
         "is_mpim": channel.kind == "mpim",
         "is_private": channel.kind != "channel",
         "is_member": desk.workspace.bot_user_id in channel.members,
-        "is_archived": False,
+        "is_archived": channel.archived,
         "is_shared": bool(channel.shared_with),
         "is_ext_shared": channel.is_ext_shared,
         "is_org_shared": bool(channel.shared_with) and channel.within_organisation,
@@ -116,6 +116,8 @@ def of_user(desk: Desk, given: Arguments) -> Json:
     for channel in found:
         desk.needs(f"{channel.event_kind}:read")
     seen = [one for one in found if one.kind == "channel" or workspace.bot_user_id in one.members]
+    if given.flag("exclude_archived"):
+        seen = [one for one in seen if not one.archived]
     items, paging = page(seen, given, default=100, most=999)
     shown = [_conversation_json(desk, one) for one in items]
     for one in shown:
