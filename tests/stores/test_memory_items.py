@@ -1,11 +1,13 @@
 """What is remembered, on real Postgres: once, confirmed, replaced, forgotten for good."""
 
 import asyncio
+from datetime import timedelta
 
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from agent.memory.items import MemoryItem, NewItem, Source, message_key, session_key
+from agent.memory.terms import Terms
 from agent.store.memory_items import Items
 from tests.profiles import examples
 from tests.stores.core import Core
@@ -123,9 +125,8 @@ async def test_a_message_that_is_deleted_takes_along_what_came_of_it(core: Core)
 
 
 async def test_what_has_outlived_its_term_is_neither_listed_nor_there(core: Core) -> None:
-    items = Items(core.pool)
-    [(past,)] = await core.sql("SELECT now() - interval '1 second'")
-    await learnt(items, said("Soon over").model_copy(update={"expires_at": past}))
+    items = Items(core.pool, Terms({"fact": timedelta(0)}))
+    await learnt(items, said("Soon over"))
     assert await texts(items) == []
     assert await items.purge() == 1
     assert await core.sql("SELECT FROM memory") == []
