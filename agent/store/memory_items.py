@@ -126,7 +126,7 @@ class Items:
             await connection.execute(OVER, values)
             row = await (await connection.execute(LEARN, values)).fetchone()
         assert row is not None
-        return _item_of(row)
+        return item_of(row)
 
     async def replace(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
         """Remember an item in the place of another one of its channel, which was true until now.
@@ -145,7 +145,7 @@ class Items:
             await connection.execute(OVER, values)
             row = await (await connection.execute(LEARN, values)).fetchone()
         assert row is not None
-        return _item_of(row)
+        return item_of(row)
 
     async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
         """Forget an item that was wrong from the beginning, and remember what a person says instead. None: it is not there."""
@@ -167,7 +167,7 @@ class Items:
             for key in keys:  # in one order, so that two who forget do not wait for each other
                 await connection.execute(LOCK, {"team": team, "source": key})
             found = await (await connection.execute(FORGET, values)).fetchall()
-        return [_item_of(row) for row in found]
+        return [item_of(row) for row in found]
 
     async def message_gone(self, team: str, channel: str, message: str, session_id: str) -> int:
         """Forget what came from a message that was deleted or changed, the summary of its conversation included; how much."""
@@ -187,7 +187,7 @@ class Items:
     ) -> Sequence[MemoryItem]:
         """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
         values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
-        return [_item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+        return [item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
 
     async def gone(self, team: str, sources: Sequence[str]) -> frozenset[str]:
         """Return those of the sources that nothing is learnt from any more."""
@@ -228,7 +228,8 @@ def _values(team: str, item: NewItem, embedded: Embedded | None, lasts: timedelt
     }
 
 
-def _item_of(row: Sequence[Any]) -> MemoryItem:
+def item_of(row: Sequence[Any]) -> MemoryItem:
+    """Return the item of a row of `COLUMNS`."""
     id, channel, kind, text, key, quote, by, link, subject, confirmed, learnt_at, valid_until = row
     return MemoryItem(
         id=id,

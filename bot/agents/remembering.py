@@ -13,11 +13,13 @@ from agent.memory.terms import FOR_GOOD, Terms
 from agent.run.memory_effects import LongTerm
 from agent.store.chores import Chore
 from agent.store.fenced import Pool
+from agent.store.memory_documents import Documents
 from agent.store.memory_items import Items
 from agent.store.memory_search import MemorySearch
 from agent.store.memory_values import Values
 from bot.config import memory_section
 from bot.config.refusal import Refusal
+from bot.slack.files import SlackFiles
 from bot.slack.readers import SlackReaders
 from tools.memory import Memory
 
@@ -29,7 +31,8 @@ def remembering(
 ) -> Memory:
     """Return what the memory of a bot is. `client` reads in the workspace `team`."""
     readers = SlackReaders(client, team)
-    return Memory(LongTerm(readers, MemorySearch(pool), Values(pool, redis_url, terms), Items(pool, terms), embedder))
+    long_term = LongTerm(readers, MemorySearch(pool), Values(pool, redis_url, terms), Items(pool, terms), embedder)
+    return Memory(long_term, Documents(pool, terms), SlackFiles(client))
 
 
 def unconnected() -> Memory:

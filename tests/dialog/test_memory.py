@@ -161,6 +161,41 @@ async def test_what_strangers_wrote_makes_the_bot_remember_nothing_without_a_cli
     assert await remembering.rows("SELECT FROM memory") == []
 
 
+async def shares(world: World, text: str, *files: tuple[str, bytes], channel: str = "orders") -> Talk:
+    """Ann mentions the bot with files."""
+    place = world.slack.channels[channel]
+    return Talk(world, place, await world.slack.mention("ann", place, text, files=files))
+
+
+async def test_a_file_is_remembered_for_its_channel_after_a_click_and_replaced_by_a_newer_one(remembering: World) -> None:
+    for number, button in (("seven", "red"), ("eight", "green")):
+        remembering.model.script = Lines(call("remember_file", file="guide.md"), f"Remembered {number}.")
+        guide = f"# Rolling back\nPress the {button} button.\n\n# Lunch\nAt noon."
+        talk = await shares(
+            remembering, "remember this file", ("guide.md", guide.encode()), ("other.txt", b"x"), channel="finance"
+        )
+        card = await talk.card()
+        assert "Remember the file guide.md for those who read this channel" in card.seen_text
+        assert f"2 parts, {len(guide)} bytes" in card.seen_text
+        assert ("an earlier file of this name" in card.seen_text) == (button == "green")
+        await talk.clicks("cleo", card)
+        await talk.sees(f"Remembered {number}.")
+    told = await asks(remembering, "cleo", "how do I go about rolling back?", "finance")
+    assert "Press the green button." in told
+    assert "red button" not in told
+    assert "document slack:guide.md in" in told
+    assert "green button" not in await asks(remembering, "cleo", "how do I go about rolling back?")
+
+
+async def test_a_file_that_is_not_there_or_cannot_be_read_is_not_remembered_and_nobody_is_asked(remembering: World) -> None:
+    remembering.model.script = Lines(call("remember_file", file="else.md"), call("remember_file", file="a.zip"), "I could not.")
+    talk = await shares(remembering, "remember this", ("a.zip", b"PK\x03\x04\x00"))
+    await talk.sees("I could not.")
+    assert "Files of the message that you answer: a.zip" in read(remembering, -2)
+    assert "The file was not read: only Markdown, text, HTML, PDF and CSV can be read" in read(remembering)
+    assert await remembering.rows("SELECT FROM memory") == []
+
+
 LESSON = {
     "facts": [
         {"message": 1, "quote": "Maya owns billing", "fact": "Maya owns billing.", "subject": "billing"},

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY, Audience, NewItem, Source, message_key
 from agent.run.memory_effects import LongTerm
+from agent.run.ports import Files
+from agent.store.memory_documents import Documents
 from agent.store.memory_items import Embedded, Items
 from agent.tool.definition import ToolContext, ToolError
 from agent.types import Place, Said
@@ -15,6 +17,8 @@ class Memory:
     """What the tools of one process remember with."""
 
     long_term: LongTerm
+    documents: Documents
+    files: Files
 
     @property
     def items(self) -> Items:
