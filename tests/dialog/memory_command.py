@@ -53,6 +53,3 @@ async def fact(world: World, text: str, channel: str = "orders", ts: str = "1.0"
     learnt = await Items(world.pool, terms or Terms()).learn(team(world), item)
     assert learnt is not None
     return learnt.id
-
-
-GUIDE = "# Deploys\nDeploys are on Tuesday.\n\n## Rolling back\nPress the red button.\n"

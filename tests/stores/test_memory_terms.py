@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from redis.asyncio import Redis
+from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.memory.items import NewItem, Source
 from agent.memory.terms import FOR_GOOD, Terms
@@ -12,6 +13,7 @@ from agent.store.memory_documents import Document, Documents
 from agent.store.memory_items import Embedded, Items
 from agent.store.memory_search import MemorySearch
 from agent.store.memory_values import Values
+from bot.agents.remembering import purging, remembering
 from tests.stores.core import Core
 from tests.stores.test_memory_items import TEAM, learnt, said, summary, texts
 
@@ -111,3 +113,12 @@ async def test_a_changed_term_reaches_values_and_their_copies_in_redis(core: Cor
     assert await now.purge() == 1
     await before.close()
     await now.close()
+
+
+async def test_the_chore_holds_what_is_there_to_the_terms_that_its_process_began_with(core: Core, redis_url: str) -> None:
+    await Items(core.pool).learn(TEAM, said("The code is swordfish"))
+    await Items(core.pool).learn("T2", said("elsewhere"))
+    memory = remembering(core.pool, redis_url, AsyncWebClient(), TEAM, None, Terms({"fact": NOW}))
+    await purging(memory, TEAM).work(0.0)
+    assert await core.sql("SELECT body FROM memory") == [("elsewhere",)]
+    await memory.long_term.values.close()
