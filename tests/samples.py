@@ -3,6 +3,8 @@
 import struct
 import zlib
 
+FONT = b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> "
+
 
 def png(width: int = 3, height: int = 2) -> bytes:
     """A whole PNG, all black."""
@@ -39,9 +41,9 @@ def pdf(pages: int = 1, *, packed: bool = False, says: bytes = b"", trailer: byt
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids),
-        *[b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents %d 0 R >>" % (pages + 3)] * pages,
+        *[b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents %d 0 R %s>>" % (pages + 3, FONT if says else b"")] * pages,
     ]
-    contents = _stream(b"", b"BT (%s) Tj ET" % says)
+    contents = _stream(b"", b"BT %s(%s) Tj ET" % (b"/F1 9 Tf " if says else b"", says))
     return _packed(objects, contents, trailer, blanks) if packed else _plain([*objects, contents], trailer)
 
 

@@ -36,7 +36,6 @@ class NewItem(Frozen):
     subject: str = ""
     group: str = ""
     position: int = 0
-    expires_at: datetime | None = None
 
     @property
     def digest(self) -> str:

@@ -1,4 +1,5 @@
-"""How many pages a PDF has, and whether the model could open it. For a bounded process alone: some files make any parser hang."""
+"""How many pages a PDF has, whether the model could open it, and its text. For a bounded process alone: some files make any
+parser hang."""
 
 from io import BytesIO
 
@@ -29,3 +30,10 @@ def count_pages(data: bytes) -> int:
     if not reader.pages:
         raise PdfError("the PDF has no pages")
     return len(reader.pages)
+
+
+def page_texts(data: bytes) -> list[str]:
+    """Return the text of each page of a PDF that can be opened; a page that is a picture has none. Raises anything at all."""
+    from pypdf import PdfReader
+
+    return [page.extract_text() for page in PdfReader(BytesIO(data)).pages]

@@ -54,11 +54,12 @@ def recalled(found: Memories) -> Recalled:
 
 
 def quoted(item: MemoryItem) -> str:
-    """Return an item as a line: what it says, how often, since when and where from."""
+    """Return an item as a line: what it says, how often, since when, where from, and the link to it."""
     said = " ".join(item.text.split())
     text = said if len(said) <= ITEM_CHARACTERS else f"{said[: ITEM_CHARACTERS - 1]}…"
     often = f", said {item.confirmed} times" if item.confirmed > 1 else ""
-    return f"- [{item.kind} {item.id}, {source_of(item)}, {item.learnt_at:%d %b %Y}{often}] {text}"
+    link = f", {item.source.link}" if item.source.link else ""
+    return f"- [{item.kind} {item.id}, {source_of(item)}{link}, {item.learnt_at:%d %b %Y}{often}] {text}"
 
 
 def source_of(item: MemoryItem) -> str:
@@ -67,7 +68,7 @@ def source_of(item: MemoryItem) -> str:
     where = "" if item.channel == EVERYBODY or elsewhere else f" in <#{item.channel}>"
     match item.kind:
         case "document":
-            return f"document {item.source.key.removeprefix('document:')}"
+            return f"document {item.source.key.removeprefix('document:')}{where}"
         case "summary":
             return f"{FROM_MEMORY}a conversation{where}"
         case "fact":

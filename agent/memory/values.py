@@ -29,7 +29,6 @@ class NewValue(Frozen):
     value: JsonValue
     channel: str
     set_by: str
-    lasts: timedelta | None = None  # instead of the term of its kind
 
 
 class Value(Frozen):

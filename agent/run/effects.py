@@ -96,7 +96,7 @@ class ClaimedWorld:
 
     def preview(self, move: MakePreview) -> Making:
         """See `ToolEffects.preview`."""
-        return self.effects.tools.preview(move, self.held.session)
+        return self.effects.tools.preview(move, self.held.session, self.held.said.asked())
 
     def vouch(self, move: Vouch) -> Making:
         """See `PeopleEffects.vouch`."""

@@ -84,12 +84,15 @@ class ToolEffects:
         count = await self.store.open_cards(move.user, session.id)
         return Ended(facts=Facts(elsewhere=frozenset({(move.reply_seq, count)})))
 
-    async def preview(self, move: MakePreview, session: Session) -> Ended:
-        """Have the tool say what a call would change, or that it would fail: that is its result, and nobody is asked."""
+    async def preview(self, move: MakePreview, session: Session, asked: tuple[Said, ...] = ()) -> Ended:
+        """Have the tool say what a call would change, or that it would fail: that is its result, and nobody is asked.
+
+        `asked`: as in `run`.
+        """
         arguments = validate(self.tools, move.tool, move.arguments)
         if isinstance(arguments, Result):  # the tool has become another one since this move was made
             return Ended((ToolReturned(call_id=move.call_id, outcome="refused", text=arguments.text()),))
-        context = ToolContext(session.id, session.turn.speakers[0], "", session.place)
+        context = ToolContext(session.id, session.turn.speakers[0], "", session.place, asked=asked)
         found = await tool.preview(self.tools[move.tool], arguments, context)
         if isinstance(found, Result):
             return Ended((ToolReturned(call_id=move.call_id, outcome="refused", text=found.text()),))

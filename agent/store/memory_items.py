@@ -5,11 +5,14 @@ What is forgotten is deleted, and its source gets a tombstone: nothing is learnt
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, LiteralString
 
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
+from agent.memory.terms import FOR_GOOD, Terms
 from agent.store.fenced import Pool, rows
+from agent.store.memory_terms import LASTS, term_values
 
 COLUMNS: LiteralString = "id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until"
 
@@ -19,7 +22,7 @@ WITH learnt AS (
     INSERT INTO memory AS before (team, channel, kind, subject, body, digest, source, quote, said_by, link, grouped, position,
                                   expires_at, model, embedding)
     VALUES (%(team)s, %(channel)s, %(kind)s, %(subject)s, %(body)s, %(digest)s, %(source)s, %(quote)s, %(said_by)s, %(link)s,
-            %(grouped)s, %(position)s, %(expires_at)s, %(model)s, %(embedding)s::vector)
+            %(grouped)s, %(position)s, now() + %(lasts)s::interval, %(model)s, %(embedding)s::vector)
     ON CONFLICT (team, channel, kind, digest) WHERE valid_until IS NULL AND kind = 'fact'
     DO UPDATE SET confirmed = before.confirmed
         + (NOT EXISTS (SELECT FROM memory_said WHERE item = before.id AND source = excluded.source))::int
@@ -80,7 +83,31 @@ WHERE team = %(team)s AND said_by = %(user)s AND kind = 'fact' AND (channel = AN
     AND valid_until IS NULL AND (expires_at IS NULL OR expires_at > now())
 ORDER BY id DESC LIMIT %(most)s
 """
-PURGE: LiteralString = "DELETE FROM memory WHERE expires_at <= now() RETURNING id"
+# A fact that is over and not yet purged is not known any more: who says it now says it for the first time.
+OVER: LiteralString = """
+DELETE FROM memory WHERE team = %(team)s AND channel = %(channel)s AND kind = %(kind)s AND digest = %(digest)s
+    AND kind = 'fact' AND valid_until IS NULL AND expires_at <= now()
+"""
+# Summaries of the conversations that a fact came from go with it, as when it is forgotten.
+PURGE: LiteralString = """
+WITH gone AS (
+    DELETE FROM memory WHERE expires_at <= now() RETURNING team, channel, kind, grouped
+), summaries AS (
+    DELETE FROM memory USING (SELECT DISTINCT team, channel, grouped FROM gone WHERE kind = 'fact' AND grouped <> '') AS of
+    WHERE memory.team = of.team AND memory.channel = of.channel AND memory.grouped = of.grouped AND memory.kind = 'summary'
+        AND (expires_at > now()) IS NOT FALSE
+    RETURNING memory.id
+)
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM summaries)
+"""
+# A stretch of ids at a time, so that nobody waits long.
+STRETCH = 10_000
+MOST_ID: LiteralString = "SELECT coalesce(max(id), 0) FROM memory WHERE team = %(team)s"
+TO_TERMS: LiteralString = f"""
+UPDATE memory SET expires_at = should.at
+FROM (SELECT id, learnt_at + {LASTS} AS at FROM memory WHERE team = %(team)s AND id > %(after)s AND id <= %(upto)s) AS should
+WHERE memory.id = should.id AND expires_at IS DISTINCT FROM should.at RETURNING memory.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +121,29 @@ class Embedded:
 class Items:
     """What is remembered in the table `memory`."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, terms: Terms = FOR_GOOD) -> None:
         self._pool = pool
+        self._terms = terms
 
     async def learn(self, team: str, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
         """Remember an item, or confirm the one that says the same. None: its source was forgotten or corrected."""
-        values = _values(team, item, embedded)
+        values = _values(team, item, embedded, self._terms.term(item.channel, item.kind))
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(LOCK_SHARED, values)
             gone = await connection.execute(GONE, {"team": team, "sources": [item.source.key]})
             if await gone.fetchone() is not None:
                 return None
+            await connection.execute(OVER, values)
             row = await (await connection.execute(LEARN, values)).fetchone()
         assert row is not None
-        return _item_of(row)
+        return item_of(row)
 
     async def replace(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
         """Remember an item in the place of another one of its channel, which was true until now.
 
         None: its own source was forgotten or corrected, or the other one does not stand there any more.
         """
-        values = _values(team, item, embedded)
+        values = _values(team, item, embedded, self._terms.term(item.channel, item.kind))
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(LOCK_SHARED, values)
             gone = await connection.execute(GONE, {"team": team, "sources": [item.source.key]})
@@ -123,9 +152,10 @@ class Items:
             before = await (await connection.execute(REPLACE, {"team": team, "channel": item.channel, "id": id})).fetchone()
             if before is None:
                 return None
+            await connection.execute(OVER, values)
             row = await (await connection.execute(LEARN, values)).fetchone()
         assert row is not None
-        return _item_of(row)
+        return item_of(row)
 
     async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
         """Forget an item that was wrong from the beginning, and remember what a person says instead. None: it is not there."""
@@ -149,7 +179,7 @@ class Items:
             for key in keys:  # in one order, so that two who forget do not wait for each other
                 await connection.execute(LOCK, {"team": team, "source": key})
             found = await (await connection.execute(FORGET, values)).fetchall()
-        return [_item_of(row) for row in found]
+        return [item_of(row) for row in found]
 
     async def message_gone(self, team: str, message: str, session_id: str) -> int:
         """Forget what came from a message that was deleted or changed, wherever it may be told, the summary of its conversation
@@ -170,23 +200,33 @@ class Items:
     ) -> Sequence[MemoryItem]:
         """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
         values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
-        return [_item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+        return [item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
 
     async def said(self, team: str, user: str, channels: Sequence[str], most: int) -> Sequence[MemoryItem]:
         """Return the facts that one person said in these channels, or in their direct messages, newest first."""
         values = {"team": team, "user": user, "channels": list(channels), "most": most}
-        return [_item_of(row) for row in await rows(self._pool, SAID_BY, values)]
+        return [item_of(row) for row in await rows(self._pool, SAID_BY, values)]
 
     async def gone(self, team: str, sources: Sequence[str]) -> frozenset[str]:
         """Return those of the sources that nothing is learnt from any more."""
         return frozenset(row[0] for row in await rows(self._pool, GONE, {"team": team, "sources": list(sources)}))
 
     async def purge(self) -> int:
-        """Delete what has outlived its term; how many."""
-        return len(await rows(self._pool, PURGE))
+        """Delete what has outlived its term, with the summaries that may say the same; how many."""
+        [(count,)] = await rows(self._pool, PURGE)
+        return count
+
+    async def apply_terms(self, team: str) -> int:
+        """Hold what is there already to the terms of today, counted from when it was learnt; how many changed."""
+        values = {"team": team, **term_values(self._terms)}
+        [(most,)] = await rows(self._pool, MOST_ID, values)
+        count = 0
+        for after in range(0, most, STRETCH):
+            count += len(await rows(self._pool, TO_TERMS, {**values, "after": after, "upto": after + STRETCH}))
+        return count
 
 
-def _values(team: str, item: NewItem, embedded: Embedded | None) -> dict[str, Any]:
+def _values(team: str, item: NewItem, embedded: Embedded | None, lasts: timedelta | None) -> dict[str, Any]:
     return {
         "team": team,
         "channel": item.channel,
@@ -200,13 +240,14 @@ def _values(team: str, item: NewItem, embedded: Embedded | None) -> dict[str, An
         "link": item.source.link,
         "grouped": item.group,
         "position": item.position,
-        "expires_at": item.expires_at,
+        "lasts": lasts,
         "model": embedded.model if embedded else "",
         "embedding": f"[{','.join(map(repr, map(float, embedded.vector)))}]" if embedded else None,
     }
 
 
-def _item_of(row: Sequence[Any]) -> MemoryItem:
+def item_of(row: Sequence[Any]) -> MemoryItem:
+    """Return the item of a row of `COLUMNS`."""
     id, channel, kind, text, key, quote, by, link, subject, confirmed, learnt_at, valid_until = row
     return MemoryItem(
         id=id,

@@ -1,8 +1,8 @@
 """Values by their key: the truth in Postgres, a copy of each owner's in Redis, which may be lost at any time.
 
-A writer takes the copy away and leaves a mark, commits, writes the new copy and takes the mark away. Readers write a copy only
-where there is neither a mark nor a copy, so what somebody read from Postgres before the commit never becomes one. The mark of a
-writer that dies ends by itself.
+A writer takes the copy away, says that it writes and leaves a stamp; commits; and leaves another stamp when it is done. A copy is
+written only by those who read Postgres after the last stamp, while nobody writes: so what was read before a commit never becomes
+one. The name of a writer that dies ends by itself.
 """
 
 import asyncio
@@ -17,26 +17,39 @@ from pydantic import TypeAdapter
 from redis.exceptions import RedisError
 
 from agent.errors import UnreachableError
-from agent.memory.values import MOST_KEYS, TERMS, NewValue, Value
+from agent.memory.terms import FOR_GOOD, Terms
+from agent.memory.values import MOST_KEYS, NewValue, Value
 from agent.store.fenced import Pool, rows
+from agent.store.memory_terms import LASTS, term_values
 
 ANSWER_SECONDS = 2.0  # after which Redis counts as not there
 COPY_SECONDS = 60.0  # that a copy is kept at most: it ends with the first of its values
 MOST_CONNECTIONS = 32  # of a process; further calls wait for one
-MARK_SECONDS = 10  # that a write may take
+WRITE_SECONDS = 10  # that a write may take
+STAMP_SECONDS = 120  # longer than anybody takes between reading Postgres and writing the copy
 
 VALUES = TypeAdapter(tuple[Value, ...])
 
-TAKE_AWAY: LiteralString = "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])"
-# A reader comes without a nonce, the writer with that of its mark.
+# KEYS: the copy, the writers of now, the stamp.
+TAKE_AWAY: LiteralString = """
+redis.call('DEL', KEYS[1])
+redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[3], ARGV[1], 'EX', ARGV[3])
+"""
 COPY: LiteralString = """
-local mark = redis.call('GET', KEYS[2])
-if ARGV[1] == '' then
-    if not mark then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3], 'NX') end
-elseif mark == ARGV[1] then
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-    redis.call('DEL', KEYS[2])
+if (redis.call('GET', KEYS[3]) or '') == ARGV[1] and redis.call('SCARD', KEYS[2]) == 0 then
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3], 'NX')
 end
+"""
+DONE: LiteralString = """
+redis.call('SREM', KEYS[2], ARGV[1])
+if redis.call('GET', KEYS[3]) == ARGV[1] and redis.call('SCARD', KEYS[2]) == 0 then
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+else
+    redis.call('DEL', KEYS[1])
+end
+redis.call('SET', KEYS[3], ARGV[1] .. ' done', 'EX', ARGV[4])
 """
 
 READ: LiteralString = """
@@ -59,19 +72,27 @@ ON CONFLICT (team, owner, key) DO UPDATE SET kind = excluded.kind, channel = exc
     set_by = excluded.set_by, set_at = now(), expires_at = excluded.expires_at
 """
 DELETE: LiteralString = "DELETE FROM memory_value WHERE team = %(team)s AND owner = %(owner)s AND key = %(key)s"
+OTHER_TERMS: LiteralString = f"""
+SELECT DISTINCT owner FROM memory_value WHERE team = %(team)s AND expires_at IS DISTINCT FROM set_at + {LASTS} ORDER BY owner
+"""
+TO_TERMS: LiteralString = f"""
+UPDATE memory_value SET expires_at = set_at + {LASTS}
+WHERE team = %(team)s AND owner = %(owner)s AND expires_at IS DISTINCT FROM set_at + {LASTS}
+"""
 PURGE: LiteralString = "DELETE FROM memory_value WHERE expires_at <= now() RETURNING key"
 
 
 class Values:
     """What is kept in the table `memory_value`, read through Redis."""
 
-    def __init__(self, pool: Pool, redis_url: str) -> None:
+    def __init__(self, pool: Pool, redis_url: str, terms: Terms = FOR_GOOD) -> None:
         pools, clients = cast(Any, redis.BlockingConnectionPool), cast(Any, redis.Redis)  # their keywords are untyped
         patience = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS, "timeout": ANSWER_SECONDS}
         connections = pools.from_url(redis_url, max_connections=MOST_CONNECTIONS, **patience, decode_responses=True)
         self._client: Any = clients.from_pool(connections)
-        self._take_away, self._copy = (self._client.register_script(text) for text in (TAKE_AWAY, COPY))
+        self._take_away, self._copy, self._done = map(self._client.register_script, (TAKE_AWAY, COPY, DONE))
         self._pool = pool
+        self._terms = terms
 
     async def close(self) -> None:
         """Give up the connections."""
@@ -83,13 +104,17 @@ class Values:
         Redis may be out of reach: then all of it is from Postgres.
         """
         try:
-            copies: Sequence[str | None] = await _answer(self._client.mget([_copy_key(team, owner) for owner in owners]))
+            keys = [key for owner in owners for key in (_copy_key(team, owner), _stamp_key(team, owner))]
+            answers: Sequence[str | None] = await _answer(self._client.mget(keys))
         except UnreachableError:
             return {owner: kept.values for owner, kept in (await self._from_postgres(team, owners)).items()}
+        copies, stamps = answers[::2], dict(zip(owners, answers[1::2], strict=True))
         found = {owner: VALUES.validate_json(copy) for owner, copy in zip(owners, copies, strict=True) if copy is not None}
         if missing := [owner for owner in owners if owner not in found]:
             read = await self._from_postgres(team, missing)
-            await asyncio.gather(*(self._write_copy(team, owner, "", kept) for owner, kept in read.items()))
+            await asyncio.gather(
+                *(self._write_copy(self._copy, team, owner, stamps[owner] or "", kept) for owner, kept in read.items())
+            )
             found |= {owner: kept.values for owner, kept in read.items()}
         return found
 
@@ -98,7 +123,7 @@ class Values:
 
         Raises UnreachableError, and then nothing is changed.
         """
-        lasts = new.lasts or TERMS[new.kind]
+        lasts = self._terms.term(new.channel, new.kind)
         values = {"team": team, "owner": owner, **new.model_dump(include={"key", "kind", "channel", "set_by"})}
         nonce = await self._begin(team, owner)
         async with self._pool.connection() as connection, connection.transaction():
@@ -123,24 +148,38 @@ class Values:
         """Delete what has outlived its term; how many."""
         return len(await rows(self._pool, PURGE))
 
+    async def apply_terms(self, team: str) -> int:
+        """Hold what is there already to the terms of today, counted from when it was set; of how many owners something changed.
+
+        Raises UnreachableError; what is changed by then stays so.
+        """
+        values = {"team": team, **term_values(self._terms)}
+        owners = [owner for (owner,) in await rows(self._pool, OTHER_TERMS, values)]
+        for owner in owners:
+            nonce = await self._begin(team, owner)
+            async with self._pool.connection() as connection:
+                await connection.execute(TO_TERMS, {**values, "owner": owner})
+            await self._end(team, owner, nonce)
+        return len(owners)
+
     # ------------------------------------------------------------------------------------------ inside
 
     async def _begin(self, team: str, owner: str) -> str:
         nonce = secrets.token_hex(8)
-        keys = [_copy_key(team, owner), _mark_key(team, owner)]
-        await _answer(self._take_away(keys=keys, args=[nonce, MARK_SECONDS]))
+        keys = [_copy_key(team, owner), _writers_key(team, owner), _stamp_key(team, owner)]
+        await _answer(self._take_away(keys=keys, args=[nonce, WRITE_SECONDS, STAMP_SECONDS]))
         return nonce
 
     async def _end(self, team: str, owner: str, nonce: str) -> None:
-        """Write the new copy: read anew, since somebody else may have written since our commit."""
-        await self._write_copy(team, owner, nonce, (await self._from_postgres(team, [owner]))[owner])
+        """Be done, and write the new copy, unless somebody else wrote meanwhile."""
+        await self._write_copy(self._done, team, owner, nonce, (await self._from_postgres(team, [owner]))[owner])
 
-    async def _write_copy(self, team: str, owner: str, nonce: str, kept: "_Kept") -> None:
-        """Write a copy, if Redis is there: without one, Postgres is read."""
+    async def _write_copy(self, script: Any, team: str, owner: str, stamp: str, kept: "_Kept") -> None:
+        """Write a copy, if Redis is there: without one, Postgres is read. `stamp`: the last one before what is kept was read."""
         body = VALUES.dump_json(kept.values).decode()
-        keys = [_copy_key(team, owner), _mark_key(team, owner)]
+        keys = [_copy_key(team, owner), _writers_key(team, owner), _stamp_key(team, owner)]
         try:
-            await _answer(self._copy(keys=keys, args=[nonce, body, max(1, int(kept.seconds * 1_000))]))
+            await _answer(script(keys=keys, args=[stamp, body, max(1, int(kept.seconds * 1_000)), STAMP_SECONDS]))
         except UnreachableError:
             return
 
@@ -173,5 +212,9 @@ def _copy_key(team: str, owner: str) -> str:
     return f"memory:{{{team}:{owner}}}"
 
 
-def _mark_key(team: str, owner: str) -> str:
-    return f"memory:{{{team}:{owner}}}:writing"
+def _writers_key(team: str, owner: str) -> str:
+    return f"memory:{{{team}:{owner}}}:writers"
+
+
+def _stamp_key(team: str, owner: str) -> str:
+    return f"memory:{{{team}:{owner}}}:stamp"

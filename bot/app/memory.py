@@ -1,22 +1,17 @@
 """What the bot remembers with, as signoff.yaml names it: the model that makes the vectors, and what is done now and then."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent.embeddings.port import Embedder
-from agent.embeddings.server import EmbeddingServer, Reserve, without_limit
-from agent.embeddings.wordllama import WordLlama
 from agent.store.chores import Chore
 from agent.store.fenced import Pool
 from agent.store.instructions import Instruction, of_the_file
 from agent.store.memory_embedding import embedding
 from agent.types import Place
-from bot.agents.remembering import purging, remembering
-from bot.config import memory_section
+from bot.agents.remembering import embedder, purging, remembering
 from bot.config.file import Config
-from bot.config.refusal import Refusal
 from bot.config.settings import environment
 from tools.memory import Memory
 
@@ -28,7 +23,7 @@ async def open_memory(
     if config.memory is None:
         return None
     model = await stack.enter_async_context(embedder(config.memory.embeddings, environment()))
-    memory = remembering(pool, redis_url, reader, team, model)
+    memory = remembering(pool, redis_url, reader, team, model, config.memory.terms())
     stack.push_async_callback(memory.long_term.values.close)
     return memory
 
@@ -44,26 +39,7 @@ def instructions(config: Config, memory: Memory | None) -> Callable[[Place], Awa
     return look
 
 
-def memory_chores(pool: Pool, memory: Memory) -> Sequence[Chore]:
+def memory_chores(pool: Pool, memory: Memory, team: str) -> Sequence[Chore]:
     """Return what is to be done now and then: vectors made, and deleted what has outlived its term."""
-    embedder = memory.long_term.embedder
-    return [purging(memory), *([embedding(pool, embedder)] if embedder is not None else [])]
-
-
-@asynccontextmanager
-async def embedder(
-    of: memory_section.EmbeddingServer | None, variables: Mapping[str, str], reserve: Reserve = without_limit
-) -> AsyncGenerator[Embedder]:
-    """Hold the model while the block runs. `reserve` is asked before each request to a server. Raises Refusal where its key is
-    not there."""
-    if of is None:
-        yield WordLlama()
-        return
-    key = variables.get(of.key_env, "") if of.key_env else ""
-    if of.key_env and not key:
-        raise Refusal(f"{of.key_env} is not set: `memory.embeddings.key_env` of signoff.yaml says that it holds a key.")
-    server = EmbeddingServer(of.url, of.model, of.dimensions, key, reserve)
-    try:
-        yield server
-    finally:
-        await server.close()
+    model = memory.long_term.embedder
+    return [purging(memory, team), *([embedding(pool, model)] if model is not None else [])]

@@ -131,7 +131,7 @@ async def running(
             chores = [budget.upkeep(), forgetting(store), keep_heads(pool, _heads_file(settings, config), config.audit.every)]
             chores.append(setting_aside(pool, surface, config.ops_channel or ""))
             if remembered is not None:
-                chores += memory_chores(pool, remembered)
+                chores += memory_chores(pool, remembered, team)
             if config.ops_channel:
                 chores.append(watch(pool, surface, config.ops_channel))
                 chores.append(post_heads(pool, surface, config.ops_channel, config.audit.post_every))

@@ -1,7 +1,7 @@
 """`signoff report`: how people decide, and what sessions spend, as tables on standard output."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from agent.reports.approval_figures import Figures, Report, report
@@ -26,7 +26,7 @@ def print_report(settings: Settings, since: datetime) -> None:
 def lines(read: Report) -> list[str]:
     """Return the table, its total, and a warning for each tool and rule whose cards are approved unread."""
     rows = [HEADINGS, *(_cells(each) for each in read.rows), ("total", *_cells(read.total)[1:])]
-    return [*_aligned(rows), *(_warning(each) for each in read.rows if each.rubber_stamped)]
+    return [*aligned(rows), *(_warning(each) for each in read.rows if each.rubber_stamped)]
 
 
 def spend_lines(spent: Sequence[Spend]) -> list[str]:
@@ -43,7 +43,7 @@ def spend_lines(spent: Sequence[Spend]) -> list[str]:
         )
         for each in spent
     ]
-    return ["", "tokens of a session by agent:", *_aligned([SPEND_HEADINGS, *rows])]
+    return ["", "tokens of a session by agent:", *aligned([SPEND_HEADINGS, *rows])]
 
 
 async def _query_figures(settings: Settings, since: datetime) -> tuple[Report, Sequence[Spend]]:
@@ -77,12 +77,13 @@ def _spell(seconds: float | None) -> str:
     return f"{int(seconds)}s"
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]], left: Collection[str] = LEFT) -> list[str]:
+    """Return the lines of a table whose first row holds the headings; columns under those of `left` are words."""
     headings = rows[0]
     widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
     cells = [
         [
-            cell.ljust(width) if name in LEFT else cell.rjust(width)
+            cell.ljust(width) if name in left else cell.rjust(width)
             for name, cell, width in zip(headings, row, widths, strict=True)
         ]
         for row in rows

@@ -12,7 +12,7 @@ from agent.approvals.policy import Rule as PolicyRule
 from agent.model.limits import PATIENCE
 from agent.model.spending import Kind, Limit, Limits
 from bot.config.audit_section import Audit
-from bot.config.memory_section import EmbeddingServer, Memory
+from bot.config.memory_section import EmbeddingServer, Keep, Memory
 from bot.config.policy_section import Approvers, Channel, Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import (
@@ -229,6 +229,8 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return Memory
         case ("memory", "embeddings"):
             return EmbeddingServer
+        case ("memory", "keep") | ("memory", "channels", _):
+            return Keep
         case ("policy", _):
             return Rule
         case ("policy", _, "escalate"):

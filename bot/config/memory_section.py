@@ -1,16 +1,21 @@
-"""The section `memory` of signoff.yaml: which model makes the vectors that memory is searched by."""
+"""The section `memory` of signoff.yaml: which model makes the vectors, who learns when, and how long things are kept."""
 
 import re
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from agent.memory.terms import Kind, Term, Terms
 from bot.config.policy_section import duration_seconds
 from bot.config.sections import Section
 
 OFFLINE = "wordllama"
 LEARNS_WITH = "claude-haiku-5-5"
+FOREVER = "forever"
+MOST_TERM_SECONDS = 3650 * 24 * 3600
 
 
 class EmbeddingServer(Section):
@@ -53,6 +58,45 @@ def _named(value: Any) -> Any:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
+def _term_seconds(value: Any) -> int | None:
+    """Return the seconds of a term; None for good."""
+    if value == FOREVER:
+        return None
+    try:
+        return duration_seconds(value, MOST_TERM_SECONDS)
+    except ValueError:
+        raise ValueError(f"should be a duration such as 30d, and at most 3650d, or {FOREVER}") from None
+
+
+KeptFor = Annotated[int | None, BeforeValidator(_term_seconds)]
+
+
+class Keep(Section):
+    """How long each kind is kept, from when it was learnt."""
+
+    facts: KeptFor = None
+    summaries: KeptFor = None
+    documents: KeptFor = None
+    preferences: KeptFor = None
+    checkpoints: KeptFor = None
+    flags: KeptFor = None
+
+    def kinds(self) -> Mapping[Kind, Term]:
+        """Return the terms that are named here."""
+        named: Mapping[str, Kind] = {
+            "facts": "fact",
+            "summaries": "summary",
+            "documents": "document",
+            "preferences": "preference",
+            "checkpoints": "checkpoint",
+            "flags": "flag",
+        }
+        seconds: Mapping[Kind, int | None] = {
+            kind: getattr(self, name) for name, kind in named.items() if name in self.model_fields_set
+        }
+        return {kind: None if each is None else timedelta(seconds=each) for kind, each in seconds.items()}
+
+
 class Memory(Section):
     """What is remembered beyond a conversation."""
 
@@ -62,3 +106,11 @@ class Memory(Section):
     """The model that reads what people said for what is worth remembering; empty: only what they ask to be remembered is."""
     learn_after: Annotated[int, BeforeValidator(duration_seconds)] = 1800
     """For how long nobody has to have said anything more."""
+    keep: Keep = Keep()
+    """Terms of everything; what is not named here is kept for good, but for checkpoints: 30 days."""
+    channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Keep] = {}
+    """Terms of what was learnt in a channel, instead."""
+
+    def terms(self) -> Terms:
+        """Return how long what is remembered is kept."""
+        return Terms(self.keep.kinds(), {channel: keep.kinds() for channel, keep in self.channels.items()})

@@ -29,12 +29,12 @@ def _slack_id(letters: str, what: str) -> AfterValidator:
 Channel = Annotated[str, _slack_id("CG", "channel")]
 
 
-def duration_seconds(text: Any) -> int:
-    """Return the seconds of a duration such as 4s, 30m, 24h or 7d. Raises ValueError."""
+def duration_seconds(text: Any, most: int = MOST_SECONDS) -> int:
+    """Return the seconds of a duration such as 4s, 30m, 24h or 7d, of at most so many. Raises ValueError."""
     found = re.fullmatch(r"([0-9]{1,9})([smhd])", text) if isinstance(text, str) else None
     seconds = int(found[1]) * SECONDS[found[2]] if found else 0
-    if not 0 < seconds <= MOST_SECONDS:
-        raise ValueError("should be a duration such as 4s, 30m, 24h or 7d, and at most 365d")
+    if not 0 < seconds <= most:
+        raise ValueError(f"should be a duration such as 4s, 30m, 24h or 7d, and at most {most // SECONDS['d']}d")
     return seconds
 
 

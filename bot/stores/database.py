@@ -17,6 +17,7 @@ from bot.config.settings import Settings
 from bot.stores.embedded_home import Home, Servers
 
 POOL_CONNECTIONS = 10
+COMMAND_CONNECTIONS = 2  # of a command beside the bot
 CONNECT_SECONDS = 5.0
 NEWER = "The database belongs to a newer Signoff: run that one, or restore a database of before its update."
 
@@ -54,6 +55,27 @@ async def connected(settings: Settings) -> AsyncGenerator[psycopg.AsyncConnectio
 
     Raises Refusal: with status 1 where there is nothing of ours, with 2 where something must be mended first.
     """
+    async with _store_address(settings) as url:
+        try:
+            connection = await psycopg.AsyncConnection[Any].connect(url, autocommit=True, connect_timeout=int(CONNECT_SECONDS))
+        except psycopg.Error as error:
+            raise unusable(error) from None
+        async with connection:
+            yield connection
+
+
+@asynccontextmanager
+async def connected_pool(settings: Settings) -> AsyncGenerator[Pool]:
+    """Open a few connections, for a command that writes as the bot does. The rest is as with `connected`."""
+    async with _store_address(settings) as url:
+        pool: Pool = AsyncConnectionPool(url, min_size=1, max_size=COMMAND_CONNECTIONS, open=False, kwargs={"autocommit": True})
+        async with pool:
+            yield pool
+
+
+@asynccontextmanager
+async def _store_address(settings: Settings) -> AsyncGenerator[str]:
+    """Hold the address of a store that is there and of this version, with its servers running. Raises Refusal."""
     home = Home(settings.signoff_home)
     if settings.database_url is None and not home.postgres.made:
         raise Refusal(_no_store(settings.signoff_home), status=1)
@@ -61,12 +83,9 @@ async def connected(settings: Settings) -> AsyncGenerator[psycopg.AsyncConnectio
         servers = stack.enter_context(home.servers(settings.database_url, settings.redis_url or "redis://unused"))
         try:
             await asyncio.to_thread(_must_be_ours, servers.database_url, _database_name(settings))
-            connection = await psycopg.AsyncConnection[Any].connect(
-                servers.database_url, autocommit=True, connect_timeout=int(CONNECT_SECONDS)
-            )
         except (DBAPIError, psycopg.Error) as error:
             raise unusable(error) from None
-        yield await stack.enter_async_context(connection)
+        yield servers.database_url
 
 
 def _database_name(settings: Settings) -> str:

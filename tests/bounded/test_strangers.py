@@ -15,11 +15,13 @@ from agent.memory.look import Looked, look_at_file
 from tests.bounded.ticks import ticking
 from tests.profiles import examples
 from tests.samples import pdf
+from tools.document_text import read_document
 from tools.page_text import read_page
 
 PATIENCE = Limits(seconds=60.0)
 LIMITS = Limits(seconds=2.0)
 FEW = examples(0.25)
+KINDS = ["markdown", "html", "csv", "text"]  # of documents
 
 
 def looked(data: bytes) -> Looked:
@@ -46,6 +48,29 @@ def harmless_file(data: bytes) -> str:
 def harmless_page(html: str) -> str:
     """The same of a page."""
     return asyncio.run(harmless(lambda: run_bounded(read_page, html.encode(), "utf-8", True, 50_000, limits=LIMITS)))
+
+
+def harmless_document(data: bytes, kind: str) -> str:
+    """The same of a document that is to be remembered."""
+    return asyncio.run(harmless(lambda: run_bounded(read_document, data, kind, None, limits=LIMITS)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "text",
+    ["# a\n", "```\n", "---\na\n", "a\n---\n", "#" * 7, "a,", '"', "<h1>", "<a id=x>", " ", "\n", "x", "<h2>a</h2>b", "```a"],
+)
+def test_a_document_that_repeats_itself_is_read_or_refused_in_time(text: str, kind: str) -> None:
+    assert harmless_document((text * (2 * 2**20 // len(text))).encode(), kind)
+
+
+@FEW
+@given(
+    data=st.binary(max_size=3_000) | st.text(max_size=1_000).map(str.encode),
+    kind=st.sampled_from(KINDS),
+)
+def test_any_document_is_read_or_refused(data: bytes, kind: str) -> None:
+    assert harmless_document(data, kind)
 
 
 # ---------------------------------------------------------------------------------------- what a PDF is

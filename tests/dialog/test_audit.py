@@ -203,6 +203,9 @@ READING = [
     ("audit", "verify"),
     ("audit", "export", "--since", "2000-01-01"),
     ("report", "--since", "2000-01-01"),
+    ("memory", "list", "--team", "T1"),
+    ("memory", "search", "words", "--team", "T1"),
+    ("memory", "stats", "--team", "T1"),
 ]
 
 

@@ -8,9 +8,8 @@ import pytest
 from agent.errors import AudienceGrewError
 from bot.config.file import Config
 from bot.config.memory_section import Memory
-from bot.sandbox.model import Lines, call, say
+from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, dm, mention
-from tests.stores.core import until
 
 
 @pytest.fixture
@@ -217,71 +216,42 @@ async def test_instructions_of_the_file_hold_until_others_are_set_in_slack(world
     assert "Be brief." not in json.dumps(world.model.requests[-1]["system"])
 
 
-LESSON = {
-    "facts": [
-        {"message": 1, "quote": "Maya owns billing", "fact": "Maya owns billing.", "subject": "billing"},
-        {"message": 1, "quote": "Maya owns everything", "fact": "Maya owns everything.", "subject": "all"},
-        {"message": 7, "quote": "x", "fact": "Nobody said this.", "subject": ""},
-        "nonsense",
-    ],
-    "summary": "They asked who owns billing.",
-}
+async def shares(world: World, text: str, *files: tuple[str, bytes], channel: str = "orders") -> Talk:
+    """Ann mentions the bot with files."""
+    place = world.slack.channels[channel]
+    return Talk(world, place, await world.slack.mention("ann", place, text, files=files))
 
 
-async def test_what_people_said_is_learnt_once_they_have_rested(world: World) -> None:
-    world.config = Config(memory=Memory.model_validate({"learn_after": "1s"}))
-    await world.start_bot()
-    world.model.script = Lines("I see.", say(json.dumps(LESSON)))
-    talk = await mention(world, "ann", "so you know: Maya owns billing")
-    await talk.sees("I see.")
+async def test_a_file_is_remembered_for_its_channel_after_a_click_and_replaced_by_a_newer_one(remembering: World) -> None:
+    for number, button in (("seven", "red"), ("eight", "green")):
+        remembering.model.script = Lines(call("remember_file", file="guide.md"), f"Remembered {number}.")
+        guide = f"# Rolling back\nPress the {button} button.\n\n# Lunch\nAt noon."
+        talk = await shares(
+            remembering, "remember this file", ("guide.md", guide.encode()), ("other.txt", b"x"), channel="finance"
+        )
+        card = await talk.card()
+        assert "Remember the file guide.md for those who read this channel" in card.seen_text
+        assert f"2 parts, {len(guide)} bytes" in card.seen_text
+        assert ("an earlier file of this name" in card.seen_text) == (button == "green")
+        await talk.clicks("cleo", card)
+        await talk.sees(f"Remembered {number}.")
+    told = await asks(remembering, "cleo", "how do I go about rolling back?", "finance")
+    assert "Press the green button." in told
+    assert "red button" not in told
+    assert "document slack:guide.md in" in told
+    assert "green button" not in await asks(remembering, "cleo", "how do I go about rolling back?")
 
-    async def learnt() -> bool:
-        return bool(await world.rows("SELECT FROM step WHERE body::text LIKE %s", '{"kind":"learnt"%'))
 
-    await until(learnt)
-    asked = world.model.requests[1]
-    assert asked["model"] == "claude-haiku-5-5"
-    assert not asked.get("tools")
-    assert "Maya owns billing" in read(world, 1)
-    assert await world.rows("SELECT kind, body, quote FROM memory ORDER BY kind") == [
-        ("fact", "Maya owns billing.", "Maya owns billing"),
-        ("summary", "They asked who owns billing.", "They asked who owns billing."),
-    ]
-    [(tokens,)] = await world.rows("SELECT count(*) FROM usage WHERE purpose = 'learn'")
-    assert tokens == 1
+async def test_a_file_that_is_not_there_or_cannot_be_read_is_not_remembered_and_nobody_is_asked(remembering: World) -> None:
+    remembering.model.script = Lines(call("remember_file", file="else.md"), call("remember_file", file="a.zip"), "I could not.")
+    talk = await shares(remembering, "remember this", ("a.zip", b"PK\x03\x04\x00"))
+    await talk.sees("I could not.")
+    assert "Files of the message that you answer: a.zip" in read(remembering, -2)
+    assert "The file was not read: only Markdown, text, HTML, PDF and CSV can be read" in read(remembering)
+    assert await remembering.rows("SELECT FROM memory") == []
 
 
 async def test_an_agent_without_memory_asks_for_none(bot: World) -> None:
     assert "remembered" not in await asks(bot, "ann", "hello")
     assert not any("memory" in name for name in bot.last_request().tool_names)
     assert "users.conversations" not in [each.method for each in bot.slack.calls]
-
-
-@pytest.mark.parametrize("how", ["deleted", "changed"])
-async def test_what_a_message_said_that_was_taken_back_is_forgotten_and_not_learnt_again(world: World, how: str) -> None:
-    world.config = Config(memory=Memory.model_validate({"learn_after": "1s"}))
-    await world.start_bot()
-    lesson = say(json.dumps(LESSON))
-    world.model.script = Lines("I see.", lesson, "Well.", lesson)
-    talk = await mention(world, "ann", "so you know: Maya owns billing")
-
-    async def kept() -> bool:
-        return len(await world.rows("SELECT FROM memory")) == 2
-
-    async def gone() -> bool:
-        return await world.rows("SELECT FROM memory") == []
-
-    await until(kept)
-    if how == "deleted":
-        await world.slack.delete("ann", talk.channel, talk.ts)
-    else:
-        await world.slack.edit("ann", talk.channel, talk.ts, f"<@{world.slack.bot_user_id}> never mind")
-    await until(gone)
-
-    await talk.says("ann", "thanks")  # the thread rests once more, and is read again
-
-    async def read_again() -> bool:
-        return len(await world.rows("SELECT FROM step WHERE body::text LIKE %s", '{"kind":"learnt"%')) == 2
-
-    await until(read_again)
-    assert await gone()

@@ -8,7 +8,7 @@ import pytest
 from agent.embeddings.server import BATCH_CHARACTERS, BATCH_TEXTS, EmbeddingServer, batches
 from agent.embeddings.wordllama import WordLlama
 from agent.errors import BudgetExceededError, UnreachableError
-from bot.app.memory import embedder
+from bot.agents.remembering import embedder
 from bot.config import memory_section
 from bot.config.refusal import Refusal
 from tests.embeddings.embedding_server import DIMENSIONS, Server, serving

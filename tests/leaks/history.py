@@ -10,10 +10,13 @@ from random import Random
 from typing import Any, cast
 
 from agent.embeddings.port import Embedder
+from agent.memory.attachments import Nowhere
 from agent.memory.items import EVERYBODY, NewItem, Source, document_key, message_key
 from agent.run.memory_effects import LongTerm, MemoryEffects
 from agent.session.steps import Halted, Recalled
 from agent.store.fenced import Pool, rows
+from agent.store.instructions import Instructions
+from agent.store.memory_documents import Documents
 from agent.store.memory_items import Items
 from agent.store.memory_search import BOUNDS, MemorySearch
 from agent.store.memory_values import Values
@@ -61,13 +64,18 @@ class History:
         search = MemorySearch(bench.pool, self.random.choice((BOUNDS, {**BOUNDS, "looked_at": 0})))  # both ways of searching
         embedder = bench.embedder if self.random.random() < 0.6 else None
         self.long_term = LongTerm(self.readers, search, bench.values, items, embedder)
-        self.memory, self.tools = MemoryEffects(self.long_term), registry(memory(Memory(self.long_term)))
+        self.memory, self.tools = MemoryEffects(self.long_term), registry(memory(self._remembered()))
         self.talks: list[Talk] = []
         self.messages: dict[str, str] = {}  # by key: the session of its thread
         self.ts = itertools.count(1)
         self.log: list[str] = []
         self.judge = Judge(self.world, self.number)
         self.changes = Changes(self.world, self.slack, self.random, self.log)
+
+    def _remembered(self) -> Memory:
+        """What the tools remember with; there are no files to be had."""
+        pool = self.bench.pool
+        return Memory(self.long_term, Documents(pool), Nowhere(), Instructions(pool), self.readers.administers)
 
     async def play(self) -> list[str]:
         """Play it until something is wrong; what is."""

@@ -1,11 +1,13 @@
 """What is remembered, on real Postgres: once, confirmed, replaced, forgotten for good."""
 
 import asyncio
+from datetime import timedelta
 
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from agent.memory.items import EVERYBODY, MemoryItem, NewItem, Source, message_key, session_key
+from agent.memory.terms import Terms
 from agent.store.memory_items import Items
 from tests.profiles import examples
 from tests.stores.core import Core
@@ -146,9 +148,8 @@ async def test_what_everybody_was_told_takes_along_the_summary_of_where_it_was_s
 
 
 async def test_what_has_outlived_its_term_is_neither_listed_nor_there(core: Core) -> None:
-    items = Items(core.pool)
-    [(past,)] = await core.sql("SELECT now() - interval '1 second'")
-    await learnt(items, said("Soon over").model_copy(update={"expires_at": past}))
+    items = Items(core.pool, Terms({"fact": timedelta(0)}))
+    await learnt(items, said("Soon over"))
     assert await texts(items) == []
     assert await items.purge() == 1
     assert await core.sql("SELECT FROM memory") == []

@@ -9,8 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from agent.errors import UnreachableError
+from agent.memory.terms import Terms
 from agent.memory.values import MOST_KEYS, NewValue, Value
-from agent.store.memory_values import Values
+from agent.store.memory_values import LOCK, Values
 from tests.stores.core import Core
 
 TEAM, ADA = "T1", "user:U1"
@@ -85,6 +86,16 @@ async def test_readers_beside_a_writer_never_leave_an_older_value(core: Core, re
     await asyncio.gather(*(process.close() for process in processes))
 
 
+async def test_who_was_done_first_leaves_no_copy_without_what_another_wrote(values: Values, core: Core) -> None:
+    async with core.pool.connection() as connection, connection.transaction():
+        await connection.execute(LOCK, {"team": TEAM, "owner": ADA})
+        later = asyncio.create_task(values.set(TEAM, ADA, preference()))
+        await core.held_up(later)
+        await values.delete(TEAM, ADA, "other")
+    await later
+    assert await told(values) == {"tone": "short"}
+
+
 async def test_writers_at_once_keep_every_key_up_to_the_limit(values: Values) -> None:
     said = await asyncio.gather(*(values.set(TEAM, ADA, preference(f"key-{number}")) for number in range(MOST_KEYS + 5)))
     assert len([trouble for trouble in said if trouble]) == 5
@@ -94,8 +105,9 @@ async def test_writers_at_once_keep_every_key_up_to_the_limit(values: Values) ->
     )  # a known key is none more
 
 
-async def test_a_value_ends_with_its_term_in_both_stores(values: Values, core: Core, redis_url: str) -> None:
-    await values.set(TEAM, ADA, preference(lasts=timedelta(seconds=0.3)))
+async def test_a_value_ends_with_its_term_in_both_stores(core: Core, redis_url: str) -> None:
+    values = Values(core.pool, redis_url, Terms({"preference": timedelta(seconds=0.3)}))
+    await values.set(TEAM, ADA, preference())
     async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]
         assert 0 < await redis.pttl("memory:{T1:user:U1}") <= 300  # pyright: ignore[reportUnknownMemberType]
     await core.sql("UPDATE memory_value SET expires_at = now() - interval '1 second'")
@@ -103,3 +115,4 @@ async def test_a_value_ends_with_its_term_in_both_stores(values: Values, core: C
         await redis.delete("memory:{T1:user:U1}")  # pyright: ignore[reportUnknownMemberType]
     assert await told(values) == {}
     assert await values.purge() == 1
+    await values.close()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
 from bot.config.file import Agent, Budget, Config, examine_config, load_config
-from bot.config.memory_section import EmbeddingServer, Memory
+from bot.config.memory_section import EmbeddingServer, Keep, Memory
 from bot.config.policy_section import Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
@@ -66,7 +67,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse", "allow"]
     names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
-    names |= {*Memory.model_fields, *EmbeddingServer.model_fields}
+    names |= {*Memory.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
@@ -84,6 +85,18 @@ def test_the_model_of_embeddings_is_the_offline_one_or_a_server(here: Path, writ
     memory = load_config().memory
     assert memory is not None
     assert memory.embeddings == server
+
+
+def test_terms_are_those_of_the_channel_then_of_the_kind(here: Path) -> None:
+    Path("signoff.yaml").write_text(
+        "memory: {keep: {facts: 365d, flags: 1h}, channels: {C1: {facts: 30d, checkpoints: forever}}}"
+    )
+    memory = load_config().memory
+    assert memory is not None
+    terms = memory.terms()
+    assert [terms.term(channel, "fact") for channel in ("C1", "C2", "")] == [timedelta(days=each) for each in (30, 365, 365)]
+    assert [terms.term(channel, "checkpoint") for channel in ("C1", "C2")] == [None, timedelta(days=30)]  # its own term
+    assert [terms.term("C1", "summary"), terms.term("C1", "flag")] == [None, timedelta(hours=1)]
 
 
 def test_what_was_read_does_not_change() -> None:
@@ -150,7 +163,7 @@ def test_a_folder_is_no_file(here: Path) -> None:
         (
             "memory: {embedding: x}",
             "signoff.yaml, line 1: `memory.embedding` is not a setting: "
-            "the ones there are embeddings, learn_with and learn_after.",
+            "the ones there are embeddings, learn_with, learn_after, keep and channels.",
         ),
         (
             "memory: {embeddings: ada}",
@@ -161,6 +174,25 @@ def test_a_folder_is_no_file(here: Path) -> None:
             "signoff.yaml, line 1: `memory.embeddings` should be wordllama, which works offline, or a server",
         ),
         ("memory: {embeddings: {}}", "signoff.yaml, line 1: `memory.embeddings.dimensions` is missing: add it."),
+        (
+            "memory: {keep: {fact: 1d}}",
+            "signoff.yaml, line 1: `memory.keep.fact` is not a setting: the ones there are facts, summ",
+        ),
+        ("memory: {keep: {facts: }}", "signoff.yaml, line 1: `memory.keep.facts` should be a duration such as 30d, and at most "),
+        (
+            "memory: {keep: {facts: never}}",
+            "signoff.yaml, line 1: `memory.keep.facts` should be a duration such as 30d, and at mo",
+        ),
+        (
+            "memory: {keep: {facts: 0d}}",
+            "signoff.yaml, line 1: `memory.keep.facts` should be a duration such as 30d, and at most 3",
+        ),
+        (
+            "memory: {keep: 30d}",
+            "signoff.yaml, line 1: `memory.keep` should be a mapping, `key: value` on indented lines below it.",
+        ),
+        ("memory: {channels: {general: {}}}", "signoff.yaml, line 1: `memory.channels.general` "),
+        ("memory: {channels: {C1: {page: 1d}}}", "signoff.yaml, line 1: `memory.channels.C1.page` is not a setting: the ones"),
         (served(url="http://h/v1"), "signoff.yaml, line 1: `memory.embeddings.url` should be the whole address, such as "),
         (served(url="h/v1/embeddings"), "signoff.yaml, line 1: `memory.embeddings.url` should be the whole address, such"),
         (served(url="https://u:p@h/v1/embeddings"), "signoff.yaml, line 1: `memory.embeddings.url` should hold no passw"),

@@ -69,7 +69,7 @@ DEMO = {"bot/cli.py imports bot.sandbox.demo.demonstrate", "bot/sandbox/demo.py 
 
 # Outside library -> where it lives: a folder, or the files that may know it. A new library gets its line here first.
 HOMES: dict[str, set[str]] = {
-    "aiohttp": {"agent/embeddings/server.py", "bot", "tools/web.py"},
+    "aiohttp": {"agent/embeddings/server.py", "bot", "tools/fetching.py"},
     "alembic": {"migrations"},
     "anthropic": {"agent/model/anthropic.py", "bot/commands/doctor.py"},
     "anyio": {"tools/mcp/http.py"},  # the streams of the mcp SDK

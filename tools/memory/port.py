@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY, Audience, NewItem, Source, message_key
 from agent.run.memory_effects import LongTerm
+from agent.run.ports import Files
 from agent.store.instructions import Instructions
+from agent.store.memory_documents import Documents
 from agent.store.memory_items import Embedded, Items
 from agent.tool.definition import ToolContext, ToolError
 from agent.types import Place, Said
@@ -17,6 +19,8 @@ class Memory:
     """What the tools of one process remember with."""
 
     long_term: LongTerm
+    documents: Documents
+    files: Files
     instructions: Instructions
     administers: Callable[[str, str], Awaitable[bool]]  # a person, a channel
 
