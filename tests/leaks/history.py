@@ -274,11 +274,11 @@ class History:
         self.log.append(f"{self.world.clock}: {name} {some}: {result.text()[:200]}")
         self.judge.shown(name, talk.place.channel, result.text())
         left = {row[0] for row in await rows(self.bench.pool, "SELECT id FROM memory WHERE team = %s", cast(Any, (self.team,)))}
-        gone = [(channel, kind, body) for id, channel, kind, body in some if id not in left]
-        self.judge.shown(f"what {name} took away", talk.place.channel, " ".join(body for _, _, body in gone))
-        for channel, kind, body in gone:
-            if kind != "summary":
-                self.judge.forgotten(body, channel)
+        # Summaries of the same conversations go along, and nobody sees them.
+        gone = [(channel, body) for id, channel, kind, body in some if id not in left and kind != "summary"]
+        self.judge.shown(f"what {name} took away", talk.place.channel, " ".join(body for _, body in gone))
+        for channel, body in gone:
+            self.judge.forgotten(body, channel)
         talk.ran(self.tools[name], result)
         talk.answered()
 

@@ -25,10 +25,11 @@ from tests.profiles import examples
 
 AT_ONCE, ACTS = 10, 30
 MOST_HISTORIES = 1_000  # until a planted bug is found
-SELDOM = {  # it takes more than some thirty histories to find these: for `make chaos`
-    *("people of other organisations are not looked at", "the bot's own channels are not looked at"),
-    *("what was concluded is kept, too", "a turn that waited goes on when people join", "what a tool found is not noted"),
-    *("a summary is made later of what was forgotten", "what a message told others outlives it"),
+QUICK = {  # found by one of the first twenty histories; the others are for `make chaos`
+    *("guests count as members", "private channels count as public", "group messages count as public"),
+    *("direct messages are told to anybody", "what is for all full members is told to anybody", "no answer is a good answer"),
+    *("search sees all channels where it looks at each item", "lists see all channels", "what is recalled is logged"),
+    *("a source names where it was said", "guests see what is public in Slack"),
 }
 
 
@@ -87,7 +88,7 @@ def test_no_history_shows_a_secret_to_somebody_who_could_not_have_read_it(
 ) -> None:
     tally: Counter[str] = Counter()
 
-    @examples(0.2)
+    @examples(0.1)
     @given(seed=st.integers(0, 2**32))
     def any_histories(seed: int) -> None:
         happened, wrong = play.histories(range(seed, seed + AT_ONCE))  # seeds, and not draws of hypothesis, which run out
@@ -114,7 +115,7 @@ def test_ten_thousand_histories_show_no_secret_to_anybody_who_could_not_have_rea
     record_property(TOLD, told(tally))
 
 
-@pytest.mark.parametrize("bug", [pytest.param(bug, marks=pytest.mark.chaos if bug in SELDOM else ()) for bug in PLANTS])
+@pytest.mark.parametrize("bug", [pytest.param(bug, marks=() if bug in QUICK else pytest.mark.chaos) for bug in PLANTS])
 def test_a_planted_leak_is_found(bug: str, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     PLANTS[bug](monkeypatch)
     for seed in range(0, MOST_HISTORIES, AT_ONCE):
