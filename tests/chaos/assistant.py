@@ -116,7 +116,7 @@ class Assistant:
             lambda: Reply(()),
             lambda: Reply((written(lambda text: f"[{text}]"),)),
             lambda: Reply((written(lambda text: text[: len(text) - 3]),)),
-            lambda: Reply((written(lambda text: text.replace(', "', ',\t\n"x": "a\nb", "')),)),
+            lambda: Reply((raw_line_break(one()),)),
             lambda: Reply((written(lambda text: text[:-1] + ', "n": 1e999}'),)),
             lambda: Reply((call("book_it_all", what="x"), one())),
             lambda: Reply((Call("transfer", {"to": 5, "amount": "many"}), one())),

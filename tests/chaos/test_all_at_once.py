@@ -24,9 +24,7 @@ from tests.chaos.truth import Truth
 from tests.chaos.weather import Weather
 
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
-REST_SECONDS = float(
-    os.environ.get("REST", "900")
-)  # for what waits for credentials, for servers, for tries that come later: nobody measures it
+REST_SECONDS = 600.0  # for what waits for credentials, for servers, for tries that come later: nobody measures it
 CONFIG = """
 agents: {assistant: {budget: {session_tokens: 5000000}}}
 mcp: {bookings: {call_seconds: 20}}
