@@ -28,7 +28,6 @@ LOOKS: dict[str, Word] = {
 LOOK = re.compile(rf"({'|'.join(LOOKS)}|Approval needed|Pending|Approved): [^;]*?(w\d+x\d+)")
 LOST_AFTER_SECONDS = 20.0  # a lease, the look for it, and a busy machine: so long after a kill its results may still be lost
 CHANNEL_LINK = re.compile(r"/p(\d{10})(\d{6})")
-SAYS_SO = ("cannot be posted", "could not be told")  # log lines about what people do not read
 
 
 @dataclass(frozen=True)
@@ -147,8 +146,14 @@ class Truth:
         if any(key_of(message).startswith("answer:") and message.ts > task.ts for message in here):
             return True
         directly = (f"{first}.{second}" for text in self._direct for first, second in CHANNEL_LINK.findall(text))
-        place = f":{task.channel}:{task.thread_ts}"
-        return task.thread_ts in set(directly) or any(place in line and said in line for line in self._lines for said in SAYS_SO)
+        return task.thread_ts in set(directly) or self._says_so(task)
+
+    def _says_so(self, task: Task) -> bool:
+        """Whether the log says that people do not read it: neither in its thread nor, where that is another place, directly."""
+        place, user = f":{task.channel}:{task.thread_ts}:", self.stage.slack.people[task.user]
+        refused = any(place in line and "cannot be posted" in line for line in self._lines)
+        neither = any(f"{user} could not be told directly either" in line for line in self._lines)
+        return refused and (task.channel.startswith("D") or neither)
 
     @cached_property
     def _lines(self) -> Sequence[str]:
