@@ -9,7 +9,7 @@ from agent.types import Place
 
 
 class Status:
-    """Of one claim. `shown`: what stands there before it; None: nobody knows, since the claim before was never released."""
+    """Of one claim. `shown`: the one that is there before it; None: nobody knows, since the claim before was never released."""
 
     def __init__(self, surface: Surface, place: Place, background: Background, shown: SurfaceStatus | None = "active") -> None:
         self._surface, self._place, self._background = surface, place, background

@@ -96,7 +96,7 @@ def well(random: Random, runs: bool = True) -> Answer:
 
 
 def odd(random: Random) -> Answer:
-    """Whatever a server and what stands before it may do to a call."""
+    """Whatever a server, and what is in front of it, may do to a call."""
     drawn, runs = random.random(), random.random() < 0.5
     if drawn < 0.55:
         return well(random)

@@ -15,12 +15,14 @@ import pytest
 
 from bot.sandbox.slack.team_naming import Naming, alone, enterprise_grid, slack_connect
 from bot.sandbox.slack.wire import Json
+from tests.chaos.answers import Answers
 from tests.chaos.assistant import Assistant
 from tests.chaos.bookings import Bookings
 from tests.chaos.conftest import NewStage
 from tests.chaos.crowd import CHANNELS, Crowd, Ledgers
-from tests.chaos.stage import RETRY_DELAYS_SECONDS, Stage, until
-from tests.chaos.truth import Truth
+from tests.chaos.fates import Fates
+from tests.chaos.rest import in_the_log, in_the_rows
+from tests.chaos.stage import Stage, until
 from tests.chaos.weather import Weather
 
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
@@ -82,7 +84,9 @@ async def played(stage: Stage, random: Random, seconds: float) -> tuple[list[str
         except TimeoutError:
             raise AssertionError(f"it does not come to rest: {await restless(stage, crowd)}") from None
         log = "\n".join(path.read_text() for path in sorted(stage.folder.glob("bot-*.log")))
-        findings = await Truth(stage, bookings, crowd, assistant, weather.kills, log).findings()
+        fates = Fates(stage, bookings, crowd, assistant, weather.kills, log)
+        findings = [*fates.findings(), *Answers(stage, crowd, log).findings(), *in_the_log(log)]
+        findings += [each async for each in in_the_rows(stage, crowd)]
         [(sessions,)] = await stage.rows("SELECT count(*) FROM session")
         figures = (
             f"{sessions} sessions, {len(crowd.tasks)} tasks, {len(assistant.made)} writes asked for, "
@@ -98,17 +102,11 @@ async def restless(stage: Stage, crowd: Crowd) -> str:
     """What has not come to rest."""
     waiting = [(each.message.channel, each.message.ts, sorted(each.writes)) for each in crowd.buttons()]
     due = await stage.rows("SELECT id, epoch, failures, lease_until, wake_at, now() FROM session WHERE wake_at IS NOT NULL")
-    return f"people are asked {waiting}; of sessions {due}; tried {crowd.tried}"
+    return f"people are asked {waiting}; of sessions {due}; deliveries {stage.slack.delivering}; tried {crowd.tried}"
 
 
 async def rests(stage: Stage, crowd: Crowd) -> bool:
     """Whether everything that waited is decided, everything is delivered, and no session has anything to do."""
     if not await crowd.settle():
         return False
-    tries: dict[str, tuple[int, bool]] = {}
-    for one in stage.slack.deliveries:
-        if one.event_id:
-            number, acked = tries.get(one.event_id, (0, False))
-            tries[one.event_id] = max(number, one.try_number), acked or one.acked_after_seconds is not None
-    delivered = all(acked or number > len(RETRY_DELAYS_SECONDS) for number, acked in tries.values())
-    return delivered and await stage.rows(AT_REST) == [(0,)]
+    return not stage.slack.delivering and await stage.rows(AT_REST) == [(0,)]
