@@ -1,4 +1,4 @@
-"""An MCP server over HTTP as bad as they come: its writes are lines in a ledger of its own, and it answers as it likes.
+"""An MCP server over HTTP as bad as they come: its writes are lines in a ledger, and it answers as it likes.
 
 What is really true of each call stands in `calls`: whether it ran, and whether its answer went out whole.
 """
@@ -98,13 +98,13 @@ def well(random: Random, runs: bool = True) -> Answer:
 def odd(random: Random) -> Answer:
     """Whatever a server, and what is in front of it, may do to a call."""
     drawn, runs = random.random(), random.random() < 0.5
-    if drawn < 0.55:
+    if drawn < 0.45:
         return well(random)
-    if drawn < 0.7:
+    if drawn < 0.6:
         return Answer("turned away", False, random.choice((401, 403, 404, 405, 413, 429, 302)), "no", "text/html")
-    if drawn < 0.8:
+    if drawn < 0.72:
         return Answer("unclear", runs, random.choice((500, 502, 503, 504)), "<html>", "text/html")
-    if drawn < 0.9:
+    if drawn < 0.88:
         return Answer("unclear", runs, 0)
     body = '{"jsonrpc": "2.0", "id": $ID, "result": {"content": []}}'
     if drawn < 0.95:

@@ -160,7 +160,7 @@ class SlackSandbox(People):
 
     @property
     def delivering(self) -> int:
-        """How many deliveries are on their way, or will be tried again."""
+        """Return how many deliveries are on their way, or will be tried again."""
         return self._deliveries.under_way
 
     @property
