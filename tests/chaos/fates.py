@@ -117,15 +117,12 @@ class Fates:
         arrived = self.bookings.arrivals(write)
         if any(each.answer.kind == "unclear" for each in arrived):
             return False
-        whole = [each for each in arrived if each.answered_at]
-        confirmed = write in WRITE.findall("\n".join(self.stage.ledger.confirmed))
-        if not whole and not confirmed:
+        answers = [each.at for each in arrived if each.answered_at]
+        answers += [when for line, when in self.stage.ledger.confirmed.items() if write in WRITE.findall(line)]
+        if not answers:
             return False
-        began = min((each.at for each in whole), default=None)
-        if began is None:  # the ledger keeps no time: any kill at all may have been the reason
-            return not self.kills
-        over = began + LOST_AFTER_SECONDS if at is None else at
-        return not any(began - LOST_AFTER_SECONDS <= kill <= over for kill in self.kills)
+        over = min(answers) + LOST_AFTER_SECONDS if at is None else at
+        return not any(min(answers) - LOST_AFTER_SECONDS <= kill <= over for kill in self.kills)
 
 
 def word_of(text: str) -> Word:

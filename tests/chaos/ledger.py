@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from time import time
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
@@ -31,7 +32,7 @@ class Ledger:
         self._path.touch()
         self._server = Server(self._charge)
         self.hangs_up: Callable[[], HangsUp] = never
-        self.confirmed: set[str] = set()  # lines of which it has said that they are written
+        self.confirmed: dict[str, float] = {}  # lines of which it has said that they are written, and when, of the wall clock
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -59,6 +60,6 @@ class Ledger:
                 await asyncio.sleep(self._delay_seconds)
                 writer.write(CHARGED)
                 await writer.drain()
-                self.confirmed.add(line.decode().strip())
+                self.confirmed[line.decode().strip()] = time()
         except ConnectionError:
             return  # the caller did not wait for our word
