@@ -54,7 +54,8 @@ class Drive:
         self.under_way = UnderWay()
         self.retries = Retries()
         self.looked_at = held.lease.now()  # what was due by then is a move
-        self.status = Status(effects.surface, held.lease.place, effects.background)
+        before = None if held.lease.abandoned else "active"
+        self.status = Status(effects.surface, held.lease.place, effects.background, before)
 
     async def run(self) -> bool:
         """Make moves until none is left, then release. True: the session is due again at once."""

@@ -1,4 +1,6 @@
-"""How a session's status is shown beside its thread: when it has changed, and without anybody waiting for it."""
+"""How a session's status is shown beside its thread: when it has changed, in order, and without anybody waiting for it."""
+
+import asyncio
 
 from agent.decide.surface_status import SurfaceStatus
 from agent.run.background import Background
@@ -7,14 +9,21 @@ from agent.types import Place
 
 
 class Status:
-    """Of one claim."""
+    """Of one claim. `shown`: the one that is there before it; None: nobody knows, since the claim before was never released."""
 
-    def __init__(self, surface: Surface, place: Place, background: Background) -> None:
+    def __init__(self, surface: Surface, place: Place, background: Background, shown: SurfaceStatus | None = "active") -> None:
         self._surface, self._place, self._background = surface, place, background
-        self._shown: SurfaceStatus = "active"
+        self._shown = self._wanted = shown
+        self._one_at_a_time = asyncio.Lock()
 
     def show(self, status: SurfaceStatus | None) -> None:
         """Show it if it is another one than before. None: leave it as it is."""
-        if status is not None and status != self._shown:
-            self._shown = status
-            self._background.begin(self._surface.status(self._place, status))
+        if status is not None and status != self._wanted:
+            self._wanted = status
+            self._background.begin(self._show(status))
+
+    async def _show(self, status: SurfaceStatus) -> None:
+        async with self._one_at_a_time:  # side by side, an older one might come last, and stay
+            if self._shown != status == self._wanted:
+                self._shown = status
+                await self._surface.status(self._place, status)

@@ -28,6 +28,7 @@ class Lease:
     by_clock: bool  # nobody waits for it: a reminder is due, say
     claimed_at: datetime  # by the database's clock
     claimed_monotonic_seconds: float  # the same moment on this machine's own clock
+    abandoned: bool = False  # the claim before this one was never released: its process died, or was lost
 
     def now(self) -> datetime:
         """Return the database's clock, carried on by this machine's own."""

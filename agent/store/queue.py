@@ -61,10 +61,10 @@ due AS (
 counted AS (
     SELECT due.*, count(*) FILTER (WHERE woken_at IS NULL) OVER (ORDER BY round, woken_at, wake_at, id) AS by_clock FROM due),
 picked AS MATERIALIZED (
-    SELECT free.id FROM (
+    SELECT free.id, free.abandoned FROM (
         SELECT id FROM counted WHERE woken_at IS NOT NULL OR by_clock <= %(clock_slots)s ORDER BY round, woken_at, wake_at
     ) AS ordered CROSS JOIN LATERAL (
-        SELECT id FROM session
+        SELECT id, lease_until IS NOT NULL AS abandoned FROM session
         WHERE id = ordered.id AND wake_at <= now() AND (lease_until IS NULL OR lease_until <= now())
             AND aside_at IS NULL AND (failures < %(most_failures)s OR claimed_seq < {LAST_SEQ})
         LIMIT 1 FOR UPDATE SKIP LOCKED) AS free
@@ -72,7 +72,8 @@ picked AS MATERIALIZED (
 UPDATE session SET epoch = epoch + 1, lease_until = now() + make_interval(secs => %(lease_seconds)s),
     failures = CASE WHEN claimed_seq < {LAST_SEQ} THEN 1 ELSE failures + 1 END, claimed_seq = {LAST_SEQ}
 WHERE id = ANY (ARRAY(SELECT id FROM picked))
-RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, woken_at IS NULL, now()
+RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, woken_at IS NULL, now(),
+    (SELECT abandoned FROM picked WHERE picked.id = session.id)
 """
 
 RELEASE: LiteralString = """
@@ -133,9 +134,9 @@ class Queue:
 
 
 def _lease(row: tuple[Any, ...], asked_monotonic_seconds: float) -> Lease:
-    session_id, team, channel, thread_ts, epoch, pin_id, wakes, by_clock, now = row
+    session_id, team, channel, thread_ts, epoch, pin_id, wakes, by_clock, now, abandoned = row
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
-    return Lease(session_id, place, epoch, pin_id, wakes, by_clock, now, asked_monotonic_seconds)
+    return Lease(session_id, place, epoch, pin_id, wakes, by_clock, now, asked_monotonic_seconds, abandoned)
 
 
 class Renewal:

@@ -1,5 +1,6 @@
 """Slack as the core sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK_SECONDS = 24 * 3600  # for a copy of a card in a channel: it was to be posted right before the crash
 PROGRESS_CHARACTERS = 120
+BEST_EFFORT_SECONDS = 3.0  # that Slack may ask for before a status is shown: its fence does not last longer than 5
 UPDATE_CHARACTERS = 4_000  # of a text that takes the place of another (reference: Slack, Limits)
 OPEN_LOOKS = frozenset({"pending", "unknown"})  # of a card on which people can still decide something
 
@@ -260,9 +262,18 @@ class SlackSurface:
     # ------------------------------------------------------------------------------------------ calls
 
     async def _best_effort(self, method: str, **arguments: Any) -> str | None:
-        """Return Slack's error when it refused; trouble on the way is only logged, since nothing depends on it."""
+        """Return Slack's error when it refused. After trouble on the way it is done once more, since doing it twice is doing it
+        once; then it is only logged, since nothing depends on it."""
         try:
-            await self._call(method, **arguments)
+            try:
+                await self._call(method, **arguments)
+            except (DelayedError, UnclearError) as error:
+                wait_seconds = error.seconds if isinstance(error, DelayedError) else 0.0
+                if wait_seconds > BEST_EFFORT_SECONDS:
+                    raise
+                log.info("%s is done once more: %s", method, error)
+                await asyncio.sleep(wait_seconds)
+                await self._call(method, **arguments)
         except RefusedError as error:
             return str(error)
         except (DelayedError, UnclearError, FencedError) as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bot.app.wiring import running
 from bot.config.file import load_config
+from bot.config.mcp_file import read_servers
 from bot.config.settings import read_settings
 from bot.stores.embedded_home import Servers
 from tests.chaos.ledger_tools import LEDGER_TOOLS
@@ -41,6 +42,8 @@ async def _run(ready: Connection) -> None:
     loop.add_reader(test.sentinel, os._exit, 1)  # the test is gone, however it ended
     settings = read_settings()
     servers = Servers(str(settings.database_url), str(settings.redis_url))
-    async with running(settings, load_config(), servers, further_packs={"ledger": LEDGER_TOOLS}) as bot:
+    config = load_config()
+    mcp = read_servers(settings.signoff_config, config.mcp, os.environ)  # of .mcp.json on the stage, if a test has put it there
+    async with running(settings, config, servers, further_packs={"ledger": LEDGER_TOOLS}, mcp=mcp) as bot:
         ready.send(bot.port)
         await stopped.wait()

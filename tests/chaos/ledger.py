@@ -2,12 +2,22 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
+from time import time
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 from tests.chaos.ledger_tools import CHARGED
 from tests.chaos.server import Server
+
+HangsUp: TypeAlias = Literal["never", "before", "after"]
+"""When it ends a conversation without a word: before the charge, or after it."""
+
+
+def never() -> HangsUp:
+    """Say so whenever something is charged."""
+    return "never"
 
 
 class Ledger:
@@ -21,6 +31,8 @@ class Ledger:
         self._delay_seconds = delay_seconds
         self._path.touch()
         self._server = Server(self._charge)
+        self.hangs_up: Callable[[], HangsUp] = never
+        self.confirmed: dict[str, float] = {}  # lines of which it has said that they are written, and when, of the wall clock
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -38,11 +50,16 @@ class Ledger:
     async def _charge(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
+                if (when := self.hangs_up()) == "before":
+                    return
                 file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
                 os.write(file, line)
                 os.close(file)
+                if when == "after":
+                    return
                 await asyncio.sleep(self._delay_seconds)
                 writer.write(CHARGED)
                 await writer.drain()
+                self.confirmed[line.decode().strip()] = time()
         except ConnectionError:
             return  # the caller did not wait for our word

@@ -1,10 +1,11 @@
 """Slack in trouble: answers that are lost, limits, errors, a connection that goes. Nothing is posted twice, nothing is lost."""
 
+import asyncio
 from itertools import pairwise
 
 import pytest
 
-from bot.sandbox.model import Lines, call
+from bot.sandbox.model import Lines, Reply, Request, call, say
 from tests.dialog.conftest import World, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
@@ -79,6 +80,21 @@ async def test_without_agent_sessions_the_bot_works_and_does_not_ask_again(bot: 
     await talk.sees("Second.")
     asked = [call.method for call in bot.slack.calls if call.method.endswith("setStatus")]
     assert sorted(set(asked)) == sorted(asked)  # each once
+
+
+async def test_a_status_whose_call_is_lost_is_shown_all_the_same(bot: World) -> None:
+    answers = asyncio.Event()
+
+    async def in_time(_: Request) -> Reply:
+        await answers.wait()
+        return say("First.")
+
+    bot.model.script = in_time
+    talk = await mention(bot, "ann", "one")
+    await talk.rests("processing")
+    bot.slack.faults.fail("agents.sessions.setStatus", 503)
+    answers.set()
+    await talk.rests()
 
 
 async def test_the_reject_dialog_that_slack_does_not_open_is_explained(bot: World) -> None:

@@ -47,3 +47,12 @@ async def test_an_older_holder_can_neither_release_nor_hand_back_nor_renew(core:
 
     await core.queue.hand_back([lease])
     assert await row(core, lease) == {"epoch": 2, "leased": None, "due": True, "wakes": 1}
+
+
+async def test_a_claim_says_whether_the_one_before_it_was_ever_released(core: Core) -> None:
+    first = await core.hold(place())
+    await core.expire(first)
+    [second] = await core.queue.claim(1)
+    await core.queue.hand_back([second])
+    [third] = await core.queue.claim(1)
+    assert [first.abandoned, second.abandoned, third.abandoned] == [False, True, False]

@@ -68,6 +68,7 @@ Fault = Refuse | Reset | Cut | ErrorInStream | Garbage | Silence | Slow
 _TYPE_OF: dict[int, tuple[str, str]] = {
     408: ("api_error", "Request timed out"),
     409: ("invalid_request_error", "The request conflicts with the current state of a resource."),
+    413: ("request_too_large", "Request exceeds the maximum size"),
     500: ("api_error", "Internal server error"),
     502: ("api_error", "Bad gateway"),
     503: ("api_error", "Service unavailable"),
@@ -111,7 +112,7 @@ class ModelFaults:
         self._queue_fault(Refuse(429, Refusal(SPEND_MESSAGE, "rate_limit_error", {"error_code": code})), times)
 
     def status(self, status: int, times: int = 1) -> None:
-        """Answer with an error status: 408, 409, 500, 502, 503, 504 or 529."""
+        """Answer with an error status: 408, 409, 413, 500, 502, 503, 504 or 529."""
         type, message = _TYPE_OF[status]
         self._queue_fault(Refuse(status, Refusal(message, type)), times)
 

@@ -99,6 +99,11 @@ class Deliveries:
         task.add_done_callback(self._finished)
         return task
 
+    @property
+    def under_way(self) -> int:
+        """Return how much is on its way, or will be tried again."""
+        return len(self._tasks)
+
     async def close(self) -> None:
         """Stop what still runs. Raises what a delivery of the sandbox's own stumbled over, so that no test hides it."""
         for task in tuple(self._tasks):

@@ -65,6 +65,12 @@ class Faults:
         """Do it, then cut the connection without an answer. A call that Slack refuses does not use it up."""
         self._add_fault(MethodFault("drop_after", method), times)
 
+    def clear(self) -> None:
+        """Forget what was set and not used up. Who is held stays held."""
+        self._waiting.clear()
+        self._late.clear()
+        self.copies = 1
+
     def hold(self, method: str) -> None:
         """Hold calls of the method, before anything happens, until `release`; then they are done, caller or no caller."""
         self._held.setdefault(method, asyncio.Event())

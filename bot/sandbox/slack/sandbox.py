@@ -159,6 +159,11 @@ class SlackSandbox(People):
         return self._deliveries.log
 
     @property
+    def delivering(self) -> int:
+        """Return how many deliveries are on their way, or will be tried again."""
+        return self._deliveries.under_way
+
+    @property
     def connections(self) -> int:
         """Open Socket Mode connections."""
         return len(self._socket_mode.connections)
