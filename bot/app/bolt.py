@@ -14,6 +14,7 @@ from slack_bolt import BoltResponse
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
@@ -51,13 +52,14 @@ class Socket(AsyncSocketModeHandler):
             await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
 
 
-async def over_http(app: AsyncApp, request: web.Request) -> web.Response:
-    """Return the answer to a delivery over HTTP."""
+async def over_http(app: AsyncApp, signing_secret: str, request: web.Request) -> web.Response:
+    """Return the answer to a delivery over HTTP. What nobody can read is acked only if Slack signed it."""
     try:
         with as_made():
             asked = await to_bolt_request(request)
     except OddDeliveryError as error:
-        return await to_aiohttp_response(left_out(error))
+        signed = SignatureVerifier(signing_secret).is_valid_request(await request.read(), dict(request.headers))
+        return await to_aiohttp_response(left_out(error) if signed else BoltResponse(status=401))
     return await to_aiohttp_response(await app.async_dispatch(asked))
 
 

@@ -278,7 +278,7 @@ async def _serve_http(stack: AsyncExitStack, settings: Settings, health: _Health
 
     async def events(request: web.Request) -> web.Response:
         assert app is not None
-        return await over_http(app, request)
+        return await over_http(app, _secret(settings.slack_signing_secret), request)
 
     site = web.Application(client_max_size=MOST_DELIVERED_BYTES)
     site.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])

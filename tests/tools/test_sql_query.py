@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from agent.tool.definition import Effect
+from tests.patience import PATIENCE_SECONDS
 from tests.tools.desk import ROLE, Desk, desk
 from tests.tools.proxy import Proxy
 
@@ -70,7 +71,7 @@ async def test_every_kind_of_value_reaches_the_model_as_json(desk: Desk, express
 
 async def test_a_value_of_megabytes_is_cut_by_postgres(desk: Desk) -> None:
     async with Proxy(desk.database.url) as proxy:
-        value = await one(desk.limited(url=proxy.url), "repeat('x', 100000000)")
+        value = await one(desk.limited(url=proxy.url, seconds=PATIENCE_SECONDS), "repeat('x', 100000000)")
     assert 20_000 < proxy.answered_bytes < 100_000
     assert len(value) < 21_000
     assert value.endswith("… (cut here)")
