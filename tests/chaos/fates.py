@@ -51,7 +51,9 @@ class Fates:
     # ------------------------------------------------------------------------------------------ what ran
 
     def _runs(self) -> Iterator[str]:
-        """Nothing ran without a yes, or twice for one."""
+        """Something ran, but nothing without a yes, or twice for one."""
+        if not self.charged:
+            yield "nothing ran at all"
         for write, times in self.charged.items():
             if not self.crowd.approved[write]:
                 yield f"{write} ran, and nobody approved it"
