@@ -109,6 +109,5 @@ async def restless(stage: Stage, crowd: Crowd) -> str:
 
 async def rests(stage: Stage, crowd: Crowd) -> bool:
     """Whether everything that waited is decided, everything is delivered, and no session has anything to do."""
-    if not await crowd.settle():
-        return False
-    return not stage.slack.delivering and await stage.rows(AT_REST) == [(0,)]
+    resting = not stage.slack.delivering and await stage.rows(AT_REST) == [(0,)]
+    return await crowd.settle(resting=resting) and resting
