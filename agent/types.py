@@ -10,7 +10,9 @@ Outcome = Literal["succeeded", "failed", "unknown", "refused"]
 Purpose = Literal["reply", "compact", "learn"]  # of a model call
 Lifetime = Literal["5m", "1h"]  # of what the provider keeps of a request in its cache
 OutcomeAnswer = Literal["happened", "run_again", "leave"]
-Look = Literal["pending", "approved", "rejected", "expired", "withdrawn", "edited", "succeeded", "failed", "unknown", "refused"]
+Look = Literal[
+    "pending", "approved", "rejected", "expired", "withdrawn", "edited", "succeeded", "failed", "unknown", "left", "refused"
+]
 
 
 class Frozen(BaseModel):

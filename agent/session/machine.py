@@ -215,7 +215,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
     opened = _opened(session, action.proposed.requesters, step.by, reads=False)
     if step.answer != "run_again":
         outcome: Outcome = "succeeded" if step.answer == "happened" else "refused"
-        return keep(opened, replace(action, run=replace(action.run, outcome=outcome)))
+        return keep(opened, replace(action, run=replace(action.run, outcome=outcome, left=step.answer == "leave")))
     call = Call(id=action.proposed.call_id, tool=action.proposed.tool, arguments=action.proposed.arguments)
     key = action.run.idempotency_key  # that of the run before: a tool that knows it does nothing twice
     again = CallState(call=call, phase="approved", action_id=step.action_id, idempotency_key=key)

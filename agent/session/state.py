@@ -85,6 +85,7 @@ class Run:
     reminders: int = 0  # of that question
     again_by: tuple[str, ...] = ()  # who wants it run again, where one is not enough
     again_told: int = 0  # how many of them people were told of
+    left: bool = False  # its outcome was unknown, and people left it so
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class ActionState:
     def look(self) -> Look:
         """Return what the card should show."""
         if self.run.outcome is not None:
-            return self.run.outcome
+            return "left" if self.run.left else self.run.outcome
         if self.decided is None:
             return "pending"
         return "withdrawn" if self.decided.decision == "undeliverable" else self.decided.decision

@@ -30,6 +30,7 @@ ENDINGS: Mapping[str, Ending] = {
     "succeeded": Ending(":white_check_mark:", "Approved", "Done", short="Done"),
     "failed": Ending(":x:", "Approved", "but it failed", between=", "),
     "unknown": Ending(":warning:", "Approved", "Its outcome is unknown: it was started, and the result was lost"),
+    "left": Ending(":warning:", "Approved", "Its outcome is unknown and was left so: it is not run again"),
     "rejected": Ending(":no_entry:", "Rejected", "Nothing was run"),
     "expired": Ending(":alarm_clock:", "Expired", "Nobody decided in time; nothing was run"),
     "withdrawn": Ending(":leftwards_arrow_with_hook:", "Withdrawn", "Nothing was run"),

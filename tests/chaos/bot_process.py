@@ -19,7 +19,7 @@ from bot.config.file import load_config
 from bot.config.mcp_file import read_servers
 from bot.config.settings import read_settings
 from bot.stores.embedded_home import Servers
-from tests.chaos.ledger_tools import LEDGER_TOOLS
+from tests.chaos.ledger_tools import ledger_tools
 
 
 def main(environment: Mapping[str, str], folder: Path, log: Path, ready: Connection) -> None:
@@ -44,6 +44,6 @@ async def _run(ready: Connection) -> None:
     servers = Servers(str(settings.database_url), str(settings.redis_url))
     config = load_config()
     mcp = read_servers(settings.signoff_config, config.mcp, os.environ)  # of .mcp.json on the stage, if a test has put it there
-    async with running(settings, config, servers, further_packs={"ledger": LEDGER_TOOLS}, mcp=mcp) as bot:
+    async with running(settings, config, servers, further_packs={"ledger": ledger_tools(os.environ)}, mcp=mcp) as bot:
         ready.send(bot.port)
         await stopped.wait()

@@ -15,7 +15,8 @@ from tests.chaos.stage import Stage
 CHANNELS = {"orders": ("ann", "ben", "cleo"), "support": ("ann", "ben", "cleo", "dan"), "finance": ("ann", "cleo")}
 KINDS = ("book", "book", "book", "transfer", "transfer", "several", "several", "look", "chat")
 MODAL_SECONDS = 5.0  # that a person looks for a dialog before they do something else
-OUTCOMES = ("happened", "run_again", "leave")
+MOST_TRIES = 5  # of a click in the calm, until the button is taken for one that Slack did not let us take away
+AT_A_TIME = 6  # that are decided side by side in the calm
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +191,15 @@ class Crowd:
 
     # ------------------------------------------------------------------------------------------ the end
 
-    async def settle(self) -> bool:
-        """Decide everything that waits, each by somebody who may. Whether nothing was left, but what does not change any more."""
-        left = [each for each in self.buttons() if self.tried[self._name(each)] < 5]
-        for button in left:
+    async def settle(self, *, resting: bool) -> bool:
+        """Decide some of what waits, each by somebody who may; once more where everything rests and a click has changed nothing.
+
+        Whether nothing was left, but what does not change any more.
+        """
+        left = [each for each in self.buttons() if self.tried[self._name(each)] < MOST_TRIES]
+        fresh = [each for each in left if not self.tried[self._name(each)]]
+        room = max(0, AT_A_TIME - (len(left) - len(fresh)))
+        for button in left[:AT_A_TIME] if resting else fresh[:room]:
             self.tried[self._name(button)] += 1
             user = next(one for one in CHANNELS["support"] if self.sees(one, button.message.channel))
             await (self.tell if button.action_id == "happened" else self.approve)(user, button)

@@ -22,7 +22,7 @@ UNKNOWN = re.compile(r"The outcome of \S+ is unknown")
 LOOKS: dict[str, Word] = {
     **dict.fromkeys(("Rejected", "Expired", "Withdrawn", "Refused", "Undeliverable", "Edited"), "not run"),
     **dict.fromkeys(("Succeeded", "Failed"), "done"),
-    "Unknown": "unknown",
+    **dict.fromkeys(("Unknown", "Left"), "unknown"),
 }
 LOOK = re.compile(rf"({'|'.join(LOOKS)}|Approval needed|Pending|Approved): [^;]*?(w\d+x\d+)")
 LOST_AFTER_SECONDS = 20.0  # a lease, the look for it, and a busy machine: so long after a kill its results may still be lost
@@ -51,7 +51,9 @@ class Fates:
     # ------------------------------------------------------------------------------------------ what ran
 
     def _runs(self) -> Iterator[str]:
-        """Nothing ran without a yes, or twice for one."""
+        """Something ran, but nothing without a yes, or twice for one."""
+        if not self.charged:
+            yield "nothing ran at all"
         for write, times in self.charged.items():
             if not self.crowd.approved[write]:
                 yield f"{write} ran, and nobody approved it"
@@ -79,7 +81,7 @@ class Fates:
                 yield f"{write} still says {sorted(looks)} in {message.channel} {message.ts}"
             for look in looks & LOOKS.keys():
                 yield from (f"{what}; its card says {look}" for what in self._untrue(write, LOOKS[look], None))
-            if self.charged[write] and not looks & {"Succeeded", "Failed", "Unknown"} and message.ts not in stay:
+            if self.charged[write] and not looks & {"Succeeded", "Failed", "Unknown", "Left"} and message.ts not in stay:
                 yield f"{write} ran, and its card says {sorted(looks)}"
 
     @cached_property

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -11,6 +12,7 @@ from agent import fence
 from agent.tool.definition import Effect, Result, Tool, ToolContext
 
 LEDGER_ADDRESS = "CHAOS_LEDGER_ADDRESS"  # host:port, in the environment
+LIMIT_SECONDS = "CHAOS_LIMIT_SECONDS"  # in the environment: how long each of these tools has, where that is not as below
 CHARGED = b"charged\n"
 CHARGE_LIMIT_SECONDS = 2.0  # with the 5 s in which a run may begin less than what is left of a lease: a takeover may ask at once
 
@@ -131,3 +133,9 @@ LEDGER_TOOLS = (
         verb="Exchange",
     ),
 )
+
+
+def ledger_tools(environment: Mapping[str, str]) -> Sequence[Tool]:
+    """The tools, with the time limit that the environment names."""
+    limit = environment.get(LIMIT_SECONDS)
+    return [replace(tool, time_limit_seconds=float(limit)) for tool in LEDGER_TOOLS] if limit else LEDGER_TOOLS

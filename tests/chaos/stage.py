@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, LiteralString
@@ -120,6 +120,7 @@ class Stage:
     folder: Path
     _stack: AsyncExitStack
     _started: int = 0
+    further_environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def proxies(self) -> tuple[Proxies, Mapping[str, str]]:
         """Proxies for one process, and the environment that leads it through them."""
@@ -148,6 +149,7 @@ class Stage:
             "REDIS_URL": self.redis_url,
             "PORT": "0",
             LEDGER_ADDRESS: f"127.0.0.1:{self.ledger.port}",
+            **self.further_environment,
         }
 
     def policy(self, *rules: str) -> None:

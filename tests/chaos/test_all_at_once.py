@@ -21,6 +21,7 @@ from tests.chaos.bookings import Bookings
 from tests.chaos.conftest import NewStage
 from tests.chaos.crowd import CHANNELS, Crowd, Ledgers
 from tests.chaos.fates import Fates
+from tests.chaos.ledger_tools import LIMIT_SECONDS
 from tests.chaos.rest import in_the_log, in_the_rows
 from tests.chaos.stage import Stage, until
 from tests.chaos.weather import Weather
@@ -56,11 +57,12 @@ async def test_with_all_of_it_at_once_every_fate_is_told_truly(new_stage: NewSta
         findings, figures = await played(stage, Random(seed), MINUTES * 60)
         with capsys.disabled():
             print(figures)
-        assert not findings, f"{len(findings)} with CHAOS_SEED={seed}:\n" + "\n".join(findings[:50])
+        assert not findings, f"{len(findings)} with CHAOS_SEED={seed}:\n" + "\n".join(dict.fromkeys(findings))
 
 
 async def played(stage: Stage, random: Random, seconds: float) -> tuple[list[str], str]:
     """A run of so many seconds, and what is wrong with it, and its figures."""
+    stage.further_environment = {LIMIT_SECONDS: "20"}  # as for the server: a busy machine is slow, and slow is not wrong
     stage.slack.name_teams(any_naming(random))
     stage.slack.share("orders", "TTHEIRS")
     stage.slack.faults.duplicate(2)
@@ -107,6 +109,5 @@ async def restless(stage: Stage, crowd: Crowd) -> str:
 
 async def rests(stage: Stage, crowd: Crowd) -> bool:
     """Whether everything that waited is decided, everything is delivered, and no session has anything to do."""
-    if not await crowd.settle():
-        return False
-    return not stage.slack.delivering and await stage.rows(AT_REST) == [(0,)]
+    resting = not stage.slack.delivering and await stage.rows(AT_REST) == [(0,)]
+    return await crowd.settle(resting=resting) and resting

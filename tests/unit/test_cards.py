@@ -242,6 +242,7 @@ def test_what_cannot_be_undone_asks_once_more() -> None:
         ("succeeded", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC. Done."),
         ("failed", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC, but it failed."),
         ("unknown", {}, "Its outcome is unknown"),
+        ("left", {}, "Its outcome is unknown and was left so"),
         ("refused", {}, "Not run by @U7, @U8, 2026-11-22 00:00 UTC. The approval no longer holds."),
         ("rejected", {"rejecters": ("U5", "U2")}, "Rejected by @U5, @U2, 2026-11-22 00:00 UTC. Nothing was run."),
         ("rejected", {}, "Rejected by @U2, 2026-11-22 00:00 UTC. Nothing was run."),

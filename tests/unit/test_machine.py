@@ -46,7 +46,7 @@ from agent.session.steps import (
     Voted,
     WindowExceeded,
 )
-from agent.types import Allowed, Attachment, Change, Place, Preview, Said, Usage, Verdict
+from agent.types import Allowed, Attachment, Change, OutcomeAnswer, Place, Preview, Said, Usage, Verdict
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
@@ -286,3 +286,12 @@ def test_a_call_that_is_run_again_keeps_its_idempotency_key() -> None:
     again = OutcomeTold(action_id="A1", by="U1", answer="run_again", told_at=NOW)
     [state] = after(*WAITING, APPROVED, RUNNING, lost, *answered, again).turn.calls
     assert (state.phase, state.idempotency_key) == ("approved", RUNNING.idempotency_key)
+
+
+@pytest.mark.parametrize(("answer", "look"), [("happened", "succeeded"), ("leave", "left")])
+def test_what_was_left_unknown_does_not_look_as_if_it_had_not_run(answer: OutcomeAnswer, look: str) -> None:
+    lost = RETURNED.model_copy(update={"outcome": "unknown"})
+    said = REPLIED.model_copy(update={"content": ({"type": "text", "text": "Well."},), "stop_reason": "end_turn"})
+    told = OutcomeTold(action_id="A1", by="U1", answer=answer, told_at=NOW)
+    session = after(*WAITING, APPROVED, RUNNING, lost, STARTED, said, *ANSWERED, told)
+    assert session.actions["A1"].look == look
