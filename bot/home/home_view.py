@@ -52,7 +52,7 @@ class Gathered:
     budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
     budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
     may_raise: bool = False
-    remembered: Sequence[MemoryItem] | None = None  # of their own words; None: nothing is remembered here
+    remembered: Sequence[MemoryItem] | None = None  # of the words that this person said; None: nothing is remembered here
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 

@@ -214,7 +214,7 @@ class History:
         wrong += [
             f"the card of {row.action_id} in {message.channel} shows {row.look}, and it is {statuses[row.action_id]}"
             for row, message in on_screen
-            if row.look != statuses[row.action_id]
+            if statuses[row.action_id] != ("refused" if row.look == "left" else row.look)
         ]
         wrong += [
             f"nobody was asked about {id}" for id, status in statuses.items() if status == "unknown" and id not in questions
