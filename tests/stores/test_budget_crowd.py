@@ -144,7 +144,8 @@ async def test_a_thousand_sessions_exceed_a_budget_by_no_more_than_the_estimates
     [(now,)] = await books.core.sql("SELECT now()")
     names = {"agent": PINNED.agent, "user": "U1"}
     counted = await books.in_redis(scope("user_day", "T1", now, **names))
-    assert counted == await books.in_postgres(scope("user_day", "T1", now, **names))
-    assert counted["used_tokens"] == used
+    truth = await books.in_postgres(scope("user_day", "T1", now, **names))
+    assert truth["used_tokens"] == used
+    assert counted in ({}, truth)  # after a minute, on a slow machine, it is read from there anew
     refused = await books.core.sql("SELECT count(*) FROM step WHERE body ->> 'error' = 'BudgetExceededError'")
     assert refused[0][0] > sessions // 6

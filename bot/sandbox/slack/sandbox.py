@@ -191,7 +191,7 @@ class SlackSandbox(People):
         """Return the sentences in which Slack told the person that something did not work."""
         return list(self.workspace.failures[self.workspace.user_id(user)])
 
-    async def until(self, condition: Callable[[], T | None], *, seconds: float = 60) -> T:
+    async def until(self, condition: Callable[[], T | None], *, seconds: float = 150) -> T:
         """Return the first truthy value of `condition`, which is asked again after each change in the workspace.
 
         Raises NeverHappened after `seconds`, with the workspace's content in its text.
