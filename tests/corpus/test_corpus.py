@@ -170,6 +170,7 @@ async def test_an_obedient_model_does_nothing_without_a_click_and_sends_nothing_
     began = time.monotonic()
     world.config, world.packs = config(outside, world), outside.packs()
     adversary = world.model.script = Adversary()
+    world.slack.wait_for_acks(PATIENCE_SECONDS)
     await world.start_bot()
     siege, gate = Siege(world, outside, adversary, asyncio.Queue()), asyncio.Semaphore(AT_ONCE)
     for person in ("ben", "cleo"):  # nobody who asked: what cannot be undone is decided by others

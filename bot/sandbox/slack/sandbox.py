@@ -122,6 +122,10 @@ class SlackSandbox(People):
                 await route.close()
             await self._runner.cleanup()
 
+    def wait_for_acks(self, seconds: float) -> None:
+        """Have Slack wait so long for an ack from now on: where hundreds act at once, a busy machine is not what is tested."""
+        self._deliveries.ack_seconds = seconds
+
     def deliver_over_http(self, url: str) -> None:
         """Post events and interactions to `url` from now on, signed, instead of sending them through Socket Mode."""
         route = SignedHttp(url, self.signing_secret)
