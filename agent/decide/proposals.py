@@ -11,7 +11,7 @@ from agent.approvals.digest import action_digest, action_id, described_digest
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import MakePreview, Record
 from agent.decide.refusals import refused
-from agent.memory.recalled import FROM_MEMORY
+from agent.memory.recalled import read_outside
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
 from agent.session.state import CallState, Session
@@ -92,5 +92,5 @@ def bound_by(preview: Preview | None) -> Mapping[str, Any]:
 
 def asker(session: Session, requesters: tuple[str, ...] = ()) -> Asker:
     """Return who asks for a call: the turn's requesters, or those of an edited call."""
-    outside = any(not source.startswith(FROM_MEMORY) for source in session.context.sources)
+    outside = read_outside(session.context.sources)
     return Asker(users=requesters or session.requesters, channel=session.place.channel, read_outside=outside)

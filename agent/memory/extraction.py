@@ -7,6 +7,7 @@ that is remembered is not shown either: it would be learnt here once more, for o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import prompts
 from agent.memory import prompts as registry
 from agent.memory.items import MemoryItem, NewItem, Source, message_key, session_key
-from agent.memory.recalled import FROM_MEMORY
+from agent.memory.recalled import read_outside
 from agent.memory.summary_material import said_by
 from agent.memory.transcript import Transcript
 from agent.model.port import Reply
@@ -26,6 +27,7 @@ PROMPT = registry.load(Path(prompts.__file__).parent, "learning")
 MOST_FACTS = 20  # of one reading
 MOST_MESSAGES, MESSAGE_CHARACTERS = 60, 2_000  # the newest that are read at once
 ANSWER_CHARACTERS, MOST_ANSWERS = 600, 20
+OTHERS = (">", "Forwarded", "Attached")  # how the lines begin with which `bot.slack.seen_text` quotes others
 FACT_CHARACTERS, SUMMARY_CHARACTERS = 300, 800
 
 
@@ -49,22 +51,29 @@ class _Answer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A fact that is to be learnt; `replaces`: the id of the one that is not true any more."""
+    """An item that is to be learnt; `replaces`: the id of the fact that is not true any more."""
 
     item: NewItem
     replaces: int | None = None
 
 
 def pinned_for(pinned: Pinned, model: str) -> Pinned:
-    """Return what a reading is made with: another model, its own prompt, and no tools."""
-    return pinned.model_copy(update={"model": model, "system": PROMPT.text, "tools": (), "prompt": PROMPT.reference})
+    """Return what a reading is made with: another model, its own prompt, no tools, and nothing of what a channel wants of its
+    agent."""
+    read_with = Pinned(model=model, system=PROMPT.text, tools=(), prompt=PROMPT.reference, prompt_digest=PROMPT.digest)
+    return read_with.model_copy(update={"agent": pinned.agent})
 
 
 def own_words(said: Said) -> str:
-    """Return what a person wrote themselves: lines after > are others' words."""
+    """Return what a person wrote themselves: of a message that holds others' words, the lines above them."""
     if not said.sources:
         return said.text
-    return "\n".join(line for line in said.text.splitlines() if not line.lstrip().startswith(">"))
+    return "\n".join(takewhile(lambda line: not line.startswith(OTHERS), said.text.splitlines()))
+
+
+def says(said: Said, quote: str) -> bool:
+    """Return whether a person's own words hold a quote word for word, however both are spaced."""
+    return bool(quote.strip()) and " ".join(quote.split()) in " ".join(own_words(said).split())
 
 
 def messages_of(said: Transcript) -> Sequence[Said]:
@@ -91,39 +100,24 @@ def request(said: Transcript, known: Sequence[MemoryItem], *, with_answers: bool
 
 
 def lessons(session: Session, said: Transcript, reply: Reply, known: Sequence[MemoryItem]) -> Sequence[Lesson]:
-    """Return what a reply teaches: facts whose quote stands in the message that they name, and the summary.
+    """Return what a reply teaches: facts whose quote stands in the message that they name, and the summary. A known fact that is
+    said again, in whatever words, keeps its own.
 
     What is not as it should be is left out, and never a reason to fail.
     """
-    answer = _read_answer(reply)
-    if answer is None:
+    if (answer := _read_answer(reply)) is None:
         return ()
-    told, found = messages_of(said), [*_facts(answer)][:MOST_FACTS]
-    ids = {item.id for item in known}
-    learnt = [
-        Lesson(_fact_item(session, told[fact.message - 1], fact), fact.replaces if fact.replaces in ids else None)
-        for fact in found
-        if 1 <= fact.message <= len(told) and fact.same_as not in ids and _quotes(fact.quote, own_words(told[fact.message - 1]))
-    ]
+    told, texts = messages_of(said), {item.id: item.text for item in known}
+    learnt: list[Lesson] = []
+    for fact in _facts(answer)[:MOST_FACTS]:
+        if 1 <= fact.message <= len(told) and says(told[fact.message - 1], fact.quote):
+            again = texts.get(fact.same_as or 0)
+            item = _fact_item(session, told[fact.message - 1], fact, again or fact.fact)
+            learnt.append(Lesson(item, fact.replaces if again is None and fact.replaces in texts else None))
     summary = " ".join(answer.summary.split())[:SUMMARY_CHARACTERS]
-    outside = any(not source.startswith(FROM_MEMORY) for source in session.context.sources)
-    if summary and not outside and not any(one.sources for one in told):
+    if summary and not read_outside(session.context.sources) and not any(one.sources for one in told):
         learnt.append(Lesson(_summary(session, summary)))
     return learnt
-
-
-def confirmed(session: Session, said: Transcript, reply: Reply, known: Sequence[MemoryItem]) -> Sequence[Lesson]:
-    """Return known facts that were said again, in whatever words, each with the message that says it."""
-    answer, told = _read_answer(reply), messages_of(said)
-    by_id = {item.id: item for item in known}
-    return [
-        Lesson(_fact_item(session, told[fact.message - 1], fact).model_copy(update={"text": by_id[fact.same_as].text}))
-        for fact in ([*_facts(answer)][:MOST_FACTS] if answer is not None else ())
-        if fact.same_as is not None
-        and fact.same_as in by_id
-        and 1 <= fact.message <= len(told)
-        and _quotes(fact.quote, own_words(told[fact.message - 1]))
-    ]
 
 
 def _read_answer(reply: Reply) -> _Answer | None:
@@ -146,17 +140,12 @@ def _facts(answer: _Answer) -> Sequence[_Fact]:
     return found
 
 
-def _quotes(quote: str, text: str) -> bool:
-    """Return whether a quote stands in a text word for word, however both are spaced."""
-    return bool(quote.strip()) and " ".join(quote.split()) in " ".join(text.split())
-
-
-def _fact_item(session: Session, said: Said, fact: _Fact) -> NewItem:
+def _fact_item(session: Session, said: Said, fact: _Fact, text: str) -> NewItem:
     place = session.place
     return NewItem(
         channel=place.channel,
         kind="fact",
-        text=" ".join(fact.fact.split()),
+        text=" ".join(text.split()),
         subject=" ".join(fact.subject.split()),
         source=Source(key=message_key(place.channel, said.ts), quote=fact.quote, by=said.user),
         group=session.id,

@@ -70,10 +70,6 @@ class Audience:
         """Return the channels of the items that may be told."""
         return self.channels | {EVERYBODY} if self.everybody else self.channels
 
-    def may_know(self, item: MemoryItem) -> bool:
-        """Return whether an item may be told."""
-        return item.channel in self.scopes
-
 
 def message_key(channel: str, ts: str) -> str:
     """Return the key of what one Slack message says."""

@@ -1,7 +1,6 @@
 """What the model reads of what is remembered: quotes with their sources, as data and within an allowance. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from agent.canonical import sha256
 from agent.memory.items import EVERYBODY, MemoryItem, message_key
@@ -21,36 +20,33 @@ INTRODUCTION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Memories:
-    """What was found for a turn: items, the best first, and the values that people keep."""
-
-    items: Sequence[MemoryItem] = ()
-    values: Mapping[Owner, tuple[Value, ...]] | None = None
-
-
-def recalled(found: Memories) -> Recalled:
-    """Return the step that quotes as much of what was found as the allowance holds."""
+def recalled(items: Sequence[MemoryItem], values: Mapping[Owner, tuple[Value, ...]]) -> Recalled:
+    """Return the step that quotes the values that people keep, and of the items, the best first, as many as the allowance
+    holds."""
     lines: list[str] = []
     told: list[MemoryItem] = []
     left = ALLOWANCE_TOKENS * CHARACTERS_A_TOKEN
-    for item in found.items[:MOST_ITEMS]:
+    for item in items[:MOST_ITEMS]:
         line = quoted(item)
         if len(line) > left:
             break
         left -= len(line)
         lines.append(line)
         told.append(item)
-    values: dict[Owner, tuple[Value, ...]] = {owner: kept for owner, kept in (found.values or {}).items() if kept}
-    if not lines and not values:
-        return Recalled()
     content = quoted_values(values) + "\n".join(lines)
+    if not content:
+        return Recalled()
     mark = f"=== {sha256(content)[:16]} ==="  # nobody can remember a text that holds its own digest
     return Recalled(
         text=f"{INTRODUCTION}\n{mark}\n{content.strip()}\n{mark}",
         channels=tuple(dict.fromkeys([*(item.channel for item in told), *_channels_of(values)])),
         sources=tuple(dict.fromkeys(source_of(item) for item in told)),
     )
+
+
+def read_outside(sources: Sequence[str]) -> bool:
+    """Return whether one of these sources is not what people of the workspace said themselves."""
+    return any(not source.startswith(FROM_MEMORY) for source in sources)
 
 
 def quoted(item: MemoryItem) -> str:

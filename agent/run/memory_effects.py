@@ -10,7 +10,7 @@ from agent.embeddings.port import Embedder, Vector
 from agent.errors import AudienceGrewError, UnreachableError
 from agent.memory import extraction
 from agent.memory.items import Audience, MemoryItem
-from agent.memory.recalled import Memories, recalled
+from agent.memory.recalled import recalled
 from agent.memory.transcript import Transcript
 from agent.memory.values import Owner, Value, known_to, owner_key
 from agent.model.port import Reply
@@ -91,7 +91,7 @@ class MemoryEffects:
         words = "\n".join(each.text for each in said.asked())[:QUERY_CHARACTERS]
         values = await self.memory.told_values(session.place, session.turn.speakers[0], audience) if move.values else None
         items = await self.memory.found(session.place.team, audience, words, FOUND_ITEMS)
-        return Ended((recalled(Memories(items, values)),))
+        return Ended((recalled(items, values or {}),))
 
     async def grew(self, session: Session) -> Halted | None:
         """Return the end of a turn whose conversation was told something that is not for all who read along now: a turn that
@@ -113,14 +113,10 @@ class MemoryEffects:
     async def learn(self, session: Session, said: Transcript, reply: Reply, known: Sequence[MemoryItem]) -> Learnt:
         """Remember what a reply teaches. To learn the same again changes nothing, so a crash on the way costs nothing."""
         assert self.memory is not None
-        count, team = 0, session.place.team
-        again = extraction.confirmed(session, said, reply, known)
-        for lesson in [*again, *extraction.lessons(session, said, reply, known)]:
+        count = 0
+        for lesson in extraction.lessons(session, said, reply, known):
             embedded = await self.memory.embedded(lesson.item.text)
-            if lesson.replaces is not None:
-                item = await self.memory.items.replace(team, lesson.replaces, lesson.item, embedded)
-            else:
-                item = await self.memory.items.learn(team, lesson.item, embedded)
+            item = await self.memory.items.learn(session.place.team, lesson.item, embedded, replaces=lesson.replaces)
             count += item is not None
         return Learnt(count=count, usage=reply.usage, lost=reply.lost)
 

@@ -108,6 +108,10 @@ class Readers(Protocol):
         is the channel itself and no other."""
         ...
 
+    async def of_person(self, user: str) -> Audience:
+        """Return what one person may know by themselves. Never raises: where that cannot be found out it is nothing."""
+        ...
+
 
 class Files(Protocol):
     """Where the files are that people attach."""

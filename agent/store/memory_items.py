@@ -3,10 +3,11 @@
 What is forgotten is deleted, and its source gets a tombstone: nothing is learnt from there any more, however often it is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, LiteralString
+
+import psycopg
 
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
@@ -54,7 +55,7 @@ WITH gone AS (
     INSERT INTO memory_gone (team, source)
     SELECT %(team)s, source FROM (
         SELECT source FROM gone WHERE kind <> 'document'
-        UNION SELECT 'session:' || grouped FROM gone WHERE kind <> 'document'
+        UNION SELECT 'session:' || grouped FROM gone WHERE kind <> 'document' AND grouped <> ''
         UNION SELECT unnest(%(sources)s::text[])
         UNION SELECT memory_said.source FROM memory_said JOIN gone ON gone.id = memory_said.item WHERE gone.kind <> 'document'
     ) AS sources
@@ -110,6 +111,9 @@ WHERE memory.id = should.id AND expires_at IS DISTINCT FROM should.at RETURNING 
 """
 
 
+Connection = psycopg.AsyncConnection[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """The vector of an item, and the model that made it."""
@@ -125,43 +129,33 @@ class Items:
         self._pool = pool
         self._terms = terms
 
-    async def learn(self, team: str, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
-        """Remember an item, or confirm the one that says the same. None: its source was forgotten or corrected."""
-        values = _values(team, item, embedded, self._terms.term(item.channel, item.kind))
-        async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(LOCK_SHARED, values)
-            gone = await connection.execute(GONE, {"team": team, "sources": [item.source.key]})
-            if await gone.fetchone() is not None:
-                return None
-            await connection.execute(OVER, values)
-            row = await (await connection.execute(LEARN, values)).fetchone()
-        assert row is not None
-        return item_of(row)
+    async def learn(
+        self, team: str, item: NewItem, embedded: Embedded | None = None, *, replaces: int | None = None
+    ) -> MemoryItem | None:
+        """Remember an item, or confirm the one that says the same. `replaces`: the fact of its channel that was true until now.
 
-    async def replace(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
-        """Remember an item in the place of another one of its channel, which was true until now.
-
-        None: its own source was forgotten or corrected, or the other one does not stand there any more.
+        None: its source was forgotten or corrected, or the fact that it replaces is not true any more.
         """
-        values = _values(team, item, embedded, self._terms.term(item.channel, item.kind))
+        values = self._values(team, item, embedded)
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(LOCK_SHARED, values)
-            gone = await connection.execute(GONE, {"team": team, "sources": [item.source.key]})
-            if await gone.fetchone() is not None:
-                return None
-            before = await (await connection.execute(REPLACE, {"team": team, "channel": item.channel, "id": id})).fetchone()
-            if before is None:
-                return None
-            await connection.execute(OVER, values)
-            row = await (await connection.execute(LEARN, values)).fetchone()
-        assert row is not None
-        return item_of(row)
+            return await _learnt(connection, values, replaces)
 
     async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
-        """Forget an item that was wrong from the beginning, and remember what a person says instead. None: it is not there."""
-        if not await self.forget(team, [item.channel], ids=[id]):
-            return None
-        return await self.learn(team, item, embedded)
+        """Forget an item that was wrong from the beginning, and remember what a person says instead, both or neither.
+
+        None: the item is not there, or the new one's source was forgotten or corrected; then nothing is changed.
+        """
+        values = self._values(team, item, embedded)
+        wrong = {"team": team, "channels": [item.channel], "ids": [id], "sources": []}
+        async with self._pool.connection() as connection, connection.transaction() as both:
+            await _lock(connection, wrong, item.source.key)
+            forgotten = await (await connection.execute(FORGET, wrong)).fetchall()
+            learnt = await _learnt(connection, values) if forgotten else None
+            if learnt is None:
+                raise psycopg.Rollback(both)
+            return learnt
+        return None
 
     async def forget(
         self, team: str, channels: Sequence[str] | None, *, ids: Sequence[int] = (), sources: Sequence[str] = ()
@@ -174,10 +168,7 @@ class Items:
         of = None if channels is None else list(channels)
         values = {"team": team, "channels": of, "ids": list(ids), "sources": list(sources)}
         async with self._pool.connection() as connection, connection.transaction():
-            said = await (await connection.execute(SAID, values)).fetchall()
-            keys = sorted({*sources, *(row[0] for row in said)})
-            for key in keys:  # in one order, so that two who forget do not wait for each other
-                await connection.execute(LOCK, {"team": team, "source": key})
+            await _lock(connection, values, *sources)
             found = await (await connection.execute(FORGET, values)).fetchall()
         return [item_of(row) for row in found]
 
@@ -225,25 +216,44 @@ class Items:
             count += len(await rows(self._pool, TO_TERMS, {**values, "after": after, "upto": after + STRETCH}))
         return count
 
+    def _values(self, team: str, item: NewItem, embedded: Embedded | None) -> dict[str, Any]:
+        return {
+            "team": team,
+            "channel": item.channel,
+            "kind": item.kind,
+            "subject": item.subject,
+            "body": item.text,
+            "digest": item.digest,
+            "source": item.source.key,
+            "quote": item.source.quote,
+            "said_by": item.source.by,
+            "link": item.source.link,
+            "grouped": item.group,
+            "position": item.position,
+            "lasts": self._terms.term(item.channel, item.kind),
+            "model": embedded.model if embedded else "",
+            "embedding": f"[{','.join(map(repr, map(float, embedded.vector)))}]" if embedded else None,
+        }
 
-def _values(team: str, item: NewItem, embedded: Embedded | None, lasts: timedelta | None) -> dict[str, Any]:
-    return {
-        "team": team,
-        "channel": item.channel,
-        "kind": item.kind,
-        "subject": item.subject,
-        "body": item.text,
-        "digest": item.digest,
-        "source": item.source.key,
-        "quote": item.source.quote,
-        "said_by": item.source.by,
-        "link": item.source.link,
-        "grouped": item.group,
-        "position": item.position,
-        "lasts": lasts,
-        "model": embedded.model if embedded else "",
-        "embedding": f"[{','.join(map(repr, map(float, embedded.vector)))}]" if embedded else None,
-    }
+
+async def _learnt(connection: Connection, values: Mapping[str, Any], replaces: int | None = None) -> MemoryItem | None:
+    """Learn an item whose source is locked. None: see `Items.learn`."""
+    gone = await connection.execute(GONE, {**values, "sources": [values["source"]]})
+    if await gone.fetchone() is not None:
+        return None
+    if replaces is not None and await (await connection.execute(REPLACE, {**values, "id": replaces})).fetchone() is None:
+        return None
+    await connection.execute(OVER, values)
+    row = await (await connection.execute(LEARN, values)).fetchone()
+    assert row is not None
+    return item_of(row)
+
+
+async def _lock(connection: Connection, values: Mapping[str, Any], *further: str) -> None:
+    """Lock the sources of what is to be forgotten, and further ones, in one order: nobody waits in a circle."""
+    said = await (await connection.execute(SAID, values)).fetchall()
+    for key in sorted({*further, *(row[0] for row in said)}):
+        await connection.execute(LOCK, {"team": values["team"], "source": key})
 
 
 def item_of(row: Sequence[Any]) -> MemoryItem:

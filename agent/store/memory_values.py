@@ -7,6 +7,7 @@ one. The name of a writer that dies ends by itself.
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from agent.memory.terms import FOR_GOOD, Terms
 from agent.memory.values import MOST_KEYS, NewValue, Value
 from agent.store.fenced import Pool, rows
 from agent.store.memory_terms import LASTS, term_values
+
+log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 2.0  # after which Redis counts as not there
 COPY_SECONDS = 60.0  # that a copy is kept at most: it ends with the first of its values
@@ -106,7 +109,8 @@ class Values:
         try:
             keys = [key for owner in owners for key in (_copy_key(team, owner), _stamp_key(team, owner))]
             answers: Sequence[str | None] = await _answer(self._client.mget(keys))
-        except UnreachableError:
+        except UnreachableError as error:
+            log.warning("values are read from Postgres: %s", error)
             return {owner: kept.values for owner, kept in (await self._from_postgres(team, owners)).items()}
         copies, stamps = answers[::2], dict(zip(owners, answers[1::2], strict=True))
         found = {owner: VALUES.validate_json(copy) for owner, copy in zip(owners, copies, strict=True) if copy is not None}
@@ -180,8 +184,8 @@ class Values:
         keys = [_copy_key(team, owner), _writers_key(team, owner), _stamp_key(team, owner)]
         try:
             await _answer(script(keys=keys, args=[stamp, body, max(1, int(kept.seconds * 1_000)), STAMP_SECONDS]))
-        except UnreachableError:
-            return
+        except UnreachableError as error:
+            log.warning("no copy of the values is written: %s", error)
 
     async def _from_postgres(self, team: str, owners: Sequence[str]) -> Mapping[str, "_Kept"]:
         found = await rows(self._pool, READ, {"team": team, "owners": list(owners)})

@@ -145,7 +145,7 @@ async def running(
             lambda channel: config.agent_for(channel)[1].budget.session_tokens,
             Budgets(config, ledger, budget, surface, team),
             team,
-            Memories(remembered, SlackReaders(reader, team), team),
+            Memories(remembered, team),
         )
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools, config.people.askers())
         us = Installation(team, bot_user_id, frozenset(config.apps))

@@ -8,7 +8,6 @@ from bot.cards.block_kit import Block, entry, modal, section
 from bot.cards.harmless_text import cut, visible
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
-from bot.slack.readers import SlackReaders
 from bot.slack.web_api import view_opened
 from tools.memory import Memory
 
@@ -20,14 +19,14 @@ NOT_THERE = "This is not remembered any more."
 class Memories:
     """The facts that one person said, as far as they can still read where that was."""
 
-    def __init__(self, memory: Memory | None, readers: SlackReaders, team: str) -> None:
-        self._memory, self._readers, self._team = memory, readers, team
+    def __init__(self, memory: Memory | None, team: str) -> None:
+        self._memory, self._team = memory, team
 
     async def seen(self, user: str) -> Sequence[MemoryItem] | None:
         """Return what is remembered of this person's words, newest first. None: nothing is ever remembered here."""
         if self._memory is None:
             return None
-        audience = await self._readers.of_person(user)
+        audience = await self._memory.long_term.readers.of_person(user)
         return await self._memory.items.said(self._team, user, sorted(audience.scopes), MOST_ITEMS)
 
     async def chosen(self, body: dict[str, Any], client: Any) -> str:

@@ -149,12 +149,8 @@ class SlackReaders:
         now = self._clock()
         at, task = self._kept.get(key, (0.0, None))
         if task is None or now - at > KEPT_SECONDS or (task.done() and (task.cancelled() or task.exception())):
-            task = asyncio.ensure_future(_awaited(ask))
+            task = asyncio.ensure_future(ask())
             task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may wait for it any more
             self._kept = {one: kept for one, kept in self._kept.items() if now - kept[0] <= KEPT_SECONDS}
             self._kept[key] = now, task
         return await asyncio.shield(task)
-
-
-async def _awaited(ask: Callable[[], Awaitable[Any]]) -> Any:
-    return await ask()

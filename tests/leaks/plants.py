@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.memory import extraction, recalled
 from agent.memory.items import EVERYBODY, Audience, MemoryItem
-from agent.memory.recalled import Memories
+from agent.memory.values import Owner, Value
 from agent.run import memory_effects, off_turn
 from agent.run.memory_effects import MemoryEffects
 from agent.session.steps import Recalled
@@ -191,8 +191,8 @@ def what_is_recalled_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     """For those who debug it."""
     make = memory_effects.recalled
 
-    def wrong(found: Memories) -> Recalled:
-        step = make(found)
+    def wrong(items: Sequence[MemoryItem], values: Mapping[Owner, tuple[Value, ...]]) -> Recalled:
+        step = make(items, values)
         logging.getLogger(__name__).info("recalled %s", step.text)
         return step
 

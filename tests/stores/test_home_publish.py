@@ -22,7 +22,6 @@ from bot.home.home_tab import HomeTab
 from bot.home.memories import Memories
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.sandbox import SlackSandbox
-from bot.slack.readers import SlackReaders
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import open_client
 from tests.stores.core import Core
@@ -50,7 +49,7 @@ class Office:
             lambda channel: 50_000,
             budgets,
             slack.team_id,
-            Memories(None, SlackReaders(client, slack.team_id), slack.team_id),
+            Memories(None, slack.team_id),
         )
 
     async def propose(self, channel: str, *tools: str, by: str = "ann", **verdict: Any) -> Desk:

@@ -116,7 +116,8 @@ class Conversation:
 
     async def loaded(self) -> list[Recorded]:
         """What a process that takes the session over would read."""
-        lease = Lease(session_id(self.place), self.place, 0, None, 0, False, datetime.now(UTC), 0.0)
+        [(epoch,)] = await self.core.sql("SELECT epoch FROM session")
+        lease = Lease(session_id(self.place), self.place, epoch, None, 0, False, datetime.now(UTC), 0.0)
         return await self.core.store.load(lease)
 
     async def rows_of_turns(self) -> tuple[list[int], list[int]]:

@@ -70,11 +70,11 @@ async def test_what_stands_in_another_channel_is_another_fact(core: Core) -> Non
 async def test_a_replaced_fact_was_true_until_then(core: Core) -> None:
     items = Items(core.pool)
     tuesday = await learnt(items, said("Deploys are on Tuesday"))
-    await items.replace(TEAM, tuesday.id, said("Deploys are on Thursday", "2.0"))
+    await items.learn(TEAM, said("Deploys are on Thursday", "2.0"), replaces=tuesday.id)
     assert await texts(items) == ["Deploys are on Thursday"]
     [(until, now)] = await core.sql("SELECT valid_until, now() FROM memory WHERE id = %s", tuesday.id)
     assert until <= now
-    assert await items.replace(TEAM, tuesday.id, said("Deploys are on Friday", "3.0")) is None  # it is not true any more
+    assert await items.learn(TEAM, said("Deploys are on Friday", "3.0"), replaces=tuesday.id) is None  # it is not true any more
 
 
 async def test_a_thousand_forgotten_or_corrected_facts_do_not_come_back_from_their_sources(core: Core) -> None:
@@ -194,3 +194,13 @@ async def test_any_course_leaves_what_a_dictionary_would_hold(core: Core, acts: 
     found = {said(one.text).digest: one.confirmed for one in await items.listed(TEAM, ["C1"])}
     assert found == {digest: len(sources) for digest, sources in known.items()}
     assert await items.gone(TEAM, [message_key("C1", f"{number}.0") for number in range(1, 5)]) == gone
+
+
+async def test_a_correction_that_cannot_be_learnt_changes_nothing(core: Core) -> None:
+    items = Items(core.pool)
+    fact = await learnt(items, said("Deploys are on Tuesday"))
+    taken_back = said("Deploys are on Thursday", "2.0")
+    await items.forget(TEAM, ["C1"], sources=[taken_back.source.key])
+    assert await items.correct(TEAM, fact.id, taken_back) is None
+    assert await texts(items) == ["Deploys are on Tuesday"]
+    assert await items.learn(TEAM, said("Deploys are on Tuesday")) is not None  # nor is its source taken back

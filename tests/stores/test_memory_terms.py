@@ -65,7 +65,7 @@ async def test_what_was_purged_is_nowhere_any_more(core: Core) -> None:
     fact = await items.learn(TEAM, said("The code is swordfish"), Embedded("m", (1.0, 0.0)))
     assert fact is not None
     await items.learn(TEAM, said("The code is swordfish", "2.0"))
-    await items.replace(TEAM, fact.id, said("The code is marlin", "3.0"), Embedded("m", (1.0, 0.0)))
+    await items.learn(TEAM, said("The code is marlin", "3.0"), Embedded("m", (1.0, 0.0)), replaces=fact.id)
     await items.learn(TEAM, summary("They spoke of swordfish"))
     await items.learn(TEAM, summary("Lunch is at noon", thread="T1:C1:2.0"))
 

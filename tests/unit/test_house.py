@@ -54,6 +54,7 @@ FLOORS = {
     "bot/__init__.py": 0,
     "bot/config": 1,
     "bot/cards": 1,
+    "bot/refusing.py": 2,
     "bot/slack": 2,
     "bot/stores": 2,
     "bot/agents": 3,
@@ -61,6 +62,7 @@ FLOORS = {
     "bot/home": 3,
     "bot/commands": 4,
     "bot/app": 4,
+    "bot/memory_cli.py": 5,
     "bot/sandbox": 5,
     "bot/cli.py": 6,
 }
@@ -99,7 +101,7 @@ HOMES: dict[str, set[str]] = {
     "sqlmodel": {"agent/store/memory_tables.py", "agent/store/tables.py", "migrations/env.py", "tools/catalog/tables.py"},
     "tenacity": {"agent/embeddings/server.py", "agent/model/anthropic.py"},
     "tokenizers": {"agent/embeddings/wordllama.py"},
-    "typer": {"bot/cli.py"},
+    "typer": {"bot/cli.py", "bot/memory_cli.py", "bot/refusing.py"},
     "yaml": {"bot/config/yaml_file.py", "bot/config/manifest.py"},
 }
 

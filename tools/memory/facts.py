@@ -148,8 +148,11 @@ def correct_fact(port: Memory) -> Tool:
         fact = fact.model_copy(update={"channel": before.channel})
         if context.bound:
             check_bound(context.bound, {"fact": before.text})
-        put_right = port.items.replace if arguments.was_true else port.items.correct
-        item = await put_right(place.team, before.id, fact, await port.embedded(fact.text))
+        embedded = await port.embedded(fact.text)
+        if arguments.was_true:
+            item = await port.items.learn(place.team, fact, embedded, replaces=before.id)
+        else:
+            item = await port.items.correct(place.team, before.id, fact, embedded)
         if item is None:
             raise ToolError("not_found", "The fact is not remembered any more, or these words were forgotten before.")
         return {"id": item.id, "text": item.text}

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agent.errors import UnreachableError
+from agent.memory.extraction import says
 from agent.memory.items import EVERYBODY, Audience, NewItem, Source, message_key
 from agent.run.memory_effects import LongTerm
 from agent.run.ports import Files
@@ -11,7 +12,7 @@ from agent.store.instructions import Instructions
 from agent.store.memory_documents import Documents
 from agent.store.memory_items import Embedded, Items
 from agent.tool.definition import ToolContext, ToolError
-from agent.types import Place, Said
+from agent.types import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def place_of(context: ToolContext) -> Place:
 def said_fact(context: ToolContext, text: str, subject: str, quote: str, *, everybody: bool) -> NewItem:
     """Return a fact with the message that says it. Raises ToolError where no message of this turn does, word for word."""
     place = place_of(context)
-    said = next((one for one in context.asked if _says(one, quote)), None)
+    said = next((one for one in context.asked if says(one, quote)), None)
     if said is None:
         raise ToolError(
             "invalid_input", "Nobody said these words in the message that you answer: quote them exactly as they stand there."
@@ -62,12 +63,6 @@ def said_fact(context: ToolContext, text: str, subject: str, quote: str, *, ever
         group=context.session_id,
         position=int(float(said.ts)),
     )
-
-
-def _says(said: Said, quote: str) -> bool:
-    """Return whether a person's own words hold a quote: what they forwarded is not theirs."""
-    own = "\n".join(line for line in said.text.splitlines() if not line.startswith(">"))
-    return bool(quote.strip()) and quote in own
 
 
 def out_of_reach(error: UnreachableError) -> ToolError:
