@@ -6,7 +6,8 @@ from collections.abc import Collection
 from agent.session.rules import Rules
 from agent.session.state import Session
 
-_NOT_DONE = {"refused": "not allowed", "undeliverable": "nobody could be asked", "unknown": "outcome unknown"}
+_NOT_DONE = {"refused": "not allowed", "undeliverable": "nobody could be asked"}
+_UNKNOWN = ("unknown", "left")
 
 
 def capped(session: Session, rules: Rules) -> str:
@@ -15,8 +16,9 @@ def capped(session: Session, rules: Rules) -> str:
     reads = {name for name, tool in rules.tools.items() if tool.reads}
     done = _with_times([tool for tool, how in ended if how == "succeeded" and tool not in reads])
     read = _with_times([tool for tool, how in ended if how == "succeeded" and tool in reads])
-    not_done = _with_times([f"{tool} ({_NOT_DONE.get(how, how)})" for tool, how in ended if how != "succeeded"])
-    told = (("Done", done), ("Only read", read), ("Not done", not_done))
+    unknown = _with_times([tool for tool, how in ended if how in _UNKNOWN])
+    not_done = _with_times([f"{tool} ({_NOT_DONE.get(how, how)})" for tool, how in ended if how not in ("succeeded", *_UNKNOWN)])
+    told = (("Done", done), ("Only read", read), ("Outcome unknown, it may have run", unknown), ("Not done", not_done))
     return "\n".join(
         (
             f"I stopped after {rules.max_iterations} steps without finishing.",

@@ -195,6 +195,7 @@ class Drive:
         await self.held.commit()
         session, lease = self.held.session, self.held.lease
         await self.effects.calls.settled(session.id)
+        await self.status.settled()
         if self.stopping.is_set():
             await self.queue.hand_back([lease])
             return True

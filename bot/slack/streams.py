@@ -79,13 +79,15 @@ class Streams:
         return await self._replace(place, ts, content, key)
 
     async def _stop(self, place: Place, ts: str, **last: Any) -> bool:
-        """End a stream. Returns False if Slack has ended it before."""
+        """End a stream. Returns False if Slack has ended it before, or does not take the last of it: then it ends without."""
         given = {name: value for name, value in last.items() if value}
         try:
             # The process that drives the session says its status; left out, Slack would call it active.
             await self._call("chat.stopStream", channel=place.channel, ts=ts, session_status="processing", **given)
         except RefusedError as error:
             log.info("stream %s was not ended by us: %s", ts, error)
+            if given and meaning(str(error)) == "form":
+                await self._stop(place, ts)  # else it would seem to grow until Slack ends it
             return False
         return True
 

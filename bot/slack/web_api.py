@@ -30,7 +30,7 @@ _REFUSALS: Mapping[Meaning, str] = {
     # Keys are revoked for one channel as well as for all (docs: Enterprise Key Management).
     "template_not_visible canvas_disabled_file_team canvas_disabled_user_team canvas_globally_disabled ekm_access_denied",
     "gone": "channel_not_found thread_not_found message_not_found user_not_found user_not_visible user_disabled file_not_found "
-    "file_deleted file_is_deleted",
+    "file_deleted file_is_deleted message_not_in_streaming_state",
 }
 _NO_REFUSALS: Mapping[NoRefusal, str] = {
     "wait": "ratelimited rate_limited message_limit_exceeded team_added_to_org org_login_required external_channel_migrating",

@@ -73,10 +73,13 @@ class Answers:
         return channel in {self.stage.slack.dm_channel(user) for user in self.crowd.threads[place]}
 
     def _posted_once(self) -> Iterator[str]:
-        """No message stands in a thread twice, and none still grows."""
+        """No message stands in a thread twice, and none still grows, but where Slack refused to end it, to change it and to take
+        it away: then it ends it some minutes later."""
+        refused = set(re.findall(r"message (\S+) was not taken away", self.log))
         for place in self.crowd.threads:
             posts = self.crowd.posts(place)
-            yield from (f"{message.seen_text[:80]!r} in {place} still grows" for message in posts if message.streaming)
+            growing = [message for message in posts if message.streaming and message.ts not in refused]
+            yield from (f"{message.seen_text[:80]!r} in {place} still grows" for message in growing)
             keys = Counter(key_of(message) for message in posts)
             yield from (f"{key} stands in {place} {times} times" for key, times in keys.items() if times > 1 and key)
 

@@ -17,8 +17,8 @@ SLACK_CODES: dict[str, Sequence[str]] = {
     ),
     "chat.update": ("cant_update_message", "edit_window_closed", "ratelimited", "internal_error", "invalid_blocks"),
     "chat.startStream": ("team_not_found", "ratelimited", "internal_error"),
-    "chat.appendStream": ("message_not_in_streaming_state", "ratelimited", "msg_too_long"),
-    "chat.stopStream": ("invalid_blocks", "message_not_in_streaming_state", "internal_error"),
+    "chat.appendStream": ("ratelimited", "msg_too_long"),
+    "chat.stopStream": ("invalid_blocks", "internal_error"),
     "chat.delete": ("cant_delete_message", "internal_error"),
     "chat.postEphemeral": ("user_not_in_channel", "ratelimited"),
     "conversations.members": ("channel_not_found", "internal_error", "ratelimited"),
@@ -80,7 +80,7 @@ class Weather:
         slack, random = self.stage.slack, self.random
         method = random.choice(tuple(SLACK_CODES))
         self.faults += 1
-        match random.randrange(9):
+        match random.randrange(10):
             case 0:
                 slack.faults.rate_limit(method, retry_after=random.randint(1, 3))
             case 1:
@@ -91,7 +91,9 @@ class Weather:
                 slack.faults.drop_after(random.choice(("chat.postMessage", "chat.update", "chat.stopStream", "chat.startStream")))
             case 4:
                 slack.faults.late_ack(random.choice((0.1, 2.0)))
-            case 5 if random.random() < 0.3:
+            case 5:
+                slack.workspace.end_streams()  # as Slack does after some minutes
+            case 6 if random.random() < 0.3:
                 await slack.faults.disconnect(abrupt=random.random() < 0.5)
             case _:
                 slack.faults.error(method, random.choice(SLACK_CODES[method]))

@@ -43,6 +43,19 @@ async def test_a_message_that_cannot_be_changed_makes_room_for_a_new_one(bot: Wo
     assert await comes_to_rest(talk) == [ANSWER]
 
 
+async def test_a_message_whose_end_slack_refuses_does_not_grow_on(bot: World) -> None:
+    bot.model.script = Lines(ANSWER)
+    bot.model.faults.slow(SLOW)
+    bot.slack.faults.error("chat.stopStream", "invalid_blocks")
+    bot.slack.faults.error("chat.update", "cant_update_message")
+    bot.slack.faults.error("chat.delete", "cant_delete_message")
+    talk = await mention(bot, "ann", "tell me")
+    await grows(talk, SENTENCES[5])
+    await talk.rests()
+    left, whole = talk.posts()
+    assert (left.streaming, whole.seen_text.partition("\n[Good")[0]) == (False, ANSWER)
+
+
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 @pytest.mark.parametrize("done", [True, False])
 async def test_a_lost_answer_of_slack_loses_and_doubles_nothing(bot: World, method: str, done: bool) -> None:

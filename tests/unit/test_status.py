@@ -59,3 +59,17 @@ async def test_what_a_lost_claim_has_shown_is_not_taken_for_known() -> None:
     Status(surface, PLACE, background, None).show("active")
     await background.drain()
     assert surface.shown == ["active"]
+
+
+async def test_a_release_waits_until_it_is_shown() -> None:
+    surface, background = Statuses(), Background()
+    status = Status(surface, PLACE, background, None)
+    await status.settled()  # nothing is on its way
+    status.show("active")
+    released = asyncio.create_task(status.settled())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not released.done()
+    surface.gates["active"].set()
+    await released
+    assert surface.shown == ["active"]
