@@ -242,6 +242,18 @@ def report(since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A
 
 @cli.command()
 @refusing
+def trace(
+    conversation: Annotated[str, typer.Argument(help="A link to a message of it in Slack, or its session: TEAM:CHANNEL:TS.")],
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object, for programs.")] = False,
+) -> None:
+    """Show what a conversation did: model calls, decisions and runs, with times, tokens and cost, and nobody's words."""
+    from bot.commands.trace import print_trace
+
+    print_trace(read_settings(), conversation, as_json=as_json)
+
+
+@cli.command()
+@refusing
 def release(session: Annotated[str, typer.Argument(help="As `signoff doctor` names it.")]) -> None:
     """Have a conversation that was set aside tried again (exit status 1 where there is no such one)."""
     from bot.commands.release import release_session

@@ -1,0 +1,62 @@
+"""A conversation's log, found by its session, its thread or a message in it, and read for what it did."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from pydantic import ValidationError
+
+from agent.reports.run_tree import Line
+from agent.session.steps import STEP
+from agent.types import Pinned
+
+SLACK_LINK = re.compile(r"https://[^/\s]+/archives/(?P<channel>[A-Z0-9]+)/p(?P<seconds>\d+)(?P<rest>\d{6})(\?\S*)?")
+THREAD = re.compile(r"[?&]thread_ts=(?P<ts>\d+\.\d{6})")
+
+BY_ID: LiteralString = "SELECT id, pin_id FROM session WHERE id = %(id)s"
+# A thread by the message that it began with, else by a message of ours in it.
+BY_PLACE: LiteralString = "SELECT id, pin_id FROM session WHERE channel = %(channel)s AND thread_ts = %(ts)s"
+BY_POST: LiteralString = """
+SELECT session.id, pin_id FROM step JOIN session ON session.id = step.session_id
+WHERE channel = %(channel)s AND kind = 'posted' AND body ->> 'ts' = %(ts)s LIMIT 1
+"""
+PIN: LiteralString = "SELECT body FROM pin WHERE id = %(pin)s"
+STEPS_OF: LiteralString = "SELECT seq, made_at, body::text FROM step WHERE session_id = %(id)s ORDER BY seq"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A conversation: what it was begun with, and its log. `unread`: steps that this version cannot read."""
+
+    session_id: str
+    pinned: Pinned | None
+    lines: tuple[Line, ...]
+    unread: int = 0
+
+
+async def run_of(connection: psycopg.AsyncConnection[Any], named: str) -> Run | None:
+    """Return the conversation of a session's id, or of a link to a message in Slack. None: there is no such one."""
+    found = await _session(connection, named.strip())
+    if found is None:
+        return None
+    id, pin = found
+    pinned = await (await connection.execute(PIN, {"pin": pin})).fetchone()
+    lines: list[Line] = []
+    unread = 0
+    for seq, at, body in await (await connection.execute(STEPS_OF, {"id": id})).fetchall():
+        try:
+            lines.append(Line(seq, at, STEP.validate_json(body)))
+        except ValidationError:
+            unread += 1
+    return Run(id, Pinned.model_validate(pinned[0]) if pinned else None, tuple(lines), unread)
+
+
+async def _session(connection: psycopg.AsyncConnection[Any], named: str) -> tuple[str, str | None] | None:
+    link = SLACK_LINK.fullmatch(named)
+    if link is None:
+        return await (await connection.execute(BY_ID, {"id": named})).fetchone()
+    thread, ts = THREAD.search(named), f"{link['seconds']}.{link['rest']}"
+    values = {"channel": link["channel"], "ts": thread["ts"] if thread else ts}
+    by_place = await (await connection.execute(BY_PLACE, values)).fetchone()
+    return by_place or await (await connection.execute(BY_POST, {**values, "ts": ts})).fetchone()

@@ -1,0 +1,104 @@
+"""`signoff trace`: what one conversation did, as a tree or as JSON. It holds no words of people, model or tools."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from agent.reports.run_tree import Fact, Node, run_tree
+from agent.reports.runs import Run, run_of
+from bot.cards.harmless_text import visible
+from bot.config.refusal import Refusal
+from bot.config.settings import Settings
+from bot.stores.database import connected
+
+WIDTH = 130  # columns, where the output is no terminal
+UNITS = {
+    "input_tokens": "{:,} tokens in",
+    "cached_tokens": "{:,} of them cached",
+    "output_tokens": "{:,} out",
+    "output_bytes": "{:,} bytes",
+    "cost_usd": "${:.6f}",
+}
+
+
+def print_trace(settings: Settings, named: str, *, as_json: bool) -> None:
+    """Print a conversation that is named by its session's id or by a link to a message of it. Raises Refusal."""
+    run = asyncio.run(_found(settings, named))
+    if as_json:
+        print(json.dumps(as_value(run), ensure_ascii=False, indent=2))
+        return
+    console = Console(highlight=False, emoji=False)
+    Console(width=None if console.is_terminal else WIDTH, highlight=False, emoji=False).print(as_tree(run))
+
+
+def as_tree(run: Run) -> Tree:
+    """Return a run as a tree to be printed."""
+    pinned = run.pinned
+    told = (pinned.agent, pinned.model, pinned.prompt, pinned.prompt_digest[:12]) if pinned else ()
+    tree = Tree(Text("  ".join(visible(each) for each in (run.session_id, *told) if each)))
+    for turn in run_tree(run.lines):
+        _add(tree, turn)
+    if run.unread:
+        tree.add(Text(f"{run.unread} steps are of another version and cannot be read"))
+    return tree
+
+
+def as_value(run: Run) -> dict[str, Any]:
+    """Return a run as JSON holds it. Times are UTC, in ISO 8601."""
+    pinned = run.pinned.model_dump(include={"agent", "model", "prompt", "prompt_digest"}) if run.pinned else {}
+    return {
+        "session": run.session_id,
+        **pinned,
+        "steps": len(run.lines),
+        "unread_steps": run.unread,
+        "turns": [_value(turn) for turn in run_tree(run.lines)],
+    }
+
+
+async def _found(settings: Settings, named: str) -> Run:
+    async with connected(settings) as connection:
+        run = await run_of(connection, named)
+    if run is None:
+        raise Refusal(f"No conversation is known by {visible(named)}: give a link to a message in it, or its session.", status=1)
+    return run
+
+
+def _add(tree: Tree, node: Node) -> None:
+    branch = tree.add(Text(line(node)))
+    for child in node.children:
+        _add(branch, child)
+
+
+def line(node: Node) -> str:
+    """Return a node in one line: when, what, how long it took, and what is known of it."""
+    took = "" if node.seconds == 0 else "not over" if node.seconds is None else f"{node.seconds:.1f} s"
+    facts = [_spelled(name, fact) for name, fact in node.facts.items()]
+    what = f"{node.name} {node.of}".strip() if node.name != "event" else node.of
+    return "  ".join(each for each in (f"{_utc(node.at):%H:%M:%S}", visible(what), took, *facts) if each)
+
+
+def _spelled(name: str, fact: Fact) -> str:
+    if isinstance(fact, int | float):
+        return UNITS.get(name, f"{name.replace('_', ' ')} {{}}").format(fact)
+    words = fact if isinstance(fact, str) else ", ".join(fact)
+    return visible(words) if name in ("outcome", "stop_reason") else f"{name.replace('_', ' ')} {visible(words)}"
+
+
+def _value(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "of": node.of,
+        "at": _utc(node.at).isoformat(),
+        "seconds": node.seconds,
+        **node.facts,
+        "children": [_value(child) for child in node.children],
+    }
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
