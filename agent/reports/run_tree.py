@@ -79,7 +79,7 @@ class Node:
 
 
 def run_tree(lines: Iterable[Line]) -> Sequence[Node]:
-    """Return the turns of a conversation, oldest first. What stands before the first turn is left out: there is nothing."""
+    """Return the turns of a conversation, oldest first. What comes before the first turn is left out."""
     reader = _Reader()
     for line in lines:
         reader.take(line)
@@ -102,9 +102,9 @@ class _Reader:
         step, at = line.step, line.at
         match step:
             case Asked():
-                self._turn(step.said[0].user if step.said else "", at, asked="continue" if step.goes_on else "message")
+                self._open_turn(step.said[0].user if step.said else "", at, asked="continue" if step.goes_on else "message")
             case OutcomeTold():
-                self._turn(step.by, at, asked="outcome", answer=step.answer)
+                self._open_turn(step.by, at, asked="outcome", answer=step.answer)
             case ModelStarted():
                 self.started, self.chat = step, self._begin("chat", step.bill.model if step.bill else "", at)
                 self.chat.facts |= {"purpose": step.purpose, "iteration": step.iteration}
@@ -218,7 +218,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------------------------ the tree
 
-    def _turn(self, by: str, at: datetime, **facts: Fact) -> None:
+    def _open_turn(self, by: str, at: datetime, **facts: Fact) -> None:
         self.turns.append(Node("turn", str(len(self.turns) + 1), at, facts={"by": by, **facts}))
 
     def _begin(self, name: Name, of: str, at: datetime) -> Node:

@@ -28,7 +28,7 @@ UNITS = {
 
 def print_trace(settings: Settings, named: str, *, as_json: bool) -> None:
     """Print a conversation that is named by its session's id or by a link to a message of it. Raises Refusal."""
-    run = asyncio.run(_found(settings, named))
+    run = asyncio.run(_run_named(settings, named))
     if as_json:
         print(json.dumps(as_value(run), ensure_ascii=False, indent=2))
         return
@@ -56,11 +56,11 @@ def as_value(run: Run) -> dict[str, Any]:
         **pinned,
         "steps": len(run.lines),
         "unread_steps": run.unread,
-        "turns": [_value(turn) for turn in run_tree(run.lines)],
+        "turns": [_node_value(turn) for turn in run_tree(run.lines)],
     }
 
 
-async def _found(settings: Settings, named: str) -> Run:
+async def _run_named(settings: Settings, named: str) -> Run:
     async with connected(settings) as connection:
         run = await run_of(connection, named)
     if run is None:
@@ -89,14 +89,14 @@ def _spelled(name: str, fact: Fact) -> str:
     return visible(words) if name in ("outcome", "stop_reason") else f"{name.replace('_', ' ')} {visible(words)}"
 
 
-def _value(node: Node) -> dict[str, Any]:
+def _node_value(node: Node) -> dict[str, Any]:
     return {
         "name": node.name,
         "of": node.of,
         "at": _utc(node.at).isoformat(),
         "seconds": node.seconds,
         **node.facts,
-        "children": [_value(child) for child in node.children],
+        "children": [_node_value(child) for child in node.children],
     }
 
 
