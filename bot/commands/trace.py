@@ -77,12 +77,12 @@ def _add(tree: Tree, node: Node) -> None:
 def line(node: Node) -> str:
     """Return a node in one line: when, what, how long it took, and what is known of it."""
     took = "" if node.seconds == 0 else "not over" if node.seconds is None else f"{node.seconds:.1f} s"
-    facts = [_spelled(name, fact) for name, fact in node.facts.items()]
+    facts = [_told_fact(name, fact) for name, fact in node.facts.items()]
     what = f"{node.name} {node.of}".strip() if node.name != "event" else node.of
     return "  ".join(each for each in (f"{_utc(node.at):%H:%M:%S}", visible(what), took, *facts) if each)
 
 
-def _spelled(name: str, fact: Fact) -> str:
+def _told_fact(name: str, fact: Fact) -> str:
     if isinstance(fact, int | float):
         return UNITS.get(name, f"{name.replace('_', ' ')} {{}}").format(fact)
     words = fact if isinstance(fact, str) else ", ".join(fact)
