@@ -13,6 +13,7 @@ from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.store.fenced import Pool, rows
+from agent.store.memory_audit import By, note_items
 from agent.store.memory_terms import LASTS, term_values
 
 COLUMNS: LiteralString = "id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until"
@@ -141,7 +142,7 @@ class Items:
             await connection.execute(LOCK_SHARED, values)
             return await _learnt(connection, values, replaces)
 
-    async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
+    async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None, *, by: By) -> MemoryItem | None:
         """Forget an item that was wrong from the beginning, and remember what a person says instead, both or neither.
 
         None: the item is not there, or the new one's source was forgotten or corrected; then nothing is changed.
@@ -154,11 +155,12 @@ class Items:
             learnt = await _learnt(connection, values) if forgotten else None
             if learnt is None:
                 raise psycopg.Rollback(both)
+            await note_items(connection, team, by, [(row[0], row[1]) for row in forgotten], learnt.id)
             return learnt
         return None
 
     async def forget(
-        self, team: str, channels: Sequence[str] | None, *, ids: Sequence[int] = (), sources: Sequence[str] = ()
+        self, team: str, channels: Sequence[str] | None, *, by: By, ids: Sequence[int] = (), sources: Sequence[str] = ()
     ) -> Sequence[MemoryItem]:
         """Forget items of these channels, by their ids or sources, and the summaries that may say the same; what was forgotten.
         None: of all channels.
@@ -170,12 +172,13 @@ class Items:
         async with self._pool.connection() as connection, connection.transaction():
             await _lock(connection, values, *sources)
             found = await (await connection.execute(FORGET, values)).fetchall()
+            await note_items(connection, team, by, [(row[0], row[1]) for row in found])
         return [item_of(row) for row in found]
 
     async def message_gone(self, team: str, message: str, session_id: str) -> int:
         """Forget what came from a message that was deleted or changed, wherever it may be told, the summary of its conversation
         included; how much."""
-        forgotten = await self.forget(team, None, sources=[message, session_key(session_id)])
+        forgotten = await self.forget(team, None, by=By("", "slack"), sources=[message, session_key(session_id)])
         return len(forgotten)
 
     async def listed(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.memory.items import MemoryItem, NewItem, Source
+from agent.store.memory_audit import By
 from bot.cards.block_kit import Block, entry, modal, section
 from bot.cards.harmless_text import cut, visible
 from bot.slack.as_made import as_made, user_in
@@ -36,7 +37,7 @@ class Memories:
             what, _, id = str(body["actions"][0]["selected_option"]["value"]).partition(":")
             item = await self._own(user, int(id))
         if self._memory is not None and item is not None and what == "forget":
-            await self._memory.items.forget(self._team, [item.channel], ids=[item.id])
+            await self._memory.items.forget(self._team, [item.channel], by=By(user, "home"), ids=[item.id])
         elif item is not None and what == "correct":
             await view_opened(client, trigger, correct_view(item))
         return user
@@ -53,7 +54,8 @@ class Memories:
             return {"fact": NOT_THERE}
         source = Source(key=f"home:{user}:{view_id}", quote=text, by=user)
         right = NewItem(channel=item.channel, kind="fact", text=text, subject=item.subject, source=source)
-        corrected = await self._memory.items.correct(self._team, item.id, right, await self._memory.embedded(text))
+        embedded = await self._memory.embedded(text)
+        corrected = await self._memory.items.correct(self._team, item.id, right, embedded, by=By(user, "home"))
         return {} if corrected is not None else {"fact": NOT_THERE}
 
     async def _own(self, user: str, id: int) -> MemoryItem | None:

@@ -52,6 +52,8 @@ async def test_what_a_person_forgets_on_their_tab_is_gone(world: World) -> None:
     await tab(world, "ann", "Nothing so far.")
     assert [text for (text,) in await world.rows("SELECT body FROM memory")] == ["Lunch is at noon"]
     assert "Tuesday" not in await asks(world, "ben", "when are deploys?")
+    [(actor, body)] = await world.rows("SELECT actor, body FROM audit WHERE kind = 'forget'")
+    assert (actor, body["from"], body["count"]) == (world.slack.people["ann"], "home", 1)
 
 
 async def test_what_a_person_corrects_on_their_tab_takes_the_place_of_the_old(world: World) -> None:
@@ -64,6 +66,8 @@ async def test_what_a_person_corrects_on_their_tab_takes_the_place_of_the_old(wo
     told = await asks(world, "ben", "when are deploys?")
     assert "Thursday" in told
     assert "Tuesday" not in told
+    [(actor, body)] = await world.rows("SELECT actor, body FROM audit WHERE kind = 'correct'")
+    assert (actor, body["from"], body["count"]) == (world.slack.people["ann"], "home", 1)
 
 
 async def test_nobody_forgets_the_words_of_somebody_else(world: World) -> None:

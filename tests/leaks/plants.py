@@ -15,6 +15,7 @@ from agent.run import memory_effects, off_turn
 from agent.run.memory_effects import MemoryEffects
 from agent.session.steps import Recalled
 from agent.store import memory_items, memory_search
+from agent.store.memory_audit import By
 from agent.store.memory_items import Items
 from agent.tool import definition
 from bot.slack import readers
@@ -182,7 +183,9 @@ def what_a_message_told_others_outlives_it(monkeypatch: pytest.MonkeyPatch) -> N
     """A message that is deleted takes along what its own channel may know."""
 
     async def wrong(self: Items, team: str, message: str, session_id: str) -> int:
-        return len(await self.forget(team, [message.split(":")[1]], sources=[message, f"session:{session_id}"]))
+        return len(
+            await self.forget(team, [message.split(":")[1]], by=By("", "slack"), sources=[message, f"session:{session_id}"])
+        )
 
     monkeypatch.setattr(Items, "message_gone", wrong)
 

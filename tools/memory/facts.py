@@ -12,7 +12,7 @@ from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.memory.port import Memory, place_of, said_fact
+from tools.memory.port import Memory, by_tool, place_of, said_fact
 
 MOST_FOUND, MOST_FORGOTTEN, SHOWN_CHARACTERS = 10, 20, 200
 
@@ -152,7 +152,7 @@ def correct_fact(port: Memory) -> Tool:
         if arguments.was_true:
             item = await port.items.learn(place.team, fact, embedded, replaces=before.id)
         else:
-            item = await port.items.correct(place.team, before.id, fact, embedded)
+            item = await port.items.correct(place.team, before.id, fact, embedded, by=by_tool(context))
         if item is None:
             raise ToolError("not_found", "The fact is not remembered any more, or these words were forgotten before.")
         return {"id": item.id, "text": item.text}
@@ -189,7 +189,7 @@ def forget(port: Memory) -> Tool:
         if context.bound:
             check_bound(context.bound, _bound_texts(items))
         channels = sorted({item.channel for item in items})
-        gone = await port.items.forget(place.team, channels, ids=[item.id for item in items])
+        gone = await port.items.forget(place.team, channels, by=by_tool(context), ids=[item.id for item in items])
         return {"forgotten": len(gone)}
 
     async def preview(arguments: Forget, context: ToolContext) -> Preview:
