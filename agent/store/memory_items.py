@@ -71,13 +71,13 @@ FROM memory_said JOIN memory ON memory.id = memory_said.item
 WHERE team = %(team)s AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
     AND (memory.id = ANY(%(ids)s) OR memory.source = ANY(%(sources)s))
 """
-LIST: LiteralString = f"""
-SELECT {COLUMNS} FROM memory
+LISTED: LiteralString = """
 WHERE team = %(team)s AND channel = ANY(%(channels)s) AND valid_until IS NULL AND (expires_at IS NULL OR expires_at > now())
     AND (%(said_by)s = '' OR said_by = %(said_by)s) AND (%(kind)s = '' OR kind = %(kind)s)
     AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s)) AND (%(before)s::bigint IS NULL OR id < %(before)s)
-ORDER BY id DESC LIMIT %(most)s
 """
+LIST: LiteralString = f"SELECT {COLUMNS} FROM memory {LISTED} ORDER BY id DESC LIMIT %(most)s"
+COUNT: LiteralString = f"SELECT count(*) FROM memory {LISTED}"
 # Nobody else writes in the direct messages of a person.
 SAID_BY: LiteralString = f"""
 SELECT {COLUMNS} FROM memory
@@ -195,6 +195,12 @@ class Items:
         """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
         values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
         return [item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+
+    async def count(self, team: str, channels: Sequence[str], *, said_by: str = "", kind: str = "") -> int:
+        """Return how much `listed` would have to return to return all."""
+        values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "ids": None, "before": None}
+        [(count,)] = await rows(self._pool, COUNT, values)
+        return count
 
     async def said(self, team: str, user: str, channels: Sequence[str], most: int) -> Sequence[MemoryItem]:
         """Return the facts that one person said in these channels, or in their direct messages, newest first."""

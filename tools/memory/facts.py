@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue
 
 from agent.memory.items import EVERYBODY, MemoryItem
-from agent.memory.recalled import FROM_MEMORY, source_of
+from agent.memory.recalled import FROM_MEMORY, documents_in, source_of
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
@@ -97,7 +97,8 @@ def search_memory(port: Memory) -> Tool:
         place = place_of(context)
         audience = await port.audience(place)
         items = await port.long_term.found(place.team, audience, arguments.words, MOST_FOUND)
-        return Remembered({"found": [_entry(item).model_dump() for item in items]}, [item.channel for item in items])
+        found = {"found": [_entry(item).model_dump() for item in items]}
+        return Remembered(found, [item.channel for item in items], documents_in(items))
 
     return Tool(
         name="search_memory",

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY
-from agent.memory.recalled import FROM_MEMORY
+from agent.memory.recalled import KEPT_VALUES
 from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, owner_key
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
@@ -75,7 +75,7 @@ def get_memory(port: Memory) -> Tool:
         verb="Read memory",
         consequence="Reads the values that are kept. Nothing is changed.",
         undo="There is nothing to undo.",
-        untrusted=lambda _: f"{FROM_MEMORY}values that people keep",
+        untrusted=lambda _: KEPT_VALUES,
     )
 
 
