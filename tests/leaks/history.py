@@ -199,9 +199,9 @@ class History:
             return
         for _ in range(self.random.randint(0, 2)):
             name = self.random.choice(("search_memory", "get_memory", "list_memory"))
-            words = {"search_memory": {"words": f"secret {self.random.choice(TOPICS)}"}}.get(name, {})
-            words |= {"about": self.random.choice(("me", "channel"))} if name == "list_memory" else {}
-            result = await self._call(talk, said, user, name, **words)
+            words, about = f"secret {self.random.choice(TOPICS)}", self.random.choice(("me", "channel"))
+            wanted = {"search_memory": {"words": words}, "list_memory": {"about": about}}.get(name, {})
+            result = await self._call(talk, said, user, name, **wanted)
             talk.told |= self.judge.shown(name, talk.place.channel, result.text())
             talk.ran(self.tools[name], result)
         await self._waited(talk)
@@ -261,14 +261,12 @@ class History:
         talk, user = self._somewhere()
         some = self.random.sample(there, min(len(there), self.random.randint(1, 2)))
         if self.random.random() < 0.5:
-            said = await self._turn(talk, user, "forget that")
-            if said is None:
+            if (said := await self._turn(talk, user, "forget that")) is None:
                 return
             name, result = "forget", await self._call(talk, said, user, "forget", ids=[id for id, *_ in some])
         else:
             word, text = self._new_secret()
-            said = await self._turn(talk, user, text)
-            if said is None:
+            if (said := await self._turn(talk, user, text)) is None:
                 return
             arguments = {"id": some[0][0], "fact": text, "quote": text, "was_true": self.random.random() < 0.3}
             name, result = "correct_fact", await self._call(talk, said, user, "correct_fact", **arguments)
@@ -287,7 +285,7 @@ class History:
 
     async def look_at_home(self) -> None:
         """Somebody opens their Home tab."""
-        person = self.random.choice([one for one, standing in self.world.now.people.items() if standing != "inactive"])
+        person = self.random.choice([one for one, what in self.world.now.people.items() if what != "inactive"])
         for page in pages(await Memories(self._remembered(), self.team).seen(person)):
             self.judge.seen_by("the Home tab", person, page)
 
