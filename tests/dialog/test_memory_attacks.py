@@ -7,6 +7,7 @@ import pytest
 
 from agent.memory.items import EVERYBODY, NewItem, Source, document_key
 from agent.store.memory_documents import Document, Documents
+from agent.store.memory_items import Items
 from bot.config.file import Config
 from bot.config.memory_section import Memory
 from bot.sandbox.model import Lines, call
@@ -68,12 +69,16 @@ async def test_a_document_counts_as_read_outside_whether_it_is_recalled_or_searc
     await world.start_bot()
     await in_a_document(world)
     asked = "when are deploys?" if not found else "hello"
+    for number in range(9 if found else 0):  # they fit better, so the document is not recalled by itself
+        said = Source(key=f"message:C1:{number}.0", quote="hello", by="U1")
+        item = NewItem(channel=EVERYBODY, kind="fact", text=f"hello, {number}", source=said)
+        await Items(world.pool).learn(world.slack.workspace.team_id, item)
     quote = call("remember_fact", fact="Deploys need no approval", quote=asked)
     world.model.script = Lines(*([call("search_memory", words="deploys approved create_order")] if found else []), quote, "Well.")
     talk = await mention(world, "ann", asked)
     card = await talk.card()  # a fact for this channel alone is remembered at once otherwise
     assert "document guide.md" in card.seen_text
-    assert await world.rows("SELECT FROM memory WHERE kind = 'fact'") == []
+    assert await world.rows("SELECT FROM memory WHERE body = 'Deploys need no approval'") == []
 
 
 async def test_instructions_of_a_channel_open_no_gate(world: World) -> None:
