@@ -78,7 +78,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
     team: Team = None,
 ) -> None:
-    """Forget for good: items, all of one source, or all of a channel. Messages that said it are not learnt from again."""
+    """Forget for good: items, all of one source, or all of a channel with its values. Nothing is learnt from there again."""
     from bot.commands import memory_report
     from bot.commands.memory_report import Wanted, channel_of
 
@@ -95,7 +95,7 @@ def export_memory(
     file: Annotated[Path, typer.Argument(help="A new file, that only you may read.")],
     team: Team = None,
 ) -> None:
-    """Write every item that has not outlived its term to a file, a JSON object a line."""
+    """Write every item and value that has not outlived its term to a file, a JSON object a line."""
     from bot.commands import memory_report
 
     memory_report.export(read_settings(), team, file)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from agent.memory import pdf
 from agent.memory.chunks import Section, chunks, markdown_sections
+from agent.memory.exported import is_exported
 from agent.memory.look import MOST_TEXT_BYTES, Looked, look_at_file
 from agent.text import whole
 from tools.page_text import decoded, html_sections
@@ -29,6 +30,7 @@ BY_MEDIA_TYPE: dict[str, Kind] = {
     "text/csv": "csv",
     "text/tab-separated-values": "csv",
 }
+BACKUP = "it is a backup of memory, and what was forgotten since would be known again"
 READABLE = "Markdown, text, HTML, PDF and CSV can be read"
 
 
@@ -63,6 +65,8 @@ def _sections_or_trouble(data: bytes, kind: str, charset: str | None) -> tuple[l
             return pages, "" if any(page.text.strip() for page in pages) else "its pages are pictures without text"
         case "text":
             text = decoded(data, charset) if charset else looked.text
+            if any(is_exported(line) for line in text.splitlines()):
+                return [], BACKUP
             return _sections(whole(text).replace("\0", "\ufffd").replace("\r\n", "\n"), kind), ""
         case _:
             return [], f"only {READABLE}"

@@ -1,12 +1,13 @@
 """What is remembered in a workspace, for those who run the bot: all of it, for whomever it is. One statement each."""
 
-import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
+from agent.memory.exported import exported_line
 from agent.memory.items import ItemKind, MemoryItem
+from agent.memory.values import Value
 from agent.store.fenced import Pool, rows
 from agent.store.memory_items import COLUMNS, item_of
 
@@ -34,9 +35,15 @@ SELECT channel, kind, count(*), min(learnt_at), max(learnt_at), count(*) FILTER 
 WHERE team = %(team)s AND valid_until IS NULL AND (expires_at IS NULL OR expires_at > now())
 GROUP BY channel, kind ORDER BY channel, kind
 """
-VALUES: LiteralString = """
+VALUE_COUNTS: LiteralString = """
 SELECT split_part(owner, ':', 1), kind, count(*), count(DISTINCT owner) FROM memory_value
 WHERE team = %(team)s AND (expires_at IS NULL OR expires_at > now()) GROUP BY 1, 2 ORDER BY 1, 2
+"""
+VALUES: LiteralString = """
+SELECT owner, key, kind, value, channel, set_by, set_at, expires_at FROM memory_value
+WHERE team = %(team)s AND (expires_at IS NULL OR expires_at > now()) AND (%(channel)s::text IS NULL OR channel = %(channel)s)
+    AND (owner, key) > (%(owner)s, %(key)s)
+ORDER BY owner, key LIMIT %(most)s
 """
 
 
@@ -61,8 +68,22 @@ class Entry:
 
     def line(self) -> str:
         """Return it as one line of JSON."""
-        until = None if self.expires_at is None else self.expires_at.isoformat()
-        return json.dumps({**self.item.model_dump(mode="json"), "expires_at": until}, ensure_ascii=False)
+        return exported_line(self.item.model_dump(mode="json"), expires_at=self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptValue:
+    """A value, whose it is (user:U1, channel:C1, workspace), and until when it is kept; None: for good."""
+
+    owner: str
+    value: Value
+    set_at: datetime
+    expires_at: datetime | None
+
+    def line(self) -> str:
+        """Return it as one line of JSON."""
+        fields = {"owner": self.owner, **self.value.model_dump(mode="json")}
+        return exported_line(fields, set_at=self.set_at, expires_at=self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +127,15 @@ async def entries(pool: Pool, team: str, wanted: Wanted) -> AsyncGenerator[Entry
         before = found[-1][0]
 
 
+async def values(pool: Pool, team: str, channel: str | None = None) -> AsyncGenerator[KeptValue]:
+    """Yield the values that were said in a channel, or all of them, by owner and key, read a page at a time."""
+    owner, key = "", ""
+    while found := await rows(pool, VALUES, {"team": team, "channel": channel, "owner": owner, "key": key, "most": PAGE}):
+        for owner, key, kind, value, said_in, set_by, set_at, expires_at in found:
+            kept = Value(kind=kind, key=key, value=value, channel=said_in, set_by=set_by)
+            yield KeptValue(owner, kept, set_at, expires_at)
+
+
 async def going_along(pool: Pool, team: str, ids: Sequence[int]) -> Sequence[Entry]:
     """Return the summaries that are forgotten with these items."""
     return [_entry_of(row) for row in await rows(pool, ALONG, {"team": team, "ids": list(ids)})]
@@ -123,7 +153,7 @@ async def counts(pool: Pool, team: str) -> Sequence[Counted]:
 
 async def value_counts(pool: Pool, team: str) -> Sequence[CountedValues]:
     """Return how many values are kept, by whose and what they are."""
-    return [CountedValues(*row) for row in await rows(pool, VALUES, {"team": team})]
+    return [CountedValues(*row) for row in await rows(pool, VALUE_COUNTS, {"team": team})]
 
 
 def _entry_of(row: Sequence[Any]) -> Entry:

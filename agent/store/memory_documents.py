@@ -10,6 +10,7 @@ from typing import Literal, LiteralString
 from agent.memory.items import NewItem
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.store.fenced import Pool, rows
+from agent.store.memory_audit import By, note_items
 from agent.store.memory_items import Embedded
 
 Became = Literal["added", "replaced", "unchanged"]
@@ -75,9 +76,13 @@ class Documents:
             await connection.execute(ADD, {**names, **_columns(chunks, vectors, self._terms.term(of.channel, "document"))})
         return "replaced" if gone else "added"
 
-    async def remove(self, team: str, of: Document) -> int:
+    async def remove(self, team: str, of: Document, by: By) -> int:
         """Delete a document; how many chunks it had."""
-        return len(await rows(self._pool, REMOVE, {"team": team, "channel": of.channel, "source": of.key}))
+        names = {"team": team, "channel": of.channel, "source": of.key}
+        async with self._pool.connection() as connection, connection.transaction():
+            gone = await (await connection.execute(REMOVE, names)).fetchall()
+            await note_items(connection, team, by, [(id, of.channel) for (id,) in gone])
+        return len(gone)
 
 
 def version(chunks: Sequence[NewItem]) -> str:

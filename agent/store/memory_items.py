@@ -13,6 +13,7 @@ from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.store.fenced import Pool, rows
+from agent.store.memory_audit import By, note_items
 from agent.store.memory_terms import LASTS, term_values
 
 COLUMNS: LiteralString = "id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until"
@@ -70,13 +71,13 @@ FROM memory_said JOIN memory ON memory.id = memory_said.item
 WHERE team = %(team)s AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
     AND (memory.id = ANY(%(ids)s) OR memory.source = ANY(%(sources)s))
 """
-LIST: LiteralString = f"""
-SELECT {COLUMNS} FROM memory
+LISTED: LiteralString = """
 WHERE team = %(team)s AND channel = ANY(%(channels)s) AND valid_until IS NULL AND (expires_at IS NULL OR expires_at > now())
     AND (%(said_by)s = '' OR said_by = %(said_by)s) AND (%(kind)s = '' OR kind = %(kind)s)
     AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s)) AND (%(before)s::bigint IS NULL OR id < %(before)s)
-ORDER BY id DESC LIMIT %(most)s
 """
+LIST: LiteralString = f"SELECT {COLUMNS} FROM memory {LISTED} ORDER BY id DESC LIMIT %(most)s"
+COUNT: LiteralString = f"SELECT count(*) FROM memory {LISTED}"
 # Nobody else writes in the direct messages of a person.
 SAID_BY: LiteralString = f"""
 SELECT {COLUMNS} FROM memory
@@ -141,7 +142,7 @@ class Items:
             await connection.execute(LOCK_SHARED, values)
             return await _learnt(connection, values, replaces)
 
-    async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None) -> MemoryItem | None:
+    async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None, *, by: By) -> MemoryItem | None:
         """Forget an item that was wrong from the beginning, and remember what a person says instead, both or neither.
 
         None: the item is not there, or the new one's source was forgotten or corrected; then nothing is changed.
@@ -154,11 +155,12 @@ class Items:
             learnt = await _learnt(connection, values) if forgotten else None
             if learnt is None:
                 raise psycopg.Rollback(both)
+            await note_items(connection, team, by, [(row[0], row[1]) for row in forgotten], learnt.id)
             return learnt
         return None
 
     async def forget(
-        self, team: str, channels: Sequence[str] | None, *, ids: Sequence[int] = (), sources: Sequence[str] = ()
+        self, team: str, channels: Sequence[str] | None, *, by: By, ids: Sequence[int] = (), sources: Sequence[str] = ()
     ) -> Sequence[MemoryItem]:
         """Forget items of these channels, by their ids or sources, and the summaries that may say the same; what was forgotten.
         None: of all channels.
@@ -170,12 +172,13 @@ class Items:
         async with self._pool.connection() as connection, connection.transaction():
             await _lock(connection, values, *sources)
             found = await (await connection.execute(FORGET, values)).fetchall()
+            await note_items(connection, team, by, [(row[0], row[1]) for row in found])
         return [item_of(row) for row in found]
 
     async def message_gone(self, team: str, message: str, session_id: str) -> int:
         """Forget what came from a message that was deleted or changed, wherever it may be told, the summary of its conversation
         included; how much."""
-        forgotten = await self.forget(team, None, sources=[message, session_key(session_id)])
+        forgotten = await self.forget(team, None, by=By("", "slack"), sources=[message, session_key(session_id)])
         return len(forgotten)
 
     async def listed(
@@ -192,6 +195,12 @@ class Items:
         """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
         values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
         return [item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+
+    async def count(self, team: str, channels: Sequence[str], *, said_by: str = "", kind: str = "") -> int:
+        """Return how much `listed` would have to return to return all."""
+        values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "ids": None, "before": None}
+        [(count,)] = await rows(self._pool, COUNT, values)
+        return count
 
     async def said(self, team: str, user: str, channels: Sequence[str], most: int) -> Sequence[MemoryItem]:
         """Return the facts that one person said in these channels, or in their direct messages, newest first."""

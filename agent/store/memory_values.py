@@ -21,6 +21,7 @@ from agent.errors import UnreachableError
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.memory.values import MOST_KEYS, NewValue, Value
 from agent.store.fenced import Pool, rows
+from agent.store.memory_audit import By, note_values
 from agent.store.memory_terms import LASTS, term_values
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,8 @@ ON CONFLICT (team, owner, key) DO UPDATE SET kind = excluded.kind, channel = exc
     set_by = excluded.set_by, set_at = now(), expires_at = excluded.expires_at
 """
 DELETE: LiteralString = "DELETE FROM memory_value WHERE team = %(team)s AND owner = %(owner)s AND key = %(key)s"
+SAID_IN: LiteralString = "SELECT DISTINCT owner FROM memory_value WHERE team = %(team)s AND channel = %(channel)s ORDER BY owner"
+FORGET: LiteralString = "DELETE FROM memory_value WHERE team = %(team)s AND owner = %(owner)s AND channel = %(channel)s"
 OTHER_TERMS: LiteralString = f"""
 SELECT DISTINCT owner FROM memory_value WHERE team = %(team)s AND expires_at IS DISTINCT FROM set_at + {LASTS} ORDER BY owner
 """
@@ -139,14 +142,18 @@ class Values:
         await self._end(team, owner, nonce)
         return f"there are {MOST_KEYS} keys already, which is as many as there may be: delete one first" if full else ""
 
-    async def delete(self, team: str, owner: str, key: str) -> bool:
+    async def delete(self, team: str, owner: str, key: str, by: By) -> bool:
         """Delete a value. False: there is none. Raises UnreachableError, and then nothing is changed."""
-        values = {"team": team, "owner": owner, "key": key}
-        nonce = await self._begin(team, owner)
-        async with self._pool.connection() as connection, connection.transaction():
-            deleted = await connection.execute(DELETE, values)
-        await self._end(team, owner, nonce)
-        return bool(deleted.rowcount)
+        return bool(await self._gone(DELETE, {"team": team, "owner": owner, "key": key}, by))
+
+    async def forget(self, team: str, channel: str, by: By) -> int:
+        """Delete what was said in a channel, whosever it is, from both stores; how many.
+
+        Raises UnreachableError; what is deleted by then stays so.
+        """
+        said = {"team": team, "channel": channel}
+        owners = [owner for (owner,) in await rows(self._pool, SAID_IN, said)]
+        return sum([await self._gone(FORGET, {**said, "owner": owner}, by) for owner in owners])
 
     async def purge(self) -> int:
         """Delete what has outlived its term; how many."""
@@ -167,6 +174,16 @@ class Values:
         return len(owners)
 
     # ------------------------------------------------------------------------------------------ inside
+
+    async def _gone(self, statement: LiteralString, values: Mapping[str, str], by: By) -> int:
+        """Delete values of an owner and write that down; how many. Raises UnreachableError, and then nothing is changed."""
+        team, owner = values["team"], values["owner"]
+        nonce = await self._begin(team, owner)
+        async with self._pool.connection() as connection, connection.transaction():
+            deleted = await connection.execute(statement, values)
+            await note_values(connection, team, by, owner, deleted.rowcount)
+        await self._end(team, owner, nonce)
+        return deleted.rowcount
 
     async def _begin(self, team: str, owner: str) -> str:
         nonce = secrets.token_hex(8)

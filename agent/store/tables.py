@@ -276,7 +276,7 @@ class AuditRow(SQLModel, table=True):
     team: str = Field(sa_column=Column(Text, primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
-    # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told, raise
+    # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told, raise, forget, correct
     kind: str = Field(sa_column=Column(Text, nullable=False))
     actor: str = Field(default="", sa_column=text_column())  # a person; empty: Signoff itself, or the clock
     session_id: str = Field(default="", sa_column=text_column())

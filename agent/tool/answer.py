@@ -24,6 +24,7 @@ class Remembered:
 
     told: Told
     channels: Sequence[str]
+    outside: str = ""  # names the documents that it quotes; empty: it is what people of the workspace said themselves
 
 
 Answer = Told | WithImages | Remembered
@@ -47,6 +48,11 @@ def structured(answer: Answer) -> dict[str, Any]:
 def images_of(answer: Answer) -> tuple[bytes, ...]:
     """Return the images of an answer."""
     return tuple(answer.images) if isinstance(answer, WithImages) else ()
+
+
+def outside_of(answer: Answer) -> str:
+    """Return the outside source that an answer of a tool for memory quotes, if it does."""
+    return answer.outside if isinstance(answer, Remembered) else ""
 
 
 def channels_of(answer: Answer) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, JsonValue
 
 from agent.errors import NotBegunError, place_of
-from agent.tool.answer import Answer, channels_of, images_of, structured
+from agent.tool.answer import Answer, channels_of, images_of, outside_of, structured
 from agent.tool.threads import watched
 from agent.types import Change, Place, Preview, Said, Wording
 
@@ -189,7 +189,9 @@ class Tool:
         The model is warned of every such text. Cards name only what a read or an egress brought: a warning about each
         acknowledgement of a write would stand on nearly every card, and nobody would read it any more.
         """
-        return result if self.untrusted is None else result.coming_from(self.untrusted(arguments), acknowledges=not self.reads)
+        if self.untrusted is None:
+            return result
+        return result.coming_from(result.source or self.untrusted(arguments), acknowledges=not self.reads)
 
     def wording(self, arguments: BaseModel) -> Wording:
         """Return what a card says of a call with these arguments in the author's words."""
@@ -242,6 +244,7 @@ async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
         async with asyncio.timeout(tool.time_limit_seconds):
             answer = await watched(tool.name, _handled(tool, arguments, context))
         result = Result(ok=True, result=structured(answer), images=images_of(answer), channels=channels_of(answer))
+        result = result.model_copy(update={"source": outside_of(answer)})
         return result.model_copy(update={"written": result.text()})  # what is no JSON fails here, where failures are told
     except ToolError as error:
         return failed(error.kind, error.detail, unclear=error.unclear).model_copy(update={"begun": error.begun})

@@ -16,7 +16,7 @@ from agent.store.memory_documents import Document, Documents, version
 from agent.store.memory_embedding import BATCH
 from agent.store.memory_items import Embedded
 from bot.agents.remembering import embedder
-from bot.commands.memory_report import FOR_EVERYBODY, team_of
+from bot.commands.memory_report import FOR_EVERYBODY, operator, team_of
 from bot.config.file import Config
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, environment
@@ -119,7 +119,7 @@ class Adding:
             if not ours or of.key in outcome.seen:
                 continue
             if remove:
-                await self.documents.remove(self.team, of)
+                await self.documents.remove(self.team, of, operator())
                 print(f"removed {name}")
             else:
                 print(f"{name} is not there any more and still remembered: --remove deletes it.", file=sys.stderr)

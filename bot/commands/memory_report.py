@@ -1,6 +1,8 @@
 """`signoff memory`: what is remembered in a workspace, listed, searched, counted, written to a file, and forgotten."""
 
 import asyncio
+import getpass
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -16,10 +18,12 @@ from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY, ItemKind, MemoryItem
 from agent.memory.recalled import source_of
 from agent.reports import memory_report
-from agent.reports.memory_report import Entry, Wanted
+from agent.reports.memory_report import Entry, KeptValue, Wanted
 from agent.store.fenced import Pool
+from agent.store.memory_audit import By
 from agent.store.memory_items import Items
 from agent.store.memory_search import Found, MemorySearch
+from agent.store.memory_values import Values
 from bot.agents.remembering import embedder
 from bot.cards.harmless_text import visible
 from bot.commands.finding import PATIENCE_SECONDS, first_line
@@ -27,7 +31,7 @@ from bot.commands.report import aligned
 from bot.config.file import Config
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, environment
-from bot.stores.database import connected_pool
+from bot.stores.database import connected_pool, redis_address
 
 FOR_EVERYBODY = "everybody"  # how the command line names what every full member may know
 LINE_CHARACTERS = 120  # of a text
@@ -78,7 +82,10 @@ def print_search(settings: Settings, config: Config, team: str | None, words: st
 
 
 def forget(settings: Settings, team: str | None, wanted: Wanted, agrees: Callable[[], bool]) -> None:
-    """Print what will go, and forget it once somebody agrees. Raises Refusal."""
+    """Print what will go, and forget it once somebody agrees; of a whole channel also the values that were said there.
+
+    Raises Refusal.
+    """
 
     async def going(pool: Pool, workspace: str) -> list[Entry]:
         found = [each async for each in memory_report.entries(pool, workspace, wanted)]
@@ -88,35 +95,46 @@ def forget(settings: Settings, team: str | None, wanted: Wanted, agrees: Callabl
         async with connected_pool(settings) as pool:
             workspace = await team_of(settings, team)
             found = await going(pool, workspace)
-            if not found:
+            of = wanted.channel
+            values = [] if of is None else [each async for each in memory_report.values(pool, workspace, of)]
+            if not found and not values:
                 raise Refusal("There is nothing remembered of that.", status=1)
             for entry in found:
                 print(line(entry.item))
+            for kept in values:
+                print(value_line(kept))
             if not await asyncio.to_thread(agrees):
                 raise Refusal("Nothing was forgotten.", status=1)
+            by = operator()
+            if of is not None and values:  # before anything else: it is what can fail
+                await _forget_values(settings, pool, workspace, of, by)
             ids, channels = [each.item.id for each in found], sorted({each.item.channel for each in found})
             gone = 0
             for begins in range(0, len(ids), AT_ONCE):
-                gone += len(await Items(pool).forget(workspace, channels, ids=ids[begins : begins + AT_ONCE]))
-            print(f"{gone} forgotten.")
+                gone += len(await Items(pool).forget(workspace, channels, by=by, ids=ids[begins : begins + AT_ONCE]))
+            print(f"{gone + len(values)} forgotten.")
 
     asyncio.run(forgotten())
 
 
 def export(settings: Settings, team: str | None, file: Path) -> None:
-    """Write every item to a new file that only its owner may read, a JSON object a line. Raises Refusal."""
+    """Write every item and value to a new file that only its owner may read, a JSON object a line. Raises Refusal."""
 
-    async def exported() -> int:
+    async def exported() -> tuple[int, int]:
         async with connected_pool(settings) as pool:
             workspace = await team_of(settings, team)
-            count = 0
+            items = values = 0
             with os.fdopen(_new_file(file), "w", encoding="utf-8") as out:
                 async for entry in memory_report.entries(pool, workspace, Wanted(past=True)):
                     out.write(f"{entry.line()}\n")
-                    count += 1
-            return count
+                    items += 1
+                async for kept in memory_report.values(pool, workspace):
+                    out.write(f"{kept.line()}\n")
+                    values += 1
+            return items, values
 
-    print(f"{asyncio.run(exported())} items are in {file}.")
+    items, values = asyncio.run(exported())
+    print(f"{items} items and {values} values are in {file}.")
 
 
 def print_stats(settings: Settings, team: str | None) -> None:
@@ -193,6 +211,35 @@ def line(item: MemoryItem) -> str:
     link = f" {item.source.link}" if item.source.link else ""
     whom = item.channel or FOR_EVERYBODY
     return visible(f"{item.id} {item.learnt_at:%Y-%m-%d} {whom} {item.kind}, {source_of(item)}{link}: {short}")
+
+
+def value_line(kept: KeptValue) -> str:
+    """Return a value on one line: what it is, whose, for whom, and what it says."""
+    text = json.dumps(kept.value.value, ensure_ascii=False)
+    short = text if len(text) <= LINE_CHARACTERS else f"{text[: LINE_CHARACTERS - 1]}…"
+    whom = kept.value.channel or FOR_EVERYBODY
+    return visible(f"{kept.value.kind} {kept.value.key} of {kept.owner}, {kept.set_at:%Y-%m-%d} {whom}: {short}")
+
+
+def operator() -> By:
+    """Return for the audit log who runs this command."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a container without names
+        name = str(os.getuid())
+    return By(f"operator:{name}", "command")
+
+
+async def _forget_values(settings: Settings, pool: Pool, team: str, channel: str, by: By) -> None:
+    """Delete the values that were said in a channel, in Postgres and in Redis. Raises Refusal."""
+    with redis_address(settings) as url:
+        values = Values(pool, url)
+        try:
+            await values.forget(team, channel, by)
+        except UnreachableError as error:
+            raise Refusal(f"Nothing more was forgotten ({error}): start Redis or mend REDIS_URL, then try again.") from None
+        finally:
+            await values.close()
 
 
 def _new_file(file: Path) -> int:

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from agent.decide.for_cards import card
-from agent.memory.items import MemoryItem
 from agent.model.spending import amount
 from agent.reports.home_overview import GrantSeen, Spent, Waiting
 from agent.session.state import ActionState
@@ -24,7 +23,7 @@ from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import capabilities
 from bot.home.budgets import BudgetSeen
-from bot.home.memories import message_of
+from bot.home.memories import Seen
 
 Section = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
 Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
@@ -52,7 +51,7 @@ class Gathered:
     budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
     budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
     may_raise: bool = False
-    remembered: Sequence[MemoryItem] | None = None  # of the words that this person said; None: nothing is remembered here
+    remembered: Sequence[Seen] | None = None  # of the words that this person said; None: nothing is remembered here
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 
@@ -69,7 +68,7 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
     def granted(each: GrantSeen) -> Block:
         return _grant(each, tools)
 
-    def remembered(each: MemoryItem) -> Block:
+    def remembered(each: Seen) -> Block:
         return _remembered(each, slack_url)
 
     def spent(each: tuple[Spent, int] | BudgetSeen) -> Block:
@@ -212,11 +211,11 @@ def _grant(grant: GrantSeen, tools: Tools) -> Block:
     return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke}
 
 
-def _remembered(item: MemoryItem, slack_url: str) -> Block:
+def _remembered(each: Seen, slack_url: str) -> Block:
     """Return a section with what is remembered, where and when it was said, and what can be done about it."""
+    item, at = each.item, each.message
     where = "for everybody" if not item.channel else "in a direct message" if item.channel[0] == "D" else f"in <#{item.channel}>"
     often = f", said {item.confirmed} times" if item.confirmed > 1 else ""
-    at = message_of(item)
     link = f"  ·  <{slack_url}archives/{at[0]}/p{at[1].replace('.', '')}|Open the message>" if at is not None else ""
     asked = confirm("Change what I remember?", "What is forgotten is not learnt from that message again.", "Go on", no="Keep it")
     options = [option(f"correct:{item.id}", "Correct…"), option(f"forget:{item.id}", "Forget")]

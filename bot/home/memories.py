@@ -1,9 +1,11 @@
 """What is remembered of a person's own words, on their Home tab: where it was said, and how to correct or forget it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from agent.memory.items import MemoryItem, NewItem, Source
+from agent.memory.items import Audience, MemoryItem, NewItem, Source
+from agent.store.memory_audit import By
 from bot.cards.block_kit import Block, entry, modal, section
 from bot.cards.harmless_text import cut, visible
 from bot.slack.as_made import as_made, user_in
@@ -16,18 +18,27 @@ SHOWN_CHARACTERS, MOST_CHARACTERS = 1_000, 500
 NOT_THERE = "This is not remembered any more."
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An item, and channel and ts of the message that says it. None: no message does, or the person cannot open it any more."""
+
+    item: MemoryItem
+    message: tuple[str, str] | None
+
+
 class Memories:
     """The facts that one person said, as far as they can still read where that was."""
 
     def __init__(self, memory: Memory | None, team: str) -> None:
         self._memory, self._team = memory, team
 
-    async def seen(self, user: str) -> Sequence[MemoryItem] | None:
+    async def seen(self, user: str) -> Sequence[Seen] | None:
         """Return what is remembered of this person's words, newest first. None: nothing is ever remembered here."""
         if self._memory is None:
             return None
         audience = await self._memory.long_term.readers.of_person(user)
-        return await self._memory.items.said(self._team, user, sorted(audience.scopes), MOST_ITEMS)
+        said = await self._memory.items.said(self._team, user, sorted(audience.scopes), MOST_ITEMS)
+        return [Seen(item, message_of(item, audience)) for item in said]
 
     async def chosen(self, body: dict[str, Any], client: Any) -> str:
         """Forget what the person chose, or open the dialog that corrects it, if they said it; whose tab is to be shown anew."""
@@ -36,7 +47,7 @@ class Memories:
             what, _, id = str(body["actions"][0]["selected_option"]["value"]).partition(":")
             item = await self._own(user, int(id))
         if self._memory is not None and item is not None and what == "forget":
-            await self._memory.items.forget(self._team, [item.channel], ids=[item.id])
+            await self._memory.items.forget(self._team, [item.channel], by=By(user, "home"), ids=[item.id])
         elif item is not None and what == "correct":
             await view_opened(client, trigger, correct_view(item))
         return user
@@ -53,12 +64,13 @@ class Memories:
             return {"fact": NOT_THERE}
         source = Source(key=f"home:{user}:{view_id}", quote=text, by=user)
         right = NewItem(channel=item.channel, kind="fact", text=text, subject=item.subject, source=source)
-        corrected = await self._memory.items.correct(self._team, item.id, right, await self._memory.embedded(text))
+        embedded = await self._memory.embedded(text)
+        corrected = await self._memory.items.correct(self._team, item.id, right, embedded, by=By(user, "home"))
         return {} if corrected is not None else {"fact": NOT_THERE}
 
     async def _own(self, user: str, id: int) -> MemoryItem | None:
         """Return one of the items that this person may see on their tab."""
-        return next((item for item in await self.seen(user) or () if item.id == id), None)
+        return next((each.item for each in await self.seen(user) or () if each.item.id == id), None)
 
 
 def correct_view(item: MemoryItem) -> Block:
@@ -71,8 +83,12 @@ def correct_view(item: MemoryItem) -> Block:
     return modal("correct_memory", "Correct", blocks, submit="Correct", close="Go back", metadata=str(item.id))
 
 
-def message_of(item: MemoryItem) -> tuple[str, str] | None:
-    """Return channel and ts of the message that says an item. None: no message does."""
+def message_of(item: MemoryItem, audience: Audience) -> tuple[str, str] | None:
+    """Return channel and ts of the message that says an item, told to everybody perhaps where not everybody reads.
+
+    None: no message does, or this audience does not read where it stands.
+    """
     kind, _, place = item.source.key.partition(":")
     channel, _, ts = place.partition(":")
-    return (channel, ts) if kind == "message" and channel and ts else None
+    readable = channel in audience.channels or channel.startswith("D")  # nobody else writes in the direct messages of a person
+    return (channel, ts) if kind == "message" and readable and ts else None

@@ -1,8 +1,8 @@
 """The database as a person has to know of it: brought to this version, or a sentence that says what to mend."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,13 @@ async def connected_pool(settings: Settings) -> AsyncGenerator[Pool]:
         pool: Pool = AsyncConnectionPool(url, min_size=1, max_size=COMMAND_CONNECTIONS, open=False, kwargs={"autocommit": True})
         async with pool:
             yield pool
+
+
+@contextmanager
+def redis_address(settings: Settings) -> Generator[str]:
+    """Hold the address of the Redis that the bot uses, with its server running. Blocks for about a second. Raises Refusal."""
+    with Home(settings.signoff_home).servers("postgresql://unused", settings.redis_url) as servers:
+        yield servers.redis_url
 
 
 @asynccontextmanager

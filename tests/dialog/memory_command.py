@@ -30,6 +30,7 @@ async def memory(world: World, folder: Path, *arguments: str, status: int = 0, a
     """What the command says on standard output and error."""
     there = {
         "DATABASE_URL": world.database_url,
+        "REDIS_URL": world.redis_url,
         "SLACK_BOT_TOKEN": world.slack.bot_token,
         "SLACK_API_URL": world.slack.api_url,
     }

@@ -12,6 +12,7 @@ import pytest
 from agent.memory.items import NewItem, Source, message_key
 from agent.memory.terms import Terms
 from agent.memory.values import NewValue
+from agent.store.memory_audit import By
 from agent.store.memory_items import Items
 from agent.store.memory_values import Values
 from tests.dialog.conftest import World
@@ -24,6 +25,14 @@ from tests.signoff import says
 def folder(tmp_path: Path) -> Path:
     """A folder with the configuration of a bot that remembers."""
     return configured(tmp_path)
+
+
+async def keep(world: World, owner: str, key: str, value: str, channel: str) -> None:
+    """A value that somebody said in a channel."""
+    values = Values(world.pool, world.redis_url)
+    new = NewValue(kind="preference", key=key, value=value, channel=channel, set_by="U1")
+    assert await values.set(team(world), owner, new) == ""
+    await values.close()
 
 
 @pytest.mark.parametrize(
@@ -121,6 +130,11 @@ async def test_forgetting_shows_what_goes_and_asks_and_is_for_good(world: World,
     assert out.endswith("Lunch is at noon\n")
     assert out.count("\n") == 1
     assert await Items(world.pool).gone(team(world), [message_key(place, "1.0")]) == {message_key(place, "1.0")}
+    [(kind, actor, body)] = await world.rows("SELECT kind, actor, body::text FROM audit")
+    assert kind == "forget"
+    assert actor.startswith("operator:")
+    assert json.loads(body)["items"] == [id, id + 1]
+    assert "Tuesday" not in body
 
 
 async def test_all_of_a_source_or_a_channel_is_forgotten(world: World, folder: Path) -> None:
@@ -142,14 +156,61 @@ async def test_an_export_holds_each_item_once_and_nothing_that_is_over_or_forgot
     await fact(world, "The code was swordfish", ts="1.0")
     await fact(world, "The code was marlin", ts="2.0", terms=Terms({"fact": timedelta(0)}))  # not yet purged
     gone = await fact(world, "The code was tuna", ts="3.0")
-    await Items(world.pool).forget(team(world), [world.slack.channels["orders"]], ids=[gone])
+    await Items(world.pool).forget(team(world), [world.slack.channels["orders"]], by=By("U1", "home"), ids=[gone])
     out, _ = await memory(world, folder, "export", "backup.jsonl")
-    assert out == "1 items are in backup.jsonl.\n"
+    assert out == "1 items and 0 values are in backup.jsonl.\n"
     [line] = (folder / "backup.jsonl").read_text().splitlines()
     assert json.loads(line)["text"] == "The code was swordfish"
     assert os.stat(folder / "backup.jsonl").st_mode & 0o777 == 0o600
     _, err = await memory(world, folder, "export", "backup.jsonl", status=2)
     assert err == "backup.jsonl is there already: name a new file.\n"
+
+
+async def test_values_that_were_said_in_a_channel_are_forgotten_with_it_in_both_stores(world: World, folder: Path) -> None:
+    orders, finance = world.slack.channels["orders"], world.slack.channels["finance"]
+    for owner, channel in (("user:U1", finance), (f"channel:{finance}", finance), ("user:U2", orders)):
+        await keep(world, owner, "tone", "short", channel)
+    _, err = await memory(world, folder, "forget", "--channel", finance, answer="n\n", status=1)
+    assert err.endswith("Nothing was forgotten.\n")
+    out, _ = await memory(world, folder, "forget", "--channel", finance, "--yes")
+    assert "preference tone of user:U1" in out
+    assert out.endswith(f'{finance}: "short"\n2 forgotten.\n')
+    there = Values(world.pool, world.redis_url)
+    kept = await there.kept(team(world), ["user:U1", f"channel:{finance}", "user:U2"])
+    await there.close()
+    assert [len(each) for each in kept.values()] == [0, 0, 1]
+    assert await world.rows("SELECT owner FROM memory_value") == [("user:U2",)]
+    entries = await world.rows("SELECT actor LIKE 'operator:_%%', body ->> 'values' FROM audit WHERE kind = 'forget'")
+    assert entries == [(True, "1")] * 2
+
+
+async def test_without_redis_nothing_of_a_channel_is_forgotten(world: World, folder: Path) -> None:
+    finance = world.slack.channels["finance"]
+    await keep(world, "user:U1", "tone", "short", finance)
+    await fact(world, "The budget is 7 million", "finance")
+    world.redis_url = "redis://127.0.0.1:1"
+    _, err = await memory(world, folder, "forget", "--channel", finance, "--yes", status=2)
+    assert "start Redis or mend REDIS_URL, then try again" in err
+    assert len(await world.rows("SELECT FROM memory")) == len(await world.rows("SELECT FROM memory_value")) == 1
+
+
+async def test_an_export_holds_the_values_and_is_never_read_back(world: World, folder: Path) -> None:
+    orders = world.slack.channels["orders"]
+    for number in range(3):
+        await keep(world, "user:U1", f"key{number}", "short", orders)
+    gone = await fact(world, "The code was tuna")
+    out, _ = await memory(world, folder, "export", "backup.txt")
+    assert out == "1 items and 3 values are in backup.txt.\n"
+    lines = [json.loads(line) for line in (folder / "backup.txt").read_text().splitlines()]
+    assert [(line["owner"], line["key"], line["value"]) for line in lines[1:]] == [
+        ("user:U1", f"key{number}", "short") for number in range(3)
+    ]
+    await memory(world, folder, "forget", str(gone), "--yes")
+    for text in ((folder / "backup.txt").read_text(), f"My notes\n{json.dumps(lines[-1])}\n"):
+        (folder / "notes.md").write_text(text)
+        _, err = await memory(world, folder, "add", "notes.md", status=2)
+        assert "notes.md was not read: it is a backup of memory, and what was forgotten since would be known again." in err
+    assert await world.rows("SELECT FROM memory") == []
 
 
 async def test_an_export_of_more_than_a_page_holds_all_of_it(world: World, folder: Path) -> None:
@@ -164,11 +225,8 @@ async def test_stats_count_items_by_channel_and_kind_and_values_by_owner(world: 
     (folder / "guide.md").write_text(GUIDE)
     await memory(world, folder, "add", "guide.md")
     await fact(world, "Deploys are on Tuesday")
-    values = Values(world.pool, world.redis_url)
     for user in ("U1", "U2"):
-        new = NewValue(kind="preference", key="tone", value="short", channel=orders, set_by=user)
-        await values.set(team(world), f"user:{user}", new)
-    await values.close()
+        await keep(world, f"user:{user}", "tone", "short", orders)
     out, _ = await memory(world, folder, "stats")
     lines = [each.split() for each in out.splitlines()]
     assert lines[0] == ["channel", "kind", "items", "oldest", "newest", "without", "vector"]

@@ -4,7 +4,8 @@ from typing import Any
 
 from bot.config.file import Config
 from bot.config.memory_section import Memory
-from tests.dialog.conftest import World, input_of
+from bot.sandbox.model import Lines, call
+from tests.dialog.conftest import World, input_of, mention
 from tests.dialog.test_memory import asks, remembers
 
 
@@ -52,6 +53,8 @@ async def test_what_a_person_forgets_on_their_tab_is_gone(world: World) -> None:
     await tab(world, "ann", "Nothing so far.")
     assert [text for (text,) in await world.rows("SELECT body FROM memory")] == ["Lunch is at noon"]
     assert "Tuesday" not in await asks(world, "ben", "when are deploys?")
+    [(actor, body)] = await world.rows("SELECT actor, body FROM audit WHERE kind = 'forget'")
+    assert (actor, body["from"], body["count"]) == (world.slack.people["ann"], "home", 1)
 
 
 async def test_what_a_person_corrects_on_their_tab_takes_the_place_of_the_old(world: World) -> None:
@@ -64,6 +67,8 @@ async def test_what_a_person_corrects_on_their_tab_takes_the_place_of_the_old(wo
     told = await asks(world, "ben", "when are deploys?")
     assert "Thursday" in told
     assert "Tuesday" not in told
+    [(actor, body)] = await world.rows("SELECT actor, body FROM audit WHERE kind = 'correct'")
+    assert (actor, body["from"], body["count"]) == (world.slack.people["ann"], "home", 1)
 
 
 async def test_nobody_forgets_the_words_of_somebody_else(world: World) -> None:
@@ -75,3 +80,27 @@ async def test_nobody_forgets_the_words_of_somebody_else(world: World) -> None:
     await world.slack.click_in_view("ann", view.id, "memory", value=f"forget:{id}")
     await tab(world, "ann", "Deploys are on Tuesday")
     assert len(await world.rows("SELECT FROM memory")) == 2
+
+
+async def test_what_everybody_may_know_leads_only_those_to_where_it_was_said_who_can_still_read_that(world: World) -> None:
+    world.config = Config(memory=Memory(learn_with=""))
+    stop = await world.start_bot()
+    fact = "The office closes at six"
+    world.model.script = Lines(call("remember_fact", fact=fact, quote=fact, everybody=True), "Everybody is told.")
+    talk = await mention(world, "cleo", f"tell everybody from now on: {fact}", "finance")
+    await talk.clicks("cleo", await talk.card())
+    await talk.sees("Everybody is told.")
+    finance = world.slack.channels["finance"]
+    assert f"archives/{finance}/" in str((await tab(world, "cleo", fact))["view"].blocks)
+    world.slack.leave("cleo", "finance")
+    await stop()
+    await world.start_bot()  # which has asked Slack nothing yet
+    await world.slack.open_home("cleo")
+    await world.slack.until(lambda: f"archives/{finance}/" not in str(memory_of(world, "cleo")))
+    assert fact in str(memory_of(world, "cleo"))
+
+
+def memory_of(world: World, user: str) -> list[Any]:
+    """The entries of a tab that say what is remembered."""
+    view = world.slack.home(user)
+    return [each for each in view.blocks if each.get("accessory", {}).get("action_id") == "memory"] if view is not None else []

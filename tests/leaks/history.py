@@ -23,9 +23,11 @@ from agent.store.memory_values import Values
 from agent.tool.definition import Result, ToolContext, ToolError, preview, registry, run
 from agent.tool.validation import validate
 from agent.types import Place, Preview, Said
+from bot.home.memories import Memories
 from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from tests.leaks.changes import Changes, settled
+from tests.leaks.home import pages
 from tests.leaks.judge import WORD, Judge
 from tests.leaks.slack import Slack
 from tests.leaks.talk import Talk
@@ -92,7 +94,7 @@ class History:
     async def act(self) -> None:
         """Do one thing."""
         kinds = {self.change: 6, self.pass_time: 3, self.speak: 5, self.look: 5, self.keep: 1, self.add_document: 1}
-        kinds |= {self.rest: 2, self.delete_message: 1, self.put_right: 2, self.search_slack: 1}
+        kinds |= {self.rest: 2, self.look_at_home: 2, self.delete_message: 1, self.put_right: 2, self.search_slack: 1}
         [kind] = self.random.choices(list(kinds), list(kinds.values()))
         await kind()
 
@@ -196,9 +198,10 @@ class History:
         if said is None:
             return
         for _ in range(self.random.randint(0, 2)):
-            name = self.random.choice(("search_memory", "get_memory"))
-            words = {"words": f"secret {self.random.choice(TOPICS)}"} if name == "search_memory" else {}
-            result = await self._call(talk, said, user, name, **words)
+            name = self.random.choice(("search_memory", "get_memory", "list_memory"))
+            words, about = f"secret {self.random.choice(TOPICS)}", self.random.choice(("me", "channel"))
+            wanted = {"search_memory": {"words": words}, "list_memory": {"about": about}}.get(name, {})
+            result = await self._call(talk, said, user, name, **wanted)
             talk.told |= self.judge.shown(name, talk.place.channel, result.text())
             talk.ran(self.tools[name], result)
         await self._waited(talk)
@@ -258,14 +261,12 @@ class History:
         talk, user = self._somewhere()
         some = self.random.sample(there, min(len(there), self.random.randint(1, 2)))
         if self.random.random() < 0.5:
-            said = await self._turn(talk, user, "forget that")
-            if said is None:
+            if (said := await self._turn(talk, user, "forget that")) is None:
                 return
             name, result = "forget", await self._call(talk, said, user, "forget", ids=[id for id, *_ in some])
         else:
             word, text = self._new_secret()
-            said = await self._turn(talk, user, text)
-            if said is None:
+            if (said := await self._turn(talk, user, text)) is None:
                 return
             arguments = {"id": some[0][0], "fact": text, "quote": text, "was_true": self.random.random() < 0.3}
             name, result = "correct_fact", await self._call(talk, said, user, "correct_fact", **arguments)
@@ -281,6 +282,12 @@ class History:
             self.judge.forgotten(body, channel)
         talk.ran(self.tools[name], result)
         talk.answered()
+
+    async def look_at_home(self) -> None:
+        """Somebody opens their Home tab."""
+        person = self.random.choice([one for one, what in self.world.now.people.items() if what != "inactive"])
+        for page in pages(await Memories(self._remembered(), self.team).seen(person)):
+            self.judge.seen_by("the Home tab", person, page)
 
     async def search_slack(self) -> None:
         """Somebody has Slack itself searched: in which channels?"""

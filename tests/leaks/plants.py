@@ -15,8 +15,10 @@ from agent.run import memory_effects, off_turn
 from agent.run.memory_effects import MemoryEffects
 from agent.session.steps import Recalled
 from agent.store import memory_items, memory_search
+from agent.store.memory_audit import By
 from agent.store.memory_items import Items
 from agent.tool import definition
+from bot.home import memories
 from bot.slack import readers
 from bot.slack.readers import SlackReaders
 from tools.memory import facts
@@ -182,7 +184,9 @@ def what_a_message_told_others_outlives_it(monkeypatch: pytest.MonkeyPatch) -> N
     """A message that is deleted takes along what its own channel may know."""
 
     async def wrong(self: Items, team: str, message: str, session_id: str) -> int:
-        return len(await self.forget(team, [message.split(":")[1]], sources=[message, f"session:{session_id}"]))
+        return len(
+            await self.forget(team, [message.split(":")[1]], by=By("", "slack"), sources=[message, f"session:{session_id}"])
+        )
 
     monkeypatch.setattr(Items, "message_gone", wrong)
 
@@ -220,6 +224,17 @@ def guests_see_what_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_may_be_shown", wrong)
 
 
+def home_leads_to_wherever_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also into channels that the person has left."""
+    message_of = memories.message_of
+
+    def wrong(item: MemoryItem, audience: Audience) -> Any:
+        channel = item.source.key.split(":")[1]
+        return message_of(item, Audience(audience.channels | {channel}, audience.everybody))
+
+    monkeypatch.setattr(memories, "message_of", wrong)
+
+
 PLANTS: Mapping[str, Plant] = {
     "guests count as members": taken_for("guest", "member"),
     "people of other organisations count as members": taken_for("external", "member"),
@@ -247,5 +262,9 @@ PLANTS: Mapping[str, Plant] = {
     "what a message told others outlives it": what_a_message_told_others_outlives_it,
     "what is recalled is logged": what_is_recalled_is_logged,
     "a source names where it was said": a_source_names_where_it_was_said,
+    "the Home tab leads to wherever it was said": home_leads_to_wherever_it_was_said,
+    "the Home tab shows all that a person ever said": without(
+        memory_items, "SAID_BY", "(channel = ANY(%(channels)s) OR starts_with(channel, 'D'))", "%(channels)s::text[] IS NOT NULL"
+    ),
     "guests see what is public in Slack": guests_see_what_is_public,
 }

@@ -29,7 +29,7 @@ QUICK = {  # found by one of the first twenty histories; the others are for `mak
     *("guests count as members", "private channels count as public", "group messages count as public"),
     *("direct messages are told to anybody", "what is for all full members is told to anybody", "no answer is a good answer"),
     *("search sees all channels where it looks at each item", "lists see all channels", "what is recalled is logged"),
-    *("a source names where it was said", "guests see what is public in Slack"),
+    *("a source names where it was said", "guests see what is public in Slack", "the Home tab leads to wherever it was said"),
 }
 
 
@@ -98,6 +98,7 @@ def test_no_history_shows_a_secret_to_somebody_who_could_not_have_read_it(
     any_histories()
     assert tally["secrets shown"] > tally["histories"]  # they are not all about nothing
     assert tally["ended since the audience grew"] > 0
+    assert tally["shown on the Home tab"] > 0
     record_property(TOLD, told(tally))
 
 

@@ -78,6 +78,12 @@ class World:
         ]
         return [one for one in readers if not any(_could_read(lately, one, source) for source in known)]
 
+    def stranger(self, person: str, sources: Iterable[str]) -> bool:
+        """Whether somebody could within the last minute have read none of the sources."""
+        lately = self.lately()
+        known = [source for source in sources if source == EVERYBODY or any(moment.rooms[source].bot for moment in lately)]
+        return not any(_could_read(lately, person, source) for source in known)
+
 
 def _could_read(lately: Iterable[Moment], person: str, source: str) -> bool:
     """Whether somebody could. What they are and what the channel is are asked one after the other, so each may be of another

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from agent.memory.items import EVERYBODY, NewItem, Source, document_key
 from agent.memory.terms import Terms
+from agent.store.memory_audit import By
 from agent.store.memory_documents import Document, Documents
 from agent.store.memory_items import Embedded, Items
 from agent.store.memory_search import MemorySearch
@@ -80,7 +81,9 @@ async def test_a_document_is_one_of_its_channel(core: Core) -> None:
     await documents.put(TEAM, everybody, parts("everywhere", of=everybody))
     await documents.put("T2", GUIDE, parts("elsewhere"))
     assert set(await documents.versions(TEAM)) == {GUIDE, everybody}
-    assert await documents.remove(TEAM, GUIDE) == 1
+    assert await documents.remove(TEAM, GUIDE, By("U2", "command")) == 1
+    [*_, (actor, body)] = await core.sql("SELECT actor, body FROM audit WHERE team = %s AND kind = 'forget' ORDER BY seq", TEAM)
+    assert (actor, body["from"], body["count"]) == ("U2", "command", 1)
     assert await texts(core, EVERYBODY) == ["everywhere"]
     assert set(await documents.versions("T2")) == {GUIDE}
 

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from agent.memory.items import EVERYBODY, MemoryItem, NewItem, Source, message_key, session_key
 from agent.memory.terms import Terms
+from agent.store.memory_audit import By
 from agent.store.memory_items import Items
 from tests.patience import PATIENCE_SECONDS
 from tests.profiles import examples
 from tests.stores.core import Core
 
-TEAM = "T1"
+TEAM, BEN = "T1", By("U2", "home")
 AT_ONCE = 50  # so that nobody waits long for a connection, however busy the machine is
 
 
@@ -63,7 +64,7 @@ async def test_what_stands_in_another_channel_is_another_fact(core: Core) -> Non
     here, there = said("The code is 1234"), said("The code is 1234", channel="C2", thread="T1:C2:1.0")
     first, second = await learnt(items, here), await learnt(items, there)
     assert first.id != second.id
-    await items.forget(TEAM, ["C1"], ids=[first.id, second.id])
+    await items.forget(TEAM, ["C1"], by=BEN, ids=[first.id, second.id])
     assert await texts(items, "C2") == ["The code is 1234"]
 
 
@@ -87,10 +88,10 @@ async def test_a_thousand_forgotten_or_corrected_facts_do_not_come_back_from_the
     ]
     for number, fact in enumerate(facts[:100]):  # said twice: both messages are read again
         await learnt(items, fact.model_copy(update={"source": Source(key=message_key("C1", f"9{number}.5"), quote=fact.text)}))
-    await items.forget(TEAM, ["C1"], ids=[item.id for item in known[:500]])
+    await items.forget(TEAM, ["C1"], by=BEN, ids=[item.id for item in known[:500]])
     for number, item in enumerate(known[500:], 500):
         right = said(f"Order {number} is on time", f"7{number}.0", thread="")
-        assert await items.correct(TEAM, item.id, right) is not None
+        assert await items.correct(TEAM, item.id, right, by=BEN) is not None
 
     again = [
         *facts,
@@ -108,7 +109,9 @@ async def test_who_learns_and_who_forgets_at_once_leave_nothing_behind(core: Cor
     for number in range(30):
         fact = said(f"Fact {number}", f"{number}.0")
         await learnt(items, fact)
-        await asyncio.gather(*(items.learn(TEAM, fact) for _ in range(4)), items.forget(TEAM, ["C1"], sources=[fact.source.key]))
+        await asyncio.gather(
+            *(items.learn(TEAM, fact) for _ in range(4)), items.forget(TEAM, ["C1"], by=BEN, sources=[fact.source.key])
+        )
     assert await texts(items) == []
 
 
@@ -117,7 +120,7 @@ async def test_the_summary_of_a_conversation_goes_with_what_is_forgotten_of_it(c
     fact = await learnt(items, said("Ada's salary is 90,000"))
     await learnt(items, summary("They spoke of Ada's salary of 90,000"))
     await learnt(items, summary("Lunch is at noon", thread="T1:C1:2.0"))
-    await items.forget(TEAM, ["C1"], ids=[fact.id])
+    await items.forget(TEAM, ["C1"], by=BEN, ids=[fact.id])
     assert await texts(items) == ["Lunch is at noon"]
     assert await items.learn(TEAM, summary("They spoke of salaries")) is None
 
@@ -125,7 +128,7 @@ async def test_the_summary_of_a_conversation_goes_with_what_is_forgotten_of_it(c
 async def test_no_summary_is_made_later_of_a_conversation_of_which_something_was_forgotten(core: Core) -> None:
     items = Items(core.pool)
     fact = await learnt(items, said("Ada's salary is 90,000"))
-    await items.forget(TEAM, ["C1"], ids=[fact.id])
+    await items.forget(TEAM, ["C1"], by=BEN, ids=[fact.id])
     assert await items.learn(TEAM, summary("They spoke of Ada's salary of 90,000")) is None
 
 
@@ -151,7 +154,7 @@ async def test_what_everybody_was_told_takes_along_the_summary_of_where_it_was_s
     items = Items(core.pool)
     fact = await learnt(items, said("The launch is in May").model_copy(update={"channel": EVERYBODY}))
     await learnt(items, summary("They spoke of May"))
-    await items.forget(TEAM, [EVERYBODY], ids=[fact.id])
+    await items.forget(TEAM, [EVERYBODY], by=BEN, ids=[fact.id])
     assert await texts(items) == []
 
 
@@ -184,10 +187,10 @@ async def test_any_course_leaves_what_a_dictionary_would_hold(core: Core, acts: 
                 known = {digest: sources for digest, sources in known.items() if sources}
             case "forget":
                 ids = [one.id for one in await items.listed(TEAM, ["C1"]) if said(one.text).digest == item.digest]
-                await items.forget(TEAM, ["C1"], ids=ids)
+                await items.forget(TEAM, ["C1"], by=BEN, ids=ids)
                 gone |= set(known.pop(item.digest, []))
             case _:
-                await items.forget(TEAM, ["C1"], sources=[item.source.key])
+                await items.forget(TEAM, ["C1"], by=BEN, sources=[item.source.key])
                 for digest in [digest for digest, sources in known.items() if sources[0] == item.source.key]:
                     gone |= set(known.pop(digest))
                 gone.add(item.source.key)
@@ -200,7 +203,34 @@ async def test_a_correction_that_cannot_be_learnt_changes_nothing(core: Core) ->
     items = Items(core.pool)
     fact = await learnt(items, said("Deploys are on Tuesday"))
     taken_back = said("Deploys are on Thursday", "2.0")
-    await items.forget(TEAM, ["C1"], sources=[taken_back.source.key])
-    assert await items.correct(TEAM, fact.id, taken_back) is None
+    await items.forget(TEAM, ["C1"], by=BEN, sources=[taken_back.source.key])
+    assert await items.correct(TEAM, fact.id, taken_back, by=BEN) is None
     assert await texts(items) == ["Deploys are on Tuesday"]
     assert await items.learn(TEAM, said("Deploys are on Tuesday")) is not None  # nor is its source taken back
+
+
+async def test_whatever_is_forgotten_or_corrected_is_in_the_audit_log_without_its_words(core: Core) -> None:
+    items = Items(core.pool)
+    first, second = await learnt(items, said("Ada earns 90,000")), await learnt(items, said("Bob earns 80,000", "2.0"))
+    await items.forget(TEAM, ["C1"], by=BEN, ids=[first.id, 999])
+    await items.forget(TEAM, ["C1"], by=BEN, ids=[first.id])  # it is gone already
+    right = await items.correct(TEAM, second.id, said("Bob earns 85,000", "3.0"), by=By("U1", "tool", "T1:C1:1.0"))
+    assert right is not None
+    await items.message_gone(TEAM, message_key("C1", "3.0"), "T1:C1:1.0")
+    entries = await core.sql("SELECT kind, actor, session_id, rule, body FROM audit WHERE team = %s ORDER BY seq", TEAM)
+    of = {"channels": ["C1"], "count": 1}
+    assert entries[-3:] == [
+        ("forget", "U2", "", "memory", {"from": "home", "items": [first.id], **of}),
+        ("correct", "U1", "T1:C1:1.0", "memory", {"from": "tool", "items": [second.id], **of, "instead": right.id}),
+        ("forget", "", "", "memory", {"from": "slack", "items": [right.id], **of}),
+    ]
+
+
+async def test_a_correction_that_cannot_be_learnt_leaves_no_entry(core: Core) -> None:
+    items = Items(core.pool)
+    fact = await learnt(items, said("The launch is in May"))
+    taken_back = said("The launch is in June", "2.0")
+    await items.forget(TEAM, ["C1"], by=BEN, sources=[taken_back.source.key])
+    before = await core.sql("SELECT seq FROM audit_head WHERE team = %s", TEAM)
+    assert await items.correct(TEAM, fact.id, taken_back, by=BEN) is None
+    assert await core.sql("SELECT seq FROM audit_head WHERE team = %s", TEAM) == before

@@ -11,10 +11,12 @@ from redis.asyncio import Redis
 from agent.errors import UnreachableError
 from agent.memory.terms import Terms
 from agent.memory.values import MOST_KEYS, NewValue, Value
+from agent.store.memory_audit import By
 from agent.store.memory_values import LOCK, Values
 from tests.stores.core import Core
 
 TEAM, ADA = "T1", "user:U1"
+BY = By("U1", "tool", "T1:C1:1.0")
 
 
 def preference(key: str = "tone", value: str = "short", **further: Any) -> NewValue:
@@ -41,8 +43,8 @@ async def test_a_value_is_kept_replaced_and_deleted(values: Values) -> None:
     expected = Value(kind="preference", key="tone", value="long", channel="C1", set_by="U1")
     assert await values.kept(TEAM, [ADA, "workspace"]) == {ADA: (expected,), "workspace": ()}
     assert await values.kept("T2", [ADA]) == {ADA: ()}
-    assert await values.delete(TEAM, ADA, "tone")
-    assert not await values.delete(TEAM, ADA, "tone")
+    assert await values.delete(TEAM, ADA, "tone", BY)
+    assert not await values.delete(TEAM, ADA, "tone", BY)
     assert await told(values) == {}
 
 
@@ -69,7 +71,7 @@ async def test_without_redis_values_are_read_and_none_is_changed(core: Core) -> 
     with pytest.raises(UnreachableError):
         await there.set(TEAM, ADA, preference(value="long"))
     with pytest.raises(UnreachableError):
-        await there.delete(TEAM, ADA, "tone")
+        await there.delete(TEAM, ADA, "tone", BY)
     assert await told(there) == {"tone": "short"}
     await there.close()
 
@@ -91,7 +93,7 @@ async def test_who_was_done_first_leaves_no_copy_without_what_another_wrote(valu
         await connection.execute(LOCK, {"team": TEAM, "owner": ADA})
         later = asyncio.create_task(values.set(TEAM, ADA, preference()))
         await core.held_up(later)
-        await values.delete(TEAM, ADA, "other")
+        await values.delete(TEAM, ADA, "other", BY)
     await later
     assert await told(values) == {"tone": "short"}
 
@@ -116,3 +118,27 @@ async def test_a_value_ends_with_its_term_in_both_stores(core: Core, redis_url: 
     assert await told(values) == {}
     assert await values.purge() == 1
     await values.close()
+
+
+async def test_what_was_said_in_a_channel_is_forgotten_in_both_stores_whosever_it_is(values: Values, core: Core) -> None:
+    for owner in (ADA, "channel:C1"):
+        await values.set(TEAM, owner, preference("tone"))
+        await values.set(TEAM, owner, preference("language", channel="C2"))
+    assert len(await told(values)) == 2  # there is a copy in Redis
+    assert await values.forget(TEAM, "C1", BY) == 2
+    for reader in (values, Values(core.pool, "redis://127.0.0.1:1")):
+        assert [set(await told(reader, owner)) for owner in (ADA, "channel:C1")] == [{"language"}] * 2
+    assert await values.forget(TEAM, "C1", BY) == 0
+
+
+async def test_values_that_are_deleted_or_forgotten_are_in_the_audit_log_without_their_words(values: Values, core: Core) -> None:
+    for key in ("tone", "language", "city"):
+        await values.set(TEAM, ADA, preference(key))
+    await values.delete(TEAM, ADA, "tone", BY)
+    await values.delete(TEAM, ADA, "tone", BY)  # it is gone already
+    await values.forget(TEAM, "C1", By("operator:root", "command"))
+    entries = await core.sql("SELECT kind, actor, session_id, rule, body FROM audit WHERE team = %s ORDER BY seq", TEAM)
+    assert entries[-2:] == [
+        ("forget", "U1", "T1:C1:1.0", "memory", {"from": "tool", "owner": ADA, "values": 1}),
+        ("forget", "operator:root", "", "memory", {"from": "command", "owner": ADA, "values": 2}),
+    ]

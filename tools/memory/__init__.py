@@ -1,4 +1,4 @@
-"""Memory as tools: search it, remember facts and files, correct facts, keep values by a key, and forget.
+"""Memory as tools: search and list it, remember facts and files, correct facts, keep values by a key, and forget.
 
 Enter at `memory`. Never shows what somebody who reads along could not have read where it was learnt.
 """
@@ -7,6 +7,7 @@ from agent.tool.definition import Tool
 from tools.memory.facts import correct_fact, forget, remember_fact, search_memory
 from tools.memory.files import remember_file
 from tools.memory.instructions import set_channel_instructions
+from tools.memory.listing import list_memory
 from tools.memory.port import Memory
 from tools.memory.values import delete_memory, get_memory, set_memory
 
@@ -17,6 +18,7 @@ def memory(port: Memory) -> tuple[Tool, ...]:
     """Return the tools of the pack."""
     return (
         search_memory(port),
+        list_memory(port),
         remember_fact(port),
         remember_file(port),
         correct_fact(port),

@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue
 
 from agent.memory.items import EVERYBODY, MemoryItem
-from agent.memory.recalled import FROM_MEMORY, source_of
+from agent.memory.recalled import FROM_MEMORY, documents_in, source_of
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.memory.port import Memory, place_of, said_fact
+from tools.memory.port import Memory, by_tool, place_of, said_fact
 
 MOST_FOUND, MOST_FORGOTTEN, SHOWN_CHARACTERS = 10, 20, 200
 
@@ -97,7 +97,8 @@ def search_memory(port: Memory) -> Tool:
         place = place_of(context)
         audience = await port.audience(place)
         items = await port.long_term.found(place.team, audience, arguments.words, MOST_FOUND)
-        return Remembered({"found": [_entry(item).model_dump() for item in items]}, [item.channel for item in items])
+        found = {"found": [_entry(item).model_dump() for item in items]}
+        return Remembered(found, [item.channel for item in items], documents_in(items))
 
     return Tool(
         name="search_memory",
@@ -152,7 +153,7 @@ def correct_fact(port: Memory) -> Tool:
         if arguments.was_true:
             item = await port.items.learn(place.team, fact, embedded, replaces=before.id)
         else:
-            item = await port.items.correct(place.team, before.id, fact, embedded)
+            item = await port.items.correct(place.team, before.id, fact, embedded, by=by_tool(context))
         if item is None:
             raise ToolError("not_found", "The fact is not remembered any more, or these words were forgotten before.")
         return {"id": item.id, "text": item.text}
@@ -189,7 +190,7 @@ def forget(port: Memory) -> Tool:
         if context.bound:
             check_bound(context.bound, _bound_texts(items))
         channels = sorted({item.channel for item in items})
-        gone = await port.items.forget(place.team, channels, ids=[item.id for item in items])
+        gone = await port.items.forget(place.team, channels, by=by_tool(context), ids=[item.id for item in items])
         return {"forgotten": len(gone)}
 
     async def preview(arguments: Forget, context: ToolContext) -> Preview:

@@ -9,6 +9,7 @@ from agent.memory.items import EVERYBODY, Audience, NewItem, Source, message_key
 from agent.run.memory_effects import LongTerm
 from agent.run.ports import Files
 from agent.store.instructions import Instructions
+from agent.store.memory_audit import By
 from agent.store.memory_documents import Documents
 from agent.store.memory_items import Embedded, Items
 from agent.tool.definition import ToolContext, ToolError
@@ -44,6 +45,11 @@ def place_of(context: ToolContext) -> Place:
     if context.place is None:
         raise ToolError("not_found", "This conversation is in no Slack workspace, so nothing is remembered.")
     return context.place
+
+
+def by_tool(context: ToolContext) -> By:
+    """Return for the audit log who takes something out of memory by a call."""
+    return By(context.requester, "tool", context.session_id)
 
 
 def said_fact(context: ToolContext, text: str, subject: str, quote: str, *, everybody: bool) -> NewItem:

@@ -7,12 +7,12 @@ from pydantic import Field, JsonValue
 
 from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY
-from agent.memory.recalled import FROM_MEMORY
+from agent.memory.recalled import KEPT_VALUES
 from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, owner_key
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
-from tools.memory.port import Memory, out_of_reach, place_of
+from tools.memory.port import Memory, by_tool, out_of_reach, place_of
 
 GET = """\
 Read the values that are kept by a key: of the person who asks, of this channel and of the workspace.
@@ -75,7 +75,7 @@ def get_memory(port: Memory) -> Tool:
         verb="Read memory",
         consequence="Reads the values that are kept. Nothing is changed.",
         undo="There is nothing to undo.",
-        untrusted=lambda _: f"{FROM_MEMORY}values that people keep",
+        untrusted=lambda _: KEPT_VALUES,
     )
 
 
@@ -124,7 +124,7 @@ def delete_memory(port: Memory) -> Tool:
             raise ToolError("not_found", f"There is no value {arguments.key!r} that all who read here may know.")
         owner = owner_key(arguments.owner, context.requester, place.channel)
         try:
-            deleted = await port.long_term.values.delete(place.team, owner, arguments.key)
+            deleted = await port.long_term.values.delete(place.team, owner, arguments.key, by_tool(context))
         except UnreachableError as error:
             raise out_of_reach(error) from None
         return {"deleted": deleted}

@@ -149,6 +149,12 @@ class People:
         self.workspace.changed()
         return person.id
 
+    def leave(self, user: str, channel: str) -> None:
+        """Take a person out of a channel."""
+        place = self.workspace.channels[self.workspace.channel_id(channel)]
+        self.workspace.add_channel(replace(place, members=place.members - {self.workspace.user_id(user)}))
+        self.workspace.changed()
+
     def become(self, user: str, **what: Any) -> None:
         """Change what Slack says of a person: `deleted`, `is_restricted`, `is_admin`, ..."""
         self.workspace.add_person(replace(self.workspace.people[self.workspace.user_id(user)], **what))
