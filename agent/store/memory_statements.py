@@ -25,11 +25,12 @@ WINDOW: LiteralString = (
 )
 COSINE: LiteralString = "CASE WHEN memory.model = %(model)s THEN -(memory.embedding <#> %(vector)s::vector) END"
 
-# For the transaction that a search is. To plan it anew takes longer than to run it. The index of vectors goes on until enough of
+# For the transaction that a search is. To plan it anew takes longer than to run it, and so does
+# to start further processes for a part that is not begun. The index of vectors goes on until enough of
 # what it finds may be seen.
 SETTINGS: LiteralString = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
-    set_config('hnsw.iterative_scan', 'relaxed_order', true)
+    set_config('max_parallel_workers_per_gather', '0', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 
 # `so_far`: items of this scope and of those before it.

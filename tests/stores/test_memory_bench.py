@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.embeddings.wordllama import WordLlama
-from tests.bench.memory import Recalled, category_table, fill, interval, read, recall_table, recalled
+from tests.bench.memory import Recalled, category_table, fill, gained, interval, read, recall_table, recalled
 from tests.stores.core import Core
 
 TURNS = (
@@ -55,8 +55,9 @@ async def test_it_says_what_words_meaning_and_both_find(memory: Core, tmp_path: 
     assert [one.found for one in by_words] == [{5: 1.0, 10: 1.0}, {5: 1.0, 10: 1.0}, {5: 0.0, 10: 0.0}, {5: 1.0, 10: 1.0}]
     assert by_meaning[2].found == by_both[2].found == {5: 1.0, 10: 1.0}
     assert [one.found[5] for one in by_both] == [1.0] * 4
-    measured = {"words": (by_words, took_ms), "both": (by_both, took_ms)}
-    assert recall_table(embedder.model, measured).row_count == 2
+    measured = {"full text": (by_words, took_ms), "both": (by_both, took_ms)}
+    assert recall_table(embedder.model, measured).row_count == 3
+    assert list(gained(measured, 5)) == [0.0, 0.0, 1.0, 0.0]
     assert category_table({name: results for name, (results, _) in measured.items()}).row_count == 3
 
 
