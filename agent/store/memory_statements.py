@@ -16,7 +16,7 @@ NAMED = re.compile(r"%\((\w+)\)s")
 HOLDS: LiteralString = "memory.valid_until IS NULL AND (memory.expires_at IS NULL OR memory.expires_at > now())"
 VISIBLE: LiteralString = f"memory.team = %(team)s AND memory.channel = ANY(%(channels)s) AND {HOLDS}"
 # The same as a question of which nobody can tell how often it is answered yes: any other wording has the planner take an index of
-# channels, or none, instead of that of vectors.
+# channels, or none, instead of that of vectors, or look at all that may be seen instead of at candidates by their ids.
 VISIBLE_AFTERWARDS: LiteralString = f"""
     {HOLDS} AND CASE WHEN memory.team = %(team)s THEN memory.channel = ANY(%(channels)s) ELSE false END
 """
@@ -97,7 +97,7 @@ sample AS (SELECT NULL::float8 AS mean, NULL::float8 AS spread),"""
 SEEN: LiteralString = f"""
 candidate AS MATERIALIZED (
     SELECT id, channel, grouped, position FROM memory
-    WHERE id IN (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AND {VISIBLE}
+    WHERE id IN (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AND {VISIBLE_AFTERWARDS}
 ),
 around AS MATERIALIZED (
     SELECT id, bool_or(counts) AS counts FROM (

@@ -76,6 +76,7 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
         console.print(TURNS_EXPLAINED, style="dim")
 
 
+FURTHER = "`memory PATH`, `memory-scale ITEMS` and `paraphrases`"
 PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost}
 
 
@@ -122,9 +123,7 @@ def chosen(arguments: Sequence[str]) -> Callable[[Servers, Path, Console], Corou
         case _:
             parts = arguments or list(PARTS)
     if unknown := set(parts) - set(PARTS):
-        sys.exit(
-            f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}, `memory PATH`, `memory-scale ITEMS` and `paraphrases`."
-        )
+        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}, {FURTHER}.")
     return lambda servers, folder, console: measure(parts, servers, folder, console)
 
 

@@ -206,7 +206,7 @@ async def measured(pool: Pool, embedder: WordLlama, vocabulary: Vocabulary, item
 
 
 async def turns(pool: Pool, redis_url: str, embedder: WordLlama, vocabulary: Vocabulary, items: int) -> "Kind":
-    """Return how long a turn waits for memory, one turn after the other: the values of three owners, and a search in a channel."""
+    """Return how long a turn waits for memory, one after the other: for the values of three owners, and a search in a channel."""
     values = Values(pool, redis_url)
     memory = LongTerm(NobodyAsks(), MemorySearch(pool), values, Items(pool), embedder)
     kind = Kind("what memory adds to a turn", lambda: [vocabulary.random.choice(channels(items))[0]], 300, at_once=1)
