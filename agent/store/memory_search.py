@@ -28,8 +28,8 @@ FIGURES: Mapping[str, float] = {
     "window": 3.0,  # items: how long an item of average length is with its neighbours
     "nothing": 1e-6,  # a spread below it is rounding: all fit alike
 }
-# Items: where more may be seen, only candidates are. Of 1,000,000 items Postgres took 60 ms to look at 10,000, and 100 ms to find
-# those among them that lie nearest by the index of vectors: the fewer may be seen, the longer it goes on.
+# Items: where more may be seen, only candidates are. Among 1,000,000 a search of five channels, some 10,000 items, took Postgres
+# 32 ms with a look at each and 63 ms by candidates: the fewer may be seen, the longer the index of vectors goes on.
 LOOKED_AT = 20_000
 BOUNDS: Mapping[str, int] = {
     "looked_at": LOOKED_AT,
@@ -88,7 +88,7 @@ class MemorySearch:
             async with connection.pipeline():  # one round trip, and one transaction
                 await connection.execute(SETTINGS)
                 await cursor.execute(text.encode(), [values[name] for name in names], prepare=True)
-            return await cursor.fetchall()  # in the pipeline this would be a round trip of its own
+            return await cursor.fetchall()  # in the pipeline this would be a second round trip
 
 
 def _found_item(*row: object) -> Found:

@@ -38,15 +38,8 @@ WHAT = (
     *("reviews", "has moved to", "does not accept", "orders", "speaks about", "is late with", "ends"),
 )
 WHICH = (
-    *(
-        "the invoices",
-        "the office in Lisbon",
-        "the staging database",
-        "tea in the kitchen",
-        "the mobile app",
-        "the travel budget",
-    ),
-    *("the contract", "each pull request", "the garage", "the release on Tuesday"),
+    *("the invoices", "the office in Lisbon", "the staging database", "tea in the kitchen", "the mobile app"),
+    *("the travel budget", "the contract", "each pull request", "the garage", "the release on Tuesday"),
 )
 EXPLAINED = """\
 The share of paraphrases, and in brackets where 95 of 100 means of resamplings lie. Shown: the fact is among the {known} that the
@@ -78,10 +71,9 @@ def pairs() -> Sequence[Pair]:
     return [Pair.model_validate_json(line) for line in PAIRS.read_text().splitlines()]
 
 
-async def know(pool: Pool, of: Sequence[Pair], embedder: Embedder) -> Mapping[str, int]:
-    """Remember facts, near ones and the made-up; return the id of each."""
-    told = [text for pair in of for text in (pair.fact, pair.near)]
-    texts = [*told, *(" ".join(words) for words in itertools.product(WHO, WHAT, WHICH))]
+async def know(pool: Pool, of: Sequence[Pair], embedder: Embedder, further: Sequence[str] = ()) -> Mapping[str, int]:
+    """Remember facts, near ones and further ones; return the id of each."""
+    texts = [*(text for pair in of for text in (pair.fact, pair.near)), *further]
     ids: dict[str, int] = {}
     for text, vector in zip(texts, await embedder.embed(texts), strict=True):
         item = NewItem(channel=CHANNEL, kind="fact", text=text, source=Source(key=f"message:{CHANNEL}:{len(ids)}", quote=text))
@@ -106,15 +98,13 @@ async def told_again(pool: Pool, of: Sequence[Pair], ids: Mapping[str, int], emb
 
 async def paraphrases(servers: Servers, console: Console) -> None:
     """Measures and prints, with each model that is installed."""
-    of = pairs()
+    of, made_up = pairs(), [" ".join(words) for words in itertools.product(WHO, WHAT, WHICH)]
     for embedder in (WordLlama(), *([MiniLm()] if minilm.installed() else [])):
         with database(servers, f"told_{embedder.dimensions}") as url:
             async with AsyncConnectionPool[Any](url, min_size=1, open=False, kwargs={"autocommit": True}) as pool:
-                results = await told_again(pool, of, await know(pool, of, embedder), embedder)
+                results = await told_again(pool, of, await know(pool, of, embedder, made_up), embedder)
         console.print(_table(embedder.model, results))
-    console.print(
-        EXPLAINED.format(known=KNOWN_FACTS, facts=len(of), items=2 * len(of) + len(WHO) * len(WHAT) * len(WHICH)), style="dim"
-    )
+    console.print(EXPLAINED.format(known=KNOWN_FACTS, facts=len(of), items=2 * len(of) + len(made_up)), style="dim")
 
 
 def _table(model: str, results: Sequence[Told]) -> Table:
