@@ -35,6 +35,8 @@ MANY: LiteralString = """
 SELECT count(*) = %(indexed)s
 FROM (SELECT FROM memory WHERE valid_until IS NULL AND model = %(model)s LIMIT %(indexed)s) AS item
 """
+# Of an index that does not fit into it, each further vector is looked up on disk; what is not needed is not taken.
+ROOM: LiteralString = "SET maintenance_work_mem = '1GB'"
 # One process at a time makes the index. What one that died has left is not valid, and of no use.
 MINE: LiteralString = "SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0))"
 NOT_MINE: LiteralString = "SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0))"
@@ -71,8 +73,10 @@ class MemoryEmbedding:
                 if await (await connection.execute(VALID, name)).fetchone() == (1,):
                     return False
                 await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name["name"])))
+                await connection.execute(ROOM)
                 await connection.execute(index_statement(self._embedder))
             finally:
+                await connection.execute("RESET maintenance_work_mem")
                 await connection.execute(NOT_MINE, name)
         return True
 

@@ -28,7 +28,9 @@ FIGURES: Mapping[str, float] = {
     "window": 3.0,  # items: how long an item of average length is with its neighbours
     "nothing": 1e-6,  # a spread below it is rounding: all fit alike
 }
-LOOKED_AT = 5_000  # items: where more may be seen, only candidates are
+# Items: where more may be seen, only candidates are. Among 1,000,000 a search of five channels, some 10,000 items, took Postgres
+# 32 ms with a look at each and 63 ms by candidates: the fewer may be seen, the longer the index of vectors goes on.
+LOOKED_AT = 20_000
 BOUNDS: Mapping[str, int] = {
     "looked_at": LOOKED_AT,
     "places": 1_000,  # of one word, which give candidates
@@ -81,12 +83,12 @@ class MemorySearch:
         text, names = statement(model, None if vector is None else len(vector))
         async with (
             self._pool.connection() as connection,
-            connection.pipeline(),  # one round trip, and one transaction
             AsyncRawCursor(connection, row_factory=tuple_row) as cursor,
         ):
-            await connection.execute(SETTINGS)
-            await cursor.execute(text.encode(), [values[name] for name in names], prepare=True)
-            return await cursor.fetchall()
+            async with connection.pipeline():  # one round trip, and one transaction
+                await connection.execute(SETTINGS)
+                await cursor.execute(text.encode(), [values[name] for name in names], prepare=True)
+            return await cursor.fetchall()  # in the pipeline this would be a second round trip
 
 
 def _found_item(*row: object) -> Found:

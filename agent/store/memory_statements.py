@@ -16,7 +16,7 @@ NAMED = re.compile(r"%\((\w+)\)s")
 HOLDS: LiteralString = "memory.valid_until IS NULL AND (memory.expires_at IS NULL OR memory.expires_at > now())"
 VISIBLE: LiteralString = f"memory.team = %(team)s AND memory.channel = ANY(%(channels)s) AND {HOLDS}"
 # The same as a question of which nobody can tell how often it is answered yes: any other wording has the planner take an index of
-# channels, or none, instead of that of vectors.
+# channels, or none, instead of that of vectors, or look at all that may be seen instead of at candidates by their ids.
 VISIBLE_AFTERWARDS: LiteralString = f"""
     {HOLDS} AND CASE WHEN memory.team = %(team)s THEN memory.channel = ANY(%(channels)s) ELSE false END
 """
@@ -25,11 +25,12 @@ WINDOW: LiteralString = (
 )
 COSINE: LiteralString = "CASE WHEN memory.model = %(model)s THEN -(memory.embedding <#> %(vector)s::vector) END"
 
-# For the transaction that a search is. To plan it anew takes longer than to run it. The index of vectors goes on until enough of
+# For the transaction that a search is. To plan it anew takes longer than to run it, and so does
+# to start further processes for a part that is not begun. The index of vectors goes on until enough of
 # what it finds may be seen.
 SETTINGS: LiteralString = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
-    set_config('hnsw.iterative_scan', 'relaxed_order', true)
+    set_config('max_parallel_workers_per_gather', '0', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 
 # `so_far`: items of this scope and of those before it.
@@ -96,7 +97,7 @@ sample AS (SELECT NULL::float8 AS mean, NULL::float8 AS spread),"""
 SEEN: LiteralString = f"""
 candidate AS MATERIALIZED (
     SELECT id, channel, grouped, position FROM memory
-    WHERE id IN (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AND {VISIBLE}
+    WHERE id IN (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AND {VISIBLE_AFTERWARDS}
 ),
 around AS MATERIALIZED (
     SELECT id, bool_or(counts) AS counts FROM (

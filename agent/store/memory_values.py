@@ -34,7 +34,7 @@ STAMP_SECONDS = 120  # longer than anybody takes between reading Postgres and wr
 
 VALUES = TypeAdapter(tuple[Value, ...])
 
-# KEYS: the copy, the writers of now, the stamp.
+# KEYS: the copy, the writers of now, the stamp; of COPY so for each owner, and as ARGV the stamp, the copy and its milliseconds.
 TAKE_AWAY: LiteralString = """
 redis.call('DEL', KEYS[1])
 redis.call('SADD', KEYS[2], ARGV[1])
@@ -42,8 +42,10 @@ redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[3], ARGV[1], 'EX', ARGV[3])
 """
 COPY: LiteralString = """
-if (redis.call('GET', KEYS[3]) or '') == ARGV[1] and redis.call('SCARD', KEYS[2]) == 0 then
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3], 'NX')
+for at = 1, #KEYS, 3 do
+    if (redis.call('GET', KEYS[at + 2]) or '') == ARGV[at] and redis.call('SCARD', KEYS[at + 1]) == 0 then
+        redis.call('SET', KEYS[at], ARGV[at + 1], 'PX', ARGV[at + 2], 'NX')
+    end
 end
 """
 DONE: LiteralString = """
@@ -99,13 +101,16 @@ class Values:
         self._take_away, self._copy, self._done = map(self._client.register_script, (TAKE_AWAY, COPY, DONE))
         self._pool = pool
         self._terms = terms
+        self._copying = set[asyncio.Task[None]]()
 
     async def close(self) -> None:
         """Give up the connections."""
+        await asyncio.gather(*self._copying)
         await self._client.aclose()
 
     async def kept(self, team: str, owners: Sequence[str]) -> Mapping[str, tuple[Value, ...]]:
-        """Return all values of these owners: from Redis in one call, and from Postgres in one statement what is not there.
+        """Return all values of these owners: from Redis in one call, and from Postgres in one statement what is not there. Nobody
+        waits for the copies of what was not.
 
         Redis may be out of reach: then all of it is from Postgres.
         """
@@ -119,9 +124,9 @@ class Values:
         found = {owner: VALUES.validate_json(copy) for owner, copy in zip(owners, copies, strict=True) if copy is not None}
         if missing := [owner for owner in owners if owner not in found]:
             read = await self._from_postgres(team, missing)
-            await asyncio.gather(
-                *(self._write_copy(self._copy, team, owner, stamps[owner] or "", kept) for owner, kept in read.items())
-            )
+            copying = asyncio.create_task(self._write_copies(self._copy, team, stamps, read))
+            self._copying.add(copying)
+            copying.add_done_callback(self._copying.discard)
             found |= {owner: kept.values for owner, kept in read.items()}
         return found
 
@@ -193,14 +198,18 @@ class Values:
 
     async def _end(self, team: str, owner: str, nonce: str) -> None:
         """Be done, and write the new copy, unless somebody else wrote meanwhile."""
-        await self._write_copy(self._done, team, owner, nonce, (await self._from_postgres(team, [owner]))[owner])
+        await self._write_copies(self._done, team, {owner: nonce}, await self._from_postgres(team, [owner]), STAMP_SECONDS)
 
-    async def _write_copy(self, script: Any, team: str, owner: str, stamp: str, kept: "_Kept") -> None:
-        """Write a copy, if Redis is there: without one, Postgres is read. `stamp`: the last one before what is kept was read."""
-        body = VALUES.dump_json(kept.values).decode()
-        keys = [_copy_key(team, owner), _writers_key(team, owner), _stamp_key(team, owner)]
+    async def _write_copies(
+        self, script: Any, team: str, stamps: Mapping[str, str | None], read: Mapping[str, "_Kept"], *further: int
+    ) -> None:
+        """Write copies, if Redis is there: without one, Postgres is read. `stamps`: the last ones before it was read."""
+        keys, values = list[str](), list[str | int]()
+        for owner, kept in read.items():
+            keys += [_copy_key(team, owner), _writers_key(team, owner), _stamp_key(team, owner)]
+            values += [stamps[owner] or "", VALUES.dump_json(kept.values).decode(), max(1, int(kept.seconds * 1_000))]
         try:
-            await _answer(script(keys=keys, args=[stamp, body, max(1, int(kept.seconds * 1_000)), STAMP_SECONDS]))
+            await _answer(script(keys=keys, args=[*values, *further]))
         except UnreachableError as error:
             log.warning("no copy of the values is written: %s", error)
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from psycopg_pool import AsyncConnectionPool
 from slack_sdk.web.async_client import AsyncWebClient
 
+from agent.embeddings import minilm
 from agent.embeddings.port import Embedder
 from agent.embeddings.server import EmbeddingServer, Reserve, without_limit
 from agent.embeddings.wordllama import WordLlama
@@ -25,6 +26,10 @@ from bot.slack.readers import SlackReaders
 from tools.memory import Memory
 
 PURGE_SECONDS = 600.0
+NOT_INSTALLED = (
+    "The packages of MiniLM are not installed, which `memory.embeddings` of signoff.yaml names: "
+    "`pip install 'signoff[minilm]'`, or write wordllama there."
+)
 
 
 def remembering(
@@ -61,12 +66,17 @@ def purging(memory: Memory, team: str) -> Chore:
 
 @asynccontextmanager
 async def embedder(
-    of: memory_section.EmbeddingServer | None, variables: Mapping[str, str], reserve: Reserve = without_limit
+    of: memory_section.Embeddings, variables: Mapping[str, str], reserve: Reserve = without_limit
 ) -> AsyncGenerator[Embedder]:
-    """Hold the model while the block runs. `reserve` is asked before each request to a server. Raises Refusal where its key is
-    not there."""
+    """Hold the model while the block runs. `reserve` is asked before each request to a server. Raises Refusal where its key or
+    its packages are not there."""
     if of is None:
         yield WordLlama()
+        return
+    if of == memory_section.EXTRA:
+        if not minilm.installed():
+            raise Refusal(NOT_INSTALLED)
+        yield minilm.MiniLm()
         return
     key = variables.get(of.key_env, "") if of.key_env else ""
     if of.key_env and not key:

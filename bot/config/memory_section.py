@@ -3,16 +3,17 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, GetPydanticSchema, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
 from agent.memory.terms import Kind, Term, Terms
 from bot.config.policy_section import duration_seconds
 from bot.config.sections import Section
 
 OFFLINE = "wordllama"
+EXTRA: Literal["minilm"] = "minilm"
 LEARNS_WITH = "claude-haiku-5-5"
 FOREVER = "forever"
 MOST_TERM_SECONDS = 3650 * 24 * 3600
@@ -49,13 +50,17 @@ class EmbeddingServer(Section):
         return name
 
 
-def _named(value: Any) -> Any:
-    """Return None for the model that comes with the bot, and a mapping as it is."""
+def _named(value: Any, server: ValidatorFunctionWrapHandler) -> "Embeddings":
+    """Return None for the model that comes with the bot, the name of the extra as it is, and a mapping as a server."""
     if value == OFFLINE:
         return None
+    if value == EXTRA:
+        return EXTRA
     if not isinstance(value, dict):
-        raise ValueError(f"should be {OFFLINE}, which works offline, or a server: a mapping with url, model and dimensions")
-    return value  # pyright: ignore[reportUnknownVariableType]
+        raise ValueError(
+            f"should be {OFFLINE} or {EXTRA}, which work offline, or a server: a mapping with url, model and dimensions"
+        )
+    return server(value)
 
 
 def _term_seconds(value: Any) -> int | None:
@@ -68,6 +73,9 @@ def _term_seconds(value: Any) -> int | None:
         raise ValueError(f"should be a duration such as 30d, and at most 3650d, or {FOREVER}") from None
 
 
+Embeddings = EmbeddingServer | Literal["minilm"] | None
+# What is wrong with a server is told as such: of all that it may be, nothing else is a mapping.
+ONLY_A_SERVER = GetPydanticSchema(lambda _, schema_of: schema_of(EmbeddingServer))
 KeptFor = Annotated[int | None, BeforeValidator(_term_seconds)]
 
 
@@ -100,8 +108,8 @@ class Keep(Section):
 class Memory(Section):
     """What is remembered beyond a conversation."""
 
-    embeddings: Annotated[EmbeddingServer | None, BeforeValidator(_named)] = None
-    """The server that makes vectors; None: WordLlama, which works offline."""
+    embeddings: Annotated[Embeddings, ONLY_A_SERVER, WrapValidator(_named)] = None
+    """What makes vectors. None: WordLlama, which works offline, as MiniLM does."""
     learn_with: str = LEARNS_WITH
     """The model that reads what people said for what is worth remembering; empty: only what they ask to be remembered is."""
     learn_after: Annotated[int, BeforeValidator(duration_seconds)] = 1800

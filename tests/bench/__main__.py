@@ -26,6 +26,7 @@ from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.memory import memory
 from tests.bench.memory_scale import ITEMS, memory_scale
+from tests.bench.paraphrases import paraphrases
 from tests.bench.subject import Subject
 from tests.bench.suspended import suspended
 
@@ -75,6 +76,7 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
         console.print(TURNS_EXPLAINED, style="dim")
 
 
+FURTHER = "`memory PATH`, `memory-scale ITEMS` and `paraphrases`"
 PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost}
 
 
@@ -114,12 +116,14 @@ def chosen(arguments: Sequence[str]) -> Callable[[Servers, Path, Console], Corou
     match arguments:
         case ["memory", path]:
             return lambda servers, folder, console: memory(servers, Path(path), console)
+        case ["paraphrases"]:
+            return lambda servers, folder, console: paraphrases(servers, console)
         case ["memory-scale", *items] if all(map(str.isdigit, items)):
             return lambda servers, folder, console: memory_scale(servers, console, int(items[0]) if items else ITEMS)
         case _:
             parts = arguments or list(PARTS)
     if unknown := set(parts) - set(PARTS):
-        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}, `memory PATH`, and `memory-scale ITEMS`.")
+        sys.exit(f"There is no part {unknown.pop()!r}; there are: {', '.join(PARTS)}, {FURTHER}.")
     return lambda servers, folder, console: measure(parts, servers, folder, console)
 
 

@@ -19,6 +19,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from agent.embeddings import minilm
+from agent.embeddings.minilm import MiniLm
 from agent.embeddings.port import Embedder
 from agent.embeddings.wordllama import WordLlama
 from agent.store.fenced import Pool
@@ -137,18 +139,19 @@ def interval(shares: Sequence[float], seed: int = 1) -> tuple[float, float, floa
 
 
 async def memory(servers: Servers, folder: Path, console: Console) -> None:
-    """Measures and prints."""
-    of, embedder = read(folder), WordLlama()
-    with database(servers, "memory") as url:
-        async with AsyncConnectionPool[Any](url, min_size=1, open=False, kwargs={"autocommit": True}) as pool:
-            await fill(pool, of.turns, embedder)
-            measured = {
-                "full text": await recalled(pool, of.questions, embedder, words=True, meaning=False),
-                "vectors": await recalled(pool, of.questions, embedder, words=False, meaning=True),
-                "both": await recalled(pool, of.questions, embedder, words=True, meaning=True),
-            }
-    console.print(recall_table(embedder.model, measured))
-    console.print(category_table({name: results for name, (results, _) in measured.items()}))
+    """Measures and prints, with each model that is installed."""
+    of = read(folder)
+    for embedder in (WordLlama(), *([MiniLm()] if minilm.installed() else [])):
+        with database(servers, embedder.model.replace("-", "_")) as url:
+            async with AsyncConnectionPool[Any](url, min_size=1, open=False, kwargs={"autocommit": True}) as pool:
+                await fill(pool, of.turns, embedder)
+                measured = {
+                    "full text": await recalled(pool, of.questions, embedder, words=True, meaning=False),
+                    "vectors": await recalled(pool, of.questions, embedder, words=False, meaning=True),
+                    "both": await recalled(pool, of.questions, embedder, words=True, meaning=True),
+                }
+        console.print(recall_table(embedder.model, measured))
+        console.print(category_table({name: results for name, (results, _) in measured.items()}))
     conversations = len({turn.conv for turn in of.turns})
     explained = EXPLAINED.format(resampled=RESAMPLED, turns=len(of.turns), conversations=conversations)
     console.print(explained, style="dim")
@@ -163,7 +166,14 @@ def recall_table(model: str, measured: Mapping[str, tuple[Sequence[Recalled], Se
     for name, (results, took_ms) in measured.items():
         cells = [_cell([one.found[depth] for one in results]) for depth in DEPTHS]
         table.add_row(name, *cells, f"{percentile(took_ms, 50):.1f}", f"{percentile(took_ms, 99):.1f}")
+    table.add_row("both less full text", *(_cell(gained(measured, depth)) for depth in DEPTHS))
     return table
+
+
+def gained(measured: Mapping[str, tuple[Sequence[Recalled], Sequence[float]]], depth: int) -> Sequence[float]:
+    """Return by how much more both find than full text alone, question by question."""
+    words, both = measured["full text"][0], measured["both"][0]
+    return [one.found[depth] - other.found[depth] for one, other in zip(both, words, strict=True)]
 
 
 def category_table(measured: Mapping[str, Sequence[Recalled]]) -> Table:

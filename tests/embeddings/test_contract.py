@@ -8,16 +8,20 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from agent.embeddings import minilm
+from agent.embeddings.minilm import MiniLm
 from agent.embeddings.port import Embedder
 from agent.embeddings.server import EmbeddingServer
 from agent.embeddings.wordllama import WordLlama
 from tests.embeddings.embedding_server import DIMENSIONS, serving
 
 TEXTS = ["Ann prefers green tea.", "", " ", "\x00", "日本語 🧑‍🚀", "x" * 20_000, "a\n\nb", *(f"Item {n}" for n in range(200))]
-REAL = {"wordllama": WordLlama}
+REAL = {"wordllama": WordLlama, "minilm": MiniLm}
+WITH_EXTRA = pytest.mark.skipif(not minilm.installed(), reason="without the packages of signoff[minilm]")
+EACH_REAL = ["wordllama", pytest.param("minilm", marks=WITH_EXTRA)]
 
 
-@pytest.fixture(params=[*REAL, "server"])
+@pytest.fixture(params=[*EACH_REAL, "server"])
 async def embedder(request: pytest.FixtureRequest) -> AsyncIterator[Embedder]:
     """Each of them."""
     if request.param in REAL:
@@ -46,13 +50,28 @@ async def test_no_text_has_no_vector(embedder: Embedder) -> None:
     assert list(await embedder.embed([])) == []
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", EACH_REAL)
 async def test_texts_that_mean_the_same_lie_closer(name: str) -> None:
     vectors = await REAL[name]().embed(
         ["Where do I buy a car?", "An automobile dealer", "The soup needs more salt", "Season the broth"]
     )
     car, automobile, soup, broth = vectors
     assert min(_cosine(car, automobile), _cosine(soup, broth)) > max(_cosine(car, soup), _cosine(automobile, broth))
+
+
+@WITH_EXTRA
+@pytest.mark.parametrize(
+    ("one", "other", "cosine"),
+    [
+        # As the model's own page and its library's documentation have them, in full precision.
+        ("That is a happy person", "That is a happy dog", 0.695),
+        ("That is a happy person", "That is a very happy person", 0.943),
+        ("That is a happy person", "Today is a sunny day", 0.257),
+        ("A man is eating food.", "A man is eating a piece of bread.", 0.755),
+    ],
+)
+async def test_minilm_measures_as_the_original_does(one: str, other: str, cosine: float) -> None:
+    assert _cosine(*await MiniLm().embed([one, other])) == pytest.approx(cosine, abs=0.01)  # what integers cost
 
 
 def _cosine(one: Sequence[float], two: Sequence[float]) -> float:

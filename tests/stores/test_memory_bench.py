@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent.embeddings.wordllama import WordLlama
-from tests.bench.memory import Recalled, category_table, fill, interval, read, recall_table, recalled
+from tests.bench.memory import Recalled, category_table, fill, gained, interval, read, recall_table, recalled
+from tests.bench.paraphrases import know, pairs, told_again
 from tests.stores.core import Core
 
 TURNS = (
@@ -55,8 +56,9 @@ async def test_it_says_what_words_meaning_and_both_find(memory: Core, tmp_path: 
     assert [one.found for one in by_words] == [{5: 1.0, 10: 1.0}, {5: 1.0, 10: 1.0}, {5: 0.0, 10: 0.0}, {5: 1.0, 10: 1.0}]
     assert by_meaning[2].found == by_both[2].found == {5: 1.0, 10: 1.0}
     assert [one.found[5] for one in by_both] == [1.0] * 4
-    measured = {"words": (by_words, took_ms), "both": (by_both, took_ms)}
-    assert recall_table(embedder.model, measured).row_count == 2
+    measured = {"full text": (by_words, took_ms), "both": (by_both, took_ms)}
+    assert recall_table(embedder.model, measured).row_count == 3
+    assert list(gained(measured, 5)) == [0.0, 0.0, 1.0, 0.0]
     assert category_table({name: results for name, (results, _) in measured.items()}).row_count == 3
 
 
@@ -75,3 +77,20 @@ def test_categories_are_counted_apart() -> None:
     results = [Recalled("one", {5: 1.0, 10: 1.0}), Recalled("two", {5: 0.0, 10: 0.0}), Recalled("two", {5: 0.0, 10: 1.0})]
     table = category_table({"both": results})
     assert [list(column.cells) for column in table.columns][:2] == [["one", "two"], ["1", "2"]]
+
+
+async def test_it_says_which_facts_told_in_other_words_find_what_is_known(memory: Core) -> None:
+    of, embedder = pairs()[:2], WordLlama()
+    lost = of[1].model_copy(update={"again": [of[1].near]})
+    results = await told_again(memory.pool, [of[0], lost], await know(memory.pool, of, embedder), embedder)
+    assert [(one.shown, one.first, one.apart) for one in results] == [
+        (True, True, True),
+        (True, True, True),
+        (True, False, False),
+    ]
+
+
+def test_what_is_told_again_is_in_other_words_and_what_is_near_is_another_fact() -> None:
+    told = [(pair.fact, *pair.again, pair.near) for pair in pairs()]
+    assert len(told) > 50
+    assert all(len({text.casefold() for text in texts}) == 4 for texts in told)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
 from bot.config.file import Agent, Budget, Config, examine_config, load_config
-from bot.config.memory_section import EmbeddingServer, Keep, Memory
+from bot.config.memory_section import Embeddings, EmbeddingServer, Keep, Memory
 from bot.config.policy_section import Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
@@ -76,11 +76,12 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     [
         ("memory: {embeddings: wordllama}", None),
         ("memory: {}", None),
+        ("memory: {embeddings: minilm}", "minilm"),
         (served(), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8)),
         (served(key_env="KEY"), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8, key_env="KEY")),
     ],
 )
-def test_the_model_of_embeddings_is_the_offline_one_or_a_server(here: Path, written: str, server: EmbeddingServer | None) -> None:
+def test_the_model_of_embeddings_is_an_offline_one_or_a_server(here: Path, written: str, server: Embeddings) -> None:
     Path("signoff.yaml").write_text(written)
     memory = load_config().memory
     assert memory is not None
@@ -167,11 +168,11 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ),
         (
             "memory: {embeddings: ada}",
-            "signoff.yaml, line 1: `memory.embeddings` should be wordllama, which works offline, or a ",
+            "signoff.yaml, line 1: `memory.embeddings` should be wordllama or minilm, which work offl",
         ),
         (
             "memory: {embeddings: }",
-            "signoff.yaml, line 1: `memory.embeddings` should be wordllama, which works offline, or a server",
+            "signoff.yaml, line 1: `memory.embeddings` should be wordllama or minilm, which work offline",
         ),
         ("memory: {embeddings: {}}", "signoff.yaml, line 1: `memory.embeddings.dimensions` is missing: add it."),
         (

@@ -83,6 +83,7 @@ HOMES: dict[str, set[str]] = {
     "mcp": {"tools/mcp"},
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
     "numpy": {"agent/embeddings"},  # comes with wordllama, as do safetensors and tokenizers
+    "onnxruntime": {"agent/embeddings/minilm.py"},
     "opentelemetry": {"agent/telemetry.py"},
     "pgvector": {"agent/store/memory_tables.py"},
     "psycopg": {"agent", "bot", "tools"},
@@ -100,7 +101,7 @@ HOMES: dict[str, set[str]] = {
     "sqlalchemy": {"agent/store/memory_tables.py", "agent/store/tables.py", "bot", "migrations", "tools/catalog/tables.py"},
     "sqlmodel": {"agent/store/memory_tables.py", "agent/store/tables.py", "migrations/env.py", "tools/catalog/tables.py"},
     "tenacity": {"agent/embeddings/server.py", "agent/model/anthropic.py"},
-    "tokenizers": {"agent/embeddings/wordllama.py"},
+    "tokenizers": {"agent/embeddings/minilm.py", "agent/embeddings/wordllama.py"},
     "typer": {"bot/cli.py", "bot/memory_cli.py", "bot/refusing.py"},
     "yaml": {"bot/config/yaml_file.py", "bot/config/manifest.py"},
 }
@@ -225,7 +226,7 @@ def test_only_bot_knows_slack() -> None:
 
 def test_every_library_is_named_in_pyproject() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    asked_for = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
+    asked_for = [*project["dependencies"], *project["optional-dependencies"]["demo"], *project["optional-dependencies"]["minilm"]]
     named = {re.split(r"[\[>=;]", line)[0].replace("-", "_") for line in asked_for}
     distributions = {"yaml": "pyyaml", "psycopg_pool": "psycopg", "httpx2": "anthropic", "anyio": "mcp"}
     distributions |= {"opentelemetry": "opentelemetry_sdk"}
