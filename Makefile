@@ -50,11 +50,11 @@ chaos: $(READY)
 fuzz: $(READY)
 	$(PYTHON_OF_VENV) -m pytest -m "hypothesis and not chaos" --hypothesis-profile long --timeout 3600 -n 2
 
-# Two locks: what the bot needs (the Dockerfile's), and that with what its demo and its developers need.
+# Two locks: what the bot needs (the Dockerfile's, names and all), and that with what its demo and its developers need.
 lock: $(READY)
 	$(PYTHON_OF_VENV) -m pip install --quiet uv
-	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --output-file requirements.lock pyproject.toml
-	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra demo --extra minilm --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra names --output-file requirements.lock pyproject.toml
+	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra demo --extra minilm --extra names --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 

@@ -275,21 +275,22 @@ def demo(
     settings = read_settings()
     from bot.sandbox.demo import demonstrate
 
-    _log()
+    _log(Config())
     asyncio.run(_until_stopped(demonstrate(settings, port, open_browser=browser)))
 
 
-def _log() -> None:
+def _log(config: Config) -> None:
+    from agent.masking import patterns_masker
     from bot.app.log_lines import log_handler
 
-    logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr)])
+    logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr, patterns_masker(config.masking.wanted()))])
 
 
 def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
-    _log()
     from bot.config.mcp_file import read_servers
 
     config = load_config(settings.signoff_config)
+    _log(config)
     mcp = read_servers(settings.signoff_config, config.mcp, environment())
     check_slack(settings)
     if work:

@@ -44,12 +44,13 @@ class Limits:
 
 
 class Processes:
-    """At most `most` processes at once, each with `memory_bytes`. Belongs to no event loop: a process outlives the one it was
-    started from."""
+    """At most `most` processes at once, each with `memory_bytes` and for `most_calls`. Belongs to no event loop: a process
+    outlives the one it was started from."""
 
-    def __init__(self, most: int = MOST_PROCESSES, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, most: int = MOST_PROCESSES, memory_bytes: int = MEMORY_BYTES, most_calls: int = MOST_CALLS) -> None:
         self._most = most
         self._memory_bytes = memory_bytes
+        self._most_calls = most_calls
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
         self._turns: WeakKeyDictionary[AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -72,7 +73,7 @@ class Processes:
             except BaseException:
                 self._give_up(process)  # it may be anywhere in its work
                 raise
-            if "value" in answer and process.calls < MOST_CALLS:
+            if "value" in answer and process.calls < self._most_calls:
                 self._idle.append(process)
             else:
                 self._give_up(process)  # nobody knows what it was left in

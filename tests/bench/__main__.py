@@ -1,7 +1,8 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
-`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `memory PATH` measures recall on
-the set in a folder (`tests.bench.memory`), `memory-scale ITEMS` how long a search takes among much.
+`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `masking PATH` measures what is masked of
+the labelled set in a file (`tests.bench.masking`) and needs no store; `memory PATH` recall on the set in a folder
+(`tests.bench.memory`), `memory-scale ITEMS` how long a search takes among much.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from tests.bench.calls import calls
 from tests.bench.cost import cost
 from tests.bench.footprint import TURNS, Written, footprint
 from tests.bench.latency import Figure, Value, throughput, value, waits
+from tests.bench.masking import masking
 from tests.bench.memory import memory
 from tests.bench.memory_scale import ITEMS, memory_scale
 from tests.bench.paraphrases import paraphrases
@@ -76,7 +78,7 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
         console.print(TURNS_EXPLAINED, style="dim")
 
 
-FURTHER = "`memory PATH`, `memory-scale ITEMS` and `paraphrases`"
+FURTHER = "`masking PATH`, `memory PATH`, `memory-scale ITEMS` and `paraphrases`"
 PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost}
 
 
@@ -130,6 +132,9 @@ def chosen(arguments: Sequence[str]) -> Callable[[Servers, Path, Console], Corou
 def main() -> None:
     """On new stores in a temporary folder, which are gone afterwards."""
     console, started = Console(), time.monotonic()
+    if len(sys.argv) == 3 and sys.argv[1] == "masking":
+        masking(Path(sys.argv[2]), console)
+        return
     work = chosen(sys.argv[1:])
     folder = Path(tempfile.mkdtemp(prefix="signoff-bench-"))
     folder.chmod(0o711)  # for root, whose Postgres runs as another user

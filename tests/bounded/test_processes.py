@@ -168,8 +168,8 @@ async def test_one_that_died_while_nobody_needed_it_is_replaced(processes: Proce
     assert await pid_of(processes) != first
 
 
-async def test_a_process_is_replaced_after_so_many_calls(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "MOST_CALLS", 3)
+async def test_a_process_is_replaced_after_so_many_calls() -> None:
+    processes = Processes(most_calls=3)
     pids = [await pid_of(processes) for _ in range(6)]
     assert len(set(pids[:3])) == len(set(pids[3:])) == 1
     assert len(set(pids)) == 2

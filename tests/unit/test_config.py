@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from agent.masking import TeamPattern, Wanted
 from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
 from bot.config.file import Agent, Budget, Config, examine_config, load_config
+from bot.config.masking_section import Masking
 from bot.config.memory_section import Embeddings, EmbeddingServer, Keep, Memory
 from bot.config.policy_section import Escalate, Rule
 from bot.config.refusal import Refusal
@@ -67,7 +69,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse", "allow"]
     names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
-    names |= {*Memory.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
+    names |= {*Masking.model_fields, *Memory.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
@@ -100,6 +102,36 @@ def test_terms_are_those_of_the_channel_then_of_the_kind(here: Path) -> None:
     assert [terms.term("C1", "summary"), terms.term("C1", "flag")] == [None, timedelta(hours=1)]
 
 
+def test_what_is_masked_is_read(here: Path) -> None:
+    Path("signoff.yaml").write_text('masking: {countries: [de], patterns: {EMPLOYEE: "EMP-[0-9]+"}, names: false}')
+    assert load_config().masking.wanted() == Wanted(("de",), (TeamPattern("EMPLOYEE", "EMP-[0-9]+"),), ())
+    assert Config().masking.wanted().countries == ("us", "uk")
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("{countries: [fr]}", r"`masking.countries.0` should be one of au, ca, de"),
+        ('{patterns: {EMPLOYEE: "(?=a)b"}}', r"`masking.patterns.EMPLOYEE` should be a pattern in RE2's syntax, without"),
+        ('{patterns: {EMPLOYEE: "a*"}}', r"`masking.patterns.EMPLOYEE` should not match an empty text"),
+        ("{names: [pets]}", r"`masking.names"),
+        ("{domains: true}", r"`masking.domains` is not a setting: the ones there are countries, patterns and names"),
+    ],
+)
+def test_what_cannot_be_masked_is_a_sentence(here: Path, written: str, sentence: str) -> None:
+    Path("signoff.yaml").write_text(f"masking: {written}")
+    with pytest.raises(Refusal, match=f"^signoff.yaml, line 1: {sentence}"):
+        load_config()
+
+
+def test_names_without_their_model_are_a_sentence(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.masking.names.MODEL", "a_model_that_is_not_installed")
+    assert Config().masking.wanted().names == ()
+    Path("signoff.yaml").write_text("masking: {names: [persons]}")
+    with pytest.raises(Refusal, match=r'needs a model that is not installed: `pip install "signoff\[names\]"`'):
+        load_config()
+
+
 def test_what_was_read_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Config().agents = {}
@@ -126,7 +158,7 @@ def test_a_folder_is_no_file(here: Path) -> None:
             "agent: {}",
             "signoff.yaml, line 1: `agent` is not a setting: "
             "the ones there are agents, channels, databases, mcp, model_calls_at_once, allowed_hosts, policy, budget, "
-            "people, apps, prices, ops_channel, audit, instructions and memory.",
+            "people, apps, prices, ops_channel, audit, masking, instructions and memory.",
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),

@@ -107,6 +107,68 @@ def test_libraries_say_only_what_an_operator_has_to_know() -> None:
     assert written == []
 
 
+PLANTED = (
+    "ann@example.com",
+    "4111 1111 1111 1111",
+    IBAN,
+    "xoxb-123456789012-abcdefghij",
+    "sk-ant-api03-abcdefgh1234",
+    "10.1.2.3",
+)
+
+
+@pytest.mark.parametrize("name", ["agent.x", "slack_bolt.AsyncApp", "aiohttp.server"])
+@pytest.mark.parametrize("value", PLANTED)
+def test_message_arguments_error_notes_and_stack_are_masked(name: str, value: str) -> None:
+    with lines(name) as (logger, written):
+        logger.warning(f"no answer for {value}")
+        logger.warning("no answer for %s, %r", value, {"of": value})
+        logger.warning("%s@%s", *value.split("@")) if "@" in value else None
+        try:
+            raise ValueError(value) from KeyError(value)
+        except ValueError as error:
+            error.add_note(f"while it was {value}")
+            logger.exception("it failed: %s", value)
+    assert len(written) >= 3
+    assert not any(value in line for line in written)
+    assert "_1]" in written[0]
+    assert "_1]" in written[-1]
+
+
+@given(st.integers(0, 1_500), st.sampled_from(PLANTED), st.booleans())
+def test_a_cut_tears_nothing_apart(shift: int, value: str, at_the_end: bool) -> None:
+    place = MOST_CHARACTERS * 2 // 3 - 700 + shift
+    around = ("x " * place)[:place], " y" * MOST_CHARACTERS
+    text = f"{around[1]} {value} {around[0]}"[-50_000:] if at_the_end else f"{around[0]} {value} {around[1]}"
+    with lines("agent.x") as (logger, written):
+        logger.info("%s", text)
+    torn = {value[:length] for length in range(6, len(value))} | {value[-length:] for length in range(6, len(value))}
+    assert not any(piece in written[0] for piece in torn)
+
+
+def test_an_error_that_another_handler_has_written_already_is_masked_all_the_same() -> None:
+    with lines("agent.x") as (logger, written):
+        try:
+            raise ValueError(IBAN)
+        except ValueError:
+            record = logger.makeRecord("agent.x", logging.ERROR, "", 0, "it failed", (), sys.exc_info())
+        assert IBAN in logging.Formatter().format(record)
+        logger.handle(record)
+    assert IBAN not in written[0]
+    assert "[IBAN_1]" in written[0]
+
+
+def test_where_masking_fails_nothing_of_the_record_is_shown() -> None:
+    def broken(text: str) -> str:
+        raise RecursionError
+
+    stream = io.StringIO()
+    handler = log_handler(stream, broken)
+    handler.handle(logging.LogRecord("agent.x", logging.INFO, "", 0, "paid %s", (IBAN,), None))
+    assert "cannot be formatted (RecursionError" in stream.getvalue()
+    assert IBAN not in stream.getvalue()
+
+
 class Transfer(BaseModel):
     """What it takes."""
 

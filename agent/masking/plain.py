@@ -1,0 +1,64 @@
+"""A text as recognisers read it, and where in the text each of its characters stands."""
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_DASHES = {ord(dash): "-" for dash in "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"}
+_SPACES = {code: " " for code in range(0x80, sys.maxunicode + 1) if chr(code).isspace()}
+_DIGITS = {
+    code: str(unicodedata.digit(chr(code))) for code in range(0x80, sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Nd"
+}
+_PLAIN = {**_DASHES, **_SPACES, **_DIGITS, ord("_"): " "}
+# In JSON, in Python's spelling of a text, and in a URL. Their letters would pass for the beginning of what they stand before.
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|((?:%[0-9a-fA-F]{2})+)|\\[nrtbf]")
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A text with its escapes read; `numbers` is that with digits, dashes and blanks as ASCII has them, and blanks for
+    underscores. `places`: where each character, and the end, stands in the text; None where nothing was moved."""
+
+    text: str
+    numbers: str
+    places: Sequence[int] | None = None
+
+    def place(self, at: int) -> int:
+        """Return where in the text the character at this place begins."""
+        return at if self.places is None else self.places[at]
+
+
+def plain(text: str) -> Plain:
+    """Return how recognisers read a text."""
+    if ("\\" not in text and "%" not in text) or not _ESCAPE.search(text):
+        return Plain(text, _numbers(text))
+    pieces, places, at = list[str](), list[int](), 0
+    for escape in _ESCAPE.finditer(text):
+        pieces.append(text[at : escape.start()])
+        places += range(at, escape.start())
+        for character, place in _characters(escape):
+            pieces.append(character)
+            places.append(place)
+        at = escape.end()
+    pieces.append(text[at:])
+    places += range(at, len(text) + 1)
+    whole = "".join(pieces)
+    return Plain(whole, _numbers(whole), places)
+
+
+def _characters(escape: re.Match[str]) -> Iterator[tuple[str, int]]:
+    """Yield the characters of an escape, and where each begins."""
+    at = escape.start()
+    if not escape[3]:
+        code = escape[1] or escape[2]
+        yield chr(int(code, 16)) if code else "\n", at
+        return
+    for character in bytes.fromhex(escape[3].replace("%", "")).decode("utf-8", "surrogateescape"):
+        yield character, at
+        at += 3 * len(character.encode("utf-8", "surrogateescape"))
+
+
+def _numbers(text: str) -> str:
+    return text.replace("_", " ") if text.isascii() else text.translate(_PLAIN)
