@@ -23,6 +23,7 @@ BEGINNING = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERRO
 BREAKS = st.sampled_from("\n\r\x0b\x0c\x1b\x1c\x85\u2028\u2029\u202e\x00")
 TEXTS = st.text(st.characters(exclude_categories=[]) | BREAKS, max_size=80)
 IBAN = "DE89370400440532013000"
+log_handler(io.StringIO())  # once, before sockets are watched: what it imports binds one, to see whether there is IPv6
 
 
 @contextmanager
