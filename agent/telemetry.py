@@ -6,6 +6,7 @@ deprecated (reference: model API, OpenTelemetry). Without a tracer provider ever
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
@@ -22,16 +23,19 @@ FINISH_REASONS = "gen_ai.response.finish_reasons"
 INPUT_TOKENS = "gen_ai.usage.input_tokens"  # those of the cache included
 OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"
-CACHE_WRITE_TOKENS = "gen_ai.usage.cache_creation.input_tokens"
+CACHE_WRITE_TOKENS = "gen_ai.usage.cache_write.input_tokens"
 TOOL = "gen_ai.tool.name"
 TOOL_CALL = "gen_ai.tool.call.id"
-PROMPT = "signoff.prompt"  # NAME@N
+PROMPT_NAME = "gen_ai.prompt.name"
+PROMPT_VERSION = "gen_ai.prompt.version"
+PROMPT_HASH = "signoff.prompt.hash"
 ERROR_TYPE = "error.type"
 FAILED_TRY = "signoff.failed_try"  # an event of a chat span: one for each try that gave no reply
 TRY = "signoff.try"
 STATUS = "http.response.status_code"
 RETRY_AFTER = "signoff.retry_after_seconds"
 WAITED = "signoff.waited_seconds"  # before the next try; none: it was the last
+APPROVAL = "signoff.approval"  # of a decision span: .outcome, .rule, .digest, .quorum, .waited_seconds
 
 tracer = trace.get_tracer("signoff")
 
@@ -40,7 +44,8 @@ tracer = trace.get_tracer("signoff")
 def agent_span(pinned: Pinned, session_id: str) -> Generator[Span]:
     """Open the span of one claim of a session, until it rests again."""
     attributes = {OPERATION: "invoke_agent", PROVIDER: "anthropic", AGENT: pinned.agent, CONVERSATION: session_id}
-    attributes |= {MODEL: pinned.model, PROMPT: pinned.prompt}
+    name, _, version = pinned.prompt.partition("@")
+    attributes |= {MODEL: pinned.model, PROMPT_NAME: name, PROMPT_VERSION: version, PROMPT_HASH: pinned.prompt_digest}
     with _span(f"invoke_agent {pinned.agent}".strip(), SpanKind.INTERNAL, attributes) as span:
         yield span
 
@@ -58,6 +63,24 @@ def tool_span(tool: str, call_id: str) -> Generator[Span]:
     """Open the span of one run of a tool."""
     with _span(f"execute_tool {tool}", SpanKind.INTERNAL, {OPERATION: "execute_tool", TOOL: tool, TOOL_CALL: call_id}) as span:
         yield span
+
+
+def decision_span(tool: str, call_id: str, asked_at: datetime | None, decided_at: datetime | None, **told: str | int) -> None:
+    """Leave a span of a decision about a call, from when people were asked until it was decided; else of a moment.
+
+    The conventions have none for approvals yet, so that a call that was rejected and one that was never made look alike. What is
+    empty or zero is left out.
+    """
+    attributes: dict[str, str | int | float] = {TOOL: tool, TOOL_CALL: call_id}
+    attributes |= {f"{APPROVAL}.{name}": value for name, value in told.items() if value}
+    if asked_at is not None and decided_at is not None:
+        attributes[f"{APPROVAL}.waited_seconds"] = (decided_at - asked_at).total_seconds()
+    span = tracer.start_span(f"approval {tool}", attributes=attributes, start_time=_nanoseconds(asked_at))
+    span.end(_nanoseconds(decided_at))
+
+
+def _nanoseconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1e9)
 
 
 @contextmanager

@@ -297,9 +297,10 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
         check_model(settings)
     if not intake and "port" not in settings.model_fields_set:
         settings = settings.model_copy(update={"port": 0})  # workers beside a bot, or beside each other, do not ask for its port
+    from bot.app.exporting import exporting
     from bot.app.wiring import running
 
-    with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
+    with exporting(environment()), Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
 
         async def serve() -> None:
             async with running(settings, config, servers, intake=intake, work=work, mcp=mcp) as bot:

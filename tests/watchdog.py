@@ -1,6 +1,7 @@
 """Whether the event loop was held up meanwhile: a thread looks, and says where its thread stood."""
 
 import asyncio
+import gc
 import sys
 import threading
 import time
@@ -23,12 +24,14 @@ async def watched(most_seconds: float = MOST_SECONDS) -> AsyncGenerator[None]:
     Seconds are processor time of this process and not of the clock, so that a busy machine finds nothing: what the loop's thread
     computes, and what another thread does that holds the interpreter's lock. A loop that waits for the network computes nothing.
     """
+    gc.freeze()  # what earlier tests left is not looked through meanwhile: in a long run that alone takes a second
     watch = _Watch(asyncio.get_running_loop(), most_seconds)
     watch.start()
     try:
         yield
     finally:
         watch.end()
+        gc.unfreeze()
     if watch.stack:
         raise LoopHeldError(
             f"the event loop did not go on for {watch.held_seconds:.1f} s of processor time, here:\n{watch.stack}"

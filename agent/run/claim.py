@@ -5,10 +5,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from agent import fence
+from agent import fence, telemetry
+from agent.decide.decided import Decided, decided_by
 from agent.decide.facts import NOTHING_FOUND
 from agent.decide.for_cards import due_at
 from agent.decide.for_rest import learns_at
@@ -39,6 +40,7 @@ class Unwritten:
     ended: dict[str, Outcome] = field(default_factory=dict[str, Outcome])  # by action
     charges: list[Charge] = field(default_factory=list[Charge])  # of model calls that are over
     capped_seq: int | None = None
+    decided: list[Decided] = field(default_factory=list[Decided])
 
     @property
     def loses_nothing(self) -> bool:
@@ -102,6 +104,8 @@ class Held:
         """Fold a step in that is in the log already, or is about to be."""
         if (due := charges.charge(self.session, step)) is not None:
             self.unwritten.charges.append(due)
+        if (decided := decided_by(self.session, step)) is not None:
+            self.unwritten.decided.append(decided)
         self.unwritten.capped_seq = charges.capped(self.session, step) or self.unwritten.capped_seq
         self._fold(step, self.lease.epoch)
 
@@ -138,6 +142,7 @@ class Held:
         writing = self.unwritten
         nothing = not writing.steps and not writing.inbox_ids
         if nothing and not (confirm and time.monotonic() - self._confirmed[0] > CONFIRM_SECONDS):
+            self._trace_decisions()  # those that a gate has written
             return
         sent = time.monotonic()
         left_seconds = await self._store.append(
@@ -150,8 +155,15 @@ class Held:
             capped_seq=writing.capped_seq,
         )
         self.confirmed(sent, left_seconds)
+        self._trace_decisions()
         self.unwritten = Unwritten()
         self._settle(self.session.id, writing.charges)  # only what is committed: Redis is filled from there
+
+    def _trace_decisions(self) -> None:
+        """Leave a span of each decision that is committed."""
+        for each in self.unwritten.decided:
+            telemetry.decision_span(**asdict(each))
+        self.unwritten.decided.clear()
 
     # ------------------------------------------------------------------------------------------ the hold
 

@@ -26,7 +26,9 @@ async def test_a_turn_is_traced_with_its_model_calls_and_tools(bot: World, trace
     assert told[telemetry.INPUT_TOKENS] == 1110  # those of the cache included
     assert (told[telemetry.OUTPUT_TOKENS], told[telemetry.CACHE_READ_TOKENS]) == (5, 1000)
     assert told[telemetry.FINISH_REASONS] == ("end_turn",)
-    assert dict(agent.attributes or {})[telemetry.PROMPT] == "assistant@2"
+    of_agent = dict(agent.attributes or {})
+    assert (of_agent[telemetry.PROMPT_NAME], of_agent[telemetry.PROMPT_VERSION]) == ("assistant", "2")
+    assert of_agent[telemetry.PROMPT_HASH]
     assert {span.status.status_code for span in (agent, first, second, tool)} == {StatusCode.UNSET}
 
 
@@ -41,6 +43,25 @@ async def test_a_trace_has_nothing_of_what_was_said(bot: World, traced: Trace) -
     [tool] = traced.spans("execute_tool get_order_status")
     assert dict(tool.attributes or {})[telemetry.ERROR_TYPE] == "not_found"
     assert "zebra" not in traced.whole()
+
+
+async def test_every_proposed_call_leaves_a_decision_that_ran_and_that_did_not(bot: World, traced: Trace) -> None:
+    order = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=1)
+    other = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
+    bot.model.script = Lines(order, other, call("pay_nobody"), "Done.")
+    talk = await mention(bot, "ann", "order one, then two")
+    await talk.clicks("ben", await talk.card())
+    await talk.sees("Order 2 ×")
+    await talk.rejects("ben", await talk.card())
+    await talk.sees("Done.")
+    await talk.rests()
+    approved, rejected = (dict(span.attributes or {}) for span in traced.spans("approval create_order"))
+    [refused] = (dict(span.attributes or {}) for span in traced.spans("approval pay_nobody"))
+    outcomes = [told[f"{telemetry.APPROVAL}.outcome"] for told in (approved, rejected, refused)]
+    assert outcomes == ["approved", "rejected", "refused"]
+    assert approved[f"{telemetry.APPROVAL}.quorum"] == 1
+    assert float(str(approved[f"{telemetry.APPROVAL}.waited_seconds"])) > 0
+    assert len(traced.spans("execute_tool create_order")) == 1  # none below what was rejected
 
 
 def test_an_exception_is_traced_by_its_kind_alone(traced: Trace) -> None:

@@ -29,7 +29,7 @@ QUICK = {  # found by one of the first twenty histories; the others are for `mak
     *("guests count as members", "private channels count as public", "group messages count as public"),
     *("direct messages are told to anybody", "what is for all full members is told to anybody", "no answer is a good answer"),
     *("search sees all channels where it looks at each item", "lists see all channels", "what is recalled is logged"),
-    *("a source names where it was said", "guests see what is public in Slack", "the Home tab leads to wherever it was said"),
+    *("a source names where it was said", "guests see what is public in Slack"),
 }
 
 

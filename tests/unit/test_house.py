@@ -88,7 +88,7 @@ HOMES: dict[str, set[str]] = {
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
     "numpy": {"agent/embeddings"},  # comes with wordllama, as do safetensors and tokenizers
     "onnxruntime": {"agent/embeddings/minilm.py"},
-    "opentelemetry": {"agent/telemetry.py"},
+    "opentelemetry": {"agent/telemetry.py", "bot/app/exporting.py"},
     "pgvector": {"agent/store/memory_tables.py"},
     "presidio_analyzer": {"agent/masking/known.py"},
     "psycopg": {"agent", "bot", "tools"},

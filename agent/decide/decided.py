@@ -1,0 +1,67 @@
+"""What each step says of whether a call may run: for traces, which have a span for every proposed call, run or not. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from agent.session.state import ActionState, Session
+from agent.session.steps import ActionDecided, ProposedAction, Step, ToolReturned, ToolStarted
+from agent.types import Decision
+
+How = Decision | Literal["refused", "allowed", "granted"]
+"""What people or the clock decided; or policy or the call's own arguments refused it; or policy or a standing permission let it
+run without a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """That a call may run, or may not. `asked_at` None: nobody was asked."""
+
+    tool: str
+    call_id: str
+    outcome: How
+    rule: str = ""
+    digest: str = ""
+    quorum: int = 0
+    by: str = ""
+    asked_at: datetime | None = None
+    decided_at: datetime | None = None
+
+
+def decided_by(session: Session, step: Step) -> Decided | None:
+    """Return what a step, which comes next in the session, decides about a call. None: nothing."""
+    match step:
+        case ActionDecided():
+            action = session.actions.get(step.action_id)
+            return None if action is None else _by_people(action, step)
+        case ToolStarted():
+            tool = _tool_of(session, step.call_id)
+            if step.unasked is not None:
+                return Decided(tool, step.call_id, "allowed", step.unasked.rule, step.unasked.digest)
+            return Decided(tool, step.call_id, "granted", digest=step.digest) if step.grant_id else None
+        case ToolReturned(outcome="refused"):
+            return Decided(_tool_of(session, step.call_id), step.call_id, "refused")
+        case _:
+            return None
+
+
+def _by_people(action: ActionState, step: ActionDecided) -> Decided:
+    proposed: ProposedAction = action.proposed
+    verdict = proposed.verdict
+    return Decided(
+        proposed.tool,
+        proposed.call_id,
+        step.decision,
+        verdict.rule,
+        proposed.digest,
+        verdict.quorum,
+        step.by,
+        proposed.proposed_at,
+        step.decided_at,
+    )
+
+
+def _tool_of(session: Session, call_id: str) -> str:
+    found: Sequence[str] = [state.call.tool for state in session.turn.calls if state.call.id == call_id]
+    return found[0] if found else ""
