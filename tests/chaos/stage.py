@@ -27,8 +27,9 @@ from tests.chaos.proxies import Proxies
 from tests.patience import PATIENCE_SECONDS
 
 LOOK_SECONDS = 0.05  # between two looks at what another process does
-# Slack tries again at once, after a minute and after five: too long for a test. What counts is that it does so a few times.
-RETRY_DELAYS_SECONDS = (1.0, 2.0, 4.0, 8.0, 8.0)
+# Slack tries again at once, after a minute and after five: too long for a test. What counts is that it does so a few times, and
+# longer than a process takes to start on a busy machine.
+RETRY_DELAYS_SECONDS = (1.0, 2.0, 4.0, 8.0, 8.0, 15.0, 30.0, 60.0)
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([bot_process.__name__])
