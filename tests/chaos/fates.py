@@ -16,7 +16,7 @@ from tests.chaos.names import WRITE
 from tests.chaos.stage import Stage
 
 Word = Literal["not run", "unknown", "done"]
-NOT_RUN = re.compile(r"[Nn]othing was run|[Nn]ot run|did not run|not begun|was not made|Not found|nobody was asked")
+NOT_RUN = re.compile(r"[Nn]othing was run|Not asked|[Nn]ot run|did not run|not begun|was not made|Not found|nobody was asked")
 UNKNOWN = re.compile(r"The outcome of \S+ is unknown")
 # How a card begins its line in the text for notifications, by how it ended.
 LOOKS: dict[str, Word] = {
