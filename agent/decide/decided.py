@@ -1,12 +1,11 @@
 """What each step says of whether a call may run: for traces, which have a span for every proposed call, run or not. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from agent.session.state import ActionState, Session
-from agent.session.steps import ActionDecided, ProposedAction, Step, ToolReturned, ToolStarted
+from agent.session.steps import ActionDecided, Step, ToolReturned, ToolStarted
 from agent.types import Decision
 
 How = Decision | Literal["refused", "allowed", "granted"]
@@ -47,8 +46,7 @@ def decided_by(session: Session, step: Step) -> Decided | None:
 
 
 def _by_people(action: ActionState, step: ActionDecided) -> Decided:
-    proposed: ProposedAction = action.proposed
-    verdict = proposed.verdict
+    proposed, verdict = action.proposed, action.proposed.verdict
     return Decided(
         proposed.tool,
         proposed.call_id,
@@ -63,5 +61,4 @@ def _by_people(action: ActionState, step: ActionDecided) -> Decided:
 
 
 def _tool_of(session: Session, call_id: str) -> str:
-    found: Sequence[str] = [state.call.tool for state in session.turn.calls if state.call.id == call_id]
-    return found[0] if found else ""
+    return next((state.call.tool for state in session.turn.calls if state.call.id == call_id), "")

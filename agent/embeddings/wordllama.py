@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]  # of its PathLike
 from tokenizers import Tokenizer
 
+from agent.embeddings.once import Once
 from agent.embeddings.port import Vector
 
 MODEL = "wordllama-l2-supercat-256"
@@ -59,18 +60,11 @@ class WordLlama:
 
     model: str = MODEL
     dimensions: int = DIMENSIONS
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _files: _Files | None = None
+    _files: Once[_Files] = field(default_factory=lambda: Once(_Files.read))
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         """Return a vector a text; many texts are embedded beside the event loop."""
-        files = self._files or await self._read_once()
+        files = await self._files.get()
         if sum(map(len, texts)) <= AT_ONCE_CHARACTERS:
             return files.embed(texts)
         return await asyncio.to_thread(files.embed, texts)
-
-    async def _read_once(self) -> _Files:
-        async with self._reading:
-            if self._files is None:
-                self._files = await asyncio.to_thread(_Files.read)
-            return self._files

@@ -1,17 +1,30 @@
 """A text as recognisers read it, and where in the text each of its characters stands."""
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_DASHES = {ord(dash): "-" for dash in "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"}
-_SPACES = {code: " " for code in range(0x80, sys.maxunicode + 1) if chr(code).isspace()}
-_DIGITS = {
-    code: str(unicodedata.digit(chr(code))) for code in range(0x80, sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Nd"
-}
-_PLAIN = {**_DASHES, **_SPACES, **_DIGITS, ord("_"): " "}
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
+
+
+class _Ascii(dict[int, str]):
+    """What each character is read as, worked out when it comes up first."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = read = _as_ascii(chr(code))
+        return read
+
+
+def _as_ascii(character: str) -> str:
+    if character in _DASHES:
+        return "-"
+    if character.isspace() and not character.isascii():
+        return " "
+    return str(unicodedata.digit(character)) if unicodedata.category(character) == "Nd" else character
+
+
+_PLAIN = _Ascii({ord("_"): " "})
 # In JSON, in Python's spelling of a text, and in a URL. Their letters would pass for the beginning of what they stand before.
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|((?:%[0-9a-fA-F]{2})+)|\\[nrtbf]")
 

@@ -53,10 +53,9 @@ ENDED_SO = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Committed:
     """A step of the log, and when it was committed."""
 
-    seq: int
     at: datetime
     step: Step
 
@@ -78,11 +77,11 @@ class Node:
         return None if self.ended_at is None else (self.ended_at - self.at).total_seconds()
 
 
-def run_tree(lines: Iterable[Line]) -> Sequence[Node]:
+def run_tree(log: Iterable[Committed]) -> Sequence[Node]:
     """Return the turns of a conversation, oldest first. What comes before the first turn is left out."""
     reader = _Reader()
-    for line in lines:
-        reader.take(line)
+    for committed in log:
+        reader.take(committed)
     return reader.turns
 
 
@@ -97,9 +96,9 @@ class _Reader:
     runs: dict[str, Node] = field(default_factory=dict[str, Node])  # by call
     approvals: dict[str, Node] = field(default_factory=dict[str, Node])  # by action
 
-    def take(self, line: Line) -> None:
+    def take(self, committed: Committed) -> None:
         """Take in the next step."""
-        step, at = line.step, line.at
+        step, at = committed.step, committed.at
         match step:
             case Asked():
                 self._open_turn(step.said[0].user if step.said else "", at, asked="continue" if step.goes_on else "message")

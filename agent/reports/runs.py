@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 import psycopg
 from pydantic import ValidationError
 
-from agent.reports.run_tree import Line
+from agent.reports.run_tree import Committed
 from agent.session.steps import STEP
 from agent.types import Pinned
 
@@ -22,7 +22,7 @@ SELECT session.id, pin_id FROM step JOIN session ON session.id = step.session_id
 WHERE channel = %(channel)s AND kind = 'posted' AND body ->> 'ts' = %(ts)s LIMIT 1
 """
 PIN: LiteralString = "SELECT body FROM pin WHERE id = %(pin)s"
-STEPS_OF: LiteralString = "SELECT seq, made_at, body::text FROM step WHERE session_id = %(id)s ORDER BY seq"
+STEPS_OF: LiteralString = "SELECT made_at, body::text FROM step WHERE session_id = %(id)s ORDER BY seq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Run:
 
     session_id: str
     pinned: Pinned | None
-    lines: tuple[Line, ...]
+    log: tuple[Committed, ...]
     unread: int = 0
 
 
@@ -42,14 +42,14 @@ async def run_of(connection: psycopg.AsyncConnection[Any], named: str) -> Run | 
         return None
     id, pin = found
     pinned = await (await connection.execute(PIN, {"pin": pin})).fetchone()
-    lines: list[Line] = []
+    log: list[Committed] = []
     unread = 0
-    for seq, at, body in await (await connection.execute(STEPS_OF, {"id": id})).fetchall():
+    for at, body in await (await connection.execute(STEPS_OF, {"id": id})).fetchall():
         try:
-            lines.append(Line(seq, at, STEP.validate_json(body)))
+            log.append(Committed(at, STEP.validate_json(body)))
         except ValidationError:
             unread += 1
-    return Run(id, Pinned.model_validate(pinned[0]) if pinned else None, tuple(lines), unread)
+    return Run(id, Pinned.model_validate(pinned[0]) if pinned else None, tuple(log), unread)
 
 
 async def _session(connection: psycopg.AsyncConnection[Any], named: str) -> tuple[str, str | None] | None:

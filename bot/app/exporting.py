@@ -13,14 +13,14 @@ LAST_SECONDS = "3"  # that a process waits at its end for a collector, unless OT
 
 
 @contextmanager
-def exporting(environment: Mapping[str, str]) -> Generator[bool]:
-    """Export spans for as long as the block runs; what waits at its end is sent. Yields whether anything is exported.
+def exporting(environment: Mapping[str, str]) -> Generator[None]:
+    """Export spans for as long as the block runs; what waits at its end is sent.
 
     `environment`: with the variables of `.env`, which are put into the process's own: the SDK reads nothing else.
     """
     disabled = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
     if disabled or not any(environment.get(name) for name in ENDPOINTS):
-        yield False
+        yield
         return
     os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
     os.environ.setdefault("OTEL_SERVICE_NAME", "signoff")
@@ -34,6 +34,6 @@ def exporting(environment: Mapping[str, str]) -> Generator[bool]:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     try:
-        yield True
+        yield
     finally:
         provider.shutdown()

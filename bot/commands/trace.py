@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,8 +33,7 @@ def print_trace(settings: Settings, named: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(as_value(run), ensure_ascii=False, indent=2))
         return
-    console = Console(highlight=False, emoji=False)
-    Console(width=None if console.is_terminal else WIDTH, highlight=False, emoji=False).print(as_tree(run))
+    Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, emoji=False).print(as_tree(run))
 
 
 def as_tree(run: Run) -> Tree:
@@ -41,7 +41,7 @@ def as_tree(run: Run) -> Tree:
     pinned = run.pinned
     told = (pinned.agent, pinned.model, pinned.prompt, pinned.prompt_digest[:12]) if pinned else ()
     tree = Tree(Text("  ".join(visible(each) for each in (run.session_id, *told) if each)))
-    for turn in run_tree(run.lines):
+    for turn in run_tree(run.log):
         _add(tree, turn)
     if run.unread:
         tree.add(Text(f"{run.unread} steps are of another version and cannot be read"))
@@ -54,9 +54,9 @@ def as_value(run: Run) -> dict[str, Any]:
     return {
         "session": run.session_id,
         **pinned,
-        "steps": len(run.lines),
+        "steps": len(run.log),
         "unread_steps": run.unread,
-        "turns": [_node_value(turn) for turn in run_tree(run.lines)],
+        "turns": [_node_value(turn) for turn in run_tree(run.log)],
     }
 
 

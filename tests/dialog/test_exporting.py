@@ -63,12 +63,13 @@ async def test_spans_go_to_the_collector_that_is_named(slack: SlackSandbox, envi
 async def test_a_collector_that_is_away_or_refuses_holds_nobody_up(
     slack: SlackSandbox, environment: Environment, tmp_path: Path, status: int | None
 ) -> None:
-    async with collecting(status or 200) as (_, url):
+    async with collecting(status or 200) as (collector, url):
         told = {**environment, "OTEL_EXPORTER_OTLP_ENDPOINT": url if status else "http://127.0.0.1:1", "PORT": "0"}
         async with signoff("run", folder=tmp_path, environment=told) as process:
             await port_of(process)
             await answered(slack)
             assert await end(process) == 0
+        assert collector.asked.is_set() == bool(status)
 
 
 async def test_where_it_is_switched_off_nothing_leaves_the_machine(

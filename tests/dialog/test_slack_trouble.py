@@ -5,8 +5,11 @@ from itertools import pairwise
 
 import pytest
 
+from agent.run import status
 from bot.sandbox.model import Lines, Reply, Request, call, say
 from tests.dialog.conftest import World, mention
+from tests.patience import PATIENCE_SECONDS
+from tests.stores.core import until
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
 
@@ -36,6 +39,23 @@ async def test_a_post_whose_answer_was_lost_is_looked_up_before_it_is_repeated(s
     assert len(talk.posts()) == 2
     looked_up = [call for call in shop.slack.calls if call.method == "conversations.replies"]
     assert len(looked_up) == 2
+
+
+async def test_a_session_is_held_until_its_status_is_shown(bot: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "SETTLE_SECONDS", PATIENCE_SECONDS)
+    bot.model.script = Lines("Here I am.")
+    bot.slack.faults.hold("agents.sessions.setStatus")
+    talk = await mention(bot, "ann", "hello")
+    await talk.sees("Here I am.")
+
+    async def released() -> bool:
+        return await bot.rows("SELECT lease_until FROM session") == [(None,)]
+
+    with pytest.raises(TimeoutError):  # who dies now is followed by somebody who shows it
+        async with asyncio.timeout(1):
+            await until(released)
+    bot.slack.faults.release("agents.sessions.setStatus")
+    await until(released)
 
 
 async def test_slack_says_wait_and_is_waited_for(bot: World) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.reports.run_tree import Line, Node, run_tree
+from agent.reports.run_tree import Committed, Node, run_tree
 from agent.session.steps import STEP, ActionDecided, Edited, ModelReplied, ModelStarted, ProposedAction, Step, ToolReturned
 from bot.commands.trace import line
 from tests.conftest import REPOSITORY
@@ -25,9 +25,9 @@ def logs() -> dict[str, list[Step]]:
     return found
 
 
-def lines(steps: Sequence[Step]) -> list[Line]:
+def committed(steps: Sequence[Step]) -> list[Committed]:
     """These steps, a second apart."""
-    return [Line(seq, START + timedelta(seconds=seq), step) for seq, step in enumerate(steps, 1)]
+    return [Committed(START + timedelta(seconds=seq), step) for seq, step in enumerate(steps, 1)]
 
 
 def every(nodes: Sequence[Node]) -> Iterator[Node]:
@@ -45,7 +45,7 @@ def told(nodes: Sequence[Node], *names: str) -> list[str]:
 @pytest.mark.parametrize("id", sorted(logs()))
 def test_each_call_card_and_run_of_a_log_stands_in_its_tree_once(id: str) -> None:
     steps = logs()[id]
-    nodes = list(every(run_tree(lines(steps))))
+    nodes = list(every(run_tree(committed(steps))))
     assert len([node for node in nodes if node.name == "chat"]) == sum(isinstance(step, ModelStarted) for step in steps)
     assert len([node for node in nodes if node.name == "approval"]) == sum(isinstance(step, ProposedAction) for step in steps)
     decided = [

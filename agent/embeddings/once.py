@@ -1,0 +1,23 @@
+"""A model that is read when the first text comes: once, however many come at the same time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Read = TypeVar("Read")
+
+
+class Once(Generic[Read]):
+    """What `read` returns, which takes a while and is called beside the event loop."""
+
+    def __init__(self, read: Callable[[], Read]) -> None:
+        self._read = read
+        self._one_at_a_time = asyncio.Lock()
+        self._found: Read | None = None
+
+    async def get(self) -> Read:
+        """Return it; those who come before it is read wait. Raises what `read` raises, and then it is tried again."""
+        async with self._one_at_a_time:
+            if self._found is None:
+                self._found = await asyncio.to_thread(self._read)
+            return self._found
