@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +38,9 @@ tools = typer.Typer(help="What the agents can do.")
 cli.add_typer(tools, name="tools")
 cli.add_typer(memory, name="memory")
 log = logging.getLogger("signoff")
+
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+CONVERSATION = "A link to a message of it in Slack, its session (TEAM:CHANNEL:TS), or the trace of a turn."
 
 
 @cli.command()
@@ -223,7 +226,7 @@ def verify(
 @audit.command()
 @refusing
 def export(
-    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"], help="UTC.")],
+    since: Annotated[datetime, typer.Option(formats=MOMENTS, help="UTC.")],
 ) -> None:
     """Write the entries since then to standard output, a JSON object a line."""
     from bot.commands import audit_report
@@ -243,13 +246,34 @@ def report(since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A
 @cli.command()
 @refusing
 def trace(
-    conversation: Annotated[str, typer.Argument(help="A link to a message of it in Slack, or its session: TEAM:CHANNEL:TS.")],
+    conversation: Annotated[str, typer.Argument(help=CONVERSATION)],
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object, for programs.")] = False,
 ) -> None:
     """Show what a conversation did: model calls, decisions and runs, with times, tokens and cost, and nobody's words."""
     from bot.commands.trace import print_trace
 
     print_trace(read_settings(), conversation, as_json=as_json)
+
+
+@cli.command(name="log")
+@refusing
+def conversation_log(
+    conversation: Annotated[str | None, typer.Argument(help=CONVERSATION)] = None,
+    agent: Annotated[str | None, typer.Option(help="Its name in signoff.yaml.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=MOMENTS, help="UTC.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Of a run, a decision or a turn: failed, rejected, error, …")] = None,
+    tool: Annotated[str | None, typer.Option(help="Which tool it is about.")] = None,
+    role: Annotated[str | None, typer.Option(help="person, assistant, tool, approval, file, memory, summary or signoff.")] = None,
+    text: Annotated[str | None, typer.Option(help="Words that are in it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line, for programs.")] = False,
+) -> None:
+    """Show what was said and done, a line a message, with personal data masked (exit status 1 where there is none)."""
+    from agent.conversation_log.reading import Wanted
+    from bot.commands.conversation_log import print_log
+
+    at = since.replace(tzinfo=since.tzinfo or UTC) if since is not None else None
+    wanted = Wanted(agent=agent, since=at, outcome=outcome, tool=tool, role=role, text=text)
+    print_log(read_settings(), wanted, conversation, as_json=as_json)
 
 
 @cli.command()

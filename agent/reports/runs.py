@@ -12,9 +12,13 @@ from agent.session.steps import STEP
 from agent.types import Pinned
 
 SLACK_LINK = re.compile(r"https://[^/\s]+/archives/(?P<channel>[A-Z0-9]+)/p(?P<seconds>\d+)(?P<rest>\d{6})(\?\S*)?")
+TRACE = re.compile(r"[0-9a-f]{32}")
 THREAD = re.compile(r"[?&]thread_ts=(?P<ts>\d+\.\d{6})")
 
 BY_ID: LiteralString = "SELECT id, pin_id FROM session WHERE id = %(id)s"
+BY_TRACE: LiteralString = """
+SELECT session.id, pin_id FROM conversation_message JOIN session ON session.id = session_id WHERE trace_id = %(trace)s LIMIT 1
+"""
 # A thread by the message that it began with, else by a message of ours in it.
 BY_PLACE: LiteralString = "SELECT id, pin_id FROM session WHERE channel = %(channel)s AND thread_ts = %(ts)s"
 BY_POST: LiteralString = """
@@ -26,22 +30,33 @@ STEPS_OF: LiteralString = "SELECT made_at, body::text FROM step WHERE session_id
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A conversation that was found. `trace_id` is that of one turn of it, if it was named so."""
+
+    session_id: str
+    pin_id: str | None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A conversation: what it was begun with, and its log. `unread`: steps that this version cannot read."""
+    """A conversation: what it was begun with, and its log. `unread`: steps that this version cannot read. `trace_id`: only the
+    turn of this trace is meant."""
 
     session_id: str
     pinned: Pinned | None
     log: tuple[Committed, ...]
     unread: int = 0
+    trace_id: str | None = None
 
 
 async def run_of(connection: psycopg.AsyncConnection[Any], named: str) -> Run | None:
-    """Return the conversation of a session's id, or of a link to a message in Slack. None: there is no such one."""
-    found = await _session(connection, named.strip())
+    """Return the conversation of a session's id, a trace's, or of a link to a message in Slack. None: there is no such one."""
+    found = await session_named(connection, named.strip())
     if found is None:
         return None
-    id, pin = found
-    pinned = await (await connection.execute(PIN, {"pin": pin})).fetchone()
+    id = found.session_id
+    pinned = await (await connection.execute(PIN, {"pin": found.pin_id})).fetchone()
     log: list[Committed] = []
     unread = 0
     for at, body in await (await connection.execute(STEPS_OF, {"id": id})).fetchall():
@@ -49,7 +64,16 @@ async def run_of(connection: psycopg.AsyncConnection[Any], named: str) -> Run | 
             log.append(Committed(at, STEP.validate_json(body)))
         except ValidationError:
             unread += 1
-    return Run(id, Pinned.model_validate(pinned[0]) if pinned else None, tuple(log), unread)
+    return Run(id, Pinned.model_validate(pinned[0]) if pinned else None, tuple(log), unread, found.trace_id)
+
+
+async def session_named(connection: psycopg.AsyncConnection[Any], named: str) -> Named | None:
+    """Return the conversation of a session's id, of a trace that the conversation log knows, or of a link to a message."""
+    if TRACE.fullmatch(named):
+        row = await (await connection.execute(BY_TRACE, {"trace": named})).fetchone()
+        return None if row is None else Named(*row, trace_id=named)
+    row = await _session(connection, named)
+    return None if row is None else Named(*row)
 
 
 async def _session(connection: psycopg.AsyncConnection[Any], named: str) -> tuple[str, str | None] | None:

@@ -1,4 +1,7 @@
-"""The tables of the core. Truth and queue are one: the session row is its own queue entry."""
+"""The tables of the core. Truth and queue are one: the session row is its own queue entry.
+
+Long because each table's fields stand here, a column a line.
+"""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -78,7 +81,10 @@ class StepRow(SQLModel, table=True):
     """One step of a session's log. `body` is json, not jsonb: transcript blocks stay byte for byte."""
 
     __tablename__: ClassVar[Any] = "step"
-    __table_args__ = (Index("step_asked", text("made_at DESC"), postgresql_where=text(is_kind("body", "asked"))),)
+    __table_args__ = (
+        Index("step_asked", text("made_at DESC"), postgresql_where=text(is_kind("body", "asked"))),
+        Index("step_made", "made_at", postgresql_using="brin"),  # what the conversation log has not seen yet
+    )
 
     session_id: str = Field(sa_column=Column(Text, primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True))

@@ -36,6 +36,7 @@ from bot.agents.policy_check import name_problems
 from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
 from bot.app.bolt import Socket, over_http
+from bot.app.conversations import conversation_chores
 from bot.app.edge import Edge
 from bot.app.memory import instructions, memory_chores, open_memory
 from bot.app.ops import watch
@@ -88,12 +89,13 @@ async def running(
     mcp: Sequence[McpServer] = (),
     mask: Mask = unmasked,
     patience: Patience = PATIENCE,
+    log_conversations: bool = True,
 ) -> AsyncGenerator[Bot]:
     """Run the bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
     `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. `patience` is that with the
-    model; how much is asked of it at once is the configuration's. The settings hold what
-    `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend first.
+    model; how much is asked of it at once is the configuration's. Without `log_conversations` their log is not written. The
+    settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend.
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
@@ -130,6 +132,8 @@ async def running(
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             chores = [budget.upkeep(), forgetting(store), keep_heads(pool, _heads_file(settings, config), config.audit.every)]
             chores.append(setting_aside(pool, surface, config.ops_channel or ""))
+            if log_conversations:
+                chores += conversation_chores(stack, pool, config)
             if remembered is not None:
                 chores += memory_chores(pool, remembered, team)
             if config.ops_channel:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +13,13 @@ from rich.tree import Tree
 
 from agent.reports.run_tree import Fact, Node, run_tree
 from agent.reports.runs import Run, run_of
+from agent.trace_ids import spelled, trace_id
 from bot.cards.harmless_text import visible
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected
 
+UNKNOWN = "No conversation is known by {}: give a link to a message in it, its session or a trace."
 WIDTH = 130  # columns, where the output is no terminal
 UNITS = {
     "input_tokens": "{:,} tokens in",
@@ -28,7 +31,7 @@ UNITS = {
 
 
 def print_trace(settings: Settings, named: str, *, as_json: bool) -> None:
-    """Print a conversation that is named by its session's id or by a link to a message of it. Raises Refusal."""
+    """Print a conversation that is named by its session's id, by a trace or by a link to a message of it. Raises Refusal."""
     run = asyncio.run(_run_named(settings, named))
     if as_json:
         print(json.dumps(as_value(run), ensure_ascii=False, indent=2))
@@ -41,7 +44,7 @@ def as_tree(run: Run) -> Tree:
     pinned = run.pinned
     told = (pinned.agent, pinned.model, pinned.prompt, pinned.prompt_digest[:12]) if pinned else ()
     tree = Tree(Text("  ".join(visible(each) for each in (run.session_id, *told) if each)))
-    for turn in run_tree(run.log):
+    for turn in turns(run):
         _add(tree, turn)
     if run.unread:
         tree.add(Text(f"{run.unread} steps are of another version and cannot be read"))
@@ -56,15 +59,23 @@ def as_value(run: Run) -> dict[str, Any]:
         **pinned,
         "steps": len(run.log),
         "unread_steps": run.unread,
-        "turns": [_node_value(turn) for turn in run_tree(run.log)],
+        "turns": [_node_value(turn) for turn in turns(run)],
     }
+
+
+def turns(run: Run) -> Sequence[Node]:
+    """Return the turns of a run that are meant, each with its trace."""
+    found = run_tree(run.log)
+    for turn in found:
+        turn.facts["trace"] = spelled(trace_id(run.session_id, int(turn.of)))
+    return [turn for turn in found if run.trace_id in (None, turn.facts["trace"])]
 
 
 async def _run_named(settings: Settings, named: str) -> Run:
     async with connected(settings) as connection:
         run = await run_of(connection, named)
     if run is None:
-        raise Refusal(f"No conversation is known by {visible(named)}: give a link to a message in it, or its session.", status=1)
+        raise Refusal(UNKNOWN.format(visible(named)), status=1)
     return run
 
 

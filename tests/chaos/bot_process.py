@@ -44,6 +44,7 @@ async def _run(ready: Connection) -> None:
     servers = Servers(str(settings.database_url), str(settings.redis_url))
     config = load_config()
     mcp = read_servers(settings.signoff_config, config.mcp, os.environ)  # of .mcp.json on the stage, if a test has put it there
-    async with running(settings, config, servers, further_packs={"ledger": ledger_tools(os.environ)}, mcp=mcp) as bot:
+    packs, logs = {"ledger": ledger_tools(os.environ)}, os.environ.get("LOG_CONVERSATIONS") == "1"
+    async with running(settings, config, servers, further_packs=packs, mcp=mcp, log_conversations=logs) as bot:
         ready.send(bot.port)
         await stopped.wait()

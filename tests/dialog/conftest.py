@@ -50,6 +50,7 @@ class World:
     mcp: Sequence[McpServer] = ()
     mask: Callable[[str], str] = unmasked
     patience: Patience = PATIENCE
+    log_conversations: bool = False  # each bot that does has a process that masks, which takes seconds to load
     port: int = 0  # of the bot that was started last
     tools: Tools = field(default_factory=dict[str, Tool])  # of that bot, as they are when it is looked at
 
@@ -81,6 +82,7 @@ class World:
                 mcp=self.mcp,
                 mask=self.mask,
                 patience=self.patience,
+                log_conversations=self.log_conversations,
             )
         )
         self.port, self.tools = bot.port, bot.tools

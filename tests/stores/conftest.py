@@ -5,12 +5,10 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg_pool import AsyncConnectionPool
 
-from agent.store.sessions import Pool
 from bot.stores.embedded_home import Servers
 from tests.stores.audit_log import Log, opened
-from tests.stores.core import Core, place
+from tests.stores.core import Core, opened_core, place
 from tests.stores.desk import Desk
 
 
@@ -27,13 +25,7 @@ def core_database_url(stores: Servers, migrated_template: str) -> str:
 @pytest.fixture
 async def core(core_database_url: str) -> AsyncIterator[Core]:
     """A store and a queue, with nothing in them."""
-    pool: Pool = AsyncConnectionPool(core_database_url, max_size=32, open=False, kwargs={"autocommit": True})
-    async with pool:
-        core = Core(pool, core_database_url)
-        await core.sql(
-            'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, chore, '
-            "attachment, feedback, memory, memory_said, memory_gone, memory_value RESTART IDENTITY"
-        )
+    async with opened_core(core_database_url) as core:
         yield core
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from psycopg_pool import AsyncConnectionPool
 
 from agent.session.inbox import Message, Received
 from agent.store.queue import CLAIM, Queue
@@ -17,6 +18,10 @@ from agent.types import Place, Said
 from tests.patience import PATIENCE_SECONDS
 
 LOOK_SECONDS = 0.02  # between two looks at what the database is doing
+EMPTY = (
+    'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, chore, attachment, feedback, '
+    "memory, memory_said, memory_gone, memory_value, conversation_message, conversation_position RESTART IDENTITY"
+)
 
 
 def place(number: int = 1, team: str = "T1") -> Place:
@@ -98,6 +103,16 @@ class Core:
     async def connect(self) -> psycopg.AsyncConnection[Any]:
         """A connection beside the pool, for a transaction that stays open; the test closes it."""
         return await psycopg.AsyncConnection[Any].connect(self.database_url)
+
+
+@asynccontextmanager
+async def opened_core(database_url: str) -> AsyncGenerator[Core]:
+    """A store and a queue, with nothing in them."""
+    pool: Pool = AsyncConnectionPool(database_url, max_size=32, open=False, kwargs={"autocommit": True})
+    async with pool:
+        core = Core(pool, database_url)
+        await core.sql(EMPTY)
+        yield core
 
 
 @contextmanager
