@@ -62,6 +62,17 @@ class Said(Frozen):
     sources: tuple[str, ...] = ()  # of quotes in the text: somebody else wrote them
 
 
+class Origin(Frozen):
+    """Where in memory something is from that the model was told: a fact by its id, a summary or a document by channel and source,
+    a value by owner and key. Once that is gone, the model reads nothing more that may have come of it."""
+
+    fact: int = 0
+    channel: str = ""
+    source: str = ""
+    owner: str = ""
+    key: str = ""
+
+
 class Pinned(Frozen):
     """What a session is run with for its whole life, whatever is deployed meanwhile."""
 

@@ -29,6 +29,11 @@ ROOM_TOKENS = 4_096  # for the request's own words and the summary
 WORTH = 2  # a context that is not so many times as long as it began has nothing to give away
 # What people say so counts as a fact where no model picks them out.
 REMEMBER = re.compile(r"\b(remember|keep in mind|note that|don'?t forget|from now on|always|never)\b", re.IGNORECASE)
+LEFT_OUT = (
+    "A note of Signoff's own, not of a person: what was said in this conversation before is left out here for good, since "
+    "something that was remembered in it was forgotten meanwhile, or its time is over. If somebody refers to it, say so, and ask "
+    "for what you need."
+)
 PART = re.compile(r"^#+ *(facts|summary)\b.*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -73,6 +78,13 @@ def compaction_step(session: Session, said: Transcript, reply: Reply | None, *, 
         lost=reply.lost if reply is not None else (),
         unbilled=unbilled,
     )
+
+
+def begun_anew(session: Session) -> Compacted:
+    """Return the step that begins a new context with nothing of the old one but the actions that are open: something that was
+    remembered in it is gone, and whatever was said after that may say it too."""
+    parts = [LEFT_OUT, *_open_actions([*session.actions.values()])]
+    return Compacted(head="\n\n".join(parts), summary_by="code", forgets=True)
 
 
 # ------------------------------------------------------------------------------------------ the summary
@@ -134,10 +146,7 @@ def _head(first: Sequence[str], facts: Sequence[str], summary: str, actions: Seq
         parts.append(
             "Sources from outside that were read:\n" + _quoted([_cut_to(source, LINE_CHARACTERS) for source in kept.sources])
         )
-    if open_actions := [
-        _open_action_line(action) for action in actions if action.run.outcome == "unknown" or action.decided is None
-    ]:
-        parts.append("Actions that are still open:\n" + "\n".join(open_actions))
+    parts += _open_actions(actions)
     if kept.results:
         lines = [f"- {result.handle}: {result.what}, {result.characters:,} characters" for result in kept.results]
         parts.append("Long results of earlier calls, which read_output gives whole by their handles:\n" + _quoted(lines))
@@ -148,6 +157,11 @@ def _head(first: Sequence[str], facts: Sequence[str], summary: str, actions: Seq
 
 def _quoted(lines: Iterable[str]) -> str:
     return "\n".join(f"> {' '.join(line.splitlines())}" for line in lines)
+
+
+def _open_actions(actions: Sequence[ActionState]) -> list[str]:
+    lines = [_open_action_line(action) for action in actions if action.run.outcome == "unknown" or action.decided is None]
+    return ["Actions that are still open:\n" + "\n".join(lines)] if lines else []
 
 
 def _open_action_line(action: ActionState) -> str:

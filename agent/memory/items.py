@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from agent.canonical import sha256
-from agent.types import Frozen
+from agent.types import Frozen, Origin
 
 ItemKind = Literal["fact", "summary", "document"]
 EVERYBODY = ""  # the channel of what every full member of the workspace may know
@@ -55,6 +55,12 @@ class MemoryItem(Frozen):
     confirmed: int = 1  # how often it was said
     learnt_at: datetime
     valid_until: datetime | None = None  # when something else took its place
+
+
+def origin_of(item: MemoryItem) -> Origin:
+    """Return what has to be there for as long as an item may be read on: a fact itself, of the others something of their source,
+    since a summary or a document is made anew when it changes."""
+    return Origin(fact=item.id) if item.kind == "fact" else Origin(channel=item.channel, source=item.source.key)
 
 
 @dataclass(frozen=True, slots=True)

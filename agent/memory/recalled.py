@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from agent.canonical import sha256
-from agent.memory.items import EVERYBODY, MemoryItem, message_key
+from agent.memory.items import EVERYBODY, MemoryItem, message_key, origin_of
 from agent.memory.values import Owner, Value
 from agent.memory.values import quoted as quoted_values
 from agent.session.steps import Recalled
 from agent.text import mention
+from agent.types import Origin
 
 MOST_ITEMS = 8
 ALLOWANCE_TOKENS = 800  # of all that is quoted for one turn
@@ -21,7 +22,9 @@ INTRODUCTION = (
 )
 
 
-def recalled(items: Sequence[MemoryItem], values: Mapping[Owner, tuple[Value, ...]]) -> Recalled:
+def recalled(
+    items: Sequence[MemoryItem], values: Mapping[Owner, tuple[Value, ...]], origins_of_values: Sequence[Origin] = ()
+) -> Recalled:
     """Return the step that quotes the values that people keep, and of the items, the best first, as many as the allowance
     holds."""
     lines: list[str] = []
@@ -42,6 +45,7 @@ def recalled(items: Sequence[MemoryItem], values: Mapping[Owner, tuple[Value, ..
         text=f"{INTRODUCTION}\n{mark}\n{content.strip()}\n{mark}",
         channels=tuple(dict.fromkeys([*(item.channel for item in told), *_channels_of(values)])),
         sources=tuple(dict.fromkeys([*(source_of(item) for item in told), *([KEPT_VALUES] if _channels_of(values) else [])])),
+        origins=tuple(dict.fromkeys([*(origin_of(item) for item in told), *origins_of_values])),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from agent.memory.items import Audience
-from agent.types import Frozen
+from agent.types import Frozen, Origin
 
 Owner = Literal["user", "channel", "workspace"]
 ValueKind = Literal["preference", "checkpoint", "flag"]
@@ -49,6 +49,13 @@ def known_to(audience: Audience, values: Sequence[Value]) -> tuple[Value, ...]:
 def owner_key(owner: Owner, user: str, channel: str) -> str:
     """Return the name that an owner has in the table: of the person, the channel or the workspace."""
     return {"user": f"user:{user}", "channel": f"channel:{channel}", "workspace": "workspace"}[owner]
+
+
+def origins_of(kept: Mapping[Owner, tuple[Value, ...]], user: str, channel: str) -> tuple[Origin, ...]:
+    """Return where values are from that a person and a channel are told."""
+    return tuple(
+        Origin(owner=owner_key(owner, user, channel), key=value.key) for owner, values in kept.items() for value in values
+    )
 
 
 def fault(new: NewValue) -> str:

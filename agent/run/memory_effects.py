@@ -8,15 +8,16 @@ from agent.decide.moves import Recall
 from agent.decide.outcome import Ended
 from agent.embeddings.port import Embedder, Vector
 from agent.errors import AudienceGrewError, UnreachableError
-from agent.memory import extraction
-from agent.memory.items import Audience, MemoryItem
+from agent.memory import compaction, extraction
+from agent.memory.items import Audience, MemoryItem, origin_of
 from agent.memory.recalled import recalled
 from agent.memory.transcript import Transcript
-from agent.memory.values import Owner, Value, known_to, owner_key
+from agent.memory.values import Owner, Value, known_to, origins_of, owner_key
 from agent.model.port import Reply
 from agent.run.ports import Readers
-from agent.session.state import Session
-from agent.session.steps import Halted, Learnt
+from agent.session.evolve import replace
+from agent.session.state import Context, Session
+from agent.session.steps import Compacted, Halted, Learnt
 from agent.store.memory_items import Embedded, Items
 from agent.store.memory_search import MemorySearch
 from agent.store.memory_values import Values
@@ -83,15 +84,23 @@ class MemoryEffects:
     memory: LongTerm | None
 
     async def recall(self, move: Recall, session: Session, said: Transcript) -> Ended:
-        """Quote what is remembered into the turn; or end it, where something was told before that is not for all who read now."""
+        """Quote what is remembered into the turn; or end it, where something was told before that is not for all who read now.
+
+        Where something that was told before is not remembered any more, the turn begins a new context without it.
+        """
         assert self.memory is not None
+        anew: tuple[Compacted, ...] = ()
+        if await self.memory.items.any_gone(session.place.team, session.context.origins):
+            anew = (compaction.begun_anew(session),)
+            session = replace(session, context=Context(speakers=session.context.speakers, sources=session.context.sources))
         audience = await self.memory.readers.audience(session.place)
         if (grew := _grew(session, audience)) is not None:
             return Ended((grew,))
         words = "\n".join(each.text for each in said.asked())[:QUERY_CHARACTERS]
-        values = await self.memory.told_values(session.place, session.turn.speakers[0], audience) if move.values else None
+        user, first = session.turn.speakers[0], move.values or bool(anew)
+        values = await self.memory.told_values(session.place, user, audience) if first else dict[Owner, tuple[Value, ...]]()
         items = await self.memory.found(session.place.team, audience, words, FOUND_ITEMS)
-        return Ended((recalled(items, values or {}),))
+        return Ended((*anew, recalled(items, values, origins_of(values, user, session.place.channel))))
 
     async def grew(self, session: Session) -> Halted | None:
         """Return the end of a turn whose conversation was told something that is not for all who read along now: a turn that
@@ -113,12 +122,13 @@ class MemoryEffects:
     async def learn(self, session: Session, said: Transcript, reply: Reply, known: Sequence[MemoryItem]) -> Learnt:
         """Remember what a reply teaches. To learn the same again changes nothing, so a crash on the way costs nothing."""
         assert self.memory is not None
-        count = 0
+        learnt = list[MemoryItem]()
         for lesson in extraction.lessons(session, said, reply, known):
             embedded = await self.memory.embedded(lesson.item.text)
             item = await self.memory.items.learn(session.place.team, lesson.item, embedded, replaces=lesson.replaces)
-            count += item is not None
-        return Learnt(count=count, usage=reply.usage, lost=reply.lost)
+            learnt += [item] if item is not None else []
+        facts = tuple(origin_of(item) for item in learnt if item.kind == "fact")
+        return Learnt(count=len(learnt), origins=facts, usage=reply.usage, lost=reply.lost)
 
 
 def _grew(session: Session, audience: Audience) -> Halted | None:

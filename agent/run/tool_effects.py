@@ -154,6 +154,7 @@ class ToolEffects:
             images=shown.blocks,
             kept_bytes=into.room.bytes - shown.room.bytes,
             channels=result.channels,
+            origins=result.origins,
         )
         return Ended((returned,))
 

@@ -202,9 +202,7 @@ def _recalled(session: Session, step: Recalled) -> Session:
         raise IllegalStepError(f"session {session.id} recalls once in a turn, before the model is asked")
     for source in step.sources:
         context = sources.read(context, source)
-    known_from = tuple(dict.fromkeys((*context.known_from, *step.channels)))
-    context = replace(context, known_from=known_from)
-    return replace(session, turn=replace(turn, recalled=True), context=context)
+    return replace(session, turn=replace(turn, recalled=True), context=sources.remembered(context, step))
 
 
 def _outcome_told(session: Session, step: OutcomeTold) -> Session:

@@ -133,11 +133,14 @@ def context_compacted(session: Session, step: Compacted) -> Session:
     turn, context = session.turn, session.context
     if session.model.asked_to not in (None, "compact"):
         raise IllegalStepError(f"session {session.id} cannot be compacted while the model is asked")
-    if turn.open and turn.window != "exceeded":
+    begins = turn.open and turn.iterations == 0 and not turn.recalled and session.model.asked_to is None
+    if turn.open and turn.window != "exceeded" and not (step.forgets and begins):
         raise IllegalStepError(f"session {session.id} cannot be compacted in the middle of a turn")
-    new = Context(speakers=context.speakers, sources=context.sources, known_from=context.known_from)  # its summary says it on
+    new = Context(speakers=context.speakers, sources=context.sources)
+    if not step.forgets:  # its summary says it on
+        new = replace(new, known_from=context.known_from, origins=context.origins)
     if turn.open:  # its files stay: they are read again in the new context
-        turn = replace(turn, window="compacted")
+        turn = replace(turn, window="fits" if step.forgets else "compacted")
         new = replace(new, attached=context.attached, attached_bytes=context.attached_bytes)
     else:
         turn = replace(turn, window="fits")
@@ -149,7 +152,8 @@ def learnt(session: Session, step: Learnt) -> Session:
     if session.turn.open or session.model.asked_to not in (None, "learn"):
         raise IllegalStepError(f"session {session.id} learns between turns")
     session = _charged(session, step)
-    return replace(session, model=replace(session.model, learnt_turn=session.turn.number))
+    context = replace(session.context, origins=tuple(dict.fromkeys((*session.context.origins, *step.origins))))
+    return replace(session, context=context, model=replace(session.model, learnt_turn=session.turn.number))
 
 
 def halted(session: Session, step: Halted) -> Session:

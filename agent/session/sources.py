@@ -2,6 +2,7 @@
 
 from agent.session.evolve import replace
 from agent.session.state import Context
+from agent.session.steps import Recalled, ToolReturned
 
 
 def read(context: Context, source: str) -> Context:
@@ -9,3 +10,9 @@ def read(context: Context, source: str) -> Context:
     if not source or source in context.sources:
         return context
     return replace(context, sources=(*context.sources, source))
+
+
+def remembered(context: Context, step: Recalled | ToolReturned) -> Context:
+    """Return the context after what is remembered was told in it."""
+    known_from = tuple(dict.fromkeys((*context.known_from, *step.channels)))
+    return replace(context, known_from=known_from, origins=tuple(dict.fromkeys((*context.origins, *step.origins))))

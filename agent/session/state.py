@@ -8,7 +8,7 @@ from agent.approvals.deciders import widened
 from agent.session.model_state import NEVER_ASKED, ModelState
 from agent.session.post_keys import PostKey, StoredKey
 from agent.session.steps import ActionDecided, Granted, Posted, ProposedAction
-from agent.types import Approvers, Attachment, Call, Change, Look, Outcome, Place, Preview, Task, Verdict
+from agent.types import Approvers, Attachment, Call, Change, Look, Origin, Outcome, Place, Preview, Task, Verdict
 
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "changed", "returned", "declined"]
@@ -210,6 +210,7 @@ class Context:
     speakers: tuple[str, ...] = ()  # everybody whose words are in it, also summed up; the opener of the thread first
     sources: tuple[str, ...] = ()  # untrusted ones that were read into it, or that its summary may draw on
     known_from: tuple[str, ...] = ()  # channels that what is remembered in it was learnt in
+    origins: tuple[Origin, ...] = ()  # of what is remembered in it
 
 
 @dataclass(frozen=True)

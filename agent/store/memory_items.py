@@ -14,7 +14,9 @@ from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.store.fenced import Pool, rows
 from agent.store.memory_audit import By, note_items
+from agent.store.memory_gone import any_gone
 from agent.store.memory_terms import LASTS, term_values
+from agent.types import Origin
 
 COLUMNS: LiteralString = "id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until"
 
@@ -195,6 +197,10 @@ class Items:
         """Return what is true now of these channels, newest first; `before`: only items older than the one of this id."""
         values = {"team": team, "channels": list(channels), "said_by": said_by, "kind": kind, "before": before, "most": most}
         return [item_of(row) for row in await rows(self._pool, LIST, {**values, "ids": None if ids is None else list(ids)})]
+
+    async def any_gone(self, team: str, origins: Sequence[Origin]) -> bool:
+        """See `agent.store.memory_gone`."""
+        return await any_gone(self._pool, team, origins)
 
     async def count(self, team: str, channels: Sequence[str], *, said_by: str = "", kind: str = "") -> int:
         """Return how much `listed` would have to return to return all."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agent.types import Origin
+
 Told = BaseModel | Mapping[str, Any] | str | Sequence[Any]
 
 
@@ -24,6 +26,7 @@ class Remembered:
 
     told: Told
     channels: Sequence[str]
+    origins: Sequence[Origin] = ()  # of what it quotes
     outside: str = ""  # names the documents that it quotes; empty: it is what people of the workspace said themselves
 
 
@@ -53,6 +56,11 @@ def images_of(answer: Answer) -> tuple[bytes, ...]:
 def outside_of(answer: Answer) -> str:
     """Return the outside source that an answer of a tool for memory quotes, if it does."""
     return answer.outside if isinstance(answer, Remembered) else ""
+
+
+def origins_of(answer: Answer) -> tuple[Origin, ...]:
+    """Return where in memory an answer is from."""
+    return tuple(answer.origins) if isinstance(answer, Remembered) else ()
 
 
 def channels_of(answer: Answer) -> tuple[str, ...]:

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, JsonValue
 
 from agent.errors import NotBegunError, place_of
-from agent.tool.answer import Answer, channels_of, images_of, outside_of, structured
+from agent.tool.answer import Answer, channels_of, images_of, origins_of, outside_of, structured
 from agent.tool.threads import watched
-from agent.types import Change, Place, Preview, Said, Wording
+from agent.types import Change, Origin, Place, Preview, Said, Wording
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ class Result(BaseModel, frozen=True):
     images: tuple[bytes, ...] = Field(default=(), repr=False)  # beside the text, never in it
     not_shown: tuple[str, ...] = ()  # which of them the model does not see, and why
     channels: tuple[str, ...] = ()  # that what is remembered in it was learnt in; not for the model's eyes
+    origins: tuple[Origin, ...] = ()  # of what is remembered in it; likewise
     written: str = ""  # the text, where it was made already: a copy with other fields is to be without it
 
     def text(self) -> str:
@@ -243,8 +244,8 @@ async def run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Result:
     try:
         async with asyncio.timeout(tool.time_limit_seconds):
             answer = await watched(tool.name, _handled(tool, arguments, context))
-        result = Result(ok=True, result=structured(answer), images=images_of(answer), channels=channels_of(answer))
-        result = result.model_copy(update={"source": outside_of(answer)})
+        result = Result(ok=True, result=structured(answer), images=images_of(answer), source=outside_of(answer))
+        result = result.model_copy(update={"channels": channels_of(answer), "origins": origins_of(answer)})
         return result.model_copy(update={"written": result.text()})  # what is no JSON fails here, where failures are told
     except ToolError as error:
         return failed(error.kind, error.detail, unclear=error.unclear).model_copy(update={"begun": error.begun})

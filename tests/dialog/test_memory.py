@@ -255,3 +255,5 @@ async def test_an_agent_without_memory_asks_for_none(bot: World) -> None:
     assert "remembered" not in await asks(bot, "ann", "hello")
     assert not any("memory" in name for name in bot.last_request().tool_names)
     assert "users.conversations" not in [each.method for each in bot.slack.calls]
+    assert await bot.rows("SELECT FROM step WHERE kind IN ('recalled', 'learnt')") == []
+    assert await bot.rows("SELECT FROM chore WHERE key LIKE '%%memory%%'") == []

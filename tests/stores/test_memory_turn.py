@@ -19,13 +19,13 @@ from agent.memory.transcript import Transcript
 from agent.memory.values import NewValue
 from agent.run.memory_effects import LongTerm, MemoryEffects
 from agent.session.machine import apply
-from agent.session.state import Session
+from agent.session.state import Context, Session
 from agent.session.steps import Asked, Recalled
 from agent.store.fenced import Pool
 from agent.store.memory_items import Items
 from agent.store.memory_search import MemorySearch
 from agent.store.memory_values import Values
-from agent.types import Place, Said
+from agent.types import Origin, Place, Said
 from tests.chaos.proxies import Proxies
 from tests.stores.core import Core
 from tests.stores.recalled import Remembered, remember
@@ -55,19 +55,19 @@ class Turn:
     memory: MemoryEffects
     proxies: Proxies
 
-    async def recalls(self, *, values: bool = True) -> Recalled:
-        """Look up what is remembered for one turn."""
-        session, said = apply(Session("T1:C1:1.0", PLACE, epoch=1), ASKED, 1), Transcript()
+    async def recalls(self, *, values: bool = True, told: tuple[Origin, ...] = ()) -> Recalled:
+        """Look up what is remembered for one turn of a conversation that was told something before."""
+        session, said = apply(Session("T1:C1:1.0", PLACE, epoch=1, context=Context(origins=told)), ASKED, 1), Transcript()
         said.add(ASKED)
         ended = await self.memory.recall(Recall(values, MoveKey("recall")), session, said)
         [step] = ended.steps
         assert isinstance(step, Recalled)
         return step
 
-    async def waited_for(self, *, values: bool) -> Mapping[str, int]:
+    async def waited_for(self, *, values: bool, told: tuple[Origin, ...] = ()) -> Mapping[str, int]:
         """Return how often a turn spoke to each store after that had answered."""
         self.proxies.count()
-        await self.recalls(values=values)
+        await self.recalls(values=values, told=told)
         passed = [one for one in self.proxies.passed if SCRIPT not in one.data]
         return {
             wire: sum(way == "out" for way, _ in groupby(one.direction for one in passed if one.wire == wire)) for wire in WIRES
@@ -114,3 +114,10 @@ async def test_memory_adds_two_round_trips_to_postgres_and_one_to_redis_at_most(
         while await turn.waited_for(values=True) != {"postgres": 1, "redis": 1}:
             pass  # until the copies are written
     assert await turn.waited_for(values=False) == {"postgres": 1, "redis": 0}
+
+
+async def test_to_ask_whether_what_was_told_is_remembered_still_is_the_second_round_trip(turn: Turn, core: Core) -> None:
+    [(fact, source)] = await core.sql("SELECT id, source FROM memory")
+    told = (Origin(fact=fact), Origin(channel="C1", source=source), Origin(owner="user:U1", key="tone"))
+    await turn.recalls(values=False, told=told)
+    assert await turn.waited_for(values=False, told=told) == {"postgres": 2, "redis": 0}

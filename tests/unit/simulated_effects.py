@@ -38,7 +38,7 @@ from agent.session.steps import (
     ToolStarted,
 )
 from agent.tool.definition import Effect
-from agent.types import Outcome, Preview, Usage
+from agent.types import Origin, Outcome, Preview, Usage
 from tests.unit.simulated_clicks import SimulatedClicks
 from tests.unit.simulated_rules import FREELY, TOOLS
 
@@ -128,7 +128,14 @@ class SimulatedEffects(SimulatedClicks):
                     self.apply(Attached(file_id=file.id, blocks=({"type": "text", "text": "1,2"},), source="a.csv"))
             case Recall():
                 if self.session.turn.open and not self.session.turn.recalled and not self.session.turn.ending.closing:
-                    self.apply(Recalled(text="Deploys are on Tuesday.", channels=("C2",), sources=("memory",)))
+                    if self.session.context.origins and self.random.random() < 0.3:  # something was forgotten meanwhile
+                        self.apply(compaction.begun_anew(self.session))
+                        assert "Tuesday" not in str(self.said.messages())
+                        assert not self.session.context.origins
+                    told = Recalled(
+                        text="Deploys are on Tuesday.", channels=("C2",), sources=("memory",), origins=(Origin(fact=self.rows),)
+                    )
+                    self.apply(told)
             case MakePreview(call_id=call_id):
                 if any(state.call.id == call_id and state.phase in ("asked", "approved") for state in self.session.turn.calls):
                     self.apply(Previewed(call_id=call_id, preview=Preview(trouble="none")))

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from agent.memory.items import EVERYBODY, MemoryItem
+from agent.memory.items import EVERYBODY, MemoryItem, origin_of
 from agent.memory.recalled import FROM_MEMORY, documents_in, source_of
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
@@ -98,7 +98,7 @@ def search_memory(port: Memory) -> Tool:
         audience = await port.audience(place)
         items = await port.long_term.found(place.team, audience, arguments.words, MOST_FOUND)
         found = {"found": [_entry(item).model_dump() for item in items]}
-        return Remembered(found, [item.channel for item in items], documents_in(items))
+        return Remembered(found, [item.channel for item in items], [origin_of(item) for item in items], documents_in(items))
 
     return Tool(
         name="search_memory",
@@ -117,13 +117,14 @@ def search_memory(port: Memory) -> Tool:
 def remember_fact(port: Memory) -> Tool:
     """Return the tool that remembers."""
 
-    async def remember(arguments: RememberFact, context: ToolContext) -> Mapping[str, Any]:
+    async def remember(arguments: RememberFact, context: ToolContext) -> Remembered:
         place = place_of(context)
         fact = said_fact(context, arguments.fact, arguments.subject, arguments.quote, everybody=arguments.everybody)
         item = await port.items.learn(place.team, fact, await port.embedded(fact.text))
         if item is None:
             raise ToolError("not_found", "This was forgotten or corrected before, so it is not learnt from there again.")
-        return {"id": item.id, "text": item.text, "said_times": item.confirmed}
+        told = {"id": item.id, "text": item.text, "said_times": item.confirmed}
+        return Remembered(told, (), [origin_of(item)])  # it is said here: who reads along reads it anyway
 
     return Tool(
         name="remember_fact",
@@ -142,7 +143,7 @@ def remember_fact(port: Memory) -> Tool:
 def correct_fact(port: Memory) -> Tool:
     """Return the tool that corrects."""
 
-    async def correct(arguments: CorrectFact, context: ToolContext) -> Mapping[str, Any]:
+    async def correct(arguments: CorrectFact, context: ToolContext) -> Remembered:
         place = place_of(context)
         [before] = await _known(port, context, [arguments.id])
         fact = said_fact(context, arguments.fact, before.subject, arguments.quote, everybody=before.channel == EVERYBODY)
@@ -156,7 +157,7 @@ def correct_fact(port: Memory) -> Tool:
             item = await port.items.correct(place.team, before.id, fact, embedded, by=by_tool(context))
         if item is None:
             raise ToolError("not_found", "The fact is not remembered any more, or these words were forgotten before.")
-        return {"id": item.id, "text": item.text}
+        return Remembered({"id": item.id, "text": item.text}, (), [origin_of(item)])
 
     async def preview(arguments: CorrectFact, context: ToolContext) -> Preview:
         [before] = await _known(port, context, [arguments.id])

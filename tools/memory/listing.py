@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.memory.items import MemoryItem
+from agent.memory.items import MemoryItem, origin_of
 from agent.memory.recalled import FROM_MEMORY, ITEM_CHARACTERS, documents_in, source_of
-from agent.memory.values import Owner
+from agent.memory.values import Owner, origins_of
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext
@@ -54,7 +54,8 @@ def list_memory(port: Memory) -> Tool:
             "values": [value.model_dump(include={"kind", "key", "value"}) for value in values],
             "elsewhere": ELSEWHERE[arguments.about],
         }
-        return Remembered(told, sorted({one.channel for one in (*items, *values)}), documents_in(items))
+        origins = [*map(origin_of, items), *origins_of({owner: values}, context.requester, place.channel)]
+        return Remembered(told, sorted({one.channel for one in (*items, *values)}), origins, documents_in(items))
 
     return Tool(
         name="list_memory",

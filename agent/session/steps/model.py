@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from agent.model.spending import Bill
-from agent.types import Block, Frozen, KeptResult, Purpose, Usage
+from agent.types import Block, Frozen, KeptResult, Origin, Purpose, Usage
 
 
 class ModelStarted(Frozen):
@@ -82,6 +82,7 @@ class Learnt(Frozen):
 
     kind: Literal["learnt"] = "learnt"
     count: int = 0  # of what was remembered
+    origins: tuple[Origin, ...] = ()  # the facts among it: people said them here
     usage: Usage | None = None  # None: no model was asked, or it gave no reply
     lost: tuple[Usage, ...] = ()  # of tries before that broke off
     unbilled: bool = False  # no try got as far as to cost anything
@@ -107,5 +108,6 @@ class Compacted(Frozen):
     usage: Usage | None = None  # None: no model was asked, or it gave no reply
     lost: tuple[Usage, ...] = ()  # of tries before that broke off
     unbilled: bool = False  # no try got as far as to cost anything
+    forgets: bool = False  # it holds nothing of what was said before: something in that was forgotten
     shape: str = ""
     state: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from agent.types import Block, Change, Frozen, Outcome, Preview
+from agent.types import Block, Change, Frozen, Origin, Outcome, Preview
 
 
 class Previewed(Frozen):
@@ -58,3 +58,4 @@ class ToolReturned(Frozen):
     images: tuple[Block, ...] = ()  # that the model sees below the text
     kept_bytes: int = 0  # of these images
     channels: tuple[str, ...] = ()  # that what is remembered in it was learnt in
+    origins: tuple[Origin, ...] = ()  # of what is remembered in it

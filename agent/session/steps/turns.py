@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from agent.types import Block, Frozen, OutcomeAnswer, Said
+from agent.types import Block, Frozen, Origin, OutcomeAnswer, Said
 
 
 class Asked(Frozen):
@@ -48,6 +48,7 @@ class Recalled(Frozen):
     text: str = ""
     channels: tuple[str, ...] = ()  # that it was learnt in: who reads along has to be able to read these
     sources: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()  # what has to be remembered still for it to be read on
 
 
 class Stopped(Frozen):
