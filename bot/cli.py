@@ -305,9 +305,10 @@ def demo(
 
 def _log(config: Config) -> None:
     from agent.masking import patterns_masker
-    from bot.app.log_lines import log_handler
+    from bot.app.log_lines import log_handler, log_uncaught
 
     logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr, patterns_masker(config.masking.wanted()))])
+    log_uncaught()
 
 
 def _serve(settings: Settings, *, intake: bool, work: bool) -> None:

@@ -1,12 +1,13 @@
-"""What the bot does with its conversations beside holding them: the log that `signoff log` reads."""
+"""What others get to see of conversations, masked: the log that `signoff log` reads, and cards where a whole channel does."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from agent.conversation_log.writing import ConversationLog
-from agent.masking import Masker
+from agent.masking import Masker, patterns_masker
 from agent.store.chores import Chore
 from agent.store.fenced import Pool
+from bot.cards.values import Mask, unmasked
 from bot.config.file import Config
 
 
@@ -19,3 +20,8 @@ def conversation_chores(stack: AsyncExitStack, pool: Pool, config: Config) -> Se
     stack.callback(masker.end)
     written = ConversationLog(pool, masker)
     return written.writing(), written.purging(config.conversation_log.keep_days)
+
+
+def card_mask(config: Config) -> Mask:
+    """Return what a whole channel's cards are masked with."""
+    return patterns_masker(config.masking.wanted()) if config.masking.cards else unmasked

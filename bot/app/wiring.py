@@ -36,12 +36,12 @@ from bot.agents.policy_check import name_problems
 from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
 from bot.app.bolt import Socket, over_http
-from bot.app.conversations import conversation_chores
+from bot.app.conversations import card_mask, conversation_chores
 from bot.app.edge import Edge
 from bot.app.memory import instructions, memory_chores, open_memory
 from bot.app.ops import watch
 from bot.app.set_aside import setting_aside
-from bot.cards.values import Mask, unmasked
+from bot.cards.values import Mask
 from bot.config.file import Config
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, environment
@@ -87,15 +87,15 @@ async def running(
     work: bool = True,
     further_packs: Mapping[str, Sequence[Tool]] | None = None,
     mcp: Sequence[McpServer] = (),
-    mask: Mask = unmasked,
+    mask: Mask | None = None,
     patience: Patience = PATIENCE,
     log_conversations: bool = True,
 ) -> AsyncGenerator[Bot]:
     """Run the bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. `patience` is that with the
-    model; how much is asked of it at once is the configuration's. Without `log_conversations` their log is not written. The
-    settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend.
+    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads; None: as the configuration says.
+    `patience` is that with the model. Without `log_conversations` their log is not written. The settings hold what `check_slack`
+    and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend.
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
@@ -114,7 +114,7 @@ async def running(
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience)
         store = Store(pool)
-        surface = SlackSurface(client, tools, mask, team=team, url=slack_url, bot_user_id=bot_user_id)
+        surface = SlackSurface(client, tools, mask or card_mask(config), team=team, url=slack_url, bot_user_id=bot_user_id)
         stack.push_async_callback(surface.background.drain)
         worker = None
         if work:

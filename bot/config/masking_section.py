@@ -48,6 +48,9 @@ class Masking(Section):
     """Which names are masked where there is time for that, so not in logs; by default those without organisations, if the model
     is installed."""
 
+    cards: Annotated[bool, Field(strict=True)] = False
+    """Whether cards in channels hold placeholders too: who may decide then reads all of it in a dialog, and approves there."""
+
     def wanted(self) -> Wanted:
         """Return it as the masker takes it."""
         default = DEFAULT_NAMES if installed() else ()

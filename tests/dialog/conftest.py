@@ -15,7 +15,6 @@ from pydantic import SecretStr
 from agent.model.limits import PATIENCE, Patience
 from agent.tool.definition import Tool, Tools
 from bot.app.wiring import running
-from bot.cards.values import unmasked
 from bot.config.file import Config
 from bot.config.manifest import read_manifest
 from bot.config.settings import Settings
@@ -48,7 +47,7 @@ class World:
     config: Config = field(default_factory=Config)
     packs: dict[str, Sequence[Tool]] = field(default_factory=dict[str, Sequence[Tool]])
     mcp: Sequence[McpServer] = ()
-    mask: Callable[[str], str] = unmasked
+    mask: Callable[[str], str] | None = None  # None: as the configuration says
     patience: Patience = PATIENCE
     log_conversations: bool = False  # each bot that does has a process that masks, which takes seconds to load
     port: int = 0  # of the bot that was started last

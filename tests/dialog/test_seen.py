@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from agent.tool.definition import Effect, Tool, ToolContext
 from bot.config.file import Config
+from bot.config.masking_section import Masking
 from bot.config.sections import Agent
 from bot.sandbox.model import Lines, call, calls
 from tests.dialog.conftest import World, dm, mention
@@ -127,6 +128,17 @@ async def test_personal_data_is_masked_in_a_channel_and_whole_for_those_who_may_
         "SELECT email FROM shop.orders JOIN shop.customer ON customer.id = customer_id WHERE idempotency_key IS NOT NULL"
     )
     assert customer == "ada@example.com"  # what runs is what the digest is of
+
+
+async def test_cards_in_channels_are_masked_where_the_configuration_says_so(world: World) -> None:
+    world.config = Config(masking=Masking(cards=True))
+    await world.start_bot()
+    world.model.script = Lines(ORDER, "Done with it.")
+    card = await (await mention(world, "ann", "order two")).card()
+    assert "[EMAIL_1]" in card.seen_text
+    assert "ada@example.com" not in card.seen_text
+    world.model.script = Lines(ORDER, "Done with it.")
+    assert "ada@example.com" in (await (await dm(world, "ann", "order two")).card()).seen_text  # nobody else reads it there
 
 
 async def test_masked_data_is_not_shown_to_who_may_not_decide(masking: World) -> None:

@@ -115,7 +115,7 @@ def test_what_is_masked_is_read(here: Path) -> None:
         ('{patterns: {EMPLOYEE: "(?=a)b"}}', r"`masking.patterns.EMPLOYEE` should be a pattern in RE2's syntax, without"),
         ('{patterns: {EMPLOYEE: "a*"}}', r"`masking.patterns.EMPLOYEE` should not match an empty text"),
         ("{names: [pets]}", r"`masking.names"),
-        ("{domains: true}", r"`masking.domains` is not a setting: the ones there are countries, patterns and names"),
+        ("{domains: true}", r"`masking.domains` is not a setting: the ones there are countries, patterns, names and cards"),
     ],
 )
 def test_what_cannot_be_masked_is_a_sentence(here: Path, written: str, sentence: str) -> None:

@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from agent.tool.definition import Effect, Tool, ToolContext, preview, reconcile, run
 from agent.tool.fallback import with_fallback
 from agent.types import Preview
-from bot.app.log_lines import MOST_CHARACTERS, OTHERS_CHARACTERS, log_handler
+from bot.app.log_lines import MOST_CHARACTERS, OTHERS_CHARACTERS, log_handler, log_uncaught
 
 FORGED = "\n2026-11-28 19:00:00,000 INFO agent.audit: action A1 approved by U0CFO"
 BEGINNING = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) ")
@@ -68,6 +69,25 @@ def test_a_forged_line_is_a_part_of_the_line_that_it_came_in(name: str) -> None:
             logger.exception("it failed")
     assert len(written) == 3
     assert not any(line.startswith("2026-11-28 19:00:00,000 INFO agent.audit") for line in written)
+
+
+def test_an_error_that_nothing_catches_is_a_masked_line_and_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    with lines("bot.app.log_lines") as (_, written):
+        log_uncaught()
+        error = ValueError(f"no account {IBAN}")
+        sys.excepthook(ValueError, error, None)
+        thread = threading.Thread(target=int, args=("ann@example.com",))
+        thread.start()
+        thread.join()
+    assert len(written) == 2
+    assert "ValueError: no account [IBAN_1]" in written[0]
+    assert "[EMAIL_1]" in written[1]
+    assert not any(each in "".join(written) for each in (IBAN, "ann@example.com"))
+    assert capsys.readouterr().err == ""
 
 
 def test_a_long_record_is_cut_and_keeps_its_end() -> None:
