@@ -37,6 +37,8 @@ from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
 from bot.app.bolt import Socket, over_http
 from bot.app.edge import Edge
+from bot.app.exporting import NO_FIGURES, Figures
+from bot.app.figures import showing
 from bot.app.memory import instructions, memory_chores, open_memory
 from bot.app.ops import watch
 from bot.app.set_aside import setting_aside
@@ -88,15 +90,17 @@ async def running(
     mcp: Sequence[McpServer] = (),
     mask: Mask = unmasked,
     patience: Patience = PATIENCE,
+    figures: Figures = NO_FIGURES,
 ) -> AsyncGenerator[Bot]:
     """Run the bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. `patience` is that with the
-    model; how much is asked of it at once is the configuration's. The settings hold what
-    `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend first.
+    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads. `patience` is that with the model;
+    how much is asked of it at once is the configuration's. `figures`: who gets them. The settings hold what `check_slack` and, to
+    work, `check_model` ask for. Raises Refusal for whatever else a person has to mend first.
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
+        await stack.enter_async_context(showing(figures, pool, settings.metrics_port))
         ledger = Ledger(pool)
         budget = await _open_budget(stack, servers, ledger)
         bridge = await stack.enter_async_context(Bridge(mcp))
