@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from bot.sandbox.slack.sandbox import SlackSandbox
 from tests.dialog.conftest import Talk
 from tests.dialog.test_commands import end, said_until
 from tests.patience import PATIENCE_SECONDS
-from tests.signoff import Environment, signoff
+from tests.signoff import Environment, refused, signoff
 from tests.watching.files import metrics_of_dashboard, metrics_of_rules
 from tools.catalog import seed_shop
 
@@ -132,6 +133,13 @@ async def test_the_older_names_are_there_if_they_are_asked_for(shop: Shop, tmp_p
         text = await page(ours)
     for name in ("gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage"):
         assert f"# TYPE {name} histogram" in text
+
+
+async def test_a_port_that_is_taken_is_refused_in_one_sentence(shop: Shop, tmp_path: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = await refused("run", tmp_path, {**shop.environment, "METRICS_PORT": str(port)})
+    assert said.endswith(f"Port {port} cannot be had for /metrics: set METRICS_PORT to another one.")
 
 
 async def test_without_a_port_there_is_no_page(shop: Shop, tmp_path: Path) -> None:
