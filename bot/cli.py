@@ -325,10 +325,15 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     from bot.app.exporting import exporting
     from bot.app.wiring import running
 
-    with exporting(environment()), Home(settings.signoff_home).servers(settings.database_url, settings.redis_url) as servers:
+    scraped, older_names = settings.metrics_port is not None, settings.metrics_older_names
+    home = Home(settings.signoff_home)
+    with (
+        exporting(environment(), scraped=scraped, older_names=older_names) as figures,
+        home.servers(settings.database_url, settings.redis_url) as servers,
+    ):
 
         async def serve() -> None:
-            async with running(settings, config, servers, intake=intake, work=work, mcp=mcp) as bot:
+            async with running(settings, config, servers, intake=intake, work=work, mcp=mcp, figures=figures) as bot:
                 log.info("ready on port %d", bot.port)
                 await asyncio.Event().wait()
 

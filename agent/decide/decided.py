@@ -27,6 +27,13 @@ class Decided:
     asked_at: datetime | None = None
     decided_at: datetime | None = None
 
+    @property
+    def waited_seconds(self) -> float | None:
+        """Return how long people were asked. None: nobody was."""
+        if self.asked_at is None or self.decided_at is None:
+            return None
+        return (self.decided_at - self.asked_at).total_seconds()
+
 
 def decided_by(session: Session, step: Step) -> Decided | None:
     """Return what a step, which comes next in the session, decides about a call. None: nothing."""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from agent import metrics
 from agent.bounded import BoundedError, Limits, Processes
 from agent.masking.placeholders import NOTHING_SEEN, Masked, Seen, mask
 from agent.masking.wanted import Wanted
@@ -39,7 +40,9 @@ class Masker:
             told = await self._processes.run(self._work, data, self._wanted, limits=self._limits)
         except (BoundedError, ValueError, TypeError, RecursionError) as error:
             log.warning("a text is withheld: %s", error if isinstance(error, BoundedError) else type(error).__name__)
+            metrics.masked(withheld=True)
             return Masked(WITHHELD, seen)
+        metrics.masked()
         return Masked(told["value"], Seen({(kind, value): number for kind, value, number in told["seen"]}))
 
     def end(self) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import random
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -18,7 +19,7 @@ from anthropic.types import Message, ThinkingConfigAdaptiveParam
 from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
-from agent import telemetry
+from agent import metrics, telemetry
 from agent.errors import (
     FilesNotTakenError,
     HistoryNotTakenError,
@@ -39,6 +40,10 @@ from agent.types import Usage
 log = logging.getLogger(__name__)
 
 RETRIED_STATUS = frozenset({408, 409, 429, 529})
+KINDS_OF_ERROR = frozenset(  # that the API names
+    {"api_error", "authentication_error", "billing_error", "invalid_request_error", "not_found_error", "overloaded_error"}
+    | {"permission_error", "rate_limit_error", "request_too_large", "timeout_error"}
+)
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0
 # What a 400 or 413 says of a request, in the words that are known of the API and of gateways before it.
@@ -87,13 +92,16 @@ def _trace_retry(state: RetryCallState) -> None:
     """Trace a try that failed and that another one follows."""
     error = state.outcome.exception() if state.outcome else None
     assert error is not None
-    _trace_failed_try(state.attempt_number, error, state.next_action.sleep if state.next_action else None)
+    asked: Request = state.args[0]
+    _trace_failed_try(asked, state.attempt_number, error, state.next_action.sleep if state.next_action else None)
 
 
-def _trace_failed_try(number: int, error: BaseException, waited_seconds: float | None) -> None:
+def _trace_failed_try(request: Request, number: int, error: BaseException, waited_seconds: float | None) -> None:
     status = error.status_code if isinstance(error, anthropic.APIStatusError) else None
     kind = (error.type if isinstance(error, anthropic.APIStatusError) else None) or type(error).__name__
     telemetry.failed_try(number, kind, status, _stated_wait_seconds(error), waited_seconds)
+    counted = kind if kind in KINDS_OF_ERROR else type(error).__name__  # a gateway may send any word
+    metrics.failed_try(request.pinned.model, counted, again=waited_seconds is not None)
 
 
 def _stated_wait_seconds(error: BaseException | None) -> float | None:
@@ -183,7 +191,7 @@ class AnthropicModel:
                     if not self._leave_out_tool(asked, error.message):
                         raise
         except (anthropic.APIError, httpx2.RequestError, CutStreamError, OddStreamError, ValueError) as error:
-            _trace_failed_try(int(retrying.statistics["attempt_number"]), error, None)
+            _trace_failed_try(request, int(retrying.statistics["attempt_number"]), error, None)
             log.warning("the model gave no reply: %s", type(error).__name__)
             raise failure(error, begun=bool(lost), new_files=_shows_new_files(request)) from error
 
@@ -209,7 +217,7 @@ class AnthropicModel:
         """Make one try. The usage of one that broke off after the model had begun is added to `lost`: the provider bills it."""
         listener.begin()
         begun: Usage | None = None
-        heard, arguments = 0, None
+        heard, arguments, asked_at = 0, None, time.monotonic()
         try:
             async with self.client.messages.stream(**request_body(request)) as stream:
                 opened = cast(Any, stream)
@@ -218,6 +226,7 @@ class AnthropicModel:
                     match event.type:
                         case "message_start":
                             begun = _usage(event.message)
+                            metrics.first_chunk(request.pinned.model, time.monotonic() - asked_at)
                         case "text" if isinstance(event.text, str):
                             heard += len(event.text)
                             listener.text(event.text)

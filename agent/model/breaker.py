@@ -20,6 +20,11 @@ class Breaker:
     _probe: str | None = None  # who makes it
     _succeeded_at: float = field(default=float("-inf"))
 
+    @property
+    def open(self) -> bool:
+        """Return whether the model counts as out of reach, a probe that is under way included."""
+        return self._open_until is not None
+
     def wait_seconds(self, who: str, now: float) -> float:
         """Return how long `who` has to wait before a call, in seconds; 0 for not at all."""
         if self._open_until is None:

@@ -4,6 +4,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
+from agent import metrics
 from agent.decide.outcome import Ended, Queued
 from agent.model.breaker import Breaker
 from agent.model.limits import Patience
@@ -56,13 +57,17 @@ class Admission:
     def answered(self, model: str) -> None:
         """Note that the model was reached."""
         self._breaker(model).succeeded(time.monotonic())
+        metrics.out_of_reach(model, open=False)
 
     def gave_up(self, model: str, began_at: float, retry_seconds: float | None) -> float | None:
         """Note that a call that began then had no answer. Returns how long its session waits at least; None: longer than any
         may."""
         if (retry_seconds or 0.0) >= self.patience.outage_time.total_seconds():
             return None  # the next call finds out whether the model means that
-        return self._breaker(model).failed(began_at, time.monotonic(), retry_seconds)
+        breaker = self._breaker(model)
+        wait_seconds = breaker.failed(began_at, time.monotonic(), retry_seconds)
+        metrics.out_of_reach(model, open=breaker.open)
+        return wait_seconds
 
     def _breaker(self, model: str) -> Breaker:
         made = Breaker(self.patience.first_open_seconds, self.patience.longest_open_seconds)

@@ -8,12 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from agent import fence, telemetry
+from agent import fence, metrics, telemetry
 from agent.decide.decided import Decided, decided_by
 from agent.decide.facts import NOTHING_FOUND
 from agent.decide.for_cards import due_at
 from agent.decide.for_rest import learns_at
+from agent.decide.run_outcome import RunOutcome, run_outcome
 from agent.memory.transcript import Transcript
+from agent.metrics.instruments import OTHER
 from agent.model.spending import Charge
 from agent.session import charges
 from agent.session.inbox import Inboxed
@@ -41,6 +43,7 @@ class Unwritten:
     charges: list[Charge] = field(default_factory=list[Charge])  # of model calls that are over
     capped_seq: int | None = None
     decided: list[Decided] = field(default_factory=list[Decided])
+    runs: list[tuple[RunOutcome, int]] = field(default_factory=list[tuple[RunOutcome, int]])  # that ended, and their tokens
 
     @property
     def loses_nothing(self) -> bool:
@@ -107,7 +110,10 @@ class Held:
         if (decided := decided_by(self.session, step)) is not None:
             self.unwritten.decided.append(decided)
         self.unwritten.capped_seq = charges.capped(self.session, step) or self.unwritten.capped_seq
+        outcome, before = run_outcome(self.session, step), self._rested.spending.used_tokens
         self._fold(step, self.lease.epoch)
+        if outcome is not None:
+            self.unwritten.runs.append((outcome, self.session.spending.used_tokens - before))
 
     def _fold(self, step: Step, epoch: int) -> None:
         if not self.session.turn.open:
@@ -142,7 +148,7 @@ class Held:
         writing = self.unwritten
         nothing = not writing.steps and not writing.inbox_ids
         if nothing and not (confirm and time.monotonic() - self._confirmed[0] > CONFIRM_SECONDS):
-            self._trace_decisions()  # those that a gate has written
+            self._report()  # what a gate has written
             return
         sent = time.monotonic()
         left_seconds = await self._store.append(
@@ -155,15 +161,20 @@ class Held:
             capped_seq=writing.capped_seq,
         )
         self.confirmed(sent, left_seconds)
-        self._trace_decisions()
+        self._report()
         self.unwritten = Unwritten()
         self._settle(self.session.id, writing.charges)  # only what is committed: Redis is filled from there
 
-    def _trace_decisions(self) -> None:
-        """Leave a span of each decision that is committed."""
+    def _report(self) -> None:
+        """Leave a span of each decision that is committed, and count it and each turn that is over."""
+        known = {str(tool.get("name")) for tool in self.pins.pinned.tools}  # others the model made up: nobody knows what they say
         for each in self.unwritten.decided:
             telemetry.decision_span(**asdict(each))
+            metrics.decided(each.tool if each.tool in known else OTHER, each.outcome, each.waited_seconds)
+        for outcome, tokens in self.unwritten.runs:
+            metrics.run_ended(self.pins.pinned.agent, outcome, tokens)
         self.unwritten.decided.clear()
+        self.unwritten.runs.clear()
 
     # ------------------------------------------------------------------------------------------ the hold
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
+from agent import metrics
 from agent.decide.moves import Move, Outward, Record
 from agent.decide.next_moves import next_moves
 from agent.decide.outcome import Begin, Instead, NotYet, Queued
@@ -158,10 +159,12 @@ class Drive:
         try:
             ended = task.result()
         except DelayedError as error:
+            metrics.retried(type(move).__name__, "delayed")
             self.retries = self.retries.later(move.key, time.monotonic() + error.seconds)
             return
         except UnclearError as error:
             log.warning("session %s: %s: %s", self.held.session.id, move.key, error)
+            metrics.retried(type(move).__name__, "unclear")
             self.retries = self.retries.troubled(move.key, time.monotonic())
             return
         except FencedError:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent import metrics
 from agent.decide.moves import Recall
 from agent.decide.outcome import Ended
 from agent.embeddings.port import Embedder, Vector
@@ -48,9 +49,11 @@ class LongTerm:
         """Return what an audience may know that fits some words, the best first."""
         if not words.strip():
             return ()
-        vector = await self.vector(words)
-        model = self.embedder.model if self.embedder is not None else ""
-        hits = await self.search.search(team, sorted(audience.scopes), words, vector, model, most)
+        with metrics.retrieval() as measured:
+            vector = await self.vector(words)
+            model = self.embedder.model if self.embedder is not None else ""
+            hits = await self.search.search(team, sorted(audience.scopes), words, vector, model, most)
+            measured.items = len(hits)
         return [hit.item for hit in hits]
 
     async def vector(self, words: str) -> Vector | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent import telemetry
+from agent import metrics, telemetry
 from agent.decide.moves import CallModel
 from agent.decide.outcome import Begin, Ended, Instead, NotYet, Queued, Start
 from agent.errors import (
@@ -197,14 +197,16 @@ class ModelCalls:
         probe = self.admission.is_probe(session)
         request = Request(pinned, messages, max_tokens, move.purpose, move.lifetime, probe)
         began_at = time.monotonic()
-        with telemetry.chat_span(pinned.model, max_tokens) as span:
+        with telemetry.chat_span(pinned.model, max_tokens) as span, metrics.inference(pinned.model) as measured:
             try:
                 reply = await self.model.reply(request, listener if answers else DEAF)
             except ModelFailedError as error:
                 telemetry.span_failed(span, type(error).__name__)
+                measured.error = type(error).__name__
                 again_seconds = self._noted(error, pinned.model, began_at)
                 return self._without_reply(error, session, said, move, again_seconds)
             telemetry.span_replied(span, reply.stop_reason, reply.usage)
+            measured.usages = (reply.usage, *reply.lost)
         self.admission.answered(pinned.model)
         if move.purpose == "compact":
             return Ended((compaction.compaction_step(session, said, reply),))

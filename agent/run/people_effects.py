@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from agent import metrics
 from agent.approvals.deciders import APPS, why_not_asked
 from agent.decide.facts import Facts
 from agent.decide.for_clicks import is_settled
@@ -62,6 +63,7 @@ class PeopleEffects:
                 ts = await self.surface.post(place, content, str(move.key))
         except RefusedError as error:
             log.warning("session %s: %s cannot be posted: %s", session.id, move.key, error)
+            metrics.post_failed(move.key.kind)
             # Nobody can decide on a card there, and the model is told so.
             if not isinstance(move.content, Cards | Work) and session.turn.speakers and not place.direct:
                 await self.surface.post_elsewhere(place, session.turn.speakers[0], move.content, str(error))
@@ -88,6 +90,7 @@ class PeopleEffects:
             try:
                 await self.surface.show(place, move.cards, ts)
             except RefusedError as error:  # most often the message is gone: what became of the cards is told in the answer
+                metrics.post_failed("update")
                 log.warning("session %s: the cards of message %s in %s stay as they are: %s", session.id, ts, channel, error)
         return Ended(tuple(shown))
 

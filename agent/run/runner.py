@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from agent import telemetry
+from agent import metrics, telemetry
 from agent.errors import FencedError, UnreadableError
 from agent.run.claim import Held, Pins
 from agent.run.effects import Effects
@@ -55,7 +55,8 @@ class Runner:
             pinned = await self._pinned(lease, agent)
             pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))
             held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settle)
-            with telemetry.agent_span(pins.pinned, lease.session_id), validating_once():
+            measured = metrics.invocation(pins.pinned.agent, pins.pinned.model)
+            with telemetry.agent_span(pins.pinned, lease.session_id), measured, validating_once():
                 return await Drive(held, self.store, self.queue, self.effects, agent.rules, woken, stopping).run()
         except FencedError:
             raise

@@ -2,6 +2,7 @@
 
 import logging
 
+from agent import metrics
 from agent.errors import BudgetExceededError
 from agent.model import budget_messages as budget_words
 from agent.model.spending import Limit, Limits, Refused, Spender
@@ -20,6 +21,8 @@ def limits_of(session: Session, rules: Rules) -> Limits:
 def exceeded(refused: Refused, payer: Spender) -> Halted:
     """Return the step that ends the turn, with an offer to continue if only the conversation's own budget is short."""
     log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
+    for each in refused.short:
+        metrics.budget_refused(each.scope.kind, payer.agent)
     offer = all(each.scope.kind == "session" for each in refused.short)
     sentence = budget_words.exceeded(refused)
     return Halted(error=BudgetExceededError.__name__, sentence=sentence, offer_continue=offer)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from agent import fence, telemetry
+from agent import fence, metrics, telemetry
 from agent.approvals.digest import judged_digest
 from agent.decide.facts import Facts
 from agent.decide.moves import CountCards, MakePreview, Reconcile, RunTool
@@ -66,10 +66,11 @@ class ToolEffects:
             late = failed("unexpected", f"{definition.name} was not begun in time and did not run; call it again.")
             return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
         try:
-            with telemetry.tool_span(definition.name, move.call.id) as span:
+            with telemetry.tool_span(definition.name, move.call.id) as span, metrics.tool_run(definition.name) as measured:
                 result = await tool.run(definition, arguments, context)
                 if result.error is not None:
                     telemetry.span_failed(span, result.error)
+                    measured.error = result.error
         finally:
             if progress.over():
                 self.background.begin(progress.take_back())

@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from agent import metrics
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
@@ -142,7 +143,10 @@ class Items:
         values = self._values(team, item, embedded)
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(LOCK_SHARED, values)
-            return await _learnt(connection, values, replaces)
+            learnt = await _learnt(connection, values, replaces)
+        if learnt is not None:
+            metrics.learnt(learnt.kind)
+        return learnt
 
     async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None, *, by: By) -> MemoryItem | None:
         """Forget an item that was wrong from the beginning, and remember what a person says instead, both or neither.

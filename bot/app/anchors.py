@@ -5,20 +5,19 @@ Somebody who rewrites every table can make a log that fits together. It does not
 """
 
 import asyncio
-import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.decide.moves import Notice
+from agent.errors import UnreachableError
 from agent.reports.audit import Head, heads_now
+from agent.reports.backlog import HEADS
 from agent.store.chores import Chore, once_of_all
 from agent.store.sessions import Pool
 from agent.types import Place
 from bot.slack.surface import SlackSurface
-
-log = logging.getLogger(__name__)
 
 
 def keep_heads(pool: Pool, path: Path, every_seconds: float) -> Chore:
@@ -29,12 +28,12 @@ def keep_heads(pool: Pool, path: Path, every_seconds: float) -> Chore:
             heads = await heads_now(connection)
         try:
             await asyncio.to_thread(append_heads, path, heads, datetime.now(UTC))
-        except OSError as error:
-            log.warning(
-                "the heads of the audit log cannot be kept in %s (%s): mend that, or set audit.heads", path, error.strerror
-            )
+        except OSError as error:  # the chore is not done, and the figure of what no head covers grows
+            raise UnreachableError(
+                f"the heads of the audit log cannot be kept in {path} ({error.strerror}): mend that, or set audit.heads"
+            ) from error
 
-    return Chore("audit_heads", every_seconds, 0.0, work)
+    return Chore(HEADS, every_seconds, 0.0, work)
 
 
 def append_heads(path: Path, heads: Sequence[Head], at: datetime) -> None:

@@ -17,7 +17,7 @@ from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent import fence
+from agent import fence, metrics
 from agent.errors import DelayedError, RefusedError, UnclearError, place_of
 from agent.memory.items import message_key
 from agent.session.inbox import Click, Edit, Message, OutcomeClick, Withdraw, told_in
@@ -88,16 +88,20 @@ class Edge:
     async def _take_in(self, req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> BoltResponse | None:
         """Write what counts and answer Slack; let through what only shows something. Bolt calls it as `before_authorize`."""
         body: dict[str, Any] = whole(req.body)
-        try:
-            answer = await self._answer_delivery(body)
-        except (OddDeliveryError, DataError) as error:
-            return left_out(error)
-        except DatabaseError as error:  # not acked: Slack delivers an event again, and a person clicks again
-            log.warning("not taken in, the database does not answer: %s", error)
-            return BoltResponse(status=503)
-        except (DelayedError, UnclearError) as error:  # likewise
-            log.warning("not taken in, Slack does not say below what it stands: %s", error)
-            return BoltResponse(status=503)
+        with metrics.delivery(body.get("type")) as measured:
+            try:
+                answer = await self._answer_delivery(body)
+            except (OddDeliveryError, DataError) as error:
+                measured.outcome = "left_out"
+                return left_out(error)
+            except DatabaseError as error:  # not acked: Slack delivers an event again, and a person clicks again
+                log.warning("not taken in, the database does not answer: %s", error)
+                measured.outcome = "refused"
+                return BoltResponse(status=503)
+            except (DelayedError, UnclearError) as error:  # likewise
+                log.warning("not taken in, Slack does not say below what it stands: %s", error)
+                measured.outcome = "refused"
+                return BoltResponse(status=503)
         if answer is not None:
             return answer
         await next()

@@ -1,6 +1,5 @@
 """All wiring: from settings to a bot that takes in events, drives sessions, and answers /healthz and /readyz."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,9 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
-import psycopg
-from aiohttp import web
-from psycopg_pool import PoolTimeout
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -27,7 +23,7 @@ from agent.store.chores import Chores, forgetting
 from agent.store.feedback import Feedback
 from agent.store.queue import Queue
 from agent.store.redis_budgets import RedisBudget
-from agent.store.sessions import Pool, Store
+from agent.store.sessions import Store
 from agent.store.usage import Ledger
 from agent.tool.definition import Tool, Tools
 from bot.agents.databases import sql_packs
@@ -35,12 +31,15 @@ from bot.agents.packs import tool_packs
 from bot.agents.policy_check import name_problems
 from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
-from bot.app.bolt import Socket, over_http
+from bot.app.bolt import Socket
 from bot.app.conversations import card_mask, conversation_chores
 from bot.app.edge import Edge
+from bot.app.exporting import NO_FIGURES, Figures
+from bot.app.figures import showing
 from bot.app.memory import instructions, memory_chores, open_memory
 from bot.app.ops import watch
 from bot.app.set_aside import setting_aside
+from bot.app.site import Health, serve_http
 from bot.cards.values import Mask
 from bot.config.file import Config
 from bot.config.refusal import Refusal
@@ -63,7 +62,6 @@ from tools.mcp import Server as McpServer
 
 log = logging.getLogger(__name__)
 
-MOST_DELIVERED_BYTES = 16 * 2**20  # of one delivery: a click brings its whole message along, spelled out three times as long
 PING_SECONDS = 5.0  # a socket that went silently is noticed within a few of these
 
 
@@ -90,15 +88,17 @@ async def running(
     mask: Mask | None = None,
     patience: Patience = PATIENCE,
     log_conversations: bool = True,
+    figures: Figures = NO_FIGURES,
 ) -> AsyncGenerator[Bot]:
     """Run the bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
     `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads; None: as the configuration says.
-    `patience` is that with the model. Without `log_conversations` their log is not written. The settings hold what `check_slack`
-    and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend.
+    `patience` is that with the model. Without `log_conversations` their log is not written. `figures`: who gets them. The
+    settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend.
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
+        await stack.enter_async_context(showing(figures, pool, settings.metrics_port))
         ledger = Ledger(pool)
         budget = await _open_budget(stack, servers, ledger)
         bridge = await stack.enter_async_context(Bridge(mcp))
@@ -155,8 +155,8 @@ async def running(
         us = Installation(team, bot_user_id, frozenset(config.apps))
         ratings, items = Ratings(Feedback(pool, store), team), remembered.items if remembered is not None else None
         app = Edge(client, secret, store, surface, dialogs, home, ratings, us, items).app
-        health = _Health(pool, budget, surface)
-        port = await _serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
+        health = Health(pool, budget, surface)
+        port = await serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
             health.connected = (await _connect(stack, app, client, settings)).client.is_connected
         yield Bot(port, bot_user_id, worker, tools)
@@ -238,63 +238,3 @@ async def _answer_of_slack(call: Awaitable[Any], settings: Settings, variable: s
 
 def _secret(value: Any) -> str:
     return value.get_secret_value() if value is not None else ""
-
-
-# ---------------------------------------------------------------------------------------------- HTTP
-
-
-class _Health:
-    """What /readyz answers from."""
-
-    def __init__(self, pool: Pool, budget: RedisBudget, surface: SlackSurface) -> None:
-        self._pool = pool
-        self._budget = budget
-        self._surface = surface
-        self.connected: Any = None  # Socket Mode's own answer, where there is a socket
-
-    async def trouble(self) -> str | None:
-        """Return what is missing; None: nothing."""
-        if self.connected is not None and not await self.connected():
-            return "slack"
-        if self._surface.not_accepted:
-            return f"slack does not accept our credentials: {self._surface.not_accepted}"
-        try:
-            async with asyncio.timeout(2), self._pool.connection() as connection:
-                await connection.execute("SELECT 1")
-        except (psycopg.Error, PoolTimeout, TimeoutError):
-            return "database"
-        try:
-            await self._budget.ping()
-        except UnreachableError:
-            return "redis"
-        return None
-
-
-async def _serve_http(stack: AsyncExitStack, settings: Settings, health: _Health, app: AsyncApp | None) -> int:
-    """Serve /healthz, /readyz and, over HTTP, /slack/events; the port."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        trouble = await health.trouble()
-        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
-
-    async def events(request: web.Request) -> web.Response:
-        assert app is not None
-        return await over_http(app, _secret(settings.slack_signing_secret), request)
-
-    site = web.Application(client_max_size=MOST_DELIVERED_BYTES)
-    site.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
-    if app is not None:
-        site.add_routes([web.post("/slack/events", events)])
-    runner = web.AppRunner(site, access_log=None)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, "0.0.0.0", settings.port).start()
-    except PermissionError:
-        raise Refusal(f"Port {settings.port} needs more rights than this user has: set PORT to one above 1023.") from None
-    except OSError:
-        raise Refusal(f"Port {settings.port} is in use: stop what uses it, or set PORT to another one.") from None
-    return int(runner.addresses[0][1])

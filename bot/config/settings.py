@@ -24,6 +24,8 @@ MUST_BE = {
     "database_url": "an address like postgresql://user:password@host:5432/name: leave it away for an embedded Postgres",
     "redis_url": "an address like redis://host:6379/0: leave it away for an embedded Redis",
     "port": "a port, a number from 0 (any free one) to 65535: leave it away, and it is 3000",
+    "metrics_port": "a port, a number from 0 (any free one) to 65535: leave it away, and there is no /metrics",
+    "metrics_older_names": "true or false: leave it away, and it is false",
 }
 
 
@@ -61,7 +63,10 @@ PostgresAddress = Annotated[
 
 
 class Settings(BaseSettings):
-    """The environment, checked. A variable that is set to nothing counts as not set."""
+    """The environment, checked. A variable that is set to nothing counts as not set.
+
+    Wide because each field is a variable.
+    """
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -77,6 +82,8 @@ class Settings(BaseSettings):
     signoff_home: Path = Path(".signoff")
     signoff_config: Path | None = None
     port: int = Field(default=3000, ge=0, le=65535)
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    metrics_older_names: bool = False
 
     @property
     def socket_mode(self) -> bool:

@@ -1,8 +1,9 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
 `python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `masking PATH` measures what is masked of
-the labelled set in a file (`tests.bench.masking`) and needs no store; `memory PATH` recall on the set in a folder
-(`tests.bench.memory`), `memory-scale ITEMS` how long a search takes among much.
+the labelled set in a file (`tests.bench.masking`), `recording` what recording figures costs (`tests.bench.recording`): these need
+no store. `memory PATH` measures recall on the set in a folder (`tests.bench.memory`), `memory-scale ITEMS` how long a search
+takes among much.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from tests.bench.masking import masking
 from tests.bench.memory import memory
 from tests.bench.memory_scale import ITEMS, memory_scale
 from tests.bench.paraphrases import paraphrases
+from tests.bench.recording import recording
 from tests.bench.subject import Subject
 from tests.bench.suspended import suspended
 
@@ -78,7 +80,7 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
         console.print(TURNS_EXPLAINED, style="dim")
 
 
-FURTHER = "`masking PATH`, `memory PATH`, `memory-scale ITEMS` and `paraphrases`"
+FURTHER = "`masking PATH`, `memory PATH`, `memory-scale ITEMS`, `paraphrases` and `recording`"
 PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost}
 
 
@@ -134,6 +136,9 @@ def main() -> None:
     console, started = Console(), time.monotonic()
     if len(sys.argv) == 3 and sys.argv[1] == "masking":
         masking(Path(sys.argv[2]), console)
+        return
+    if sys.argv[1:] == ["recording"]:
+        recording(console)
         return
     work = chosen(sys.argv[1:])
     folder = Path(tempfile.mkdtemp(prefix="signoff-bench-"))

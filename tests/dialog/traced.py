@@ -29,6 +29,10 @@ class Trace:
         """Those of this name, in the order of their ends."""
         return [span for span in _exporter().get_finished_spans() if span.name == name]
 
+    def all(self) -> list[ReadableSpan]:
+        """Every one of them."""
+        return list(_exporter().get_finished_spans())
+
     async def driven(self, agent: str = "assistant") -> ReadableSpan:
         """The span of the first claim, once its session rests."""
 

@@ -43,12 +43,13 @@ FLOORS = {
     "agent/fence.py": 2,
     "agent/telemetry.py": 2,
     "agent/trace_ids.py": 2,
-    "agent/masking": 3,
+    "agent/metrics": 3,
     "agent/tool": 3,
     "agent/declare.py": 4,
     "agent/fallback.py": 4,
     "agent/approvals": 4,
     "agent/embeddings": 4,
+    "agent/masking": 4,
     "agent/model": 4,
     "agent/session": 5,
     "agent/memory": 6,
@@ -90,9 +91,10 @@ HOMES: dict[str, set[str]] = {
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
     "numpy": {"agent/embeddings"},  # comes with wordllama, as do safetensors and tokenizers
     "onnxruntime": {"agent/embeddings/minilm.py"},
-    "opentelemetry": {"agent/telemetry.py", "bot/app/exporting.py"},
+    "opentelemetry": {"agent/metrics", "agent/telemetry.py", "bot/app/exporting.py"},
     "pgvector": {"agent/store/memory_tables.py"},
     "presidio_analyzer": {"agent/masking/known.py"},
+    "prometheus_client": {"bot/app/exporting.py"},
     "psycopg": {"agent", "bot", "tools"},
     "psycopg_pool": {"agent", "bot", "tools"},
     "pydantic": {"agent", "bot", "tools"},
@@ -253,6 +255,7 @@ def test_every_library_is_named_in_pyproject() -> None:
     distributions = {"yaml": "pyyaml", "psycopg_pool": "psycopg", "httpx2": "anthropic", "anyio": "mcp"}
     distributions |= dict.fromkeys(("numpy", "safetensors", "tokenizers"), "wordllama")
     distributions |= {"opentelemetry": "opentelemetry_sdk", "re2": "google_re2", "spacy": "presidio_analyzer"}
+    distributions |= {"prometheus_client": "opentelemetry_exporter_prometheus"}
     distributions |= {"dotenv": "pydantic_settings", "mcp_types": "mcp", "pydantic_core": "pydantic", "referencing": "jsonschema"}
     assert {distributions.get(library, library) for library in HOMES} <= named
 

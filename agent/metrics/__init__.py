@@ -1,0 +1,49 @@
+"""Figures of what the agent does, recorded where it happens: counts, times and kinds, never words and nobody's ids.
+
+Enter at the functions here, one line where something happens; `instruments` says what there is. A description that begins with
+"Database:" is of a figure that every process reads from the same database (`backlog`), all others are of one process. Without a
+meter provider nothing is kept. It never waits, and nothing that it does can fail what it measures.
+"""
+
+from agent.metrics.backlog import Backlog, backlog_read
+from agent.metrics.recording import (
+    Attempt,
+    begin_at_zero,
+    budget_refused,
+    decided,
+    delivery,
+    failed_try,
+    first_chunk,
+    inference,
+    invocation,
+    learnt,
+    masked,
+    out_of_reach,
+    post_failed,
+    retried,
+    retrieval,
+    run_ended,
+    tool_run,
+)
+
+__all__ = [
+    "Attempt",
+    "Backlog",
+    "backlog_read",
+    "begin_at_zero",
+    "budget_refused",
+    "decided",
+    "delivery",
+    "failed_try",
+    "first_chunk",
+    "inference",
+    "invocation",
+    "learnt",
+    "masked",
+    "out_of_reach",
+    "post_failed",
+    "retried",
+    "retrieval",
+    "run_ended",
+    "tool_run",
+]
