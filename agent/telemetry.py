@@ -4,13 +4,17 @@ The names are those of the semantic conventions for generative AI, kept here: th
 deprecated (reference: model API, OpenTelemetry). Without a tracer provider every span is nothing.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from agent.trace_ids import next_ids, span_id, trace_id
 from agent.types import Pinned, Usage
 
 OPERATION = "gen_ai.operation.name"
@@ -35,19 +39,70 @@ TRY = "signoff.try"
 STATUS = "http.response.status_code"
 RETRY_AFTER = "signoff.retry_after_seconds"
 WAITED = "signoff.waited_seconds"  # before the next try; none: it was the last
+TURN = "signoff.turn"
+ITERATIONS = "signoff.iterations"
+COST = "signoff.cost_usd"
+OUTCOME = "signoff.outcome"  # of a turn: how it ended (`agent.decide.run_outcome`), or that it waits
 APPROVAL = "signoff.approval"  # of a decision span: .outcome, .rule, .digest, .quorum, .waited_seconds
 
 tracer = trace.get_tracer("signoff")
 
 
-@contextmanager
-def agent_span(pinned: Pinned, session_id: str) -> Generator[Span]:
-    """Open the span of one claim of a session, until it rests again."""
-    attributes = {OPERATION: "invoke_agent", PROVIDER: "anthropic", AGENT: pinned.agent, CONVERSATION: session_id}
+@dataclass(slots=True)
+class TurnSpan:
+    """What one claim does of one turn, as it goes on. `iterations` and `cost_usd` are of this part. `outcome`: how the turn
+    ended, if it did in it."""
+
+    span: Span
+    turn: int
+    usages: list[Usage] = field(default_factory=list[Usage])
+    iterations: int = 0
+    cost_usd: float = 0.0
+    outcome: str = ""
+
+    def end(self, error_type: str = "", *, waits: bool = False) -> None:
+        """End it with what it came to. `waits`: the turn goes on, in another claim."""
+        _set_usage(self.span, self.usages)
+        self.span.set_attributes({ITERATIONS: self.iterations, COST: self.cost_usd})
+        if outcome := self.outcome or ("waiting" if waits else ""):
+            self.span.set_attribute(OUTCOME, outcome)
+        if error_type:
+            span_failed(self.span, error_type)
+        self.span.end()
+
+
+def turn_span(pinned: Pinned, session_id: str, turn: int, epoch: int, epoch_before: int | None) -> TurnSpan:
+    """Begin the span of what a claim does of a turn. It has no parent: a turn that waits for days is spans of one trace, each
+    linked to the one before it, and never an open one. `epoch_before`: of the claim that worked on it before, if any did."""
+    attributes = {OPERATION: "invoke_agent", PROVIDER: "anthropic", AGENT: pinned.agent, CONVERSATION: session_id, TURN: turn}
     name, _, version = pinned.prompt.partition("@")
     attributes |= {MODEL: pinned.model, PROMPT_NAME: name, PROMPT_VERSION: version, PROMPT_HASH: pinned.prompt_digest}
-    with _span(f"invoke_agent {pinned.agent}".strip(), SpanKind.INTERNAL, attributes) as span:
-        yield span
+    of_turn = trace_id(session_id, turn)
+    before = [] if epoch_before is None else [_link(of_turn, span_id(session_id, turn, epoch_before))]
+    token = next_ids.set((of_turn, span_id(session_id, turn, epoch)))
+    try:
+        named = f"invoke_agent {pinned.agent}".strip()
+        return TurnSpan(tracer.start_span(named, Context(), SpanKind.INTERNAL, attributes, links=before), turn)
+    finally:
+        next_ids.reset(token)
+
+
+def _link(trace_of: int, span_of: int) -> Link:
+    return Link(SpanContext(trace_of, span_of, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)))
+
+
+@contextmanager
+def within(part: TurnSpan) -> Generator[None]:
+    """Let what begins in the block, tasks too, be below a turn's span."""
+    with trace.use_span(part.span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
+        yield
+
+
+def trace_headers() -> dict[str, str]:
+    """Return what tells another server of which span its work is part, in W3C's form; nothing where there is no span."""
+    headers = dict[str, str]()
+    TraceContextTextMapPropagator().inject(headers)
+    return headers
 
 
 @contextmanager
@@ -104,12 +159,15 @@ def span_failed(span: Span, error_type: str) -> None:
 
 def span_replied(span: Span, stop_reason: str, usage: Usage) -> None:
     """Add a model call's reply to its span."""
-    cached = usage.cache_creation_input_tokens + usage.cache_read_input_tokens
     span.set_attribute(FINISH_REASONS, [stop_reason])
-    span.set_attribute(INPUT_TOKENS, usage.input_tokens + cached)
-    span.set_attribute(OUTPUT_TOKENS, usage.output_tokens)
-    span.set_attribute(CACHE_READ_TOKENS, usage.cache_read_input_tokens)
-    span.set_attribute(CACHE_WRITE_TOKENS, usage.cache_creation_input_tokens)
+    _set_usage(span, [usage])
+
+
+def _set_usage(span: Span, usages: Sequence[Usage]) -> None:
+    span.set_attribute(INPUT_TOKENS, sum(each.read_tokens for each in usages))
+    span.set_attribute(OUTPUT_TOKENS, sum(each.output_tokens for each in usages))
+    span.set_attribute(CACHE_READ_TOKENS, sum(each.cache_read_input_tokens for each in usages))
+    span.set_attribute(CACHE_WRITE_TOKENS, sum(each.cache_creation_input_tokens for each in usages))
 
 
 def failed_try(

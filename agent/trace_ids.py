@@ -1,6 +1,10 @@
 """The ids by which a turn is found in traces. They follow from the session, so that no process has to tell another one."""
 
 import hashlib
+from contextvars import ContextVar
+
+# What the span that begins next is to be named by, trace and span, where that is not left to chance.
+next_ids: ContextVar[tuple[int, int] | None] = ContextVar("next_ids", default=None)
 
 
 def trace_id(session_id: str, turn: int) -> int:

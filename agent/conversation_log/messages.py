@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, assert_never
 
-from agent.reports.run_tree import ENDED_SO, charged
+from agent.decide.run_outcome import HALTED
+from agent.reports.run_tree import charged
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -216,7 +217,7 @@ class _Made:
 def _of_turn(step: Halted | Stopped | Resumed | LeftOut | Repinned) -> _Made:
     match step:
         case Halted():
-            outcome = ENDED_SO.get(step.error, "error")
+            outcome = HALTED.get(step.error, "error")
             return _Made("signoff", outcome=outcome, ids={"error": step.error}, words={"text": step.sentence})
         case Stopped():
             return _Made("signoff", outcome="stopped", ids={"by": step.by})

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from agent.session.state import ActionState, Session
-from agent.session.steps import ActionDecided, Step, ToolReturned, ToolStarted
+from agent.session.steps import ActionDecided, Edited, Step, ToolReturned, ToolStarted
 from agent.types import Decision
 
 How = Decision | Literal["refused", "allowed", "granted"]
@@ -40,7 +40,10 @@ def decided_by(session: Session, step: Step) -> Decided | None:
     match step:
         case ActionDecided():
             action = session.actions.get(step.action_id)
-            return None if action is None else _by_people(action, step)
+            return None if action is None else _by_people(action, step.decision, step.by, step.decided_at)
+        case Edited():
+            action = session.actions.get(step.action_id)
+            return None if action is None else _by_people(action, "edited", step.by, step.edited_at)
         case ToolStarted():
             tool = _tool_of(session, step.call_id)
             if step.unasked is not None:
@@ -52,18 +55,18 @@ def decided_by(session: Session, step: Step) -> Decided | None:
             return None
 
 
-def _by_people(action: ActionState, step: ActionDecided) -> Decided:
+def _by_people(action: ActionState, decision: Decision, by: str, decided_at: datetime) -> Decided:
     proposed, verdict = action.proposed, action.proposed.verdict
     return Decided(
         proposed.tool,
         proposed.call_id,
-        step.decision,
+        decision,
         verdict.rule,
         proposed.digest,
         verdict.quorum,
-        step.by,
+        by,
         proposed.proposed_at,
-        step.decided_at,
+        decided_at,
     )
 
 

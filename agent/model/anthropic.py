@@ -219,7 +219,7 @@ class AnthropicModel:
         begun: Usage | None = None
         heard, arguments, asked_at = 0, None, time.monotonic()
         try:
-            async with self.client.messages.stream(**request_body(request)) as stream:
+            async with self.client.messages.stream(**request_body(request), extra_headers=telemetry.trace_headers()) as stream:
                 opened = cast(Any, stream)
                 arguments = opened._raw_stream = WholeArguments(InOrder(opened._raw_stream))
                 async for event in readable(stream):

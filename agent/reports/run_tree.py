@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, assert_never
 
+from agent.decide.run_outcome import HALTED
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -45,11 +46,6 @@ from agent.types import Usage
 
 Name = Literal["turn", "chat", "approval", "execute_tool", "recall", "compact", "learn", "event"]
 Fact = str | int | float | Sequence[str]
-ENDED_SO = {
-    "AgentMaxIterationsError": "max_iterations_exceeded",
-    "BudgetExceededError": "budget_exceeded",
-    "Stopped": "stopped",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +113,7 @@ class _Reader:
                 self._event("recall", "memory", at, items=len(step.sources))
             case Halted():
                 self._end_chat(at, "unbilled" if step.unbilled else "no reply")
-                self._fact(outcome=ENDED_SO.get(step.error, "error"), error=step.error)
+                self._fact(outcome=HALTED.get(step.error, "error"), error=step.error)
             case Stopped():
                 self._fact(outcome="stopped", stopped_by=step.by)
             case Attached():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from agent import metrics
-from agent.decide.moves import Move, Outward, Record
+from agent.decide.moves import CallModel, Move, Outward, Record
 from agent.decide.next_moves import next_moves
 from agent.decide.outcome import Begin, Instead, NotYet, Queued
 from agent.decide.surface_status import surface_status
@@ -60,6 +60,7 @@ class Drive:
 
     async def run(self) -> bool:
         """Make moves until none is left, then release. True: the session is due again at once."""
+        error_type = ""
         try:
             self.woken.clear()
             await self.held.load()
@@ -76,7 +77,11 @@ class Drive:
                     return await self._release()
             await self._wind_down()
             return await self._release()
+        except BaseException as error:
+            error_type = type(error).__name__
+            raise
         finally:
+            self.held.trace_ends(error_type)
             self.narration.cancel()
             self.under_way.give_up()
             self.gate.leave()
@@ -126,7 +131,7 @@ class Drive:
         for move, its_way in begun:
             if its_way.make is None:
                 continue
-            with self.held.fenced():  # the task's context keeps this
+            with self.held.fenced(), self.held.traced(between_turns=isinstance(move, CallModel)):  # the task's context keeps both
                 task = self.under_way.begin(move, its_way.make(world))
             if its_way.over is not None:  # also when it is cancelled before its first step
                 task.add_done_callback(lambda _, over=its_way.over: over(self.gate))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from agent import metrics, telemetry
+from agent import metrics
 from agent.errors import FencedError, UnreadableError
 from agent.run.claim import Held, Pins
 from agent.run.effects import Effects
@@ -56,7 +56,7 @@ class Runner:
             pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))
             held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settle)
             measured = metrics.invocation(pins.pinned.agent, pins.pinned.model)
-            with telemetry.agent_span(pins.pinned, lease.session_id), measured, validating_once():
+            with measured, validating_once():
                 return await Drive(held, self.store, self.queue, self.effects, agent.rules, woken, stopping).run()
         except FencedError:
             raise

@@ -47,6 +47,11 @@ def charge(session: Session, step: Step) -> Charge | None:
     return Charge(who, tokens, nano_usd, usage)
 
 
+def usages_of(step: Step) -> tuple[Usage, ...]:
+    """Return what the provider said that the model call used which this step ends; nothing of any other step."""
+    return _reported_usages(step) if isinstance(step, ModelReplied | WindowExceeded | Compacted | Learnt) else ()
+
+
 def _reported_usages(step: ModelReplied | WindowExceeded | Compacted | Learnt) -> tuple[Usage, ...]:
     """Return what the provider said that a call used, tries that broke off included."""
     return (*([step.usage] if step.usage is not None else []), *step.lost)

@@ -58,7 +58,9 @@ def _export_spans(stack: ExitStack) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(shutdown_on_exit=False)
+    from bot.app.span_ids import TurnIds
+
+    provider = TracerProvider(shutdown_on_exit=False, id_generator=TurnIds())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     stack.callback(provider.shutdown)

@@ -10,13 +10,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agent.telemetry import FAILED_TRY
+from bot.app.span_ids import TurnIds
 from tests.stores.core import until
 
 
 @cache
 def _exporter() -> InMemorySpanExporter:
     """A process has one tracer provider for its life."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False, id_generator=TurnIds())
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     return exporter
