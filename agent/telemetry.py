@@ -78,7 +78,7 @@ def turn_span(pinned: Pinned, session_id: str, turn: int, epoch: int, epoch_befo
     name, _, version = pinned.prompt.partition("@")
     attributes |= {MODEL: pinned.model, PROMPT_NAME: name, PROMPT_VERSION: version, PROMPT_HASH: pinned.prompt_digest}
     of_turn = trace_id(session_id, turn)
-    before = [] if epoch_before is None else [_link(of_turn, span_id(session_id, turn, epoch_before))]
+    before = [] if epoch_before is None else [_link_to(of_turn, span_id(session_id, turn, epoch_before))]
     token = next_ids.set((of_turn, span_id(session_id, turn, epoch)))
     try:
         named = f"invoke_agent {pinned.agent}".strip()
@@ -87,7 +87,7 @@ def turn_span(pinned: Pinned, session_id: str, turn: int, epoch: int, epoch_befo
         next_ids.reset(token)
 
 
-def _link(trace_of: int, span_of: int) -> Link:
+def _link_to(trace_of: int, span_of: int) -> Link:
     return Link(SpanContext(trace_of, span_of, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -17,14 +17,14 @@ from agent.decide.run_outcome import RunOutcome, run_outcome
 from agent.memory.transcript import Transcript
 from agent.metrics.instruments import OTHER
 from agent.model.spending import Charge
+from agent.run.turn_trace import TurnTrace
 from agent.session import charges
-from agent.session.charges import usages_of
 from agent.session.inbox import Inboxed
 from agent.session.machine import apply
 from agent.session.rules import Rules
 from agent.session.snapshot import beginning, placed
 from agent.session.state import Session
-from agent.session.steps import CardShown, Halted, ModelStarted, ProposedAction, Step, ToolReturned
+from agent.session.steps import CardShown, Halted, ProposedAction, Step, ToolReturned
 from agent.store.sessions import Lease, Store
 from agent.types import Outcome, Pinned
 
@@ -61,7 +61,10 @@ class Pins:
 
 
 class Held:
-    """One claim's copy of a session, and what its next commit writes."""
+    """One claim's copy of a session, and what its next commit writes.
+
+    Wide because all that is known of a claim is here once: the session, what is noted of it, its hold and its trace.
+    """
 
     def __init__(
         self, lease: Lease, pins: Pins, store: Store, lease_seconds: float, settle: Callable[[str, Sequence[Charge]], None]
@@ -75,8 +78,7 @@ class Held:
         self.unwritten = Unwritten()
         self._store, self._settle = store, settle
         self._rested = self.session  # as it stood when no turn was open
-        self._spans: telemetry.TurnSpan | None = None
-        self._before: tuple[int, int] | None = None  # the turn that the claim before this one worked on, and its epoch
+        self.trace = TurnTrace(pins.pinned, lease.session_id, lease.epoch)
         self._confirmed = (lease.claimed_monotonic_seconds, lease_seconds)  # when it was surely ours, and for how long from then
 
     async def load(self) -> None:
@@ -92,7 +94,7 @@ class Held:
         self.said = Transcript.of(session)
         for item in recorded:
             self._fold(item.step, item.epoch)
-            self._before = (self.session.turn.number, item.epoch)
+            self.trace.found(self.session.turn.number, item.epoch)
 
     async def read_inbox(self) -> None:
         """See what the session was given. Raises UnreadableError."""
@@ -116,14 +118,9 @@ class Held:
         self.unwritten.capped_seq = charges.capped(self.session, step) or self.unwritten.capped_seq
         outcome, before = run_outcome(self.session, step), self._rested.spending.used_tokens
         self._fold(step, self.lease.epoch)
+        self.trace.note(self.session, step, due, outcome)
         if outcome is not None:
-            self._part().outcome = outcome
             self.unwritten.runs.append((outcome, self.session.spending.used_tokens - before))
-        if isinstance(step, ModelStarted):
-            self._part().iterations += step.purpose == "reply"
-        if due is not None:
-            self._part().usages += usages_of(step)
-            self._part().cost_usd += due.nano_usd / 1e9
 
     def _fold(self, step: Step, epoch: int) -> None:
         if not self.session.turn.open:
@@ -175,32 +172,11 @@ class Held:
         self.unwritten = Unwritten()
         self._settle(self.session.id, writing.charges)  # only what is committed: Redis is filled from there
 
-    # ------------------------------------------------------------------------------------------ its traces
-
-    def _part(self) -> telemetry.TurnSpan:
-        """Return the span of what this claim does of the turn that the session is in; the one before it ends."""
-        turn = self.session.turn.number
-        if self._spans is None or self._spans.turn != turn:
-            self.trace_ends()
-            before = self._before[1] if self._before is not None and self._before[0] == turn else None
-            self._spans = telemetry.turn_span(self.pins.pinned, self.lease.session_id, turn, self.lease.epoch, before)
-        return self._spans
-
-    def traced(self, *, between_turns: bool = False) -> AbstractContextManager[None]:
-        """Run a block whose effects belong to the turn that is open; or, `between_turns`, to the one that was last."""
-        return telemetry.within(self._part()) if self.session.turn.open or between_turns else nullcontext()
-
-    def trace_ends(self, error_type: str = "") -> None:
-        """End the span of the turn, if one is open."""
-        if self._spans is not None:
-            self._spans.end(error_type, waits=self.session.turn.open and self.session.turn.number == self._spans.turn)
-            self._spans = None
-
     def _report(self) -> None:
         """Leave a span of each decision that is committed, and count it and each turn that is over."""
         known = {str(tool.get("name")) for tool in self.pins.pinned.tools}  # others the model made up: nobody knows what they say
         for each in self.unwritten.decided:
-            with self.traced():
+            with self.trace.within(self.session):
                 telemetry.decision_span(**asdict(each))
             metrics.decided(each.tool if each.tool in known else OTHER, each.outcome, each.waited_seconds)
         for outcome, tokens in self.unwritten.runs:

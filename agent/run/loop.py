@@ -81,7 +81,7 @@ class Drive:
             error_type = type(error).__name__
             raise
         finally:
-            self.held.trace_ends(error_type)
+            self.held.trace.end(self.held.session, error_type)
             self.narration.cancel()
             self.under_way.give_up()
             self.gate.leave()
@@ -131,7 +131,10 @@ class Drive:
         for move, its_way in begun:
             if its_way.make is None:
                 continue
-            with self.held.fenced(), self.held.traced(between_turns=isinstance(move, CallModel)):  # the task's context keeps both
+            with (
+                self.held.fenced(),
+                self.held.trace.within(self.held.session, between_turns=isinstance(move, CallModel)),
+            ):  # the task's context keeps both
                 task = self.under_way.begin(move, its_way.make(world))
             if its_way.over is not None:  # also when it is cancelled before its first step
                 task.add_done_callback(lambda _, over=its_way.over: over(self.gate))

@@ -41,9 +41,9 @@ FLOORS = {
     "agent/foreign_json.py": 2,
     "agent/bounded": 2,
     "agent/fence.py": 2,
-    "agent/telemetry.py": 3,
-    "agent/trace_ids.py": 2,
-    "agent/metrics": 4,
+    "agent/telemetry.py": 2,
+    "agent/trace_ids.py": 1,
+    "agent/metrics": 3,
     "agent/tool": 3,
     "agent/declare.py": 4,
     "agent/fallback.py": 4,
@@ -91,7 +91,7 @@ HOMES: dict[str, set[str]] = {
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
     "numpy": {"agent/embeddings"},  # comes with wordllama, as do safetensors and tokenizers
     "onnxruntime": {"agent/embeddings/minilm.py"},
-    "opentelemetry": {"agent/metrics", "agent/telemetry.py", "bot/app/exporting.py"},
+    "opentelemetry": {"agent/metrics", "agent/telemetry.py", "bot/app/exporting.py", "bot/app/span_ids.py"},
     "pgvector": {"agent/store/memory_tables.py"},
     "presidio_analyzer": {"agent/masking/known.py"},
     "prometheus_client": {"bot/app/exporting.py"},
