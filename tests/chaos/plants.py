@@ -60,7 +60,7 @@ def an_unclear_write_is_run_again() -> None:
     instead_of(ToolEffects, "_unclear", again)
 
 
-# ------------------------------------------------------------------------------------------------ what the model and people hear about it
+# ------------------------------------------------------------------------------------------------ what the model hears of it
 
 
 def as_what(outcome: Any, result: Result) -> Callable[[Call], Ended]:

@@ -72,6 +72,7 @@ class AnySlack:
     standing: dict[str, Standing] = field(default_factory=dict[str, Standing])  # by ts
     whispered: list[str] = field(default_factory=list[str])
     opened: list[Any] = field(default_factory=list[Any])
+    calls: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])  # methods, with what each was given
 
     @property
     def client(self) -> AsyncWebClient:
@@ -81,6 +82,7 @@ class AnySlack:
     async def api_call(self, method: str, **how: Any) -> AsyncSlackResponse:
         """See `AsyncWebClient.api_call`: what is wrong with an answer is for its own `validate` to say."""
         given: dict[str, Any] = how.get("json") or how.get("params") or {}
+        self.calls.append((method, given))
         trouble = self.troubles.pop(0) if self.troubles else None
         if trouble is None:
             done = self._do(method, given)

@@ -26,7 +26,7 @@ from agent.session.steps import Posted
 from agent.types import Place
 from bot.slack import one_person
 from bot.slack.surface import SlackSurface
-from bot.slack.web_api import view_opened
+from bot.slack.web_api import meaning, view_opened
 from tests.profiles import examples
 from tests.unit.any_slack import TROUBLES, AnySlack, Logged, Standing, Trouble
 from tests.unit.changing_session import NOBODY
@@ -36,6 +36,7 @@ WORDS, FIRST = "It is 49 dollars.", "It is"
 KEY = PostKey("answer", 1, 0)
 DIRECT = Place(team="T1", channel="D1", thread_ts="1.0")
 MOST_TRIES = 30
+POSTS_AND_LOOKS = ("chat.postMessage", "conversations.replies")
 CONTENTS = st.sampled_from([Answer(WORDS), Answer(f"{WORDS}\n\n| a | b |\n|---|---|\n| 1 | 2 |"), Notice("told", text=WORDS)])
 OF_NO_FORM = Trouble("nothing", 200, {}, {"ok": False, "error": "invalid_blocks"})
 OF_NO_PLACE = Trouble("nothing", 200, {}, {"ok": False, "error": "is_archived"})
@@ -90,15 +91,19 @@ async def test_a_post_is_read_or_said_to_be_lost(troubles: Troubles, content: An
         [posted] = (await until_it_ends(slack, Post(KEY, content, found=False), session)).steps
     assert isinstance(posted, Posted)
     assert bool(posted.ts) != bool(posted.error)
-    there = [ts for ts, one in slack.standing.items() if one.metadata and one.channel == session.place.channel]
+    standing = [ts for ts, one in slack.standing.items() if one.metadata and one.channel == session.place.channel]
     event("posted" if posted.ts else "refused, and read directly" if is_read(slack, session) else "refused, and said to be lost")
     if posted.ts:
-        assert posted.ts in there
+        assert posted.ts in standing
         assert is_read(slack, session)
         if all(trouble is None or trouble.status != 200 or trouble.does == "nothing" for trouble in troubles):
-            assert len(there) == 1, "it stands there twice, though Slack did not keep silent about what is there"
+            assert len(standing) == 1, "it stands there twice, though Slack did not keep silent about what is there"
     else:
         assert is_said_to_be_lost(logged)
+        there = [call for call in slack.calls if call[0] in POSTS_AND_LOOKS and call[1]["channel"] == session.place.channel]
+        method, given = there[-1]
+        plain = method != "chat.postMessage" or "blocks" not in given
+        assert meaning(posted.error) != "form" or plain, "it was not tried in another form"
         told_lost = any("could not be told directly either" in line for line in logged.lines)
         assert is_read(slack, session) or told_lost or session.place.direct
 

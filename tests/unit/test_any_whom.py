@@ -7,11 +7,11 @@ lines: which of the things that were read it keeps.
 Long because the rules, the world that they are about and the inbox that is held against them are read together.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Literal
 
-from hypothesis import event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from agent.session.inbox import Message
@@ -95,6 +95,7 @@ class Say:
     subtype: Literal["", "file_share", "thread_broadcast", "me_message", "channel_join", "channel_topic"]
     times: int  # that each event of it is delivered
     mention_first: bool  # of the two events of a mention
+    while_away: bool = False  # we are not in the channel just then: nothing of it is delivered
 
 
 @dataclass(frozen=True)
@@ -121,18 +122,20 @@ class Post:
     channel: str
 
 
-PLACES = st.sampled_from(list(CHANNELS))
+PLACES = st.sampled_from([*CHANNELS, "C1", "C1", "C1"])
 SUBTYPES = st.sampled_from(["", "", "", "file_share", "thread_broadcast", "me_message", "channel_join", "channel_topic"])
 SAYS = st.builds(
     Say,
-    st.sampled_from([*AUTHORS, "ann", "ann", "ben"]),
+    st.sampled_from([*AUTHORS, *(["ann", "ben"] * 4)]),
     PLACES,
     texts(),
-    st.none() | st.integers(0, 9),
+    st.sampled_from([None, None, *range(6)]),
     SUBTYPES,
     st.integers(1, 2),
     st.booleans(),
+    st.sampled_from([False] * 7 + [True]),
 )
+FIRST = Say("ann", "C1", Text(("us",), "<@U0BOT>"), None, "", 1, mention_first=True)  # so that there is a session
 EDITS = st.builds(Edit, st.integers(0, 9), texts())
 ACTS = SAYS | SAYS | EDITS | st.builds(Answer, st.integers(0, 9), st.booleans()) | st.builds(Post, st.integers(0, 9), PLACES)
 
@@ -257,6 +260,8 @@ class World:
         self.written.append(message)
         if root is None:
             self.tops.append(message)
+        if say.while_away:
+            return
         self._expect(message)
         event = self._event(message)
         events = [{**event, "type": "app_mention"}] if self._is_mention(message) else []
@@ -297,16 +302,16 @@ class World:
 
 
 @examples(6)
-@given(st.lists(ACTS, max_size=14), st.lists(st.sampled_from(TEAMS), min_size=1, max_size=4))
+@given(st.lists(ACTS, max_size=20), st.lists(st.sampled_from(TEAMS), min_size=1, max_size=4))
+@example([replace(FIRST, while_away=True), Edit(1, Text(("us", "word"), "<@U0BOT> please"))], ["T1"])  # it adds no mention
 def test_every_message_is_for_whom_the_rules_say_and_counts_once(acts: list[Any], teams: list[str | None]) -> None:
     world = World(teams)
-    for act in acts:
+    for act in (FIRST, *acts):
         world.play(act)
         assert world.inbox.of == world.expected.of, act
     event(f"{min(len(world.expected.of), 5)} or more of them are for us")
     for message in world.written:
-        kept = world.inbox.messages.get(message.key)
-        if kept is not None:
+        if (kept := world.inbox.messages.get(message.key)) is not None:
             assert kept.said.user == AUTHORS[message.author].id
             assert bool(kept.app) == ("bot_id" in AUTHORS[message.author].fields)
             assert "U0BOT" not in kept.said.text
