@@ -48,8 +48,15 @@ SAYS_NOTHING = st.dictionaries(st.sampled_from(["ts", "channel", "user", "messag
     lambda body: {**body, "ok": True}
 )
 UNREAD = st.builds(Trouble, st.just("it"), st.just(200), st.just({}), SAYS_NOTHING)
+BROKE = st.builds(  # half way, as some codes say
+    Trouble,
+    DOES,
+    st.just(200),
+    HEADERS,
+    st.sampled_from([{"ok": False, "error": code} for code, of in CLASSES.items() if of == "unclear"]),
+)
 CUT = st.builds(Trouble, DOES, st.just(0), st.just({}), st.none(), st.sampled_from(LOST))
-TROUBLES = st.lists(REFUSED | REFUSED | ODD | UNREAD | CUT | st.none(), max_size=6)
+TROUBLES = st.lists(REFUSED | REFUSED | ODD | UNREAD | BROKE | CUT | st.none(), max_size=6)
 """What comes of the next calls, in their order; None: all is well."""
 
 

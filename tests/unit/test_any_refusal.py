@@ -102,6 +102,7 @@ async def test_a_post_is_read_or_said_to_be_lost(troubles: Troubles, content: An
         assert is_said_to_be_lost(logged)
         there = [call for call in slack.calls if call[0] in POSTS_AND_LOOKS and call[1]["channel"] == session.place.channel]
         method, given = there[-1]
+        assert method != "chat.postMessage" or not standing, "it stands there, and is said to be refused"
         plain = method != "chat.postMessage" or "blocks" not in given
         assert meaning(posted.error) != "form" or plain, "it was not tried in another form"
         told_lost = any("could not be told directly either" in line for line in logged.lines)
