@@ -6,8 +6,9 @@ from collections.abc import Collection
 from agent.session.rules import Rules
 from agent.session.state import Session
 
-_NOT_DONE = {"refused": "not allowed", "undeliverable": "nobody could be asked"}
+_NOT_RUN = {"refused": "not allowed", "undeliverable": "nobody could be asked"}
 _UNKNOWN = ("unknown", "left")
+_RAN = ("succeeded", "failed", *_UNKNOWN)  # or may have
 
 
 def capped(session: Session, rules: Rules) -> str:
@@ -17,8 +18,15 @@ def capped(session: Session, rules: Rules) -> str:
     done = _with_times([tool for tool, how in ended if how == "succeeded" and tool not in reads])
     read = _with_times([tool for tool, how in ended if how == "succeeded" and tool in reads])
     unknown = _with_times([tool for tool, how in ended if how in _UNKNOWN])
-    not_done = _with_times([f"{tool} ({_NOT_DONE.get(how, how)})" for tool, how in ended if how not in ("succeeded", *_UNKNOWN)])
-    told = (("Done", done), ("Only read", read), ("Outcome unknown, it may have run", unknown), ("Not done", not_done))
+    failed = _with_times([tool for tool, how in ended if how == "failed"])
+    not_run = _with_times([f"{tool} ({_NOT_RUN.get(how, how)})" for tool, how in ended if how not in _RAN])
+    told = (
+        ("Done", done),
+        ("Only read", read),
+        ("Failed", failed),
+        ("Outcome unknown, it may have run", unknown),
+        ("Not run", not_run),
+    )
     return "\n".join(
         (
             f"I stopped after {rules.max_iterations} steps without finishing.",

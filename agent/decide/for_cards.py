@@ -80,7 +80,8 @@ def _message_moves(session: Session, message: PostKey, rows: Sequence[ActionStat
     if any(row.lags for row in rows) and not shown.copying and not quick:
         places = ((session.place.channel, shown.ts), (post_to, shown.copy_ts))
         there = tuple(place for place in places if place[1])
-        moves.append(ShowCard(cards(session, message), there, MoveKey("show", str(message))))
+        alone = tuple((ts, card(row)) for row in rows if row.lags for ts in row.shown.questions)
+        moves.append(ShowCard(cards(session, message), there, MoveKey("show", str(message)), alone))
     open_rows = [row for row in rows if row.decided is None]
     if shown.posting and not open_rows:  # settled while it was being posted: it may stand there, and look open
         moves.append(Post(message, cards(session, message), found=True))

@@ -217,11 +217,13 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class ShowCard:
-    """Bring a message with cards up to date, wherever it stands: (channel, ts) of each."""
+    """Bring a message with cards up to date, wherever it stands: (channel, ts) of each. `alone`: what else shows one of its rows,
+    by ts: a question about its outcome that is answered."""
 
     cards: Cards
     places: tuple[tuple[str, str], ...]
     key: MoveKey
+    alone: tuple[tuple[str, Card], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,15 +80,16 @@ class PeopleEffects:
         return Cards(rows), {action_id: why for action_id, why in said.items() if why}
 
     async def show(self, move: ShowCard, session: Session) -> Ended:
-        """Bring a message with cards up to date, in every place."""
+        """Bring a message with cards up to date, in every place, and what else shows one of them."""
         lagging = [row for row in move.cards.rows if session.actions[row.action_id].lags]
         shown = [
             CardShown(action_id=row.action_id, look=row.look, changes=session.actions[row.action_id].changes) for row in lagging
         ]
-        for channel, ts in move.places:
+        alone = [(session.place.channel, ts, Cards((row,))) for ts, row in move.alone]
+        for channel, ts, cards in (*((*where, move.cards) for where in move.places), *alone):
             place = session.place.model_copy(update={"channel": channel})
             try:
-                await self.surface.show(place, move.cards, ts)
+                await self.surface.show(place, cards, ts)
             except RefusedError as error:  # most often the message is gone: what became of the cards is told in the answer
                 metrics.post_failed("update")
                 log.warning("session %s: the cards of message %s in %s stay as they are: %s", session.id, ts, channel, error)

@@ -6,7 +6,7 @@ from agent.errors import IllegalStepError
 from agent.session.calls import advance, call_ended, fingerprint, with_call
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
-from agent.session.state import ActionState, CallState, Phase, Run, Session, Votes
+from agent.session.state import NOT_POSTED, ActionState, CallState, Phase, Run, Session, Votes
 from agent.session.steps import ActionDecided, CardShown, Edited, Posted, ProposedAction, Voted
 
 
@@ -151,7 +151,7 @@ def told_people(action: ActionState, step: Posted) -> ActionState:
     """Note that something about the action was said in a separate message."""
     match step.key:
         case PostKey("question"):
-            return replace(action, run=replace(action.run, asked_ts=step.ts or "-"))
+            return replace(action, run=replace(action.run, asked_ts=step.ts or NOT_POSTED))
         case PostKey("remind_outcome", _, int(number)):
             return replace(action, run=replace(action.run, reminders=max(action.run.reminders, number)))
         case PostKey("again", _, int(number)):

@@ -12,7 +12,7 @@ from agent.session import actions, attached, model_steps, post_steps, sources, t
 from agent.session.actions import keep, open_action, undecided_action
 from agent.session.calls import advance, with_call
 from agent.session.evolve import replace
-from agent.session.state import CallState, GrantState, Run, Session, Status, Turn
+from agent.session.state import NOT_POSTED, CallState, GrantState, Run, Session, Status, Turn
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -211,9 +211,12 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
     if action.run.outcome != "unknown":
         raise IllegalStepError(f"nobody was asked about action {step.action_id}")
     opened = _opened(session, action.proposed.requesters, step.by, reads=False)
+    answered = tuple(ts for ts in (action.run.asked_ts,) if ts not in ("", NOT_POSTED))
+    action = replace(action, shown=replace(action.shown, questions=action.shown.questions + answered))
     if step.answer != "run_again":
         outcome: Outcome = "succeeded" if step.answer == "happened" else "refused"
-        return keep(opened, replace(action, run=replace(action.run, outcome=outcome, left=step.answer == "leave")))
+        # Its result said that people are asked.
+        return keep(opened, replace(action, run=replace(action.run, outcome=outcome, result="", left=step.answer == "leave")))
     call = Call(id=action.proposed.call_id, tool=action.proposed.tool, arguments=action.proposed.arguments)
     key = action.run.idempotency_key  # that of the run before: a tool that knows it does nothing twice
     again = CallState(call=call, phase="approved", action_id=step.action_id, idempotency_key=key)

@@ -10,6 +10,7 @@ from agent.session.post_keys import PostKey, StoredKey
 from agent.session.steps import ActionDecided, Granted, Posted, ProposedAction
 from agent.types import Approvers, Attachment, Call, Change, Look, Origin, Outcome, Place, Preview, Task, Verdict
 
+NOT_POSTED = "-"  # in place of a question's ts: Slack refused it
 Status = Literal["idle", "ready", "waiting"]
 Phase = Literal["asked", "proposed", "pending", "approved", "running", "changed", "returned", "declined"]
 FINAL: frozenset[Phase] = frozenset({"returned", "declined"})
@@ -47,6 +48,7 @@ class Shown:
     """Where an action's card stands, and what it shows there."""
 
     ts: str = ""
+    questions: tuple[str, ...] = ()  # of messages that asked about its outcome and are answered: they show its card from then on
     posting: bool = False  # its post has begun, and nobody knows yet whether it stands there
     copy_ts: str = ""  # of the same card in the channel that policy names
     copy_error: str = ""  # why it is not there
@@ -58,7 +60,7 @@ class Shown:
     @property
     def posted(self) -> bool:
         """Return whether people can see it anywhere."""
-        return bool(self.ts or self.copy_ts)
+        return bool(self.ts or self.copy_ts or self.questions)
 
     @property
     def under_way(self) -> bool:
@@ -81,7 +83,7 @@ class Run:
     idempotency_key: str = ""
     outcome: Outcome | None = None
     result: str = ""
-    asked_ts: str = ""  # of the question about an unknown outcome
+    asked_ts: str = ""  # of the question about an unknown outcome, or NOT_POSTED
     reminders: int = 0  # of that question
     again_by: tuple[str, ...] = ()  # who wants it run again, where one is not enough
     again_told: int = 0  # how many of them people were told of

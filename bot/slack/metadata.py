@@ -5,6 +5,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from agent.foreign_json import members
 from agent.types import Place
 from bot.slack.web_api import called
 
@@ -22,8 +23,8 @@ async def find_ts(pages: AsyncIterator[Any], event_type: str, key: str) -> str |
     """Return the ts of the message with this key, in pages that were asked for with `include_all_metadata`. Raises as they do."""
     async for page in pages:
         for message in page["messages"]:
-            held: Any = message.get("metadata") or {}
-            if held.get("event_type") == event_type and held["event_payload"].get("key") == key:
+            held = members(message.get("metadata"))
+            if held.get("event_type") == event_type and members(held.get("event_payload")).get("key") == key:
                 return str(message["ts"])
     return None
 
@@ -34,6 +35,8 @@ async def held_above(client: AsyncWebClient, place: Place, bot_user_id: str) -> 
     Raises as every call does.
     """
     where = {"channel": place.channel, "ts": place.thread_ts, "include_all_metadata": True, "limit": 1}
-    first: Any = (await called(client, "conversations.replies", **where))["messages"][0]
-    held: Any = first.get("metadata")
-    return (str(held["event_type"]), held["event_payload"]) if held and first.get("user") == bot_user_id else ("", {})
+    messages: Any = (await called(client, "conversations.replies", **where))["messages"]
+    first: Any = messages[0] if messages else None
+    held = members(members(first).get("metadata"))
+    ours = bool(held) and members(first).get("user") == bot_user_id
+    return (str(held.get("event_type")), members(held.get("event_payload"))) if ours else ("", {})

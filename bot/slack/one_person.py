@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
+from agent.foreign_json import members
 from agent.types import Place
 from bot.slack.streams import Call
 
@@ -43,7 +44,9 @@ class OnePerson:
     async def say_directly(self, user: str, text: str) -> None:
         """Write somebody a direct message. Raises like the calls."""
         opened = await self._call("conversations.open", users=user)
-        await self._call("chat.postMessage", channel=opened["channel"]["id"], text=text, **NO_PREVIEWS)
+        if not (channel := members(opened["channel"]).get("id")):
+            raise UnclearError("conversations.open: the answer does not say which conversation")
+        await self._call("chat.postMessage", channel=channel, text=text, **NO_PREVIEWS)
 
     async def _permalink(self, place: Place) -> str:
         """Return the address of a thread, or of the channel: Slack's own if it gives it, else as Slack makes them."""

@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approvals.deciders import Deciders, Membership, PersonFacts, may_decide
 from agent.errors import RefusedError, UnclearError
+from agent.foreign_json import members
 from bot.slack.web_api import called, meaning, pages_of
 from bot.slack.whom import SLACKBOT
 
@@ -63,8 +64,8 @@ def team_of(user: Any, team: str) -> str:
 
 
 def _teams_of(user: Any) -> list[Any]:
-    organisation: Any = user.get("enterprise_user") or {}
-    return [user.get("team_id"), *(organisation.get("teams") or ())]
+    teams: Any = members(user.get("enterprise_user")).get("teams")
+    return [user.get("team_id"), *(teams if isinstance(teams, list) else ())]
 
 
 async def user_of(client: AsyncWebClient, id: str) -> Any:

@@ -63,6 +63,23 @@ QUERY_METHODS = frozenset(
 )
 
 ANSWER_SECONDS = 10.0  # for one call
+# What an answer holds where the method was done (docs: each method's example response), and, of a list, what that holds. Without
+# it nobody knows what was done.
+_HOLDS: Mapping[str, tuple[str, type, type | None]] = {
+    "chat.getPermalink": ("permalink", str, None),
+    "chat.postMessage": ("ts", str, None),
+    "chat.startStream": ("ts", str, None),
+    "conversations.history": ("messages", list, dict),
+    "conversations.info": ("channel", dict, None),
+    "conversations.members": ("members", list, str),
+    "conversations.open": ("channel", dict, None),
+    "conversations.replies": ("messages", list, dict),
+    "files.info": ("file", dict, None),
+    "usergroups.users.list": ("users", list, str),
+    "users.conversations": ("channels", list, dict),
+    "users.info": ("user", dict, None),
+    "users.list": ("members", list, dict),
+}
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +139,16 @@ async def called(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
     data: Any = answer.data
     if not isinstance(data, dict):
         raise UnclearError(f"{method}: what answered was not Slack")
-    return cast("dict[str, Any]", data)
+    said = cast("dict[str, Any]", data)
+    if method in _HOLDS and not _holds(said, *_HOLDS[method]):
+        raise UnclearError(f"{method}: the answer does not hold its {_HOLDS[method][0]}")
+    return said
+
+
+def _holds(answer: Mapping[str, Any], name: str, kind: type, of: type | None) -> bool:
+    """Return whether an answer holds something of this kind by this name; only a list may be empty."""
+    held: Any = answer.get(name)
+    return isinstance(held, kind) and (all(isinstance(one, of) for one in held) if of is not None else bool(held))
 
 
 async def pages_of(client: AsyncWebClient, method: str, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
@@ -131,8 +157,7 @@ async def pages_of(client: AsyncWebClient, method: str, arguments: Mapping[str, 
     while True:
         page = await called(client, method, **arguments, **({"cursor": cursor} if cursor else {}))
         yield page
-        following: Any = page.get("response_metadata") or {}
-        cursor = str(following.get("next_cursor") or "")
+        cursor = str(members(page.get("response_metadata")).get("next_cursor") or "")
         if not cursor:
             return
 
@@ -158,7 +183,7 @@ def problem(method: str, error: SlackApiError) -> Exception:
         return no_answer
     said = getattr(response, "data", response)  # text, where a gateway answers instead of Slack
     code: Any = members(said).get("error")
-    if not isinstance(code, str):
+    if not isinstance(code, str) or not code:
         return UnclearError(f"Slack answered {status}")
     match class_of(method, code):
         case "unclear":

@@ -1,17 +1,46 @@
 """What people read in a long run: an answer to each task, in its place, once."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from bot.sandbox.slack.types import Message
-from tests.chaos.crowd import Crowd, Task
+from tests.chaos.crowd import Crowd
 from tests.chaos.names import tasks_in
 from tests.chaos.stage import Stage
 
 CHANNEL_LINK = re.compile(r"/p(\d{10})(\d{6})")
+Place = tuple[str, str]
+"""Channel and thread."""
+# Whatever opens a turn, and what became of its posts, in order.
+TURNS = """
+SELECT session.channel, session.thread_ts, step.kind, step.body
+FROM step JOIN session ON session.id = step.session_id
+WHERE step.kind IN ('asked', 'outcome_told', 'posted') ORDER BY step.session_id, step.seq
+"""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn, as the log of its session has it: which messages it answers, and where each part of its answer was posted."""
+
+    place: Place
+    asked: frozenset[str]  # their ts
+    answers: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])  # the bodies of their posted steps
+
+
+async def turns_in(stage: Stage) -> Sequence[Turn]:
+    """Return every turn of every session."""
+    turns: list[Turn] = []
+    for channel, thread_ts, kind, body in await stage.rows(TURNS):
+        if kind != "posted":
+            turns.append(Turn((channel, thread_ts), frozenset(str(said["ts"]) for said in body.get("said", ()))))
+        elif body["key"].startswith("answer:"):
+            turns[-1].answers.append(body)
+    return turns
 
 
 @dataclass(frozen=True)
@@ -21,43 +50,56 @@ class Answers:
     stage: Stage
     crowd: Crowd
     log: str
+    turns: Sequence[Turn]
 
     def findings(self) -> Iterator[str]:
         """Everything that is not as it must be."""
-        yield from (*self._answered(), *self._places(), *self._posted_once())
+        yield from (*self._answered(), *self._read(), *self._places(), *self._posted_once())
 
     def _answered(self) -> Iterator[str]:
-        """Each task that Slack was told "received" is answered in its thread or directly, or the log says what is lost."""
+        """Each task that Slack was told "received" is of a turn, and each turn has an answer."""
         received = {
             one.payload["event"].get("ts") for one in self.stage.slack.deliveries if one.event_id and one.acked_after_seconds
         }
+        answered = {(turn.place, ts) for turn in self.turns for ts in turn.asked}
         for task in self.crowd.tasks:
-            if task.ts in received and not self._reads_an_answer(task):
-                yield f"nobody reads an answer to {task}"
+            if task.ts in received and ((task.channel, task.thread_ts), task.ts) not in answered:
+                yield f"no turn answers {task}"
+        for turn in self.turns:
+            if not turn.answers:
+                yield f"a turn in {turn.place} about {sorted(turn.asked)} has no answer"
 
-    def _reads_an_answer(self, task: Task) -> bool:
-        here = self.crowd.posts((task.channel, task.thread_ts))
-        if any(key_of(message).startswith("answer:") and message.ts > task.ts for message in here):
-            return True
-        directly = (f"{first}.{second}" for text in self._direct for first, second in CHANNEL_LINK.findall(text))
-        return task.thread_ts in set(directly) or self._says_so(task)
+    def _read(self) -> Iterator[str]:
+        """Each answer stands where the log has it. What Slack refused is told directly, or the log of the process says that it
+        is lost."""
+        refused: defaultdict[Place, list[str]] = defaultdict(list)
+        for turn in self.turns:
+            for answer in turn.answers:
+                if answer["error"]:
+                    refused[turn.place].append(answer["key"])
+                elif not self._stands(turn.place, answer["ts"]):
+                    yield f"nobody reads {answer['key']} in {turn.place}, posted at {answer['ts']}"
+        for place, keys in refused.items():
+            if len(keys) > self._told_directly[place[1]] + self._said_lost(place):
+                yield f"nobody reads {keys} in {place}, which Slack refused"
 
-    def _says_so(self, task: Task) -> bool:
-        """Whether the log says that people do not read it: neither in its thread nor, where that is another place, directly."""
-        place, user = f":{task.channel}:{task.thread_ts}:", self.stage.slack.people[task.user]
-        refused = any(place in line and "cannot be posted" in line for line in self._lines)
-        neither = any(f"{user} could not be told directly either" in line for line in self._lines)
-        return refused and (task.channel.startswith("D") or neither)
+    def _stands(self, place: Place, ts: str) -> bool:
+        return any(message.ts == ts and message.seen_text.strip() for message in self.crowd.posts(place))
+
+    def _said_lost(self, place: Place) -> int:
+        """How often the log says that an answer is lost: in a direct message there is no other place."""
+        lines = self.log.splitlines()
+        if place[0].startswith("D"):
+            return sum(f":{place[0]}:{place[1]}: answer:" in line and "cannot be posted" in line for line in lines)
+        users = [self.stage.slack.people[name] for name in self.crowd.threads[place]]
+        return sum(f"{user} could not be told directly either" in line for line in lines for user in users)
 
     @cached_property
-    def _lines(self) -> Sequence[str]:
-        return self.log.splitlines()
-
-    @cached_property
-    def _direct(self) -> Sequence[str]:
-        """What the bot wrote to people directly."""
+    def _told_directly(self) -> Counter[str]:
+        """How often the bot wrote to somebody directly what could not stand in a thread, by the ts of the thread."""
         messages = self.stage.slack.workspace.messages
-        return [one.text for place, there in messages.items() if place.startswith("D") for one in there.values() if one.bot_id]
+        direct = [one.text for place, there in messages.items() if place.startswith("D") for one in there.values() if one.bot_id]
+        return Counter(f"{first}.{second}" for text in direct for first, second in CHANNEL_LINK.findall(text))
 
     def _places(self) -> Iterator[str]:
         """Nothing about a task stands anywhere but in its thread, or before somebody who has to do with it."""
@@ -69,7 +111,7 @@ class Answers:
                     if (channel, message.thread_ts or message.ts) != of[task] and not self._is_theirs(channel, of[task]):
                         yield f"task {task} of {of[task]} is told in {channel}: {message.seen_text[:200]}"
 
-    def _is_theirs(self, channel: str, place: tuple[str, str]) -> bool:
+    def _is_theirs(self, channel: str, place: Place) -> bool:
         return channel in {self.stage.slack.dm_channel(user) for user in self.crowd.threads[place]}
 
     def _posted_once(self) -> Iterator[str]:

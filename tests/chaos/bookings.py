@@ -8,7 +8,7 @@ import json
 import secrets
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from time import time
 from types import TracebackType
@@ -18,6 +18,7 @@ from aiohttp import web
 
 from tests.chaos.names import WRITE
 
+BOT_HEADER = "X-Chaos-Bot"
 Kind = Literal["answered", "turned away", "unclear"]
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 OBJECT: dict[str, Any] = {
@@ -76,6 +77,7 @@ class Arrived:
     """One call of a write that arrived, as it was. `answered_at`: when its whole answer had gone out; 0: it has not."""
 
     write: str
+    bot: str  # whose call it is
     at: float
     answer: Answer
     answered_at: float = 0.0
@@ -173,14 +175,14 @@ class Bookings:
         answer = self.mood(self.random)
         self._of[write].append(len(self.calls))
         index = len(self.calls)
-        self.calls.append(Arrived(write, time(), answer))
+        self.calls.append(Arrived(write, request.headers.get(BOT_HEADER, ""), time(), answer))
         if answer.runs:
             self.ledger.append(write)
         if answer.seconds:
             await asyncio.sleep(answer.seconds)  # as a tool that takes its time
         response = await self._send(request, message, answer)
         if answer.kind == "answered":
-            self.calls[index] = Arrived(write, self.calls[index].at, answer, time())
+            self.calls[index] = replace(self.calls[index], answered_at=time())
         return response
 
     async def _send(self, request: web.Request, message: Any, answer: Answer) -> web.StreamResponse:

@@ -20,6 +20,7 @@ from bot.config.mcp_file import read_servers
 from bot.config.settings import read_settings
 from bot.stores.embedded_home import Servers
 from tests.chaos.ledger_tools import ledger_tools
+from tests.chaos.plants import PLANT, plant
 
 
 def main(environment: Mapping[str, str], folder: Path, log: Path, ready: Connection) -> None:
@@ -27,6 +28,7 @@ def main(environment: Mapping[str, str], folder: Path, log: Path, ready: Connect
     os.setsid()  # a Ctrl-C at the terminal ends the test, and the test ends us
     os.chdir(folder)  # no .env, and no signoff.yaml but that of the stage
     os.environ.update(environment)
+    plant(environment.get(PLANT, ""))
     with log.open("ab") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())

@@ -53,7 +53,7 @@ class Crowd:
     random: Random
     charged: "Ledgers"
     tasks: list[Task] = field(default_factory=list[Task])
-    approved: Counter[str] = field(default_factory=Counter[str])  # clicks, by write
+    approved: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # by whom, by write
     again: Counter[str] = field(default_factory=Counter[str])
     clicks: Counter[str] = field(default_factory=Counter[str])
     tried: Counter[tuple[str, str, str]] = field(default_factory=Counter[tuple[str, str, str]])  # in the calm, by button
@@ -136,11 +136,15 @@ class Crowd:
 
     async def approve(self, user: str, button: Button) -> None:
         """Click Approve; where a card is not whole, read the dialog and submit that."""
-        self.approved.update(button.writes)
+        self._approves(user, button)
         if button.action_id == "review":
             await self.in_modal(user, button, "review", {})
         else:
             await self.click(user, button)
+
+    def _approves(self, user: str, button: Button) -> None:
+        for write in button.writes:
+            self.approved[write].add(user)
 
     async def tell(self, user: str, button: Button) -> None:
         """Say what became of a call, as the ledgers have it."""
@@ -149,7 +153,7 @@ class Crowd:
         [chosen] = [each for each in buttons_of(button.message) if each.action_id == answer and each.value == button.value][:1]
         if answer == "run_again":
             self.again.update(chosen.writes)
-            self.approved.update(chosen.writes)
+            self._approves(user, chosen)
         await self.click(user, chosen)
 
     async def stop(self, user: str, button: Button) -> None:
@@ -200,8 +204,9 @@ class Crowd:
         fresh = [each for each in left if not self.tried[self._name(each)]]
         room = max(0, AT_A_TIME - (len(left) - len(fresh)))
         for button in left[:AT_A_TIME] if resting else fresh[:room]:
+            there = [one for one in CHANNELS["support"] if self.sees(one, button.message.channel)]
+            user = there[self.tried[self._name(button)] % len(there)]  # some of it takes two people
             self.tried[self._name(button)] += 1
-            user = next(one for one in CHANNELS["support"] if self.sees(one, button.message.channel))
             await (self.tell if button.action_id == "happened" else self.approve)(user, button)
         return not left
 

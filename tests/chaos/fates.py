@@ -10,10 +10,12 @@ from typing import Literal
 from bot.sandbox.slack.types import Message
 from tests.chaos.answers import key_of
 from tests.chaos.assistant import Assistant
-from tests.chaos.bookings import Bookings
+from tests.chaos.bookings import Arrived, Bookings
 from tests.chaos.crowd import Crowd, Ledgers
-from tests.chaos.names import WRITE
+from tests.chaos.ledger import Confirmed
+from tests.chaos.names import LARGE, WRITE, tasks_in
 from tests.chaos.stage import Stage
+from tests.chaos.weather import Away
 
 Word = Literal["not run", "unknown", "done"]
 NOT_RUN = re.compile(r"[Nn]othing was run|Not asked|[Nn]ot run|did not run|not begun|was not made|Not found|nobody was asked")
@@ -25,18 +27,20 @@ LOOKS: dict[str, Word] = {
     **dict.fromkeys(("Unknown", "Left"), "unknown"),
 }
 LOOK = re.compile(rf"({'|'.join(LOOKS)}|Approval needed|Pending|Approved): [^;]*?(w\d+x\d+)")
-LOST_AFTER_SECONDS = 20.0  # a lease, the look for it, and a busy machine: so long after a kill its results may still be lost
+# How long the result of a call may still be lost with its process: before it is written, and before another process, which
+# holds the session since this one was frozen, has looked for it. Both with room for a busy machine.
+LOST_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Fates:
-    """Of all writes, once everything is at rest. `kills`: when processes died or froze, in seconds of the wall clock."""
+    """Of all writes, once everything is at rest. `away`: when processes were dead or frozen."""
 
     stage: Stage
     bookings: Bookings
     crowd: Crowd
     assistant: Assistant
-    kills: Sequence[float]
+    away: Sequence[Away]
     log: str
 
     def findings(self) -> Iterator[str]:
@@ -59,6 +63,8 @@ class Fates:
                 yield f"{write} ran, and nobody approved it"
             if write in self.assistant.not_made:
                 yield f"{write} ran, of a reply whose calls are not to be made"
+            if len(self.crowd.approved[write]) < self._needed(write):
+                yield f"{write} ran, and only {self.crowd.approved[write]} approved it: {self._outside(write)}"
             if times > 1 + self.crowd.again[write]:
                 yield f"{write} ran {times} times; {self.crowd.again[write]} clicks wanted it again: {self._outside(write)}"
 
@@ -76,6 +82,10 @@ class Fates:
     def _cards(self) -> Iterator[str]:
         """What the last card of each write says is so, and that it says something."""
         stay = set(re.findall(r"the cards of message (\S+) in", self.log))
+        for button in self.crowd.buttons():
+            message = button.message
+            if message.ts not in stay:
+                yield f"{button.action_id} can still be clicked in {message.channel} {message.ts}: {message.text[:200]}"
         for write, (message, looks) in self._shown.items():
             if looks & {"Approval needed", "Pending", "Approved"} and message.ts not in stay:
                 yield f"{write} still says {sorted(looks)} in {message.channel} {message.ts}"
@@ -107,6 +117,12 @@ class Fates:
         if word == "unknown" and self._answered(write, at) and not again:
             yield f"{write} was answered, and is called unknown: {self._outside(write)}"
 
+    def _needed(self, write: str) -> int:
+        """How many people it takes, by the policy of the run and by what the ledger has."""
+        amounts = [int(line.split()[-1]) for line in self.stage.ledger.lines if write in WRITE.findall(line)]
+        direct = any(self.crowd.tasks[task - 1].channel.startswith("D") for task in tasks_in(write))
+        return 1 if direct or max(amounts, default=0) < LARGE else 2
+
     def _outside(self, write: str) -> str:
         return str(self.bookings.arrivals(write) or [line for line in self.stage.ledger.lines if write in WRITE.findall(line)])
 
@@ -115,16 +131,19 @@ class Fates:
         return any(each.answer.kind == "answered" for each in self.bookings.arrivals(write))
 
     def _answered(self, write: str, at: float | None) -> bool:
-        """Whether an answer went out whole, to a process that lived on with it."""
+        """Whether an answer went out whole, before this moment, to a process that lived on with it."""
         arrived = self.bookings.arrivals(write)
         if any(each.answer.kind == "unclear" for each in arrived):
             return False
-        answers = [each.at for each in arrived if each.answered_at]
-        answers += [when for line, when in self.stage.ledger.confirmed.items() if write in WRITE.findall(line)]
-        if not answers:
-            return False
-        over = min(answers) + LOST_AFTER_SECONDS if at is None else at
-        return not any(min(answers) - LOST_AFTER_SECONDS <= kill <= over for kill in self.kills)
+        confirmed = [each for line, each in self.stage.ledger.confirmed.items() if write in WRITE.findall(line)]
+        heard = [each for each in (*arrived, *confirmed) if each.answered_at]
+        return any(self._lives_on(each, at) for each in heard if at is None or each.answered_at < at)
+
+    def _lives_on(self, heard: Arrived | Confirmed, at: float | None) -> bool:
+        """Whether a process stayed there with an answer until it was told, or long enough: it did not die after the call, nor
+        was it frozen about then."""
+        over = heard.answered_at + LOST_SECONDS if at is None else at
+        return not any(away.bot == heard.bot and away.since < over and away.until > heard.at - LOST_SECONDS for away in self.away)
 
 
 def word_of(text: str) -> Word:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from types import TracebackType
@@ -15,13 +16,22 @@ HangsUp: TypeAlias = Literal["never", "before", "after"]
 """When it ends a conversation without a word: before the charge, or after it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A line whose process heard that it is written. Both moments are of the wall clock."""
+
+    bot: str
+    at: float
+    answered_at: float
+
+
 def never() -> HangsUp:
     """Say so whenever something is charged."""
     return "never"
 
 
 class Ledger:
-    """A TCP server on 127.0.0.1 that appends each line it gets to a file, and then says so.
+    """A TCP server on 127.0.0.1 that appends each line it gets to a file, without the name of its process, and then says so.
 
     delay_seconds: between the writing and the word.
     """
@@ -32,7 +42,7 @@ class Ledger:
         self._path.touch()
         self._server = Server(self._charge)
         self.hangs_up: Callable[[], HangsUp] = never
-        self.confirmed: dict[str, float] = {}  # lines of which it has said that they are written, and when, of the wall clock
+        self.confirmed: dict[str, Confirmed] = {}  # lines of which it has said that they are written
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -49,7 +59,9 @@ class Ledger:
 
     async def _charge(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while line := await reader.readline():
+            while said := await reader.readline():
+                bot, _, line = said.rpartition(b"\t")
+                arrived = time()
                 if (when := self.hangs_up()) == "before":
                     return
                 file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
@@ -60,6 +72,6 @@ class Ledger:
                 await asyncio.sleep(self._delay_seconds)
                 writer.write(CHARGED)
                 await writer.drain()
-                self.confirmed[line.decode().strip()] = time()
+                self.confirmed[line.decode().strip()] = Confirmed(bot.decode(), arrived, time())
         except ConnectionError:
             return  # the caller did not wait for our word

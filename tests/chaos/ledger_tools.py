@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from agent import fence
 from agent.tool.definition import Effect, Result, Tool, ToolContext
+from tests.chaos.names import BOT
 
 LEDGER_ADDRESS = "CHAOS_LEDGER_ADDRESS"  # host:port, in the environment
 LIMIT_SECONDS = "CHAOS_LIMIT_SECONDS"  # in the environment: how long each of these tools has, where that is not as below
@@ -18,12 +19,12 @@ CHARGE_LIMIT_SECONDS = 2.0  # with the 5 s in which a run may begin less than wh
 
 
 async def write(line: str) -> None:
-    """One line to the ledger, and its word that it is written."""
+    """One line to the ledger, with the name of this process before it, and its word that it is written."""
     host, port = os.environ[LEDGER_ADDRESS].split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         fence.begin()  # as for every effect: once the connection is there, right before the bytes leave
-        writer.write(f"{line}\n".encode())
+        writer.write(f"{os.environ[BOT]}\t{line}\n".encode())
         if await reader.readline() != CHARGED:
             raise ConnectionError("the ledger hung up before it answered")
     finally:

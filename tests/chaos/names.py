@@ -6,6 +6,8 @@ from collections.abc import Iterator
 TASK = re.compile(r"\btask (\d+) \((\w+)\)")  # in the words of the person who asks
 WRITE = re.compile(r"\bw\d+x\d+\b")  # in the arguments of a call: the task, and which write it is
 CALL = re.compile(r"\b[lw](\d+)x\d+\b")
+LARGE = 50  # an amount from which on it takes two people
+BOT = "CHAOS_BOT"  # in the environment of a process: its name, which it gives to the ledgers
 
 
 def write_of(task: int, number: int) -> str:

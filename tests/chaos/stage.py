@@ -23,6 +23,7 @@ from bot.sandbox.slack.sandbox import SlackSandbox
 from tests.chaos import bot_process
 from tests.chaos.ledger import Ledger
 from tests.chaos.ledger_tools import LEDGER_ADDRESS
+from tests.chaos.names import BOT
 from tests.chaos.proxies import Proxies
 from tests.patience import PATIENCE_SECONDS
 
@@ -51,7 +52,7 @@ class BotProcess:
     """A bot that can be killed, frozen and thawed."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path, name: str) -> None:
-        self.log = folder / f"{name}.log"
+        self.name, self.log = name, folder / f"{name}.log"
         self._ready, ready = FORKS.Pipe(duplex=False)
         self._process = FORKS.Process(target=bot_process.main, args=(environment, folder, self.log, ready), name=name)
         self._process.start()
@@ -165,7 +166,8 @@ class Stage:
         """Start a bot that ends with the stage; returns when it takes in events."""
         self._started += 1
         name = f"bot-{self._started}"
-        bot = await asyncio.to_thread(BotProcess, environment or self.environment, self.folder, name)
+        its = {**(environment or self.environment), BOT: name}
+        bot = await asyncio.to_thread(BotProcess, its, self.folder, name)
         self._stack.callback(bot.end)
         await bot.ready()
         return bot

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from time import time
 
@@ -33,19 +34,28 @@ MODEL_REFUSALS = (
     "prompt is too long: 210000 tokens > 200000 maximum",
     "input length and `max_tokens` exceed context limit: 190000 + 16000 > 200000, decrease input length or `max_tokens`",
 )
-Away = tuple[float, float]
-"""From when to when a process was dead or frozen, in seconds of the wall clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """When a process was frozen, or from when it was dead, in seconds of the wall clock."""
+
+    bot: str
+    since: float
+    until: float = inf
 
 
 @dataclass
 class Weather:
-    """Troubles for as long as `until_calm` runs; a seeded Random decides."""
+    """Troubles for as long as `storm` runs; a seeded Random decides. `methods` of Slack: those that fail, or all."""
 
     stage: Stage
     bookings: Bookings
     random: Random
     bots: list[BotProcess] = field(default_factory=list[BotProcess])
-    kills: list[float] = field(default_factory=list[float])  # when each process was killed or frozen, of the wall clock
+    methods: Sequence[str] = tuple(SLACK_CODES)
+    away: list[Away] = field(default_factory=list[Away])
+    ended: int = 0  # processes that ended as a deploy ends them: nothing is lost with them
     both: int = 0
     faults: int = 0
 
@@ -78,7 +88,7 @@ class Weather:
 
     async def _slack(self) -> None:
         slack, random = self.stage.slack, self.random
-        method = random.choice(tuple(SLACK_CODES))
+        method = random.choice(self.methods)
         self.faults += 1
         match random.randrange(10):
             case 0:
@@ -127,18 +137,20 @@ class Weather:
         self.both += len(gone) == 2
         for bot in gone:
             self.bots.remove(bot)
-            self.kills.append(time())
             if drawn < 0.9:
+                self.away.append(Away(bot.name, time()))
                 bot.kill()
             else:
+                self.ended += 1
                 await bot.stop()
         while len(self.bots) < 2:
             self.bots.append(await self.stage.start())
 
     async def _freeze(self, bot: BotProcess) -> None:
-        self.kills.append(time())
+        frozen_at = time()
         bot.freeze()
         try:
             await asyncio.sleep(self.random.choice((3.0, 12.0)))  # shorter and longer than its leases
         finally:
             bot.thaw()
+            self.away.append(Away(bot.name, frozen_at, time()))

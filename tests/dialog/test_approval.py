@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from bot.sandbox.model import Lines, call
-from tests.dialog.conftest import World, mention
+from bot.sandbox.slack.types import Message
+from tests.dialog.conftest import Talk, World, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
 
@@ -184,6 +185,16 @@ async def test_an_unclear_write_is_unknown_and_people_are_asked(world: World, pa
     await talk.sees("Good to know.")
     assert "it did happen" in world.model.requests[2]["messages"][-1]["content"][0]["text"]
     assert payments.ledger == ["ada"]
+    await talk.rests()
+    assert_closed(talk, question, "Done.")
+
+
+def assert_closed(talk: Talk, question: Message, how: str) -> None:
+    """A question that is answered says how it ended, and has nothing to click."""
+    [closed] = [message for message in talk.posts() if message.ts == question.ts]
+    assert how in closed.seen_text
+    assert "[" not in closed.seen_text
+    assert not any("unknown" in message.seen_text for message in talk.posts() if "Approved by" in message.seen_text)
 
 
 async def test_an_unknown_outcome_is_run_again_only_when_a_person_says_so(world: World, payments: Payments) -> None:
@@ -202,6 +213,8 @@ async def test_an_unknown_outcome_is_run_again_only_when_a_person_says_so(world:
     await talk.sees("Now it is paid.")
     await talk.sees("Done.", "paid  ada")
     assert payments.ledger == ["ada", "ada"]
+    await talk.rests()
+    assert_closed(talk, question, "Done.")
 
 
 async def test_run_again_is_refused_while_the_first_run_could_be_under_way(world: World, payments: Payments) -> None:

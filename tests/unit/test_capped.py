@@ -20,8 +20,9 @@ def lines(*ended: tuple[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("how", ["unknown", "left"])
 def test_what_may_have_run_is_not_called_not_done(how: str) -> None:
-    assert lines(("pay", how), ("pay", how), ("order", "rejected"), ("ship", "succeeded")) == [
+    assert lines(("pay", how), ("pay", how), ("order", "rejected"), ("ship", "succeeded"), ("send", "failed")) == [
         "• Done: ship",
+        "• Failed: send",
         "• Outcome unknown, it may have run: pay (2 times)",
-        "• Not done: order (rejected)",
+        "• Not run: order (rejected)",
     ]

@@ -2,12 +2,27 @@
 
 from datetime import timedelta
 
+import pytest
+
 from agent.decide.for_cards import QUICK_SECONDS, card_moves, due_at
 from agent.decide.moves import Post, ShowCard
 from agent.session.post_keys import PostKey
 from agent.session.state import Session
-from agent.session.steps import CardShown, Posted, PostStarted
-from tests.unit.test_machine import APPROVED, NOW, PROPOSED, READY, RETURNED, RUNNING, WAITING, after
+from agent.session.steps import CardShown, OutcomeTold, Posted, PostStarted
+from agent.types import Look, OutcomeAnswer
+from tests.unit.test_machine import (
+    ANSWERED,
+    APPROVED,
+    NOW,
+    PROPOSED,
+    READY,
+    REPLIED,
+    RETURNED,
+    RUNNING,
+    STARTED,
+    WAITING,
+    after,
+)
 
 WITHDRAWN = APPROVED.model_copy(update={"decision": "withdrawn"})
 SHOWN = CardShown(action_id="A1", look="withdrawn")
@@ -51,3 +66,32 @@ def test_a_card_that_was_just_approved_waits_a_moment_for_the_result_of_a_quick_
         assert due_at(session, NOW + timedelta(seconds=QUICK_SECONDS)) is None
     assert shown_at(after(*WAITING, APPROVED, RUNNING, RETURNED), 0.0) == ["show:card:A1"]  # it was quick
     assert shown_at(after(*WAITING, APPROVED.model_copy(update={"decision": "rejected"})), 0.0) == ["show:card:A1"]
+
+
+QUESTION = PostKey("question", "A1", 1)
+LOST = RETURNED.model_copy(update={"outcome": "unknown"})
+SAID = REPLIED.model_copy(update={"content": ({"type": "text", "text": "Well."},), "stop_reason": "end_turn"})
+ASKED_ABOUT = (APPROVED, RUNNING, LOST, PostStarted(key=QUESTION), Posted(key=QUESTION, ts="7.0"))
+UNKNOWN_SHOWN = CardShown(action_id="A1", look="unknown")
+
+
+@pytest.mark.parametrize(("answer", "look"), [("happened", "succeeded"), ("leave", "left"), ("run_again", "approved")])
+def test_a_question_that_is_answered_shows_how_its_call_stands_until_that_is_over(answer: OutcomeAnswer, look: Look) -> None:
+    told = OutcomeTold(action_id="A1", by="U1", answer=answer, told_at=NOW)
+    steps = (*WAITING, *ASKED_ABOUT, UNKNOWN_SHOWN, STARTED, SAID, *ANSWERED, told)
+    session = after(*steps)
+    [show] = [move for move in card_moves(session, NOW + timedelta(minutes=1)) if isinstance(move, ShowCard)]
+    assert show.places == (("C1", "2.0"),)
+    assert [(ts, row.look) for ts, row in show.alone] == [("7.0", look)]
+    shown = after(*steps, CardShown(action_id="A1", look=look))
+    assert ("A1" in shown.actions) == (answer == "run_again")  # it is shown once more when that run is over
+
+
+def test_a_question_about_a_call_without_a_card_is_closed_too() -> None:
+    ran = PROPOSED.model_copy(update={"ran": True})
+    freely = (STARTED, REPLIED, RUNNING.model_copy(update={"action_id": None}), LOST, ran, *ASKED_ABOUT[3:])
+    told = OutcomeTold(action_id="A1", by="U1", answer="happened", told_at=NOW)
+    session = after(WAITING[0], *freely, STARTED, SAID, *ANSWERED, told)
+    [show] = [move for move in card_moves(session, NOW + timedelta(minutes=1)) if isinstance(move, ShowCard)]
+    assert (show.places, [ts for ts, _ in show.alone]) == ((), ["7.0"])
+    assert after(WAITING[0], *freely, STARTED, SAID, *ANSWERED, told, CardShown(action_id="A1", look="succeeded")).actions == {}
