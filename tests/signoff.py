@@ -60,7 +60,7 @@ def says(*arguments: str) -> tuple[int, list[str], str]:
 async def ran(*arguments: str, folder: Path, environment: Mapping[str, str], answer: str = "") -> tuple[int, str, str]:
     """Return exit status, output and errors of a command that is about what it says, and not about its process.
 
-    It runs in a thread, for it has an event loop of its own, in a folder as that of `signoff`, and finds the same environment.
+    It runs in a thread, for it starts an event loop, in a folder as that of `signoff`, and finds the same environment.
     `answer` is what it reads on its standard input. A process would spend seconds on imports.
     """
     with pytest.MonkeyPatch.context() as patch:
