@@ -281,10 +281,12 @@ def demo(
 
 
 def _log(config: Config) -> None:
-    from agent.masking import patterns_masker
-    from bot.app.log_lines import log_handler
+    with _no_garbage():
+        from agent.masking import patterns_masker
+        from bot.app.log_lines import log_handler
 
-    logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr, patterns_masker(config.masking.wanted()))])
+        mask = patterns_masker(config.masking.wanted())
+    logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr, mask)])
 
 
 def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
@@ -314,7 +316,7 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
 
 @contextmanager
 def _no_garbage() -> Generator[None]:
-    """Look for no garbage in what the block imports, neither now nor later: it stays.
+    """Look for no garbage in what the block imports and builds, neither now nor later: it stays.
 
     Now it would be a quarter of the time; later each full look would hold up the event loop for a fifth of a second.
     """
