@@ -25,7 +25,7 @@ test: check
 check: $(READY)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/pyright --pythonpath $(PYTHON_OF_VENV)
+	.venv/bin/pyright --threads 2 --pythonpath $(PYTHON_OF_VENV)
 	$(PYTHON_OF_VENV) -m tests.house
 
 # Reference MCP servers and the conformance suite, from npm, for the tests that use them; without them those tests are skipped.

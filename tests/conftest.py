@@ -26,7 +26,7 @@ gc.disable()
 
 REPOSITORY = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")  # files that are only in memory, on Linux
-ROOM_BYTES = 4 * 2**30  # for the servers of all processes of a test run
+ROOM_BYTES = 2 * 2**30  # for the servers of all processes of a test run: each takes up to 0.4 GB
 TOLD = "told"  # what a test has to say at the end of the run, as a property that it records
 
 
