@@ -1,10 +1,12 @@
 """What tests share: real stores, no network, and how many examples are tried (`tests.profiles`)."""
 
+import gc
 import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,24 @@ import migrations
 from bot.stores.embedded_home import Home, Servers
 from tests import profiles as profiles  # registered before anything is collected
 
+# What is imported and collected stays. To look through it for garbage, again and again, is a quarter of the time until the first
+# test begins: so that is done after the collection, and never for what was there by then.
+gc.disable()
+
 REPOSITORY = Path(__file__).parents[1]
+MEMORY = Path("/dev/shm")  # files that are only in memory, on Linux
+ROOM_BYTES = 2 * 2**30  # for the servers of all processes of a test run: each takes up to 0.4 GB
 TOLD = "told"  # what a test has to say at the end of the run, as a property that it records
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Look for garbage from here on."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -44,17 +62,29 @@ def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(refuse_the_network)
 
 
+@contextmanager
+def folder_for_servers() -> Generator[Path]:
+    """A folder for embedded servers, gone at the end.
+
+    It is in memory where there is room: a database is 300 files, and to make and drop them on a disk takes longer than most
+    tests that need one.
+    """
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    folder = Path(tempfile.mkdtemp(prefix="signoff-test-", dir=MEMORY if in_memory else None))
+    folder.chmod(0o711)  # for root, whose Postgres runs as another user
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def stores() -> Iterator[Servers]:
     """An embedded Postgres and Redis of this test run's own."""
-    folder = Path(tempfile.mkdtemp(prefix="signoff-test-"))
-    folder.chmod(0o711)  # for root, whose Postgres runs as another user
-    home = Home(folder / "home", allow_fake=True)  # where no Redis can be had, its imitation does for most tests
-    try:
+    with folder_for_servers() as folder:
+        home = Home(folder / "home", allow_fake=True)  # where no Redis can be had, its imitation does for most tests
         with home.servers() as servers:
             yield servers
-    finally:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

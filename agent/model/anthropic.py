@@ -3,10 +3,12 @@
 The traps that this answers to are numbered in the reference on the model API. The home of `anthropic` and `tenacity`.
 """
 
+import functools
 import json
 import logging
 import random
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -164,7 +166,12 @@ class AnthropicModel:
         """Return a client for this key; `base_url` None is the provider's own API."""
         timeout = httpx2.Timeout(patience.silence_seconds, connect=min(5.0, patience.silence_seconds))
         client = anthropic.AsyncAnthropic(
-            api_key=api_key, base_url=base_url, max_retries=0, timeout=timeout, open_telemetry=False
+            api_key=api_key,
+            base_url=base_url,
+            max_retries=0,
+            timeout=timeout,
+            http_client=anthropic.DefaultAsyncHttpxClient(verify=_certificates()),
+            open_telemetry=False,
         )
         return cls(client, patience.tries_seconds)
 
@@ -245,6 +252,12 @@ class AnthropicModel:
                 written = begun.output_tokens + int((heard + (arguments.characters if arguments else 0)) / CHARACTERS_PER_TOKEN)
                 lost.append(begun.model_copy(update={"output_tokens": written}))
             raise
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Return whom this process trusts. Read once: it takes up to 70 ms, and each client would do it anew."""
+    return httpx2.create_ssl_context()
 
 
 def _shows_new_files(request: Request) -> bool:

@@ -64,9 +64,14 @@ class Edge:
         self._ratings = ratings
         self._us = us
         self._remembered = remembered
-        # An action listener waits in steps of 10 ms for its ack unless it is processed before the response.
+        # An action listener waits in steps of 10 ms for its ack unless it is processed before the response. Without a name Bolt
+        # looks through the whole stack for one, which takes 0.2 s.
         self.app = Bolt(
-            client=client, signing_secret=signing_secret, before_authorize=self._take_in, process_before_response=True
+            name="signoff",
+            client=client,
+            signing_secret=signing_secret,
+            before_authorize=self._take_in,
+            process_before_response=True,
         )
         listeners = cast(Any, self.app)  # its decorators are untyped
         listeners.action("reject")(dialogs.reject)

@@ -5,9 +5,7 @@ What Playwright opened in one event loop cannot be used in another, so all of th
 
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
@@ -18,6 +16,7 @@ from bot.stores.embedded_home import Home
 from tests.browser.approving_bot import ApprovingBot
 from tests.browser.demo import Demo, DemoScreen
 from tests.browser.screen import SandboxScreen, window
+from tests.conftest import folder_for_servers
 from tests.sandbox.slack_bots import MANIFEST, in_socket_mode
 from tests.signoff import signoff
 
@@ -74,12 +73,10 @@ async def screen(browser: Browser, sandbox: SlackSandbox) -> AsyncIterator[Sandb
 @pytest.fixture(scope="session")
 def home() -> Iterator[Home]:
     """Where the demo keeps its data: gone when all tests here are over."""
-    folder = Path(tempfile.mkdtemp(prefix="signoff-test-"))
-    folder.chmod(0o711)  # for root, whose Postgres runs as another user
-    home = Home(folder / "demo")
-    yield home
-    shutil.rmtree(home.postgres.data)  # for root it lies outside of the folder
-    shutil.rmtree(folder)
+    with folder_for_servers() as folder:
+        home = Home(folder / "demo")
+        yield home
+        shutil.rmtree(home.postgres.data)  # for root it may lie outside of the folder
 
 
 @fixture(scope="session", loop_scope="session")

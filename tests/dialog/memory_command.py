@@ -1,4 +1,4 @@
-"""`signoff memory` as a process, and what is remembered before it runs."""
+"""`signoff memory`, and what is remembered before it runs."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from agent.store.memory_items import Items
 from bot.config.file import Config
 from bot.config.memory_section import Memory
 from tests.dialog.conftest import World
-from tests.signoff import signoff
+from tests.signoff import Environment, ran
 
 GUIDE = "# Deploys\nDeploys are on Tuesday.\n\n## Rolling back\nPress the red button.\n"
 
@@ -26,18 +26,20 @@ async def knowing(world: World) -> World:
     return world
 
 
-async def memory(world: World, folder: Path, *arguments: str, status: int = 0, answer: str = "") -> tuple[str, str]:
-    """What the command says on standard output and error."""
-    there = {
+def found(world: World) -> Environment:
+    """What the command finds in its environment."""
+    return {
         "DATABASE_URL": world.database_url,
         "REDIS_URL": world.redis_url,
         "SLACK_BOT_TOKEN": world.slack.bot_token,
         "SLACK_API_URL": world.slack.api_url,
     }
-    async with signoff("memory", *arguments, folder=folder, environment=there) as process:
-        out, err = (part.decode() for part in await process.communicate(answer.encode()))
-    assert process.returncode == status, err
-    assert "Traceback" not in err
+
+
+async def memory(world: World, folder: Path, *arguments: str, status: int = 0, answer: str = "") -> tuple[str, str]:
+    """What the command says on standard output and error."""
+    ended, out, err = await ran("memory", *arguments, folder=folder, environment=found(world), answer=answer)
+    assert ended == status, err
     return out, err
 
 

@@ -16,7 +16,7 @@ from agent.tool.definition import Effect, Tool, ToolContext
 from bot.config.file import Config, load_config
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, mention
-from tests.signoff import refused, signoff
+from tests.signoff import ran, refused
 
 
 class Letter(BaseModel):
@@ -49,9 +49,8 @@ async def entries(world: World, folder: Path) -> list[dict[str, Any]]:
 
 async def audit(world: World, folder: Path, *arguments: str, status: int = 0) -> str:
     """What the command says on standard output."""
-    async with signoff("audit", *arguments, folder=folder, environment={"DATABASE_URL": world.database_url}) as process:
-        out, err = (part.decode() for part in await process.communicate())
-    assert (process.returncode, err) == (status, "")
+    ended, out, err = await ran("audit", *arguments, folder=folder, environment={"DATABASE_URL": world.database_url})
+    assert (ended, err) == (status, "")
     return out
 
 
@@ -209,35 +208,28 @@ READING = [
 ]
 
 
-async def said(folder: Path, environment: Mapping[str, str], *arguments: str) -> tuple[int | None, str, str]:
-    """A command's exit status, and what it says on standard output and error."""
-    async with signoff(*arguments, folder=folder, environment=environment) as process:
-        out, err = (part.decode() for part in await process.communicate())
-    return process.returncode, out, err
-
-
 @pytest.mark.parametrize("arguments", READING, ids=" ".join)
 async def test_a_store_with_nothing_in_it_is_said_and_nothing_is_created(
     empty_database_url: str, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     """No store, a database of somebody else, and one of ours in which nothing happened."""
     there = {"DATABASE_URL": empty_database_url}
-    status, out, err = await said(tmp_path, {"SIGNOFF_HOME": "home"}, *arguments)
+    status, out, err = await ran(*arguments, folder=tmp_path, environment={"SIGNOFF_HOME": "home"})
     assert (status, out) == (1, "")
     assert err == (
         "There is no store in home: set DATABASE_URL or SIGNOFF_HOME to those of the bot, or start it with `signoff run`.\n"
     )
-    status, out, err = await said(tmp_path, there, *arguments)
+    status, out, err = await ran(*arguments, folder=tmp_path, environment=there)
     assert (status, out) == (1, "")
     assert err == "The database of DATABASE_URL holds nothing of Signoff: name the one that the bot uses.\n"
     with psycopg.connect(empty_database_url) as database:
         assert database.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
     migrations.upgrade(empty_database_url, "0009")
-    status, out, err = await said(tmp_path, there, *arguments)
+    status, out, err = await ran(*arguments, folder=tmp_path, environment=there)
     assert (status, out) == (2, "")
     assert err == "The database of DATABASE_URL is at an older schema: run `signoff migrate`, then try again.\n"
     migrations.upgrade(empty_database_url)
-    status, out, err = await said(tmp_path, there, *arguments)
+    status, out, err = await ran(*arguments, folder=tmp_path, environment=there)
     assert (status, out) == (1, "")
     assert err.startswith("There is no")
     assert err.count("\n") == 1
@@ -247,7 +239,7 @@ async def test_a_store_with_nothing_in_it_is_said_and_nothing_is_created(
 @pytest.mark.parametrize("arguments", [("policy", "check"), ("tools",), ("tools", "lint"), ("doctor",)], ids=" ".join)
 async def test_commands_that_only_look_create_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     environment = {"SIGNOFF_HOME": "home", "SLACK_API_URL": "http://127.0.0.1:1/api/", "PORT": "0"}
-    _, out, err = await said(tmp_path, environment, *arguments)
+    _, out, err = await ran(*arguments, folder=tmp_path, environment=environment)
     assert "Traceback" not in out + err
     assert names(tmp_path) == []
 
@@ -255,7 +247,7 @@ async def test_commands_that_only_look_create_nothing(tmp_path: Path, arguments:
 async def test_the_demos_store_is_pointed_to(tmp_path: Path) -> None:
     (tmp_path / "home" / "demo" / "postgres").mkdir(parents=True)
     (tmp_path / "home" / "demo" / "postgres" / "PG_VERSION").write_text("18\n")
-    status, _, err = await said(tmp_path, {"SIGNOFF_HOME": "home"}, "audit", "verify")
+    status, _, err = await ran("audit", "verify", folder=tmp_path, environment={"SIGNOFF_HOME": "home"})
     assert (status, err) == (
         1,
         "There is no store in home; the demo's is in home/demo: set SIGNOFF_HOME=home/demo to read that one.\n",

@@ -17,7 +17,7 @@ from bot.sandbox import SlackSandbox
 from bot.sandbox.model import ScriptedModel
 from tests.mcp.conftest import HERE
 from tests.patience import PATIENCE_SECONDS
-from tests.signoff import Environment, refused, signoff
+from tests.signoff import REPOSITORY, Environment, refused, signoff
 
 
 @pytest.fixture
@@ -194,6 +194,16 @@ async def test_help_names_the_commands(tmp_path: Path) -> None:
         out, _ = await process.communicate()
     assert process.returncode == 0
     assert all(command in out.decode() for command in ("run", "worker", "migrate", "doctor", "demo"))
+
+
+async def test_a_start_waits_for_no_library_that_only_some_need(tmp_path: Path) -> None:
+    tell = "import sys, bot.app.wiring; print(*{name.split('.')[0] for name in sys.modules})"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", tell), cwd=tmp_path, env={"PYTHONPATH": str(REPOSITORY)}, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert {*out.decode().split()} & {"mcp", "presidio_analyzer", "spacy", "pypdf", "onnxruntime", "fakeredis"} == set()
 
 
 async def test_a_demo_keeps_away_from_the_database_of_a_real_workspace(

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.sandbox.model import Lines, call, calls
 from tests.dialog.conftest import World, mention
-from tests.signoff import signoff
+from tests.signoff import ran
 from tests.stores.core import until
 
 PERSON = "ada@example.com"
@@ -15,11 +15,9 @@ ORDER = call("create_order", customer=PERSON, sku="WGT-001", quantity=1)
 LOOK = call("search_product_catalog", query="Widget Pro", limit=1)
 
 
-async def log(world: World, folder: Path, *arguments: str) -> tuple[int | None, str, str]:
+async def log(world: World, folder: Path, *arguments: str, command: str = "log") -> tuple[int, str, str]:
     """The exit status of the command, and what it says."""
-    async with signoff("log", *arguments, folder=folder, environment={"DATABASE_URL": world.database_url}) as process:
-        out, err = (part.decode() for part in await process.communicate())
-    return process.returncode, out, err
+    return await ran(command, *arguments, folder=folder, environment={"DATABASE_URL": world.database_url})
 
 
 async def written(world: World, session: str) -> None:
@@ -78,10 +76,8 @@ async def test_a_conversation_is_read_with_nobodys_data_in_it(world: World, tmp_
     assert PERSON not in out + of_a_rejection + of_the_trace
     assert CARD not in out
 
-    async with signoff(
-        "trace", told[-1]["trace_id"], "--json", folder=tmp_path, environment={"DATABASE_URL": world.database_url}
-    ) as process:
-        shown = json.loads((await process.communicate())[0])
+    _, out, _ = await log(world, tmp_path, told[-1]["trace_id"], "--json", command="trace")
+    shown = json.loads(out)
     assert [(turn["of"], turn["trace"]) for turn in shown["turns"]] == [("2", told[-1]["trace_id"])]
 
     status, out, err = await log(world, tmp_path, "--text", "nobody said this")

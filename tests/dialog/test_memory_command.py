@@ -16,9 +16,9 @@ from agent.store.memory_audit import By
 from agent.store.memory_items import Items
 from agent.store.memory_values import Values
 from tests.dialog.conftest import World
-from tests.dialog.memory_command import GUIDE, configured, fact, knowing, memory, team
+from tests.dialog.memory_command import GUIDE, configured, fact, found, knowing, memory, team
 from tests.dialog.test_memory import remembers
-from tests.signoff import says
+from tests.signoff import says, signoff
 
 
 @pytest.fixture
@@ -124,8 +124,10 @@ async def test_forgetting_shows_what_goes_and_asks_and_is_for_good(world: World,
     assert "They spoke of Tuesday" in out  # it goes along
     assert "Lunch" not in out
     assert err.endswith("Nothing was forgotten.\n")
-    out, _ = await memory(world, folder, "forget", str(id), answer="y\n")
-    assert out.endswith("2 forgotten.\n")
+    async with signoff("memory", "forget", str(id), folder=folder, environment=found(world)) as process:
+        out, _ = await process.communicate(b"y\n")
+    assert process.returncode == 0
+    assert out.endswith(b"2 forgotten.\n")
     out, _ = await memory(world, folder, "list")
     assert out.endswith("Lunch is at noon\n")
     assert out.count("\n") == 1

@@ -6,18 +6,16 @@ from typing import Any
 
 from bot.sandbox.model import Lines, call, calls
 from tests.dialog.conftest import Talk, World, mention
-from tests.signoff import signoff
+from tests.signoff import ran, signoff
 
 SECRET = "ada@example.com"
 ORDER = call("create_order", customer=SECRET, sku="WGT-001", quantity=1)
 LOOK = call("search_product_catalog", query="Widget Pro", limit=1)
 
 
-async def trace(world: World, folder: Path, *arguments: str) -> tuple[int | None, str, str]:
+async def trace(world: World, folder: Path, *arguments: str) -> tuple[int, str, str]:
     """The exit status of the command, and what it says."""
-    async with signoff("trace", *arguments, folder=folder, environment={"DATABASE_URL": world.database_url}) as process:
-        out, err = (part.decode() for part in await process.communicate())
-    return process.returncode, out, err
+    return await ran("trace", *arguments, folder=folder, environment={"DATABASE_URL": world.database_url})
 
 
 async def link(talk: Talk, ts: str) -> str:
@@ -70,6 +68,8 @@ async def test_a_run_is_a_tree_of_its_calls_decisions_and_runs(world: World, tmp
 
 async def test_a_conversation_that_is_not_known_is_a_sentence(world: World, tmp_path: Path) -> None:
     await world.start_bot()
-    status, out, err = await trace(world, tmp_path, "https://team.slack.com/archives/C404/p1700000000000100")
-    assert (status, out) == (1, "")
+    unknown, there = "https://team.slack.com/archives/C404/p1700000000000100", {"DATABASE_URL": world.database_url}
+    async with signoff("trace", unknown, folder=tmp_path, environment=there) as process:
+        out, err = (part.decode() for part in await process.communicate())
+    assert (process.returncode, out) == (1, "")
     assert err.startswith("No conversation is known by https://team.slack.com/archives/C404/p1700000000000100")

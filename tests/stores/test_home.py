@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from redis import Redis as RedisClient
 from bot.config.refusal import Refusal
 from bot.stores.embedded import Redis
 from bot.stores.embedded_home import Home, Servers
+from tests.conftest import folder_for_servers
 
 USER = """
 import sys
@@ -53,10 +53,8 @@ class User:
 def home() -> Iterator[Home]:
     if Redis.program() is None:
         pytest.skip("There is no redis-server here and no wheel with one: install redis-server for these tests.")
-    folder = Path(tempfile.mkdtemp(prefix="signoff-test-"))
-    folder.chmod(0o711)  # for root, whose Postgres runs as another user
-    yield Home(folder / "home")
-    shutil.rmtree(folder)
+    with folder_for_servers() as folder:
+        yield Home(folder / "home")
 
 
 def running(home: Home) -> tuple[bool, bool]:
@@ -176,14 +174,10 @@ def test_many_processes_that_start_at_once_start_one_server(home: Home) -> None:
     assert running(home) == (False, False)
 
 
-def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="signoff-test-"))
-    folder.chmod(0o711)
-    home = Home(folder / ("long" * 40))
-    with home.servers() as servers:
+def test_a_path_too_long_for_a_socket_works() -> None:
+    with folder_for_servers() as folder, Home(folder / ("long" * 40)).servers() as servers:
         write(servers)
         assert read(servers) == "signedoff"
-    shutil.rmtree(folder)
 
 
 def test_a_home_in_a_folder_that_only_its_owner_can_enter_works_and_the_folder_stays_closed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from agent.reports.spending_figures import Spend, Unusual, alarm_sentence, spend, unusual
 from agent.store import chores
 from agent.store.chores import Chore, Chores, once_of_all
-from tests.signoff import signoff
+from tests.signoff import ran
 from tests.stores.core import Core, place
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -193,9 +193,8 @@ async def test_the_report_has_what_sessions_spend(database_url: str, tmp_path: P
             SELECT 'S' || n, 1, 'T1', 'U1', 'assistant', 'm', '2026-11-03', n * 1000, 1500000000 FROM generate_series(1, 3) AS n
         """)
     environment = {"DATABASE_URL": database_url}
-    async with signoff("report", "--since", "2026-11-02", folder=tmp_path, environment=environment) as process:
-        out, err = (part.decode() for part in await process.communicate())
-    assert (process.returncode, err) == (0, "")
+    status, out, err = await ran("report", "--since", "2026-11-02", folder=tmp_path, environment=environment)
+    assert (status, err) == (0, "")
     assert [line.split() for line in out.splitlines()[-2:]] == [
         ["agent", "sessions", "runs", "at", "the", "cap", "tokens", "cost", "P50", "P99"],
         ["assistant", "3", "3", "0", "6,000", "$4.50", "2,000", "2,980"],

@@ -9,7 +9,7 @@ Long because one task owns the whole life of a server.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import fence
 from agent.errors import FencedError
@@ -17,12 +17,14 @@ from agent.tool.answer import Answer
 from agent.tool.definition import ErrorKind, ToolError, nobody
 from tools.mcp.claims import leaves_open
 from tools.mcp.fates import Answered, Fate, NotSent, TurnedAway, Unclear
-from tools.mcp.line import Line, UnreachableError
 from tools.mcp.offer import Offer, offer
 from tools.mcp.results import answer, how_far
-from tools.mcp.server import Local, Server
-from tools.mcp.session import Session
+from tools.mcp.server import Local, Server, UnreachableError
 from tools.mcp.wording import INVALID_PARAMS, METHOD_NOT_FOUND, in_words
+
+if TYPE_CHECKING:
+    from tools.mcp.line import Line
+    from tools.mcp.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class Connection:
             await asyncio.gather(*self._lives, return_exceptions=True)
 
     async def _keep(self) -> None:
+        from tools.mcp.line import Line  # half a second for the mcp SDK, which nobody needs who has no server
+
         pause = FIRST_PAUSE_SECONDS
         while not self._closing.is_set():
             began = asyncio.get_running_loop().time()
@@ -92,7 +96,7 @@ class Connection:
         if self._lives:
             await asyncio.wait(self._lives)
 
-    async def _ended(self, line: Line, life: asyncio.Task[None]) -> None:
+    async def _ended(self, line: "Line", life: asyncio.Task[None]) -> None:
         try:
             await life
             self.trouble = line.told(EOFError("the connection has ended"))
@@ -105,7 +109,7 @@ class Connection:
         if self._patience is not None:
             self._patience.reschedule(asyncio.get_running_loop().time())
 
-    async def _live(self, line: Line) -> None:
+    async def _live(self, line: "Line") -> None:
         """Keep one connection, from its start to its end."""
         try:
             async with asyncio.timeout(self.server.connect_seconds) as patience:
@@ -127,20 +131,20 @@ class Connection:
             if (task := asyncio.current_task()) is not None:
                 self._lives.discard(task)
 
-    def _stand(self, line: Line) -> None:
+    def _stand(self, line: "Line") -> None:
         self._line, self.trouble = line, ""
         self._wanted.clear()
         self._stands.set()
         self.tried.set()
         log.info("MCP server %s: %d tools", self.server.name, len(self.offer.tools))
 
-    def _leave(self, line: Line) -> None:
+    def _leave(self, line: "Line") -> None:
         """No call goes into this connection any more."""
         if self._line is line:
             self._line = None
             self._stands.clear()
 
-    async def _until_done(self, line: Line, session: Session) -> None:
+    async def _until_done(self, line: "Line", session: "Session") -> None:
         """Look at the tools whenever there is a reason to; a server that does not answer then is connected to anew."""
         while not (self._closing.is_set() or line.done):
             line.wake.clear()
@@ -158,13 +162,13 @@ class Connection:
                 await _first(self._closing, line.over, timeout_seconds=LOOK_PAUSE_SECONDS)
             await _first(self._closing, line.over, line.wake)
 
-    def _begin_anew(self, line: Line) -> None:
+    def _begin_anew(self, line: "Line") -> None:
         line.retire()
         self._leave(line)
 
     # ------------------------------------------------------------------------------------------ its tools
 
-    async def _list(self, session: Session) -> None:
+    async def _list(self, session: "Session") -> None:
         """Take the list as it is now. Sessions that run already are pinned to what they started with."""
         entries = await session.entries()
         if entries == self._entries:
@@ -216,7 +220,7 @@ class Connection:
             line.look_again()
         return fate
 
-    async def _standing(self, wait_seconds: float) -> Line | None:
+    async def _standing(self, wait_seconds: float) -> "Line | None":
         """Return the connection once it stands; None when it does not come to stand."""
         if self._line is not None and not self._line.usable:  # a call into one that has ended would look as if it might have run
             self._leave(self._line)

@@ -14,16 +14,12 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from tools.mcp.fates import Fate
 from tools.mcp.program import LastWords
-from tools.mcp.server import Local, Server
+from tools.mcp.server import Local, Server, UnreachableError
 from tools.mcp.session import Session
 from tools.mcp.transport import reached
 from tools.mcp.wording import quoted
 
 SENTENCE_CHARACTERS = 300
-
-
-class UnreachableError(Exception):
-    """A connection did not come to stand: the message says why, in the middle of a sentence and without secrets."""
 
 
 class Line:

@@ -9,6 +9,10 @@ CALL_SECONDS = 60.0
 CONNECT_SECONDS = 60.0  # a package runner may fetch the server first
 
 
+class UnreachableError(Exception):
+    """A connection did not come to stand: the message says why, in the middle of a sentence and without secrets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Local:
     """A program that is started here and spoken to over its standard input and output."""
