@@ -3,6 +3,7 @@
 import pytest
 
 from agent.errors import ModelOutOfReachError
+from agent.metrics import Backlog, backlog_read
 from bot.config.file import Agent, Config
 from bot.config.memory_section import Memory
 from bot.config.sections import Budget
@@ -131,6 +132,15 @@ async def test_what_is_remembered_and_searched_for_is_counted(world: World, meas
     assert measured.sum("signoff.memory.learnt", signoff_kind="fact") == 1
     assert measured.sum("signoff.memory.found") == 1
     assert measured.count("gen_ai.retrieval.duration") == 2  # one a turn
+
+
+def test_a_figure_of_the_database_that_could_not_be_read_for_long_is_not_shown(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backlog_read(Backlog(due=7, due_age=1, aside=0, cards=0, cards_age=0, questions=0, questions_age=0, uncovered_age=0))
+    assert [row.value for row in measured.of("signoff.queue.depth")] == [7]
+    monkeypatch.setattr("agent.metrics.backlog.STALE_SECONDS", 0.0)
+    assert len(measured.of("signoff.queue.depth")) == 1  # no further one
 
 
 async def test_nothing_of_what_was_said_is_in_a_label_and_nobodys_id(bot: World, measured: Measured) -> None:

@@ -19,7 +19,7 @@ from tests.dialog.conftest import Talk
 from tests.dialog.test_commands import end, said_until
 from tests.patience import PATIENCE_SECONDS
 from tests.signoff import Environment, refused, signoff
-from tests.watching.files import metrics_of_dashboard, metrics_of_rules
+from tests.watching.files import labels_asked_for, metrics_of_dashboard, metrics_of_rules
 from tools.catalog import seed_shop
 
 SETTINGS = """
@@ -102,6 +102,9 @@ async def test_everything_that_rules_and_dashboard_ask_for_is_there_and_nothing_
         shown = {family.name for family in text_string_to_metric_families(text)}
         asked = metrics_of_rules() | metrics_of_dashboard()
         assert {name for name in asked if base(name) not in shown} == set()
+        families = text_string_to_metric_families(text)
+        labels = {label for family in families for sample in family.samples for label in sample.labels}
+        assert labels_asked_for() - labels == set()
         assert "zebra" not in text
         ids = (*shop.slack.people.values(), *shop.slack.channels.values(), talk.ts, shop.slack.workspace.team_id)
         assert [id for id in ids if id in text] == []

@@ -16,8 +16,11 @@ from agent.masking.finders import patterns
 from agent.masking.masker import MEMORY_BYTES, MOST_CALLS
 from agent.masking.names import installed
 from agent.masking.worker import mask_there
+from tests.dialog.measured import Measured, measured
 from tests.masking import failing
 from tests.patience import PATIENCE_SECONDS
+
+__all__ = ["measured"]  # a fixture
 
 TEXT = "ann@example.com owes 4111 1111 1111 1111"
 PATIENT = Limits(seconds=PATIENCE_SECONDS)
@@ -65,8 +68,12 @@ async def test_a_process_that_is_killed_takes_one_text_with_it_and_no_more(proce
     assert (await waiting).value == "[EMAIL_1] owes [CARD_1]"
 
 
-async def test_what_json_cannot_say_is_withheld(processes: Processes) -> None:
-    assert (await Masker(Wanted(), processes=processes).mask({"note": {TEXT}})).value == WITHHELD
+async def test_what_json_cannot_say_is_withheld_and_counted(processes: Processes, measured: Measured) -> None:
+    masker = Masker(Wanted(), limits=PATIENT, processes=processes)
+    assert (await masker.mask({"note": {TEXT}})).value == WITHHELD
+    await masker.mask(TEXT)
+    counted = {outcome: measured.sum("signoff.masking.texts", signoff_outcome=outcome) for outcome in ("masked", "withheld")}
+    assert counted == {"masked": 1, "withheld": 1}
 
 
 async def test_what_is_withheld_stays_as_it_is(processes: Processes) -> None:

@@ -13,7 +13,7 @@ from agent.store.queue import MOST_FAILURES
 from agent.store.sessions import Pool
 from bot.app.anchors import keep_heads
 from tests.stores.audit_log import Log
-from tests.stores.core import Core, place
+from tests.stores.core import Core, message, place
 
 HOUR = 3600.0
 NOTHING = Backlog(due=0, due_age=0, aside=0, cards=0, cards_age=0, questions=0, questions_age=0, uncovered_age=0)
@@ -44,6 +44,7 @@ async def test_what_is_set_aside_is_not_due_any_more(core: Core) -> None:
         await core.expire(*await core.queue.claim(9))
     async with core.pool.connection() as connection:
         assert len(await set_aside(connection)) == 1
+    await core.wake(place(), message("are you there?"))  # it is due by this, and yet nobody claims it
     found = await figures(core.pool)
     assert (found.due, found.aside) == (0, 1)
 

@@ -34,6 +34,18 @@ def metrics_in(expression: str) -> set[str]:
     return set(METRIC.findall(LABELS.sub(" ", expression)))
 
 
+def labels_in(expression: str) -> set[str]:
+    """The names of labels in an expression: those that it selects, and those that it aggregates by."""
+    places = LABELS.findall(expression)
+    return {
+        name for place in places for name in re.findall(r"\w+(?=\s*[!=~]+\s*\")" if "{" in place else r"\w+(?=\s*[,)])", place)
+    }
+
+
+def labels_asked_for() -> set[str]:
+    return {name for query in [*queries(), *(rule["expr"] for rule in rules())] for name in labels_in(query)}
+
+
 def metrics_of_rules() -> set[str]:
     return {name for rule in rules() for name in metrics_in(rule["expr"])}
 

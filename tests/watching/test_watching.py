@@ -16,7 +16,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import prometheus
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
-from tests.watching.files import RULES, dashboard, metrics_in, queries, rules
+from tests.watching.files import RULES, dashboard, labels_in, metrics_in, queries, rules
 
 HERE = Path(__file__).parent
 # What issue 14 wants alerts for.
@@ -91,3 +91,4 @@ def lost(written: Any, read: Any, place: str = "") -> Iterator[str]:
 def test_names_of_metrics_are_told_from_those_of_labels() -> None:
     query = 'sum by (le, gen_ai_tool_name) (rate(gen_ai_x_bucket{gen_ai_agent_name="a"}[5m])) / on (signoff_post) signoff_y'
     assert metrics_in(query) == {"gen_ai_x_bucket", "signoff_y"}
+    assert labels_in(query) == {"le", "gen_ai_tool_name", "gen_ai_agent_name", "signoff_post"}
