@@ -279,6 +279,18 @@ def conversation_log(
 
 @cli.command()
 @refusing
+def forget_person(
+    user: Annotated[str, typer.Argument(help="The person's id in Slack, such as U012AB3CD.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+) -> None:
+    """Erase the conversations in which a person spoke, whole, and what is remembered of them. The audit log stays whole."""
+    from bot.commands.forget_person import forget_person as erase_person
+
+    erase_person(read_settings(), user, lambda: yes or typer.confirm("Erase all of this for good?"))
+
+
+@cli.command()
+@refusing
 def release(session: Annotated[str, typer.Argument(help="As `signoff doctor` names it.")]) -> None:
     """Have a conversation that was set aside tried again (exit status 1 where there is no such one)."""
     from bot.commands.release import release_session

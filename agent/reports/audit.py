@@ -17,7 +17,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from agent.reports.audit_rows import Broken, Older, compared
+from agent.reports.audit_rows import Broken, Erased, Older, compared
 
 BATCH = 1000  # entries read at a time
 
@@ -45,7 +45,7 @@ def entry_hash(entry: Mapping[str, Any]) -> str:
 
 async def verify(
     connection: Connection, earlier: Sequence[Head] = (), hashes: Collection[str] = ()
-) -> AsyncGenerator[Broken | Older | Head]:
+) -> AsyncGenerator[Broken | Older | Erased | Head]:
     """Yield what is broken, and the head of every chain, a workspace after the other; then what does not fit the rows.
 
     All of it as of one moment. `earlier`: heads that were kept; each must still be in its chain. `hashes`: of any chain.

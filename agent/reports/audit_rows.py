@@ -81,6 +81,15 @@ class Older:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """So many conversations of a workspace were erased since a person was (`agent.store.erasure`): their entries are about rows
+    that are not there any more."""
+
+    team: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """An entry as it is in the log."""
 
@@ -106,6 +115,7 @@ class Rows:
     votes: dict[tuple[str, str], VoteOf] = field(default_factory=dict[tuple[str, str], VoteOf])
     grants: dict[str, GrantOf] = field(default_factory=dict[str, GrantOf])
     revoked: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])  # grant to (by, at)
+    erased: bool = False  # what earlier entries are about is gone, as an entry says
 
     @property
     def team(self) -> str:
@@ -113,15 +123,17 @@ class Rows:
         return self.entries[0].team if self.entries else self.session_id.partition(":")[0]
 
 
-async def compared(connection: Connection) -> AsyncGenerator[Broken | Older]:
+async def compared(connection: Connection) -> AsyncGenerator[Broken | Older | Erased]:
     """Compare the rows of every session with the log, in the transaction that the caller has opened."""
     older: defaultdict[str, int] = defaultdict(int)
+    erased: defaultdict[str, int] = defaultdict(int)
     async with connection.cursor(name="sessions") as names:
         await names.execute(NAMES, {"kinds": list(LOADED)})
         while found := await names.fetchmany(SESSIONS):
             for rows in await _load_sessions(connection, [name for (name,) in found]):
                 for broken in findings(rows):
                     yield broken
+                erased[rows.team] += rows.erased
                 for written in rows.entries:
                     older[written.team] += "step" in written.body and not written.binds
     for row in await _select(connection, LOOSE):
@@ -129,6 +141,9 @@ async def compared(connection: Connection) -> AsyncGenerator[Broken | Older]:
     for team, count in sorted(older.items()):
         if count:
             yield Older(team, count)
+    for team, count in sorted(erased.items()):
+        if count:
+            yield Erased(team, count)
 
 
 async def _select(connection: Connection, statement: LiteralString, **values: Any) -> Sequence[Mapping[str, Any]]:
@@ -140,8 +155,12 @@ async def _select(connection: Connection, statement: LiteralString, **values: An
 async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence[Rows]:
     sessions = {id: Rows(id) for id in ids}
     for row in await _select(connection, ENTRIES, ids=ids):
-        says = Entry(**{each.name: row[each.name] for each in fields(Entry)})
-        sessions[row["session_id"]].entries.append(Written(row["team"], row["seq"], says, json.loads(row["body"])))
+        says, rows = Entry(**{each.name: row[each.name] for each in fields(Entry)}), sessions[row["session_id"]]
+        if says.kind == "erase":
+            rows.entries.clear()
+            rows.erased = True
+        else:
+            rows.entries.append(Written(row["team"], row["seq"], says, json.loads(row["body"])))
     for row in await _select(connection, STEPS, ids=ids, kinds=list(LOADED)):
         sessions[row["session_id"]].steps.append(Line(**{each.name: row[each.name] for each in fields(Line)}))
     asked_in = {written.says.action_id: rows for rows in sessions.values() for written in rows.entries if written.says.action_id}

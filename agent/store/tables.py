@@ -282,7 +282,7 @@ class AuditRow(SQLModel, table=True):
     team: str = Field(sa_column=Column(Text, primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
-    # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told, raise, forget, correct
+    # ask, view, vote, edit, escalation, decision, grant, revoke, claim, outcome, outcome_told, raise, forget, correct, erase
     kind: str = Field(sa_column=Column(Text, nullable=False))
     actor: str = Field(default="", sa_column=text_column())  # a person; empty: Signoff itself, or the clock
     session_id: str = Field(default="", sa_column=text_column())

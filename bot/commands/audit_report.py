@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.reports import audit
 from agent.reports.audit import Head
-from agent.reports.audit_rows import Broken, Older
+from agent.reports.audit_rows import Broken, Erased, Older
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected
@@ -74,6 +74,8 @@ async def _verify(settings: Settings, kept: Kept) -> bool:
                         f"note: {team}: {count} entries were made before entries bound their steps; "
                         "their chain was checked, the rows that they are about were not."
                     )
+                case Erased(team=team, count=count):
+                    print(f"note: {team}: {count} conversations were erased for a person; their chain was checked.")
     if empty:
         raise Refusal(NOTHING, status=1)
     return whole
