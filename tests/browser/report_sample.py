@@ -11,13 +11,14 @@ SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 30, 17, tzinfo=UTC)
 AGENTS = ("assistant", "shop", "reports of the night shift")
 HOSTILE = "<script>alert(1)</script>"
+LINK = "<a href='//e'>a</a>"
 TOOLS = (
     "create_order",
     "search_product_catalog",
     "mcp__git__log",
     HOSTILE,
     "{{ 7*7 }} %{x} ${y}",
-    "<a href='https://evil.example'>a</a>",
+    LINK,
 )
 RULES = ("orders above 500 dollars need two people of the back office", "default (one member approves each write call)", HOSTILE)
 PROMPTS = (("assistant@1", "a" * 64), ("assistant@2", "b" * 64), ("shop@7", "c" * 64))
