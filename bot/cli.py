@@ -237,11 +237,20 @@ def export(
 
 @cli.command()
 @refusing
-def report(since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, in UTC.")]) -> None:
-    """Show how people decide: cards, rejections and time to decision by tool and rule, of what was asked for since then."""
-    from bot.commands.report import print_report
+def report(
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, in UTC.")],
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts into this file instead.")] = None,
+) -> None:
+    """Show how people decide, and what sessions spend, of what was asked for since then; with --html far more, as one page."""
+    if html is None:
+        from bot.commands.report import print_report
 
-    print_report(read_settings(), since)
+        print_report(read_settings(), since)
+    else:
+        from bot.commands.report_page import write_page
+
+        write_page(read_settings(), since, html)
+        typer.echo(f"The report is in {html}.")
 
 
 @cli.command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-from agent.session.step_text import is_kind
+from agent.session.step_text import is_kind, without_nul
 from agent.session.steps import Granted, ProposedAction
 from agent.store.sessions import ActionSeen, Pool, rows
 from agent.types import Place
@@ -18,14 +18,6 @@ MOST_GRANTS = 100
 SEEN: LiteralString = """
 action.body::text, session.team, session.channel, session.thread_ts, action.status, action.decided_by, action.decided_at
 """
-
-
-def _json_without_nul(column: LiteralString) -> LiteralString:
-    """Return SQL that replaces NULs: Postgres takes no field out of JSON that holds one (migration 0004 does the same)."""
-    return rf"""
-    CASE WHEN strpos({column}::text, '\u0000') = 0 THEN {column}
-        ELSE regexp_replace({column}::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::json END
-    """
 
 
 # What is over its time and not yet closed cannot be decided any more. An unknown outcome has no deadline.
@@ -44,7 +36,7 @@ WHERE action.decided_at > now() - interval '30 days' AND action.status NOT IN ('
   AND session.team = %(team)s
   AND (action.decided_by = %(user)s
     OR CASE WHEN strpos(action.body::text, %(quoted)s) > 0
-            THEN ({_json_without_nul("action.body")} -> 'requesters')::jsonb ? %(user)s ELSE false END
+            THEN ({without_nul("action.body")} -> 'requesters')::jsonb ? %(user)s ELSE false END
     OR EXISTS (SELECT FROM vote WHERE vote.action_id = action.id AND vote."user" = %(user)s))
 ORDER BY action.decided_at DESC, action.id LIMIT %(limit)s
 """
@@ -73,7 +65,7 @@ WITH mine AS (
     GROUP BY session.id ORDER BY asked_at DESC, session.id LIMIT %(limit)s)
 SELECT mine.team, mine.channel, mine.thread_ts,
        (SELECT coalesce(sum(coalesce(tokens, reserved_tokens)), 0) FROM usage WHERE session_id = mine.id) AS used,
-       (SELECT coalesce(sum(({_json_without_nul("step.body")} ->> 'budget_tokens')::bigint), 0) FROM step
+       (SELECT coalesce(sum(({without_nul("step.body")} ->> 'budget_tokens')::bigint), 0) FROM step
         WHERE step.session_id = mine.id AND {is_kind("step.body", "asked")}) AS added
 FROM mine
 ORDER BY mine.asked_at DESC, mine.id

@@ -67,3 +67,11 @@ def begins(kind: Literal["asked", "compacted", "tool_returned"]) -> LiteralStrin
 def is_kind(column: LiteralString, kind: Literal["asked", "compacted", "tool_returned"]) -> LiteralString:
     """Return the SQL condition that a column of steps holds one of this kind."""
     return f"starts_with({column}::text, '{begins(kind)}')"
+
+
+def without_nul(column: LiteralString) -> LiteralString:
+    """Return SQL that replaces NULs: Postgres takes no field out of JSON that holds one (migration 0004 does the same)."""
+    return rf"""
+    CASE WHEN strpos({column}::text, '\u0000') = 0 THEN {column}
+        ELSE regexp_replace({column}::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::json END
+    """

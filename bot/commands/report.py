@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
 
 from agent.reports.approval_figures import Figures, Report, report
 from agent.reports.spending_figures import Spend, spend
@@ -13,6 +16,7 @@ from bot.stores.database import connected
 
 HEADINGS = ("tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "median", "90th", "rule")
 SPEND_HEADINGS = ("agent", "sessions", "runs", "at the cap", "tokens", "cost", "P50", "P99")
+ANYTHING = "SELECT EXISTS (SELECT FROM session UNION ALL SELECT FROM audit UNION ALL SELECT FROM usage)"
 LEFT = frozenset({"tool", "rule", "agent"})  # the other columns are figures
 
 
@@ -48,14 +52,14 @@ def spend_lines(spent: Sequence[Spend]) -> list[str]:
 
 async def _query_figures(settings: Settings, since: datetime) -> tuple[Report, Sequence[Spend]]:
     async with connected(settings) as connection:
-        [(any_session,)] = await (
-            await connection.execute(
-                "SELECT EXISTS (SELECT FROM session UNION ALL SELECT FROM audit UNION ALL SELECT FROM usage)"
-            )
-        ).fetchall()
-        if not any_session:
-            raise Refusal("There is nothing to report: no conversation was held in this store.", status=1)
+        await refuse_nothing(connection)
         return await report(connection, since), await spend(connection, since)
+
+
+async def refuse_nothing(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Raise Refusal where the store holds nothing that could be reported."""
+    if await (await connection.execute(ANYTHING)).fetchone() == (False,):
+        raise Refusal("There is nothing to report: no conversation was held in this store.", status=1)
 
 
 def _cells(of: Figures) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ FLOORS = {
     "bot/agents": 3,
     "bot/dialogs": 3,
     "bot/home": 3,
+    "bot/report": 3,
     "bot/commands": 4,
     "bot/app": 4,
     "bot/memory_cli.py": 5,
@@ -93,6 +94,7 @@ HOMES: dict[str, set[str]] = {
     "onnxruntime": {"agent/embeddings/minilm.py"},
     "opentelemetry": {"agent/metrics", "agent/telemetry.py", "bot/app/exporting.py", "bot/app/span_ids.py"},
     "pgvector": {"agent/store/memory_tables.py"},
+    "plotly": {"bot/report/charts.py", "bot/report/page.py"},
     "presidio_analyzer": {"agent/masking/known.py"},
     "prometheus_client": {"bot/app/exporting.py"},
     "psycopg": {"agent", "bot", "tools"},
@@ -250,7 +252,8 @@ def test_only_bot_knows_slack() -> None:
 
 def test_every_library_is_named_in_pyproject() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    asked_for = [*project["dependencies"], *project["optional-dependencies"]["demo"], *project["optional-dependencies"]["minilm"]]
+    extras = project["optional-dependencies"]
+    asked_for = [*project["dependencies"], *extras["demo"], *extras["minilm"], *extras["report"]]
     named = {re.split(r"[\[>=;]", line)[0].replace("-", "_") for line in asked_for}
     distributions = {"yaml": "pyyaml", "psycopg_pool": "psycopg", "httpx2": "anthropic", "anyio": "mcp"}
     distributions |= dict.fromkeys(("numpy", "safetensors", "tokenizers"), "wordllama")

@@ -1,0 +1,82 @@
+"""The page itself: sections as HTML, everything escaped, and a policy by which a browser asks no other place for anything."""
+
+# plotly ships no types:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+from plotly.offline import get_plotlyjs
+
+from bot.report.parts import Chart, Number, Section, Table
+
+HERE = Path(__file__).parent
+
+
+def page(heading: str, sections: Sequence[Section]) -> str:
+    """Return the whole file. Its scripts are its own two, by their hashes; plotly.js styles what it draws, which is allowed."""
+    plotly, script = get_plotlyjs(), _asset("page.js")
+    hashes = " ".join(f"'sha256-{b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in (plotly, script))
+    charts = [part for section in sections for part in section.parts if isinstance(part, Chart)]
+    return Template(_asset("page.html")).substitute(
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+        style=_asset("page.css"),
+        heading=escape(heading),
+        links="".join(f'<a href="#{section.name}">{escape(section.title)}</a>' for section in sections),
+        sections="\n".join(map(_section_html, sections)),
+        charts="{" + ",".join(f"{json.dumps(chart.name)}:{chart.figure}" for chart in charts) + "}",
+        plotly=plotly,
+        script=script,
+    )
+
+
+def _section_html(of: Section) -> str:
+    inner = _parts(of.parts) if of.parts else f'<p class="empty">{escape(of.empty)}</p>'
+    return (
+        f'<section id="{of.name}" aria-labelledby="{of.name}-title"><h2 id="{of.name}-title">{escape(of.title)}</h2>'
+        f'<p class="lead">{escape(of.lead)}</p>{inner}</section>'
+    )
+
+
+def _parts(parts: Iterable[Table | Chart | Number]) -> str:
+    """Return the figures in large, then the charts side by side, then the tables."""
+    numbers = "".join(
+        f"<div><dt>{escape(part.of)}</dt><dd>{escape(part.value)}</dd></div>" for part in parts if isinstance(part, Number)
+    )
+    drawn = "".join(_chart(part) for part in parts if isinstance(part, Chart))
+    tables = "".join(_table_html(part) for part in parts if isinstance(part, Table))
+    return (f"<dl>{numbers}</dl>" if numbers else "") + (f'<div class="charts">{drawn}</div>' if drawn else "") + tables
+
+
+def _chart(of: Chart) -> str:
+    caption = escape(of.caption)
+    return (
+        f'<figure class="chart" hidden><figcaption>{caption}</figcaption>'
+        f'<div id="chart-{of.name}" data-chart="{of.name}" role="img" aria-label="{caption}"></div></figure>'
+    )
+
+
+def _table_html(of: Table) -> str:
+    kinds = ["code" if heading in of.code else "word" if heading in of.words else "figure" for heading in of.headings]
+    head = "".join(f'<th scope="col" class="{kind}">{escape(each)}</th>' for each, kind in zip(of.headings, kinds, strict=True))
+    rows = "".join(
+        "<tr>" + "".join(_cell_html(each, kind) for each, kind in zip(row, kinds, strict=True)) + "</tr>" for row in of.rows
+    )
+    caption = escape(of.caption)
+    return (
+        f'<div class="wide" role="region" aria-label="{caption}" tabindex="0">'
+        f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cell_html(text: str, kind: str) -> str:
+    return f'<td class="{kind}"><code>{escape(text)}</code></td>' if kind == "code" else f'<td class="{kind}">{escape(text)}</td>'
+
+
+def _asset(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
