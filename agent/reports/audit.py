@@ -17,7 +17,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from agent.reports.audit_rows import Broken, Erased, Older, compared
+from agent.reports.audit_rows import Broken, compared
+from agent.reports.audit_shapes import Erased, Older
 
 BATCH = 1000  # entries read at a time
 

@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import dict_row
 
-from agent.reports.audit_shapes import ActionOf, Entry, GrantOf, Line, VoteOf
+from agent.reports.audit_shapes import ActionOf, Entry, Erased, GrantOf, Line, Older, VoteOf
 from agent.reports.audit_steps import LOADED, Demanded
 
 Connection = psycopg.AsyncConnection[Any]
@@ -70,23 +70,6 @@ class Broken:
     team: str
     seq: int
     what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Older:
-    """So many entries of a workspace were made before entries bound their steps."""
-
-    team: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """So many conversations of a workspace were erased since a person was (`agent.store.erasure`): their entries are about rows
-    that are not there any more."""
-
-    team: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,3 +71,20 @@ class GrantOf:
     uses: int
     expires_at: str
     granted_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """So many entries of a workspace were made before entries bound their steps."""
+
+    team: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """So many conversations of a workspace were erased since a person was (`agent.store.erasure`): their entries are about rows
+    that are not there any more."""
+
+    team: str
+    count: int

@@ -36,8 +36,13 @@ def who_may_decide(verdict: Verdict, requesters: Sequence[str], most: int = MOST
 
 
 def to_be_decided(who: str, until: datetime) -> str:
-    """Return the sentence below an open action: by whom (`approvers_named`), and until when."""
-    return f"To be decided by {who}, until {moment(until)}; then it expires and nothing is run."
+    """Return the sentence below an open action, and of a notice that it waits: by whom (`approvers_named`), and until when."""
+    return f"{decided_until(who, until)}; then it expires and nothing is run."
+
+
+def decided_until(who: str, until: datetime) -> str:
+    """Return by whom an action is to be decided, and until when, as its dialog says it too."""
+    return f"To be decided by {who}, until {moment(until)}"
 
 
 def moment(at: datetime) -> str:

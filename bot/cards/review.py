@@ -10,7 +10,7 @@ from agent.tool.definition import Effect, Tool, Tools
 from agent.types import Change
 from bot.cards.block_kit import Block, block_characters, context, line, modal, preformatted, rich_text
 from bot.cards.harmless_text import cut, ends_seen, visible
-from bot.cards.people import moment, people, who_may_decide
+from bot.cards.people import decided_until, people, who_may_decide
 from bot.cards.row import headline, wording_of
 from bot.cards.values import change_text, name_of, one_line, plain_text, source_name, unmasked, value_text
 
@@ -49,7 +49,7 @@ def _whole_blocks(card: Card, bound: Titled, told: Titled) -> list[Block]:
     people_said = [
         f"Asked by {people(card.requesters, everybody)}",
         *([f"Arguments edited by {people([card.edited_by])}"] if card.edited_by else []),
-        f"To be decided by {who_may_decide(card.verdict, card.requesters, everybody)}, until {moment(card.expires_at)}",
+        decided_until(who_may_decide(card.verdict, card.requesters, everybody), card.expires_at),
     ]
     longest = max(len(text) for _, text in (*bound, *told))
     about = [context(part) for text in people_said for part in _sentences(text)]

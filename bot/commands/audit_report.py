@@ -9,7 +9,8 @@ from pathlib import Path
 
 from agent.reports import audit
 from agent.reports.audit import Head
-from agent.reports.audit_rows import Broken, Erased, Older
+from agent.reports.audit_rows import Broken
+from agent.reports.audit_shapes import Erased, Older
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected

@@ -13,7 +13,7 @@ import pytest
 
 import migrations
 from agent.reports import audit
-from agent.reports.audit_rows import Older
+from agent.reports.audit_shapes import Older
 from agent.reports.audit_steps import Silent
 from agent.reports.home_overview import Overview
 from agent.session.inbox import Click, Edit, Message, OutcomeClick
