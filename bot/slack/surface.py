@@ -136,9 +136,14 @@ class SlackSurface:
         ended = await self._streams.finish(place, ts, content, key, shown)
         if ended is not None:
             return ended
-        posted = await self.post(place, content, key) if isinstance(content, Answer) else ts
-        await self._streams.take_away(place, ts)  # only now: what was read is not gone before it stands elsewhere
-        return posted
+        if isinstance(content, Answer):
+            return await self.post(place, content, key)
+        await self.take_away(place, ts)
+        return ts
+
+    async def take_away(self, place: Place, ts: str) -> None:
+        """See `Surface.take_away`."""
+        await self._streams.take_away(place, ts)
 
     def _rendered(self, content: Content, place: Place) -> dict[str, Any]:
         """Return blocks, and the same as text."""
