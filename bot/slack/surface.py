@@ -282,7 +282,7 @@ class SlackSurface:
         except RefusedError as error:
             return str(error)
         except (DelayedError, UnclearError, FencedError) as error:
-            log.info("%s was not done: %s", method, error)
+            log.info("%s in %s %s was not done: %s", method, arguments["channel_id"], arguments["thread_ts"], error)
         return None
 
     def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
