@@ -72,7 +72,7 @@ class PeopleEffects:
         return Ended((Posted(key=move.key, ts=ts, too_few=too_few),))
 
     async def _take_away_if_it_can_be(self, place: Place, ts: str) -> None:
-        """Take a message that grew away, tried once: what stands in it was just told elsewhere, and is not to be told again."""
+        """Take away a message that grew, tried once: its words were just told elsewhere, and are not to be told again."""
         try:
             if ts:
                 await self.surface.take_away(place, ts)
