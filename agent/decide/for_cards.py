@@ -166,10 +166,11 @@ def _outcome_question(session: Session, action: ActionState, now: datetime) -> l
         new = PostKey("question", name, session.turn.number)
         key = next((key for key in session.posts if (key.kind, key.of) == ("question", name)), new)
         return [Post(key, Question(card(action)), found=key in session.posts)]
-    if len(action.run.again_by) > action.run.again_told:
-        key = PostKey("again", name, len(action.run.again_by))
+    wanted = action.run.again_before + len(action.run.again_by)
+    if wanted > action.run.again_told:
+        key = PostKey("again", name, wanted)
         return [Post(key, Notice("told", text=_wanted_again(action)), found=key in session.posts)]
-    number = _outcome_reminders(action, now)
+    number = action.run.reminders_before + _outcome_reminders(action, now)
     if number <= action.run.reminders:
         return []
     key = PostKey("remind_outcome", name, number)

@@ -67,8 +67,19 @@ class PeopleEffects:
             # Nobody can decide on a card there, and the model is told so.
             if not isinstance(move.content, Cards | Work) and session.turn.speakers and not place.direct:
                 await self.surface.post_elsewhere(place, session.turn.speakers[0], move.content, str(error))
+            await self._take_away_if_it_can_be(place, move.stream_ts)
             return Ended((Posted(key=move.key, error=str(error)),))
+        if move.stream_ts and ts != move.stream_ts:  # only now: what was read is not gone before it stands elsewhere
+            await self.surface.take_away(place, move.stream_ts)
         return Ended((Posted(key=move.key, ts=ts, too_few=too_few),))
+
+    async def _take_away_if_it_can_be(self, place: Place, ts: str) -> None:
+        """Take away a message that grew, tried once: its words were just told elsewhere, and are not to be told again."""
+        try:
+            if ts:
+                await self.surface.take_away(place, ts)
+        except (DelayedError, UnclearError) as error:
+            log.warning("message %s was not taken away: %s", ts, error)
 
     async def _with_too_few(self, place: Place, content: Content) -> tuple[Content, dict[str, str]]:
         """Return the content, cards that too few people can approve saying so, and those sentences by action."""

@@ -59,9 +59,14 @@ class Surface(Protocol):
     async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
         """Make a message that has grown into this one, whatever became of it, and however often this is asked; its ts.
 
-        `shown`: its content, if that is known for sure. It may be another message in the end, or none where the content is
-        nothing. Raises like `post`.
+        `shown`: its content, if that is known for sure. It may be another message in the end: then the one that grew still stands
+        there. Raises like `post`.
         """
+        ...
+
+    async def take_away(self, place: Place, ts: str) -> None:
+        """Take a message away that grew and whose content stands in another one, or nowhere here. It may be gone already, or stay
+        if that is refused. Raises DelayedError, UnclearError and FencedError."""
         ...
 
     async def whisper(self, place: Place, user: str, text: str) -> None:

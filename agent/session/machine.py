@@ -222,5 +222,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
     again = CallState(call=call, phase="approved", action_id=step.action_id, idempotency_key=key)
     assert action.decided is not None
     decided = action.decided.model_copy(update={"decided_at": step.told_at})  # this word is as good as an approval, from now on
-    undone = replace(action, decided=decided, run=Run(idempotency_key=key))
+    reminders, wanted = action.run.reminders, action.run.again_before + len(action.run.again_by)  # no key is used twice
+    run = Run(key, reminders=reminders, reminders_before=reminders, again_told=wanted, again_before=wanted)
+    undone = replace(action, decided=decided, run=run)
     return keep(replace(opened, turn=replace(opened.turn, calls=(again,))), undone)

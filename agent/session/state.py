@@ -84,9 +84,11 @@ class Run:
     outcome: Outcome | None = None
     result: str = ""
     asked_ts: str = ""  # of the question about an unknown outcome, or NOT_POSTED
-    reminders: int = 0  # of that question
+    reminders: int = 0  # of that question, and of those before it
+    reminders_before: int = 0  # of those before it: the call was run again since
     again_by: tuple[str, ...] = ()  # who wants it run again, where one is not enough
-    again_told: int = 0  # how many of them people were told of
+    again_told: int = 0  # how many of them people heard of, and of those before
+    again_before: int = 0  # who wanted it when it was asked about before
     left: bool = False  # its outcome was unknown, and people left it so
 
 

@@ -106,8 +106,8 @@ class Streams:
         return None
 
     async def take_away(self, place: Place, ts: str) -> None:
-        """Take a message away that grew, once its content stands in another one."""
+        """See `Surface.take_away`."""
         try:
             await self._call("chat.delete", channel=place.channel, ts=ts)
-        except RefusedError as error:  # it is gone already
-            log.info("message %s was not taken away: %s", ts, error)
+        except RefusedError as error:  # mostly it is gone already
+            log.warning("message %s was not taken away: %s", ts, error)

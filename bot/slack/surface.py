@@ -136,9 +136,14 @@ class SlackSurface:
         ended = await self._streams.finish(place, ts, content, key, shown)
         if ended is not None:
             return ended
-        posted = await self.post(place, content, key) if isinstance(content, Answer) else ts
-        await self._streams.take_away(place, ts)  # only now: what was read is not gone before it stands elsewhere
-        return posted
+        if isinstance(content, Answer):
+            return await self.post(place, content, key)
+        await self.take_away(place, ts)
+        return ts
+
+    async def take_away(self, place: Place, ts: str) -> None:
+        """See `Surface.take_away`."""
+        await self._streams.take_away(place, ts)
 
     def _rendered(self, content: Content, place: Place) -> dict[str, Any]:
         """Return blocks, and the same as text."""
@@ -277,7 +282,7 @@ class SlackSurface:
         except RefusedError as error:
             return str(error)
         except (DelayedError, UnclearError, FencedError) as error:
-            log.info("%s was not done: %s", method, error)
+            log.info("%s in %s %s was not done: %s", method, arguments["channel_id"], arguments["thread_ts"], error)
         return None
 
     def _pages(self, method: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:

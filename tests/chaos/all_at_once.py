@@ -73,7 +73,7 @@ async def played(
         fates = Fates(stage, bookings, crowd, assistant, weather.away, log)
         answers = Answers(stage, crowd, log, await turns_in(stage))
         findings = [*fates.findings(), *answers.findings(), *in_the_log(log)]
-        findings += [each async for each in in_the_rows(stage, crowd)]
+        findings += [each async for each in in_the_rows(stage, crowd, log)]
         findings += [each async for each in in_the_votes(stage)]
         [(sessions,)] = await stage.rows("SELECT count(*) FROM session")
         figures = (

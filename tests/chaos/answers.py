@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from bot.sandbox.slack.types import Message
@@ -58,12 +59,20 @@ class Answers:
 
     def _answered(self) -> Iterator[str]:
         """Each task that Slack was told "received" is of a turn, and each turn has an answer."""
-        received = {
-            one.payload["event"].get("ts") for one in self.stage.slack.deliveries if one.event_id and one.acked_after_seconds
-        }
+        sent_at, received_at = (
+            dict[str, float](),
+            dict[str, float](),
+        )  # of the first delivery that was taken in, by the message's ts
+        for one in self.stage.slack.deliveries:
+            if one.event_id and one.acked_after_seconds:
+                ts, acked_at = str(one.payload["event"].get("ts")), one.at + one.acked_after_seconds
+                if acked_at < received_at.get(ts, inf):
+                    sent_at[ts], received_at[ts] = one.at, acked_at
         answered = {(turn.place, ts) for turn in self.turns for ts in turn.asked}
         for task in self.crowd.tasks:
-            if task.ts in received and ((task.channel, task.thread_ts), task.ts) not in answered:
+            # A reply that mentions nobody counts where the bot is part of the thread by then.
+            joined_at = 0.0 if task.mentions or task.channel.startswith("D") else received_at.get(task.thread_ts, inf)
+            if joined_at < sent_at.get(task.ts, 0.0) and ((task.channel, task.thread_ts), task.ts) not in answered:
                 yield f"no turn answers {task}"
         for turn in self.turns:
             if not turn.answers:

@@ -29,6 +29,7 @@ class Task:
     thread_ts: str
     ts: str
     kind: str
+    mentions: bool  # the bot
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,13 @@ class Crowd:
 
     async def ask(self, user: str) -> Task:
         """Give a task: in a channel, in a direct message, or in a thread that there is."""
-        number, kind = len(self.tasks) + 1, self.random.choice(KINDS)
+        number, kind, mentions = len(self.tasks) + 1, self.random.choice(KINDS), True
         text = f"please do task {number} ({kind})"
         theirs = [place for place, people in self.threads.items() if user in people]
         if theirs and self.random.random() < 0.25:
             channel, thread_ts = self.random.choice(theirs[-8:])
-            says = self.stage.slack.mention if self.random.random() < 0.5 else self.stage.slack.say
+            mentions = self.random.random() < 0.5
+            says = self.stage.slack.mention if mentions else self.stage.slack.say
             ts = await says(user, channel, text, thread_ts=thread_ts)
         elif self.random.random() < 0.15:
             channel, ts = self.stage.slack.dm_channel(user), await self.stage.slack.dm(user, text)
@@ -86,7 +88,7 @@ class Crowd:
             name = self.random.choice([name for name, people in CHANNELS.items() if user in people])
             channel, ts = self.stage.slack.channels[name], await self.stage.slack.mention(user, name, text)
             thread_ts = ts
-        task = Task(number, user, channel, thread_ts, ts, kind)
+        task = Task(number, user, channel, thread_ts, ts, kind, mentions)
         self.tasks.append(task)
         self.threads[channel, thread_ts].add(user)
         return task

@@ -9,7 +9,7 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.stage import Stage
 
 
-async def in_the_rows(stage: Stage, crowd: Crowd) -> AsyncGenerator[str]:
+async def in_the_rows(stage: Stage, crowd: Crowd, log: str) -> AsyncGenerator[str]:
     """No session is stuck, nothing that was taken in is left lying, the audit log verifies, and the model refused nothing."""
     for (id,) in await stage.rows("SELECT id FROM session WHERE aside_at IS NOT NULL"):
         yield f"{id} is set aside"
@@ -18,7 +18,7 @@ async def in_the_rows(stage: Stage, crowd: Crowd) -> AsyncGenerator[str]:
     for row in await stage.rows("SELECT id, status FROM action WHERE status IN ('pending', 'approved', 'running')"):
         yield f"action {row} is not over"
     for (channel, thread_ts), status in stage.slack.workspace.statuses.items():
-        if status == "processing":
+        if status == "processing" and f"Status in {channel} {thread_ts} was not done" not in log:  # best effort, and no promise
             yield f"Slack shows {channel} {thread_ts} as {status}"
     for channel, thread_ts in await stage.rows("SELECT channel, thread_ts FROM session"):
         if (channel, thread_ts) not in crowd.threads:

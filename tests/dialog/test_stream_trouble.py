@@ -56,6 +56,24 @@ async def test_a_message_whose_end_slack_refuses_does_not_grow_on(bot: World) ->
     assert (left.streaming, whole.seen_text.partition("\n[Good")[0]) == (False, ANSWER)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_message_that_grew_goes_also_if_slack_breaks_as_it_is_taken_away(bot: World, elsewhere: bool) -> None:
+    bot.model.script = Lines(ANSWER)
+    bot.model.faults.slow(SLOW)
+    bot.slack.faults.error("chat.update", "cant_update_message")
+    if elsewhere:  # and then it is posted anew nowhere in the thread
+        bot.slack.faults.error("chat.postMessage", "restricted_action_thread_locked")
+    else:
+        bot.slack.faults.error("chat.delete", "internal_error")
+    talk = await mention(bot, "ann", "tell me")
+    await grows(talk, SENTENCES[5])
+    bot.slack.workspace.end_streams()
+    if elsewhere:
+        await talk.is_told_directly("ann", SENTENCES[-1])
+    await talk.rests()
+    assert [message.seen_text.partition("\n[Good")[0] for message in talk.posts()] == ([] if elsewhere else [ANSWER])
+
+
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 @pytest.mark.parametrize("done", [True, False])
 async def test_a_lost_answer_of_slack_loses_and_doubles_nothing(bot: World, method: str, done: bool) -> None:

@@ -97,6 +97,12 @@ class FakeSurface:
         await self.come_back()
         return ts
 
+    async def take_away(self, place: Place, ts: str) -> None:
+        """See `Surface.take_away`."""
+        await self.reach()
+        self.threads.growing.pop(ts, None)
+        await self.come_back()
+
     # ------------------------------------------------------------------------------------------ people
 
     def among(self, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:

@@ -115,6 +115,9 @@ class Anybody(World):
         """What grew ends as that."""
         return await self.post(place, content, key)
 
+    async def take_away(self, place: Place, ts: str) -> None:
+        """What grew is gone."""
+
     async def show(self, place: Place, cards: Cards, ts: str) -> None:
         """Its card shows it."""
 

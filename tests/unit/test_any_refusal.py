@@ -149,6 +149,9 @@ async def test_what_has_grown_is_read_whole_and_does_not_grow_on(troubles: Troub
         move = Post(KEY, Answer(WORDS), found=False, stream_ts="5.0")
         [posted] = (await until_it_ends(slack, move, session, narration)).steps
     assert isinstance(posted, Posted)
+    left = slack.standing.get("5.0")
+    ended = left is None or (left.metadata is not None and not left.grows)
+    assert ended or any("5.0 was not taken away" in line for line in logged.lines), "it grows on beside what it became"
     whole = "".join(one.said for one in slack.standing.values() if one.channel in ("C1", "D1"))
     read = is_read(slack, session) or (sure and "5.0" in slack.standing and not slack.standing["5.0"].grows and " 49" in whole)
     assert read or any("could not be told directly either" in line for line in logged.lines)

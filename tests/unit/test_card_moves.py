@@ -1,6 +1,6 @@
 """Cards that are on their way while something happens to their actions: none is left standing as it was rendered."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -8,7 +8,7 @@ from agent.decide.for_cards import QUICK_SECONDS, card_moves, due_at
 from agent.decide.moves import Post, ShowCard
 from agent.session.post_keys import PostKey
 from agent.session.state import Session
-from agent.session.steps import CardShown, OutcomeTold, Posted, PostStarted
+from agent.session.steps import CardShown, OutcomeTold, Posted, PostStarted, Voted
 from agent.types import Look, OutcomeAnswer
 from tests.unit.test_machine import (
     ANSWERED,
@@ -95,3 +95,25 @@ def test_a_question_about_a_call_without_a_card_is_closed_too() -> None:
     [show] = [move for move in card_moves(session, NOW + timedelta(minutes=1)) if isinstance(move, ShowCard)]
     assert (show.places, [ts for ts, _ in show.alone]) == ((), ["7.0"])
     assert after(WAITING[0], *freely, STARTED, SAID, *ANSWERED, told, CardShown(action_id="A1", look="succeeded")).actions == {}
+
+
+def test_what_people_read_of_a_second_lost_run_has_other_keys_than_of_the_first() -> None:
+    wanted = Voted(action_id="A1", by="U3", decision="run_again")
+    again = OutcomeTold(action_id="A1", by="U1", answer="run_again", told_at=NOW)
+    said = (PostStarted(key=PostKey("again", "A1", 1)), Posted(key=PostKey("again", "A1", 1), ts="8.0"))
+    first = (*WAITING, *ASKED_ABOUT, UNKNOWN_SHOWN, STARTED, SAID, *ANSWERED, wanted)
+    assert next_card_moves_at(after(*first), NOW) == ["again:A1:1"]
+    reminded = PostKey("remind_outcome", "A1", 1)
+    told = (PostStarted(key=reminded), Posted(key=reminded, ts="9.0"))
+    question = PostKey("question", "A1", 2)
+    lost_again = (RUNNING, LOST, PostStarted(key=question), Posted(key=question, ts="10.0"), UNKNOWN_SHOWN)
+    answered = [step.model_copy(update={"key": PostKey("answer", 2, 0)}) for step in ANSWERED]
+    second = (*first, *said, *told, again, *lost_again, STARTED, SAID, *answered)
+    assert next_card_moves_at(after(*second), NOW) == []
+    assert next_card_moves_at(after(*second, wanted), NOW) == ["again:A1:2"]
+    assert next_card_moves_at(after(*second), NOW + timedelta(days=1)) == ["remind_outcome:A1:2"]
+
+
+def next_card_moves_at(session: Session, now: datetime) -> list[str]:
+    """Keys of what has to be posted or shown at a moment."""
+    return [str(move.key) for move in card_moves(session, now) if isinstance(move, Post | ShowCard)]
