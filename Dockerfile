@@ -13,7 +13,7 @@ COPY . .
 # The command as pip would make it, without fetching a build tool for that.
 RUN printf '#!/usr/bin/env python3\nfrom bot.cli import main\n\nmain()\n' > /usr/local/bin/signoff \
     && chmod +x /usr/local/bin/signoff
-ENV PYTHONPATH=/app PYTHONUNBUFFERED=1
+ENV PYTHONPATH=/app PYTHONUNBUFFERED=1 LOG_FORMAT=json
 
 # Here are the embedded stores, if they are used, and here signoff.yaml is looked for.
 USER signoff

@@ -6,6 +6,9 @@ from contextvars import ContextVar
 # What the span that begins next is to be named by, trace and span, where that is not left to chance.
 next_ids: ContextVar[tuple[int, int] | None] = ContextVar("next_ids", default=None)
 
+# The session that is worked on, and its turn (0: none yet): what a line of the log is about.
+working_on: ContextVar[tuple[str, int] | None] = ContextVar("working_on", default=None)
+
 
 def trace_id(session_id: str, turn: int) -> int:
     """Return the id, of 128 bits, that all spans of one turn have, whichever process makes them, days apart or not."""

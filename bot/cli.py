@@ -321,17 +321,17 @@ def demo(
     settings = read_settings()
     from bot.sandbox.demo import demonstrate
 
-    _log(Config())
+    _log(Config(), settings)
     asyncio.run(_until_stopped(demonstrate(settings, port, open_browser=browser)))
 
 
-def _log(config: Config) -> None:
+def _log(config: Config, settings: Settings) -> None:
     with _no_garbage():
         from agent.masking import patterns_masker
         from bot.app.log_lines import log_handler, log_uncaught
 
         mask = patterns_masker(config.masking.wanted())
-    logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr, mask)])
+    logging.basicConfig(level=logging.INFO, handlers=[log_handler(sys.stderr, mask, as_json=settings.log_format == "json")])
     log_uncaught()
 
 
@@ -339,7 +339,7 @@ def _serve(settings: Settings, *, intake: bool, work: bool) -> None:
     from bot.config.mcp_file import read_servers
 
     config = load_config(settings.signoff_config)
-    _log(config)
+    _log(config, settings)
     mcp = read_servers(settings.signoff_config, config.mcp, environment())
     check_slack(settings)
     if work:

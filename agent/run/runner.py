@@ -17,6 +17,7 @@ from agent.store.instructions import Instruction
 from agent.store.queue import Queue
 from agent.store.sessions import Lease, Store
 from agent.tool.once import validating_once
+from agent.trace_ids import working_on
 from agent.types import Pinned, Place
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Runner:
         """Drive a session to its next rest. True: it is due again at once. Raises FencedError when another process has it."""
         held: Held | None = None
         failed = False
+        working_on.set((lease.session_id, 0))  # for the rest of this task, which is of one lease
         try:
             agent = self.agent_for(lease.place)
             pinned = await self._pinned(lease, agent)

@@ -1,6 +1,7 @@
 """The trace of one claim: a span for what it does of each turn, with what that came to."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from agent import telemetry
 from agent.decide.run_outcome import RunOutcome
@@ -8,6 +9,7 @@ from agent.model.spending import Charge
 from agent.session.charges import usages_of
 from agent.session.state import Session
 from agent.session.steps import ModelStarted, Step
+from agent.trace_ids import working_on
 from agent.types import Pinned
 
 
@@ -33,9 +35,18 @@ class TurnTrace:
             self._of_turn(session).usages += usages_of(step)
             self._of_turn(session).cost_usd += charge.nano_usd / 1e9
 
-    def within(self, session: Session, *, between_turns: bool = False) -> AbstractContextManager[None]:
+    @contextmanager
+    def within(self, session: Session, *, between_turns: bool = False) -> Generator[None]:
         """Run a block whose effects belong to the turn that is open; or, `between_turns`, to the one that was last."""
-        return telemetry.within(self._of_turn(session)) if session.turn.open or between_turns else nullcontext()
+        if not session.turn.open and not between_turns:
+            yield
+            return
+        token = working_on.set((session.id, session.turn.number))
+        try:
+            with telemetry.within(self._of_turn(session)):
+                yield
+        finally:
+            working_on.reset(token)
 
     def end(self, session: Session, error_type: str = "") -> None:
         """End the span that is open, if one is."""

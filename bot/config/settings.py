@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -26,6 +26,7 @@ MUST_BE = {
     "port": "a port, a number from 0 (any free one) to 65535: leave it away, and it is 3000",
     "metrics_port": "a port, a number from 0 (any free one) to 65535: leave it away, and there is no /metrics",
     "metrics_older_names": "true or false: leave it away, and it is false",
+    "log_format": "text or json: leave it away, and it is text, for people",
 }
 
 
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
     port: int = Field(default=3000, ge=0, le=65535)
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     metrics_older_names: bool = False
+    log_format: Literal["text", "json"] = "text"
 
     @property
     def socket_mode(self) -> bool:

@@ -1,14 +1,24 @@
 """What leaves the process as a trace: one span for each thing that was done, and nothing of what was said."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
+from pydantic import BaseModel
 
 from agent import telemetry
+from agent.tool.definition import Effect, Tool, ToolContext
+from agent.trace_ids import working_on
 from bot.sandbox.model import Lines, Reply, Text, call, think
 from tests.dialog.conftest import World, mention
 from tests.dialog.traced import Trace, traced
 
 __all__ = ["traced"]  # a fixture
+
+
+class Nothing(BaseModel):
+    """What a tool takes that needs nothing."""
 
 
 async def test_a_turn_is_traced_with_its_model_calls_and_tools(bot: World, traced: Trace) -> None:
@@ -70,3 +80,22 @@ def test_an_exception_is_traced_by_its_kind_alone(traced: Trace) -> None:
     [span] = traced.spans("execute_tool look")
     assert dict(span.attributes or {})[telemetry.ERROR_TYPE] == "ValueError"
     assert "zebra" not in traced.whole()
+
+
+async def test_lines_of_the_log_name_the_trace_of_the_turn_that_they_are_about(world: World) -> None:
+    """Whatever is logged while a tool runs, by whichever library."""
+    heard: list[tuple[str, int] | None] = []
+
+    async def look(arguments: Nothing, context: ToolContext) -> Mapping[str, Any]:
+        heard.append(working_on.get())
+        return {}
+
+    world.packs = {"looks": (Tool(name="look", description="Looks.", arguments=Nothing, handler=look, effect=Effect.READ),)}
+    await world.start_bot()
+    world.model.script = Lines(call("look"), "One.", call("look"), "Two.")
+    talk = await mention(world, "ann", "look")
+    await talk.sees("One.")
+    await talk.says("ann", "again")
+    await talk.sees("Two.")
+    [(session,)] = await world.rows("SELECT id FROM session")
+    assert heard == [(session, 1), (session, 2)]

@@ -1,6 +1,7 @@
 """The log: whatever somebody sends, raises or is called, a record is one line, and says nothing that it must not."""
 
 import io
+import json
 import logging
 import re
 import sys
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from agent.tool.definition import Effect, Tool, ToolContext, preview, reconcile, run
 from agent.tool.fallback import with_fallback
+from agent.trace_ids import spelled, trace_id, working_on
 from agent.types import Preview
 from bot.app.log_lines import MOST_CHARACTERS, OTHERS_CHARACTERS, log_handler, log_uncaught
 
@@ -28,10 +30,10 @@ log_handler(io.StringIO())  # once, before sockets are watched: what it imports 
 
 
 @contextmanager
-def lines(name: str) -> Generator[tuple[logging.Logger, list[str]]]:
+def lines(name: str, *, as_json: bool = False) -> Generator[tuple[logging.Logger, list[str]]]:
     """A logger, and what its records have become once the block is over."""
     logger, stream, written = logging.getLogger(name), io.StringIO(), list[str]()
-    handler, level = log_handler(stream), logger.level
+    handler, level = log_handler(stream, as_json=as_json), logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     logger.propagate = name == "agent"  # pytest's own handler raises where ours must not
@@ -88,6 +90,24 @@ def test_an_error_that_nothing_catches_is_a_masked_line_and_is_not_printed(
     assert "[EMAIL_1]" in written[1]
     assert not any(each in "".join(written) for each in (IBAN, "ann@example.com"))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_line_names_the_session_and_the_trace_that_it_is_about(as_json: bool) -> None:
+    with lines("agent.x", as_json=as_json) as (logger, written):
+        logger.warning("about nothing")
+        token = working_on.set(("T1:C1:1.0", 2))
+        logger.warning("ask ann@example.com\nfor more")
+        working_on.reset(token)
+    trace = spelled(trace_id("T1:C1:1.0", 2))
+    if as_json:
+        nothing, something = map(json.loads, written)
+        assert something["message"] == "ask [EMAIL_1]\nfor more"
+        assert (something["session"], something["trace_id"], something["level"]) == ("T1:C1:1.0", trace, "WARNING")
+        assert not {"session", "trace_id"} & nothing.keys()
+    else:
+        assert written[0].endswith("about nothing")
+        assert written[1].endswith(f"for more session=T1:C1:1.0 trace_id={trace}")
 
 
 def test_a_long_record_is_cut_and_keeps_its_end() -> None:
