@@ -127,15 +127,12 @@ def a_rejected_card_keeps_its_buttons() -> None:
     instead_of(SlackSurface, "show", shown)
 
 
-def a_stream_whose_end_is_refused_grows_on() -> None:
-    """It is taken to have ended."""
+def a_stream_is_left_to_slack_to_end() -> None:
+    """It shows all there is to read."""
 
     async def stop(self: Streams, place: Any, ts: str, **last: Any) -> bool:
-        given = {name: value for name, value in last.items() if value}
-        try:
-            await self._call("chat.stopStream", channel=place.channel, ts=ts, session_status="processing", **given)  # pyright: ignore[reportPrivateUsage]
-        except RefusedError:
-            return True
+        if last.get("chunks"):
+            await self._call("chat.appendStream", channel=place.channel, ts=ts, chunks=last["chunks"])  # pyright: ignore[reportPrivateUsage]
         return True
 
     instead_of(Streams, "_stop", stop)
@@ -189,7 +186,7 @@ BUGS: dict[str, Bug] = {
         what_a_place_does_not_take_is_told_nowhere, "nobody reads .* which Slack refused", ("chat.postMessage",)
     ),
     "a rejected card keeps its buttons": Bug(a_rejected_card_keeps_its_buttons, "(approve|review) can still be clicked"),
-    "a stream whose end is refused grows on": Bug(a_stream_whose_end_is_refused_grows_on, "still grows", ("chat.stopStream",)),
+    "a stream is left to Slack to end": Bug(a_stream_is_left_to_slack_to_end, "still grows", ("chat.getPermalink",)),
     "a click counts twice": Bug(a_click_counts_twice, r"ran, and only \{.*\} approved it"),
     "a click is dropped while nobody says who may": Bug(
         a_click_is_dropped_while_nobody_says_who_may, "was taken at .* and changed nothing", MEMBERS
