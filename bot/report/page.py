@@ -11,8 +11,6 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from plotly.offline import get_plotlyjs
-
 from bot.report.parts import Chart, Number, Section, Table
 
 HERE = Path(__file__).parent
@@ -20,6 +18,8 @@ HERE = Path(__file__).parent
 
 def page(heading: str, sections: Sequence[Section]) -> str:
     """Return the whole file. Its scripts are its own two, by their hashes; plotly.js styles what it draws, which is allowed."""
+    from plotly.offline import get_plotlyjs  # an extra, which is not there in most installations
+
     plotly, script = get_plotlyjs(), _asset("page.js")
     hashes = " ".join(f"'sha256-{b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in (plotly, script))
     charts = [part for section in sections for part in section.parts if isinstance(part, Chart)]

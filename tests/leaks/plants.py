@@ -18,6 +18,7 @@ from agent.store import memory_items, memory_search
 from agent.store.memory_audit import By
 from agent.store.memory_items import Items
 from agent.tool import definition
+from agent.types import Origin
 from bot.home import memories
 from bot.slack import readers
 from bot.slack.readers import SlackReaders
@@ -195,8 +196,8 @@ def what_is_recalled_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     """For those who debug it."""
     make = memory_effects.recalled
 
-    def wrong(items: Sequence[MemoryItem], values: Mapping[Owner, tuple[Value, ...]]) -> Recalled:
-        step = make(items, values)
+    def wrong(items: Sequence[MemoryItem], values: Mapping[Owner, tuple[Value, ...]], origins: Sequence[Origin]) -> Recalled:
+        step = make(items, values, origins)
         logging.getLogger(__name__).info("recalled %s", step.text)
         return step
 

@@ -48,8 +48,8 @@ class Talk:
         """Somebody says something, and memory is looked up; what came of that."""
         self.add(Asked(said=(said,)))
         move = Recall(self.session.context.began_tokens == 0, MoveKey("recall", str(self.session.turn.number)))
-        [step] = (await memory.recall(move, self.session, self.said)).steps
-        self.add(step)
+        *anew, step = (await memory.recall(move, self.session, self.said)).steps
+        self.add(*anew, step)
         if isinstance(step, Halted):
             self._posted()
         return step
