@@ -91,7 +91,7 @@ async def plants(world: World, logged: io.StringIO, tmp_path: Path, monkeypatch:
 
 
 async def test_what_comes_in_by_any_way_is_whole_for_model_and_tools_and_in_nothing_else_that_leaves(
-    plants: Plants, traced: Trace, measured: Measured, tmp_path: Path
+    plants: Plants, traced: Trace, measured: Measured, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world = plants.world
     held = await talks(world)
@@ -108,6 +108,7 @@ async def test_what_comes_in_by_any_way_is_whole_for_model_and_tools_and_in_noth
         "spans": traced.whole(),
         "figures": str(measured.rows()),
         "lines": plants.lines.getvalue(),
+        "printed": "".join(capfd.readouterr()),
         **await tables(world),
         **await commands(world, held, tmp_path),
     }
@@ -115,6 +116,7 @@ async def test_what_comes_in_by_any_way_is_whole_for_model_and_tools_and_in_noth
     assert left_in(cards, [way for way in (*INTO_THE_MODEL, *ELSEWHERE) if way not in TO_PEOPLE]) == []
 
     assert len(placeholders(outputs["lines"])) == len(planted(""))
+    assert outputs["lines"].count("[EMAIL_1]") >= 4  # each crash has a line
     assert len(placeholders(outputs["conversation_message"])) > 10 * len(planted(""))  # of one conversation alone
     assert "execute_tool look_up" in outputs["spans"]
     masked = [text for text in cards.values() if len(placeholders(text)) == len(planted(""))]
