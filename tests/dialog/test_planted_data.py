@@ -115,8 +115,9 @@ async def test_what_comes_in_by_any_way_is_whole_for_model_and_tools_and_in_noth
     assert left_in(outputs, (*INTO_THE_MODEL, *ELSEWHERE)) == []
     assert left_in(cards, [way for way in (*INTO_THE_MODEL, *ELSEWHERE) if way not in TO_PEOPLE]) == []
 
-    assert len(placeholders(outputs["lines"])) == len(planted(""))
-    assert outputs["lines"].count("[EMAIL_1]") >= 4  # each crash has a line
+    assert len(placeholders(outputs["lines"])) >= len(planted(""))
+    assert outputs["lines"].count("RuntimeError: [EMAIL_1]") == 2  # of the main thread, and where none can be raised
+    assert all(words in outputs["lines"] for words in ("ValueError: invalid literal", "WARNING py.warnings: "))
     assert len(placeholders(outputs["conversation_message"])) > 10 * len(planted(""))  # of one conversation alone
     assert "execute_tool look_up" in outputs["spans"]
     masked = [text for text in cards.values() if len(placeholders(text)) == len(planted(""))]
