@@ -103,7 +103,9 @@ async def gateway_fails(world: World) -> Talk:
 
 async def slack_refuses(world: World) -> Talk:
     """A gateway before Slack that says more than a code: the answer can be posted nowhere."""
-    world.model.script = Lines(told("unfit"))
+    ops = world.slack.workspace.messages[world.config.ops_channel]
+    await world.slack.until(lambda: any("The audit log has" in message.seen_text for message in ops.values()))
+    world.model.script = Lines(told("unfit"))  # only now: a head that is refused is posted much later
     world.slack.faults.error("chat.postMessage", told("slack error"), times=100)
     talk = await mention(world, "ann", "c")
 
