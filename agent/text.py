@@ -43,6 +43,17 @@ def mention(user: str) -> str:
     return f"<@{user}>"
 
 
+_CODE = re.compile(r"[a-z][a-z_]{0,79}")
+
+
+def code_word(said: object, otherwise: str) -> str:
+    """Return a code that somebody else's server gives, such as `not_in_channel`: small letters and underscores.
+
+    What a gateway gives in its place may be anybody's data, and codes go into logs and traces: then it is `otherwise`.
+    """
+    return said if isinstance(said, str) and _CODE.fullmatch(said) else otherwise
+
+
 def whole(value: Any) -> Any:
     """Return the same JSON value with the halves of a pair joined, and what is left of others replaced by U+FFFD.
 

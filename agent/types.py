@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+OTHER = "_OTHER"  # what OpenTelemetry's conventions call a value that would be one of too many
 Block = dict[str, JsonValue]  # one content block of the Messages API, kept exactly as it came
 Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable", "edited"]
 Outcome = Literal["succeeded", "failed", "unknown", "refused"]
@@ -84,6 +85,11 @@ class Pinned(Frozen):
     prompt_digest: str = ""
     instructions: str = ""  # of the channel, which the model reads below the prompt
     instructions_from: str = ""  # CHANNEL@VERSION:DIGEST
+
+    def recorded(self, tool: str) -> str:
+        """Return a tool's name as traces, figures and logs have it. A call may name one that the model made up: nobody knows what
+        that says."""
+        return tool if any(each.get("name") == tool for each in self.tools) else OTHER
 
 
 PINNED: TypeAdapter[Pinned] = TypeAdapter(Pinned)

@@ -19,7 +19,7 @@ from agent.store.chores import Chore
 from agent.store.fenced import Pool, parse_stored, rows
 from agent.store.pins import Pins
 from agent.trace_ids import spelled, trace_id
-from agent.types import Pinned
+from agent.types import OTHER, Pinned
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ class ConversationLog:
             "prompt": pinned.prompt if pinned else "",
             "prompt_digest": pinned.prompt_digest if pinned else "",
             "role": message.role,
-            "tool": message.tool,
+            "tool": message.tool and (pinned.recorded(message.tool) if pinned else OTHER),
             "outcome": message.outcome,
             "ids": message.ids,
             "words": words,
@@ -211,7 +211,8 @@ def _as_kept(masked: Any, words: Any) -> Any:
             return masked if is_whole else f"{masked[: max(0, min(TEXT_CHARACTERS, len(masked) - TAIL_CHARACTERS))]}…"
         case dict(), dict():
             of = cast(dict[str, Any], words)
-            return {name: _as_kept(item, of[name]) for name, item in cast(dict[str, Any], masked).items()}
+            items = cast(dict[str, Any], masked).items()
+            return {name: _as_kept(item, of_it) for (name, item), of_it in zip(items, of.values(), strict=True)}
         case list(), list():
             return [_as_kept(item, of) for item, of in zip(cast(list[Any], masked), cast(list[Any], words), strict=True)]
         case _:

@@ -33,7 +33,7 @@ class Masker:
         self._processes = processes or Processes(MOST_PROCESSES, MEMORY_BYTES, MOST_CALLS)
 
     async def mask(self, value: Any, seen: Seen = NOTHING_SEEN) -> Masked:
-        """Return a text or JSON masked, keys kept. Where that fails or takes too long, all of it is withheld and `seen` is as it
+        """Return a text or JSON masked. Where that fails or takes too long, all of it is withheld and `seen` is as it
         was; nothing is raised."""
         try:
             data = json.dumps({"value": value, "seen": seen_rows(seen)}).encode()

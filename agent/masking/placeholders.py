@@ -61,8 +61,8 @@ def mask(text: str, seen: Seen, find: Finder, names: Finder = nothing) -> Masked
 
 
 def mask_json(value: Any, seen: Seen, find: Finder, names: Finder = nothing) -> Masked:
-    """Return JSON with each leaf masked and its keys kept. A number that is found becomes a text, and so does whatever a key such
-    as `password` names."""
+    """Return JSON with each leaf masked, and each key, but for names in keys. A number that is found becomes a text, and so does
+    whatever a key such as `password` names."""
     match value:
         case str():
             return mask(value, seen, find, names)
@@ -85,11 +85,19 @@ def mask_json(value: Any, seen: Seen, find: Finder, names: Finder = nothing) -> 
 def _members(value: Mapping[str, Any], seen: Seen, find: Finder, names: Finder) -> Masked:
     kept = dict[str, Any]()
     for name, item in value.items():
-        is_secret = named_secret(str(name), item)
+        is_secret = named_secret(name, item)
         masked = mask(str(item), seen, _all_of_it) if is_secret else mask_json(item, seen, find, names)
-        seen = masked.seen
-        kept[name] = masked.value
+        key = mask(name, masked.seen, find)
+        seen = key.seen
+        kept[_unused_key(key.text, kept)] = masked.value
     return Masked(kept, seen)
+
+
+def _unused_key(key: str, kept: Mapping[str, Any]) -> str:
+    """Return the key, or one like it: two spellings of one value have the same placeholder, and no item is to be lost."""
+    while key in kept:
+        key += "'"
+    return key
 
 
 def _all_of_it(text: str) -> tuple[Span, ...]:

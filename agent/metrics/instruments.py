@@ -14,7 +14,6 @@ DELIVERY = "signoff.delivery"  # event, click, dialog or other
 BUDGET = "signoff.budget"  # agent.model.spending.Kind
 POST = "signoff.post"  # agent.session.post_keys.PostKind, or update
 KIND = "signoff.kind"
-OTHER = "_OTHER"  # what the conventions call a value that would be one of too many
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 AGENT_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)

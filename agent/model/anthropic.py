@@ -36,7 +36,7 @@ from agent.model.limits import PATIENCE, Patience
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
 from agent.model.stream_order import InOrder, OddStreamError, of_the_stream, readable
 from agent.retry_after import retry_after_seconds
-from agent.text import whole
+from agent.text import code_word, whole
 from agent.types import Usage
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _trace_retry(state: RetryCallState) -> None:
 
 def _trace_failed_try(request: Request, number: int, error: BaseException, waited_seconds: float | None) -> None:
     status = error.status_code if isinstance(error, anthropic.APIStatusError) else None
-    kind = (error.type if isinstance(error, anthropic.APIStatusError) else None) or type(error).__name__
+    kind = code_word(error.type if isinstance(error, anthropic.APIStatusError) else None, type(error).__name__)
     telemetry.failed_try(number, kind, status, _stated_wait_seconds(error), waited_seconds)
     counted = kind if kind in KINDS_OF_ERROR else type(error).__name__  # a gateway may send any word
     metrics.failed_try(request.pinned.model, counted, again=waited_seconds is not None)
@@ -276,7 +276,7 @@ def _reply(message: Message, unusable: Mapping[int, str]) -> Reply:
     """Return the reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
     return Reply(
         content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json", warnings=False))) for block in message.content),
-        stop_reason=str(message.stop_reason),
+        stop_reason=code_word(message.stop_reason, "strange"),
         usage=_usage(message),
         unusable=unusable,
     )

@@ -42,7 +42,7 @@ from agent.session.steps import (
     Voted,
     WindowExceeded,
 )
-from agent.types import Usage
+from agent.types import OTHER, Pinned, Usage
 
 Name = Literal["turn", "chat", "approval", "execute_tool", "recall", "compact", "learn", "event"]
 Fact = str | int | float | Sequence[str]
@@ -73,9 +73,10 @@ class Node:
         return None if self.ended_at is None else (self.ended_at - self.at).total_seconds()
 
 
-def run_tree(log: Iterable[Committed]) -> Sequence[Node]:
-    """Return the turns of a conversation, oldest first. What comes before the first turn is left out."""
-    reader = _Reader()
+def run_tree(log: Iterable[Committed], pinned: Pinned | None) -> Sequence[Node]:
+    """Return the turns of a conversation, oldest first. What comes before the first turn is left out. `pinned`: what it is run
+    with; of what the model called only such tools are named."""
+    reader = _Reader(pinned)
     for committed in log:
         reader.take(committed)
     return reader.turns
@@ -85,6 +86,7 @@ def run_tree(log: Iterable[Committed]) -> Sequence[Node]:
 class _Reader:
     """What is open after as many steps as were read."""
 
+    pinned: Pinned | None
     turns: list[Node] = field(default_factory=list[Node])
     chat: Node | None = None
     started: ModelStarted | None = None
@@ -147,7 +149,8 @@ class _Reader:
             case ModelReplied():
                 for block in step.content:
                     if block.get("type") == "tool_use":
-                        self.tools[str(block.get("id"))] = str(block.get("name"))
+                        name = str(block.get("name"))
+                        self.tools[str(block.get("id"))] = self.pinned.recorded(name) if self.pinned else OTHER
                 self._end_chat(at, step.stop_reason, usage, lost)
                 if step.stop_reason == "end_turn":
                     self._fact(outcome="success")

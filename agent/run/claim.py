@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from agent import fence, metrics, telemetry
@@ -15,7 +15,6 @@ from agent.decide.for_cards import due_at
 from agent.decide.for_rest import learns_at
 from agent.decide.run_outcome import RunOutcome, run_outcome
 from agent.memory.transcript import Transcript
-from agent.metrics.instruments import OTHER
 from agent.model.spending import Charge
 from agent.run.turn_trace import TurnTrace
 from agent.session import charges
@@ -174,11 +173,11 @@ class Held:
 
     def _report(self) -> None:
         """Leave a span of each decision that is committed, and count it and each turn that is over."""
-        known = {str(tool.get("name")) for tool in self.pins.pinned.tools}  # others the model made up: nobody knows what they say
         for each in self.unwritten.decided:
+            told = replace(each, tool=self.pins.pinned.recorded(each.tool))
             with self.trace.within(self.session):
-                telemetry.decision_span(**asdict(each))
-            metrics.decided(each.tool if each.tool in known else OTHER, each.outcome, each.waited_seconds)
+                telemetry.decision_span(**asdict(told))
+            metrics.decided(told.tool, told.outcome, told.waited_seconds)
         for outcome, tokens in self.unwritten.runs:
             metrics.run_ended(self.pins.pinned.agent, outcome, tokens)
         self.unwritten.decided.clear()

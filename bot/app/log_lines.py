@@ -101,7 +101,8 @@ def log_handler(stream: TextIO, mask: Mask | None = None, *, as_json: bool = Fal
 
 
 def log_uncaught() -> None:
-    """Have an exception that ends the process, or a thread, written to the log and no longer printed as it is."""
+    """Have errors that nothing catches, and warnings, written to the log and no longer printed as they are: pydantic's warnings,
+    for one, quote values."""
 
     def uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None and not isinstance(error, KeyboardInterrupt):
@@ -109,6 +110,8 @@ def log_uncaught() -> None:
 
     sys.excepthook = uncaught
     threading.excepthook = lambda told: uncaught(told.exc_type, told.exc_value, told.exc_traceback)
+    sys.unraisablehook = lambda told: log.error("an error where none can be raised", exc_info=told.exc_value)
+    logging.captureWarnings(True)
 
 
 def on_one_line(text: str) -> str:

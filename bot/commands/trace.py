@@ -65,7 +65,7 @@ def as_value(run: Run) -> dict[str, Any]:
 
 def turns(run: Run) -> Sequence[Node]:
     """Return the turns of a run that are meant, each with its trace."""
-    found = run_tree(run.log)
+    found = run_tree(run.log, run.pinned)
     for turn in found:
         turn.facts["trace"] = spelled(trace_id(run.session_id, int(turn.of)))
     return [turn for turn in found if run.trace_id in (None, turn.facts["trace"])]

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent import fence
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
 from agent.foreign_json import members
+from agent.text import code_word
 
 Meaning = Literal["not_offered", "not_offered_here", "not_here", "gone", "form"]
 """Of a refusal: not offered to this app at all, or not in this place; nothing may be said in this place; what it is about is not
@@ -44,6 +45,7 @@ _OTHERS: Mapping[str, NoRefusal] = {code: other for other, codes in _NO_REFUSALS
 # Without these rights nothing at all can be said: it waits until an admin has given them.
 _TO_POST = frozenset({"missing_scope", "not_allowed_token_type"})
 CREDENTIALS_SECONDS = 60.0  # until what waits for them is tried again
+NO_CODE = "no_code"  # of ours, for an error that is no word
 WAIT_SECONDS = 5.0  # where an answer with status 200 does not say how long
 
 # These take no JSON body (docs: each method lists the content types it takes).
@@ -182,9 +184,10 @@ def problem(method: str, error: SlackApiError) -> Exception:
     if (no_answer := trouble(status, response.headers)) is not None:
         return no_answer
     said = getattr(response, "data", response)  # text, where a gateway answers instead of Slack
-    code: Any = members(said).get("error")
-    if not isinstance(code, str) or not code:
+    stated: Any = members(said).get("error")
+    if not isinstance(stated, str) or not stated:
         return UnclearError(f"Slack answered {status}")
+    code = code_word(stated, NO_CODE)
     match class_of(method, code):
         case "unclear":
             return UnclearError(f"Slack answered {status} {code}")

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from agent import telemetry
 from agent.tool.definition import Effect, Tool, ToolContext
 from agent.trace_ids import working_on
+from agent.types import OTHER
 from bot.sandbox.model import Lines, Reply, Text, call, think
 from tests.dialog.conftest import World, mention
 from tests.dialog.traced import Trace, traced
@@ -58,7 +59,7 @@ async def test_a_trace_has_nothing_of_what_was_said(bot: World, traced: Trace) -
 async def test_every_proposed_call_leaves_a_decision_that_ran_and_that_did_not(bot: World, traced: Trace) -> None:
     order = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=1)
     other = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
-    bot.model.script = Lines(order, other, call("pay_nobody"), "Done.")
+    bot.model.script = Lines(order, other, call("pay_nobody"), "Done.")  # a name that the model made up may be anything
     talk = await mention(bot, "ann", "order one, then two")
     await talk.clicks("ben", await talk.card())
     await talk.sees("Order 2 ×")
@@ -66,7 +67,7 @@ async def test_every_proposed_call_leaves_a_decision_that_ran_and_that_did_not(b
     await talk.sees("Done.")
     await talk.rests()
     approved, rejected = (dict(span.attributes or {}) for span in traced.spans("approval create_order"))
-    [refused] = (dict(span.attributes or {}) for span in traced.spans("approval pay_nobody"))
+    [refused] = (dict(span.attributes or {}) for span in traced.spans(f"approval {OTHER}"))
     outcomes = [told[f"{telemetry.APPROVAL}.outcome"] for told in (approved, rejected, refused)]
     assert outcomes == ["approved", "rejected", "refused"]
     assert approved[f"{telemetry.APPROVAL}.quorum"] == 1

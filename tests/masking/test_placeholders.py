@@ -19,6 +19,11 @@ def test_a_value_has_one_placeholder_in_a_session_and_others_have_others() -> No
     assert mask("cy@example.com", NOTHING_SEEN, FIND).text == "[EMAIL_1]"  # in another session
 
 
+def test_keys_are_masked_too_and_no_item_is_lost_where_two_of_them_are_one_value() -> None:
+    masked = mask_json({"ann@example.com": 1, "ANN@example.com": 2, "to": "ann@example.com"}, NOTHING_SEEN, FIND).value
+    assert masked == {"[EMAIL_1]": 1, "[EMAIL_1]'": 2, "to": "[EMAIL_1]"}
+
+
 def test_what_a_key_calls_a_secret_is_one_and_numbers_may_be_personal() -> None:
     given = {
         "password": "swordfish",

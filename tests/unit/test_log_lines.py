@@ -78,6 +78,7 @@ def test_an_error_that_nothing_catches_is_a_masked_line_and_is_not_printed(
 ) -> None:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     with lines("bot.app.log_lines") as (_, written):
         log_uncaught()
         error = ValueError(f"no account {IBAN}")
@@ -85,6 +86,7 @@ def test_an_error_that_nothing_catches_is_a_masked_line_and_is_not_printed(
         thread = threading.Thread(target=int, args=("ann@example.com",))
         thread.start()
         thread.join()
+    logging.captureWarnings(False)
     assert len(written) == 2
     assert "ValueError: no account [IBAN_1]" in written[0]
     assert "[EMAIL_1]" in written[1]

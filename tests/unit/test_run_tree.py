@@ -45,7 +45,7 @@ def told(nodes: Sequence[Node], *names: str) -> list[str]:
 @pytest.mark.parametrize("id", sorted(logs()))
 def test_each_call_card_and_run_of_a_log_stands_in_its_tree_once(id: str) -> None:
     steps = logs()[id]
-    nodes = list(every(run_tree(committed(steps))))
+    nodes = list(every(run_tree(committed(steps), None)))
     assert len([node for node in nodes if node.name == "chat"]) == sum(isinstance(step, ModelStarted) for step in steps)
     assert len([node for node in nodes if node.name == "approval"]) == sum(isinstance(step, ProposedAction) for step in steps)
     decided = [
