@@ -12,8 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from math import log10
 from typing import Any
 
-from plotly import graph_objects
-
 from agent.model.spending import NANO_PER_USD
 from agent.reports.period.decisions import RuleFigures
 from agent.reports.period.measures import percentile
@@ -37,6 +35,13 @@ PARTS = {"tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1], "range": [-0.
 CLASSES = ((2.0, "< 2 s"), (10.0, "< 10 s"), (60.0, "< 1 min"), (600.0, "< 10 min"), (3_600.0, "< 1 h"), (86_400.0, "< 1 day"))
 
 
+def _plotly() -> Any:
+    """Return what makes drawings. It is an extra, which is not there in most installations."""
+    from plotly import graph_objects
+
+    return graph_objects
+
+
 def spent_over_time(by: By, spent: Sequence[Spent], until: datetime, name: Name) -> Chart:
     """Draw what was spent each day, stacked; in dollars where models have prices, else in tokens."""
     priced = any(one.nano_usd for one in spent)
@@ -49,7 +54,7 @@ def spent_over_time(by: By, spent: Sequence[Spent], until: datetime, name: Name)
     if others:
         shown = [*shown, ("all others", {day: sum(each.get(day, 0) for _, each in others) for day in days})]
     bars = [
-        graph_objects.Bar(x=days, y=[each.get(day, 0) for day in days], name=_label(of), width=0.8 * DAY_MILLISECONDS)
+        _plotly().Bar(x=days, y=[each.get(day, 0) for day in days], name=_label(of), width=0.8 * DAY_MILLISECONDS)
         for of, each in shown
     ]
     unit = "dollars" if priced else "tokens"
@@ -61,8 +66,8 @@ def sessions_over_time(days: Sequence[Day]) -> Chart:
     """Draw what sessions spent in each day: the middle one, and what 99 of 100 do not go beyond."""
     x = [one.day for one in days]
     lines = [
-        graph_objects.Scatter(x=x, y=[one.median_tokens for one in days], name="P50", mode="lines+markers"),
-        graph_objects.Scatter(x=x, y=[one.p99_tokens for one in days], name="P99", mode="lines+markers"),
+        _plotly().Scatter(x=x, y=[one.median_tokens for one in days], name="P50", mode="lines+markers"),
+        _plotly().Scatter(x=x, y=[one.p99_tokens for one in days], name="P99", mode="lines+markers"),
     ]
     layout = {"xaxis": _dates(x), "yaxis": {"title": {"text": "tokens of a session"}, "rangemode": "tozero"}}
     return _chart("sessions", "Tokens of a session in a day: P50 and P99", lines, layout)
@@ -71,8 +76,7 @@ def sessions_over_time(days: Sequence[Day]) -> Chart:
 def iterations(agents: Sequence[Iterations], name: Name) -> Chart:
     """Draw how many runs took how many model calls."""
     bars = [
-        graph_objects.Bar(x=[*one.by_count], y=[*one.by_count.values()], name=_label(name(one.agent)))
-        for one in agents[:MOST_SERIES]
+        _plotly().Bar(x=[*one.by_count], y=[*one.by_count.values()], name=_label(name(one.agent))) for one in agents[:MOST_SERIES]
     ]
     layout = {
         "barmode": "stack",
@@ -91,8 +95,8 @@ def latency(tools: Sequence[ToolFigures], name: Name) -> Chart:
     shown = [one for one in tools if one.median_seconds is not None][:MOST_BARS]
     rows = [*range(len(shown))]
     dots = [
-        graph_objects.Scatter(x=[_drawn(one.median_seconds) for one in shown], y=rows, mode="markers", name="P50"),
-        graph_objects.Scatter(x=[_drawn(one.p99_seconds) for one in shown], y=rows, mode="markers", name="P99"),
+        _plotly().Scatter(x=[_drawn(one.median_seconds) for one in shown], y=rows, mode="markers", name="P50"),
+        _plotly().Scatter(x=[_drawn(one.p99_seconds) for one in shown], y=rows, mode="markers", name="P99"),
     ]
     least, most = min(_drawn(one.median_seconds) for one in shown), max(_drawn(one.p99_seconds) for one in shown)
     ends = [max(mark for mark in MARKS if mark <= least), min((mark for mark in MARKS if mark > most), default=most)]
@@ -114,7 +118,7 @@ def failures(tools: Sequence[ToolFigures], name: Name) -> Chart:
     """Draw which share of each tool's runs failed."""
     shown = [one for one in tools if one.runs][:MOST_BARS]
     bars = [
-        graph_objects.Bar(
+        _plotly().Bar(
             x=[one.failed.value for one in shown],
             y=[*range(len(shown))],
             orientation="h",
@@ -138,7 +142,7 @@ def decisions(rules: Sequence[RuleFigures], name: Name) -> Chart:
         "waiting": lambda one: one.waiting,
     }
     bars = [
-        graph_objects.Bar(x=[count(one) for one in shown], y=[*range(len(shown))], orientation="h", name=end)
+        _plotly().Bar(x=[count(one) for one in shown], y=[*range(len(shown))], orientation="h", name=end)
         for end, count in ends.items()
         if any(map(count, shown))
     ]
@@ -154,7 +158,7 @@ def times_to_decision(seconds: Sequence[float]) -> Chart:
     classes = [sum(end > each for end in ends) for each in seconds]  # how many ends are beyond it: all of them for the shortest
     counts = [classes.count(number) for number in range(len(ends), -1, -1)]
     labels = [*(label for _, label in CLASSES), "longer"]
-    bars = [graph_objects.Bar(x=[*range(len(labels))], y=counts, name="decisions")]
+    bars = [_plotly().Bar(x=[*range(len(labels))], y=counts, name="decisions")]
     xaxis = {"tickvals": [*range(len(labels))], "ticktext": [html.escape(label) for label in labels]}
     layout = {"xaxis": xaxis, "yaxis": {"title": {"text": "decisions"}, "tickformat": "d"}, "showlegend": False}
     return _chart("times-to-decision", f"Time to decision (P50 {times(percentile(seconds, 0.5))})", bars, layout)
@@ -167,7 +171,7 @@ def ratings(prompts: Sequence[PromptFigures], name: Name) -> Chart:
     beyond = [one.good.interval[1] - value for one, value in zip(shown, values, strict=True)]
     below = [value - one.good.interval[0] for one, value in zip(shown, values, strict=True)]
     dots = [
-        graph_objects.Scatter(
+        _plotly().Scatter(
             x=values,
             y=[*range(len(shown))],
             mode="markers",
@@ -212,5 +216,5 @@ def _dates(days: Sequence[date]) -> dict[str, Any]:
 
 
 def _chart(name: str, caption: str, traces: Sequence[Any], layout: Mapping[str, Any]) -> Chart:
-    figure = graph_objects.Figure(data=[*traces], layout={"template": None, **layout})
+    figure = _plotly().Figure(data=[*traces], layout={"template": None, **layout})
     return Chart(name, caption, str(figure.to_json()))
