@@ -106,12 +106,21 @@ class ConversationLog:
         return Chore("conversation log's term", PURGE_SECONDS, 0.0, purge)
 
     async def catch_up(self, seconds: float) -> None:
-        """Write the messages of sessions that made a step at most so many seconds ago, as far as they are not written."""
+        """Write the messages of sessions that made a step at most so many seconds ago, as far as they are not written.
+
+        Raises an ExceptionGroup of what went wrong; it costs no other session its messages.
+        """
+        failures = list[Exception]()
         for session_id, written in await rows(self._pool, BEHIND, {"seconds": max(seconds, BACK_SECONDS)}):
             try:
                 await self._write_session(session_id, written)
             except UnreadableError as error:
                 log.warning("the conversation log of %s is left to newer code: %s", session_id, error)
+            except Exception as error:
+                error.add_note(f"in the conversation log of {session_id}")
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("the conversation log is behind", failures)
 
     async def _write_session(self, session_id: str, written: int) -> None:
         """Go on from where this process was, or read the session from its beginning, so that placeholders stay the same."""

@@ -64,6 +64,13 @@ async def append(core: Core, bodies: Sequence[Mapping[str, Any]], after: int = 0
         await core.sql("INSERT INTO step (session_id, seq, epoch, body) VALUES (%s, %s, 1, %s)", ID, seq, json.dumps(body))
 
 
+async def with_pins(core: Core, bodies: Sequence[Mapping[str, Any]]) -> None:
+    """Have what a session was run with again, once its model was gone."""
+    pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=()).model_dump_json()
+    for pin in {body["pin_id"] for body in bodies if body["kind"] == "repinned"}:
+        await core.sql("INSERT INTO pin (id, body) VALUES (%s, %s)", pin, pinned)
+
+
 async def in_the_log(core: Core, wanted: Wanted = Wanted()) -> list[Logged]:  # noqa: B008  # frozen
     async with core.pool.connection() as connection:
         return [each async for each in logged(connection, wanted)]
@@ -137,6 +144,7 @@ async def write_history(url: str, processes: Processes, seed: int) -> None:
     chance, bodies = Random(seed), history(seed)
     async with opened_core(url) as core:
         await core.hold(place())
+        await with_pins(core, bodies)
         masker = Masker(PATTERNS, limits=Limits(seconds=PATIENCE_SECONDS), processes=processes)
         writers = [ConversationLog(core.pool, masker) for _ in range(2)]
         at = 0
@@ -196,7 +204,8 @@ async def test_a_message_names_its_turn_trace_and_what_it_was_run_with(core: Cor
 
 
 async def test_messages_are_found_by_what_they_are(core: Core, masker: Masker) -> None:
-    await core.hold(place())
+    pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=({"name": "look"},))
+    await core.store.pins.pin(await core.hold(place()), pinned)
     call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"q": "Widgets"}}
     usage = {"input_tokens": 1, "output_tokens": 1}
     returned = {"kind": "tool_returned", "call_id": "toolu_1", "outcome": "failed", "text": "it is away"}
@@ -234,3 +243,17 @@ async def test_what_newer_code_wrote_is_left_to_it(core: Core, masker: Masker, c
     assert await in_the_log(core) == []
     assert "is left to newer code" in caplog.text
     assert await core.sql("SELECT FROM conversation_position") == []
+
+
+async def test_what_goes_wrong_with_one_conversation_costs_no_other_its_messages(core: Core, masker: Masker) -> None:
+    await core.hold(place())
+    await core.hold(place(2))
+    await append(core, [{"kind": "repinned", "pin_id": "gone", "model": "a", "model_before": "b"}])
+    await core.sql(
+        "INSERT INTO step (session_id, seq, epoch, body) VALUES (%s, 1, 1, %s)",
+        session_id(place(2)),
+        json.dumps({"kind": "asked", "said": [{"user": "U1", "text": "hi", "ts": "1.0"}]}),
+    )
+    with pytest.raises(ExceptionGroup, match="behind"):
+        await ConversationLog(core.pool, masker).catch_up(PATIENCE_SECONDS)
+    assert [each.session_id for each in await in_the_log(core)] == [session_id(place(2))]
