@@ -138,7 +138,8 @@ class Judge:
         }
         first: dict[str, str] = {}  # by call
         for item in self._records.steps(session_id, ProposedAction):
-            first.setdefault(item.step.call_id, item.step.action_id)
+            if not item.step.ran:  # of a run without a card people are asked what became of it, and no step says that it is over
+                first.setdefault(item.step.call_id, item.step.action_id)
             yield from self._eyes.named(item.step.action_id, item.step.call_id)
         never = datetime.max.replace(tzinfo=UTC)
         count = self._eyes.at_a_time({action_id: ends.get(action_id, never) for action_id in first.values()})
