@@ -51,15 +51,17 @@ STEPS: LiteralString = """
 SELECT seq, made_at, body::text FROM step WHERE session_id = %(session_id)s AND seq > %(after)s
 ORDER BY seq LIMIT %(most)s
 """
+# Nothing of a session that is erased meanwhile: its row is gone, or stays until this is committed (`agent.store.erasure`).
 WRITE: LiteralString = """
-WITH said AS (
+WITH there AS (SELECT id FROM session WHERE id = %(session_id)s FOR KEY SHARE),
+said AS (
     INSERT INTO conversation_message
         (session_id, seq, part, at, turn, trace_id, agent, prompt, prompt_digest, role, tool, outcome, ids, words)
-    SELECT %(session_id)s, made.* FROM json_to_recordset(%(messages)s::json) AS made
+    SELECT there.id, made.* FROM there, json_to_recordset(%(messages)s::json) AS made
         (seq bigint, part bigint, at timestamptz, turn bigint, trace_id text, agent text, prompt text, prompt_digest text,
          role text, tool text, outcome text, ids json, words json)
     ON CONFLICT DO NOTHING)
-INSERT INTO conversation_position AS position (session_id, seq) VALUES (%(session_id)s, %(seq)s)
+INSERT INTO conversation_position AS position (session_id, seq) SELECT id, %(seq)s FROM there
 ON CONFLICT (session_id) DO UPDATE SET seq = greatest(position.seq, excluded.seq) RETURNING 1
 """
 PURGE: LiteralString = """

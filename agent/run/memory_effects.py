@@ -16,9 +16,8 @@ from agent.memory.transcript import Transcript
 from agent.memory.values import Owner, Value, known_to, origins_of, owner_key
 from agent.model.port import Reply
 from agent.run.ports import Readers
-from agent.session.evolve import replace
-from agent.session.state import Context, Session
-from agent.session.steps import Compacted, Halted, Learnt
+from agent.session.state import Session
+from agent.session.steps import Halted, Learnt
 from agent.store.memory_items import Embedded, Items
 from agent.store.memory_search import MemorySearch
 from agent.store.memory_values import Values
@@ -92,15 +91,13 @@ class MemoryEffects:
         Where something that was told before is not remembered any more, the turn begins a new context without it.
         """
         assert self.memory is not None
-        anew: tuple[Compacted, ...] = ()
-        if await self.memory.items.any_gone(session.place.team, session.context.origins):
-            anew = (compaction.begun_anew(session),)
-            session = replace(session, context=Context(speakers=session.context.speakers, sources=session.context.sources))
+        gone = await self.memory.items.any_gone(session.place.team, session.context.origins)
+        anew = (compaction.begun_anew(session),) if gone else ()
         audience = await self.memory.readers.audience(session.place)
-        if (grew := _grew(session, audience)) is not None:
+        if not gone and (grew := _grew(session, audience)) is not None:
             return Ended((grew,))
         words = "\n".join(each.text for each in said.asked())[:QUERY_CHARACTERS]
-        user, first = session.turn.speakers[0], move.values or bool(anew)
+        user, first = session.turn.speakers[0], move.values or gone
         values = await self.memory.told_values(session.place, user, audience) if first else dict[Owner, tuple[Value, ...]]()
         items = await self.memory.found(session.place.team, audience, words, FOUND_ITEMS)
         return Ended((*anew, recalled(items, values, origins_of(values, user, session.place.channel))))

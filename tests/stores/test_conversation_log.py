@@ -257,3 +257,12 @@ async def test_what_goes_wrong_with_one_conversation_costs_no_other_its_messages
     with pytest.raises(ExceptionGroup, match="behind"):
         await ConversationLog(core.pool, masker).catch_up(PATIENCE_SECONDS)
     assert [each.session_id for each in await in_the_log(core)] == [session_id(place(2))]
+
+
+async def test_nothing_is_written_of_a_conversation_that_is_erased_meanwhile(core: Core, masker: Masker) -> None:
+    await core.hold(place())
+    await append(core, [{"kind": "asked", "said": [{"user": "U1", "text": "hi", "ts": "1.0"}]}])
+    await core.sql("DELETE FROM session")  # as an erasure begins, which deletes the steps next
+    await ConversationLog(core.pool, masker).catch_up(PATIENCE_SECONDS)
+    assert await in_the_log(core) == []
+    assert await core.sql("SELECT FROM conversation_position") == []
