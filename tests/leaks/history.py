@@ -36,6 +36,7 @@ from tools.slack.search import readable_channels
 
 TOPICS = ("launch", "budget", "salary", "merger", "code")
 KEYS, OWNERS = ("language", "tone", "colour"), ("user", "channel", "workspace")
+SHOWN_ITEMS = "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id"
 _numbers = itertools.count(1)
 
 
@@ -255,7 +256,9 @@ class History:
 
     async def put_right(self) -> None:
         """The model forgets or corrects what it may know of, or has guessed the number of."""
-        there = await rows(self.bench.pool, "SELECT id, channel, kind, body FROM memory WHERE team = %s", cast(Any, (self.team,)))
+        there = await rows(
+            self.bench.pool, "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id", cast(Any, (self.team,))
+        )
         if not there:
             return
         talk, user = self._somewhere()

@@ -49,6 +49,8 @@ class Talk:
         self.add(Asked(said=(said,)))
         move = Recall(self.session.context.began_tokens == 0, MoveKey("recall", str(self.session.turn.number)))
         *anew, step = (await memory.recall(move, self.session, self.said)).steps
+        if anew:  # nothing of what the model was told before stands in what it is shown from now on
+            self.told = set()
         self.add(*anew, step)
         if isinstance(step, Halted):
             self._posted()

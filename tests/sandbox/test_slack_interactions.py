@@ -6,6 +6,7 @@ import pytest
 from slack_bolt.async_app import AsyncAck, AsyncRespond
 
 from bot.sandbox import SlackSandbox
+from tests.patience import PATIENCE_SECONDS
 from tests.sandbox.slack_bots import (
     CARD,
     MANIFEST,
@@ -24,7 +25,7 @@ from tests.sandbox.slack_bots import (
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[SlackSandbox]:
-    async with SlackSandbox(MANIFEST, ack_seconds=0.5) as sandbox:
+    async with SlackSandbox(MANIFEST, ack_seconds=PATIENCE_SECONDS) as sandbox:
         yield sandbox
 
 
@@ -101,9 +102,9 @@ async def test_what_is_ticked_travels_with_the_next_click(sandbox: SlackSandbox)
     assert chosen == [["c0", "c2"], ["c0", "c2"], ["c0"]], "what one person ticks, another does not see"
 
 
-async def test_an_unanswered_click_is_not_repeated(sandbox: SlackSandbox) -> None:
-    bot = Bot(sandbox)  # listens to no action: Bolt answers 404 and Slack hears no ack
-    async with in_socket_mode(sandbox, bot):
+async def test_an_unanswered_click_is_not_repeated() -> None:
+    async with SlackSandbox(MANIFEST, ack_seconds=0.5) as sandbox, in_socket_mode(sandbox, Bot(sandbox)):
+        # The bot listens to no action: Bolt answers 404 and Slack hears no ack.
         await sandbox.click("ann", "orders", await card(sandbox), "approve")
         told = await sandbox.until(lambda: sandbox.failures("ann"))
     assert "did not answer" in told[0]

@@ -7,6 +7,7 @@ from slack_bolt.async_app import AsyncAck
 from slack_sdk.errors import SlackApiError
 
 from bot.sandbox import SlackSandbox
+from tests.patience import PATIENCE_SECONDS
 from tests.sandbox.slack_bots import (
     MANIFEST,
     Bot,
@@ -30,7 +31,7 @@ REASON = modal(text_input("reason", "Why?", optional=True, element={"max_length"
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[SlackSandbox]:
-    async with SlackSandbox(MANIFEST, ack_seconds=0.5) as sandbox:
+    async with SlackSandbox(MANIFEST, ack_seconds=PATIENCE_SECONDS) as sandbox:
         yield sandbox
 
 

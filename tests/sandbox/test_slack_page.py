@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[SlackSandbox]:
-    async with SlackSandbox(MANIFEST, notes={"model": "The script is answering"}, ack_seconds=0.5) as sandbox:
+    async with SlackSandbox(MANIFEST, notes={"model": "The script is answering"}, ack_seconds=PATIENCE_SECONDS) as sandbox:
         yield sandbox
 
 
