@@ -5,6 +5,7 @@ nobody who reads along there may be without access to where each came from.
 """
 
 import itertools
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any, cast
@@ -36,7 +37,7 @@ from tools.slack.search import readable_channels
 
 TOPICS = ("launch", "budget", "salary", "merger", "code")
 KEYS, OWNERS = ("language", "tone", "colour"), ("user", "channel", "workspace")
-SHOWN_ITEMS = "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id"
+ITEMS = "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id"
 _numbers = itertools.count(1)
 
 
@@ -277,12 +278,11 @@ class History:
                 self.judge.secrets[word].said(message_key(talk.place.channel, said.ts), some[0][1])
         self.log.append(f"{self.world.clock}: {name} {some}: {result.text()[:200]}")
         self.judge.shown(name, talk.place.channel, result.text())
-        left = {row[0] for row in await rows(self.bench.pool, "SELECT id FROM memory WHERE team = %s", cast(Any, (self.team,)))}
+        left = {row[0] for row in await rows(self.bench.pool, ITEMS, cast(Any, (self.team,)))}
         # Summaries of the same conversations go along, and nobody sees them.
         gone = [(channel, body) for id, channel, kind, body in some if id not in left and kind != "summary"]
         self.judge.shown(f"what {name} took away", talk.place.channel, " ".join(body for _, body in gone))
-        for channel, body in gone:
-            self.judge.forgotten(body, channel)
+        self.judge.forgotten(gone)
         talk.ran(self.tools[name], result)
         talk.answered()
 
@@ -295,8 +295,6 @@ class History:
     async def search_slack(self) -> None:
         """Somebody has Slack itself searched: in which channels?"""
         talk, user = self._somewhere()
-        try:
+        with suppress(ToolError):
             channels, _ = await readable_channels(self.port, user, talk.place)
-        except ToolError:
-            return
-        self.judge.shown("search in Slack", talk.place.channel, " ".join(f"<#{channel.id}>" for channel in channels))
+            self.judge.shown("search in Slack", talk.place.channel, " ".join(f"<#{channel.id}>" for channel in channels))

@@ -88,11 +88,12 @@ class Judge:
         for secret in self.secrets.values():
             secret.sayings = {one: at for one, at in secret.sayings.items() if one[0] != key}
 
-    def forgotten(self, body: str, channel: str) -> None:
-        """What these words said in a channel is not said any more."""
-        for word in WORD.findall(body):
-            secret = self.secrets[word]
-            secret.sayings = {one: at for one, at in secret.sayings.items() if at != channel}
+    def forgotten(self, gone: Iterable[tuple[str, str]]) -> None:
+        """What these words said, each in its channel, is not said any more. `gone`: channels and words."""
+        for channel, body in gone:
+            for word in WORD.findall(body):
+                secret = self.secrets[word]
+                secret.sayings = {one: at for one, at in secret.sayings.items() if at != channel}
 
 
 class Logged(logging.Handler):

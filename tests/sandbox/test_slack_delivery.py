@@ -16,19 +16,10 @@ from bot.sandbox.slack.team_naming import slack_connect
 from tests.patience import PATIENCE_SECONDS
 from tests.sandbox.slack_bots import MANIFEST, Bot, Connected, both_ways, in_socket_mode, manifest, over_http, web_client
 
-RETRY_DELAYS_SECONDS = (0.02, 0.04, 0.06)
-
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[SlackSandbox]:
-    async with SlackSandbox(MANIFEST, ack_seconds=PATIENCE_SECONDS, retry_delays_seconds=RETRY_DELAYS_SECONDS) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def impatient() -> AsyncIterator[SlackSandbox]:
-    """For tests of acks that do not come in time."""
-    async with SlackSandbox(MANIFEST, ack_seconds=0.3, retry_delays_seconds=RETRY_DELAYS_SECONDS) as sandbox:
+    async with SlackSandbox(MANIFEST, ack_seconds=PATIENCE_SECONDS, retry_delays_seconds=(0.02, 0.04, 0.06)) as sandbox:
         yield sandbox
 
 
@@ -177,8 +168,9 @@ async def test_a_reply_carries_its_thread(sandbox: SlackSandbox) -> None:
 
 
 @both_ways
-async def test_an_event_that_nobody_acks_is_tried_again(impatient: SlackSandbox, connected: Connected) -> None:
-    bot = Bot(impatient)
+async def test_an_event_that_nobody_acks_is_tried_again(sandbox: SlackSandbox, connected: Connected) -> None:
+    sandbox.wait_for_acks(0.3)
+    bot = Bot(sandbox)
     headers: list[dict[str, Any]] = []
 
     async def deaf(req: AsyncBoltRequest) -> None:
@@ -187,9 +179,9 @@ async def test_an_event_that_nobody_acks_is_tried_again(impatient: SlackSandbox,
 
     bot.app._async_listeners.clear()  # pyright: ignore[reportPrivateUsage]  # a bot that listens to nothing
     bot.app.use(deaf)
-    async with connected(impatient, bot):
-        await impatient.dm("ann", "hello")
-        tries = await impatient.until(lambda: finished(impatient, 4))
+    async with connected(sandbox, bot):
+        await sandbox.dm("ann", "hello")
+        tries = await sandbox.until(lambda: finished(sandbox, 4))
     assert [one.try_number for one in tries] == [1, 2, 3, 4]
     assert len({one.event_id for one in tries}) == 1
     assert {one.failure for one in tries} <= {"timeout", "http_error"}
