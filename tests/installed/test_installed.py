@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -86,18 +87,15 @@ def installed(request: pytest.FixtureRequest) -> Installed:
     return request.getfixturevalue(request.param)
 
 
-def ours(folder: Path, *, besides: str = "") -> set[str]:
-    """Return our files in a folder, as seen from there."""
-    return {
-        path.relative_to(folder).as_posix()
-        for name in ("agent", "bot", "tools", "prompts", "migrations")
-        for path in (folder / name).rglob("*")
-        if not path.is_dir() and "__pycache__" not in path.parts and not (besides and path.is_relative_to(folder / besides))
-    }
+def ours(folder: Path, *besides: str) -> set[str]:
+    """Return our files in a folder, as seen from there, without what patterns of paths name."""
+    found = (path for name in ("agent", "bot", "tools", "prompts", "migrations") for path in (folder / name).rglob("*"))
+    names = [path.relative_to(folder).as_posix() for path in found if not path.is_dir() and "__pycache__" not in path.parts]
+    return {name for name in names if not any(fnmatchcase(name, pattern) for pattern in besides)}
 
 
 def test_it_holds_every_file_of_the_bot_and_none_of_the_sandbox(installed: Installed) -> None:
-    assert ours(installed.code) == ours(REPOSITORY, besides="bot/sandbox")
+    assert ours(installed.code) == ours(REPOSITORY, "bot/sandbox/*", "bot/eval/*", "prompts/*/golden/*")
 
 
 def test_the_wheel_holds_nothing_beside_the_bot(wheel: Path) -> None:
@@ -106,7 +104,7 @@ def test_the_wheel_holds_nothing_beside_the_bot(wheel: Path) -> None:
 
 
 def test_what_is_not_installed_cannot_be_imported_there(installed: Installed, tmp_path: Path) -> None:
-    for name in ("bot.sandbox", "tests", "fakeredis", "lupa", "pytest", "hypothesis"):
+    for name in ("bot.sandbox", "bot.eval", "tests", "fakeredis", "lupa", "pytest", "hypothesis"):
         done = installed.python("-c", f"import {name}", folder=tmp_path)
         assert re.search(f"No module named '{name}'", done.stderr), (name, done.stderr)
 

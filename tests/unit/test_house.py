@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "bot": {"agent", "bot", "migrations", "prompts", "tools"},
     "bot/sandbox": {"bot/sandbox"},
     "bot/sandbox/demo.py": {"bot", "bot/sandbox", "tools"},  # starts the bot beside it
+    "bot/eval": {"agent", "bot", "bot/eval", "bot/sandbox", "migrations", "prompts", "tools"},
     "migrations": {"agent", "migrations", "tools"},
     "prompts": set[str](),
 }
@@ -72,7 +73,8 @@ FLOORS = {
     "bot/app": 4,
     "bot/memory_cli.py": 5,
     "bot/sandbox": 5,
-    "bot/cli.py": 6,
+    "bot/eval": 6,
+    "bot/cli.py": 7,
 }
 # `signoff demo` starts the sandbox, which starts this command line again: the two name each other in one line each.
 DEMO = {"bot/cli.py imports bot.sandbox.demo.demonstrate", "bot/sandbox/demo.py imports bot.cli.cli"}
@@ -104,7 +106,12 @@ HOMES: dict[str, set[str]] = {
     "pydantic_settings": {"bot/config/settings.py"},
     "pypdf": {"agent/memory/pdf.py"},
     "re2": {"agent/masking/team.py"},
-    "redis": {"agent/store/memory_values.py", "agent/store/redis_budgets.py", "bot/commands/doctor_stores.py"},
+    "redis": {
+        "agent/store/memory_values.py",
+        "agent/store/redis_budgets.py",
+        "bot/commands/doctor_stores.py",
+        "bot/eval/running.py",
+    },
     "referencing": {"agent/tool/schema_check.py"},  # how jsonschema follows references
     "rich": {"bot"},
     "safetensors": {"agent/embeddings/wordllama.py"},

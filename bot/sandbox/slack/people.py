@@ -15,7 +15,7 @@ from bot.sandbox.slack.methods.streams import close_stream
 from bot.sandbox.slack.payloads import forward_json
 from bot.sandbox.slack.types import Channel, File, Message, Person, SubmitAnswer, View
 from bot.sandbox.slack.wire import Json
-from bot.sandbox.slack.workspace import Workspace, new_id
+from bot.sandbox.slack.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class People:
 
     def join(self, name: str, *channels: str, **what: Any) -> str:
         """Add a person, in these channels, and return their id. `what`: is_restricted, team_id, ... as in `Person`."""
-        person = Person(new_id("U"), name, name.capitalize(), "#868e96", **what)
+        person = Person(self.workspace.new_id("U"), name, name.capitalize(), "#868e96", **what)
         self.workspace.add_person(person)
         for channel in channels:
             place = self.workspace.channels[self.workspace.channel_id(channel)]
@@ -169,7 +169,7 @@ class People:
 
     def add_usergroup(self, users: Sequence[str]) -> str:
         """Add a user group of these people and return its id."""
-        group = new_id("S")
+        group = self.workspace.new_id("S")
         self.workspace.usergroups[group] = tuple(self.workspace.user_id(one) for one in users)
         return group
 

@@ -41,6 +41,7 @@ class SlackSandbox(People):
     retry_delays_seconds: the pauses before an un-acked event is delivered again; Slack's are about 1 s, 1 min, 5 min.
     trigger_seconds: how long a trigger id opens a modal.
     stream_seconds: how long a stream lives without being stopped; about 5 minutes in Slack.
+    numbered: ids are numbers, the same in each workspace to which the same happens, instead of random.
 
     Wide because it stands in for a whole workspace: its ids and tokens, its servers, and the hands of its people.
     """
@@ -56,8 +57,9 @@ class SlackSandbox(People):
         retry_delays_seconds: Sequence[float] = (1.0, 60.0, 300.0),
         trigger_seconds: float = 3.0,
         stream_seconds: float = 300.0,
+        numbered: bool = False,
     ) -> None:
-        self.workspace = Workspace(manifest, trigger_seconds=trigger_seconds, stream_seconds=stream_seconds)
+        self.workspace = Workspace(manifest, trigger_seconds=trigger_seconds, stream_seconds=stream_seconds, numbered=numbered)
         self.bot_token = f"xoxb-sandbox-{secrets.token_hex(12)}"
         self.app_token = f"xapp-sandbox-{secrets.token_hex(12)}"
         self.signing_secret = secrets.token_hex(16)

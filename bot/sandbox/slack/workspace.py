@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import mimetypes
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -36,9 +37,15 @@ TEAM_PREFIX = "TSANDBOX"
 _PREFIX = {"channel": "C", "private": "C", "im": "D", "mpim": "G"}
 
 
-def new_id(prefix: str) -> str:
+def _random_id(prefix: str) -> str:
     """Return an id in Slack's form. Ids are random, so that two workspaces never share one in the same database."""
     return prefix + secrets.token_hex(5).upper()
+
+
+def _numbered_ids() -> Callable[[str], str]:
+    """Return what gives ids in Slack's form that are the same in each workspace to which the same happens."""
+    numbers: defaultdict[str, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
+    return lambda prefix: f"{prefix}{next(numbers[prefix]):010d}"
 
 
 class Workspace:
@@ -47,11 +54,14 @@ class Workspace:
     Wide because it is all the state that a workspace has, behind every method of the Web API.
     """
 
-    def __init__(self, manifest: Mapping[str, Any], *, trigger_seconds: float, stream_seconds: float) -> None:
+    def __init__(
+        self, manifest: Mapping[str, Any], *, trigger_seconds: float, stream_seconds: float, numbered: bool = False
+    ) -> None:
         self.manifest = cast(Json, manifest)
+        self.new_id = _numbered_ids() if numbered else _random_id
         self.trigger_seconds = trigger_seconds
         self.stream_seconds = stream_seconds
-        self.team_id, self.app_id, self.bot_id = new_id(TEAM_PREFIX), new_id("A"), new_id("B")
+        self.team_id, self.app_id, self.bot_id = self.new_id(TEAM_PREFIX), self.new_id("A"), self.new_id("B")
         self.bot_name = str(self.setting("features.bot_user.display_name") or self.setting("display_information.name"))
         self.people: dict[str, Person] = {}
         self.channels: dict[str, Channel] = {}
@@ -87,14 +97,14 @@ class Workspace:
         self._settle()
 
     def _settle(self) -> None:
-        ids = {name: new_id("U" + name.upper()[:3]) for name, _, _ in _PEOPLE}
+        ids = {name: self.new_id("U" + name.upper()[:3]) for name, _, _ in _PEOPLE}
         for name, real_name, color in _PEOPLE:
             self.add_person(Person(ids[name], name, real_name, color, is_admin=name == "ann"))
-        self.bot_user_id = new_id("U")
+        self.bot_user_id = self.new_id("U")
         self.add_person(Person(self.bot_user_id, self.bot_name.lower(), self.bot_name, "#0b7285", is_bot=True))
         for name, kind, members in _CHANNELS:
             present = frozenset(ids[member] for member in members) | {self.bot_user_id}
-            self.add_channel(Channel(new_id(_PREFIX[kind]), name, kind, present))
+            self.add_channel(Channel(self.new_id(_PREFIX[kind]), name, kind, present))
 
     def add_person(self, person: Person) -> None:
         self.people[person.id] = person
@@ -151,12 +161,12 @@ class Workspace:
         for channel in self.channels.values():
             if channel.kind == "im" and channel.members == members:
                 return channel
-        made = Channel(new_id("D"), f"@{self.people[user].name}", "im", members)
+        made = Channel(self.new_id("D"), f"@{self.people[user].name}", "im", members)
         self.add_channel(made)
         return made
 
     def new_group_dm(self, members: frozenset[str]) -> Channel:
-        made = Channel(new_id("G"), "mpdm-" + "-".join(sorted(self.people[one].name for one in members)), "mpim", members)
+        made = Channel(self.new_id("G"), "mpdm-" + "-".join(sorted(self.people[one].name for one in members)), "mpim", members)
         self.add_channel(made)
         return made
 
@@ -180,7 +190,7 @@ class Workspace:
     def add_file(self, user: str, name: str, content: bytes, heard: str = "", *, clip: bool = False) -> File:
         """Add a file that somebody is about to share in a message."""
         mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        file = File(new_id("F"), name, mimetype, user, content, int(time.time()), heard, clip)
+        file = File(self.new_id("F"), name, mimetype, user, content, int(time.time()), heard, clip)
         self.files[file.id] = file
         return file
 

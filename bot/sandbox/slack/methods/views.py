@@ -12,7 +12,7 @@ from bot.sandbox.slack.reading import State, initial_value
 from bot.sandbox.slack.types import View
 from bot.sandbox.slack.web_api import Desk
 from bot.sandbox.slack.wire import Json, Refused
-from bot.sandbox.slack.workspace import Workspace, new_id
+from bot.sandbox.slack.workspace import Workspace
 
 MOST_VIEWS = 3
 """Modals of one person on top of each other."""
@@ -51,7 +51,7 @@ def publish(desk: Desk, given: Arguments) -> Json:
     before = desk.workspace.homes.get(user)
     if before is not None and given.text("hash") and given.text("hash") != before.hash:
         raise Refused("hash_conflict")
-    view_id = before.id if before else new_id("V")
+    view_id = before.id if before else desk.workspace.new_id("V")
     view = View(
         view_id,
         "home",
@@ -78,7 +78,7 @@ def checked_view(view: Json | None, kind: str) -> Json:
 
 
 def new_modal(workspace: Workspace, user: str, body: Json, below: View | None = None) -> View:
-    view_id = new_id("V")
+    view_id = workspace.new_id("V")
     return View(
         view_id,
         "modal",

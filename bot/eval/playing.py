@@ -1,0 +1,231 @@
+"""One case, played through the real bot: its own workspace, stores and model, and people who say what the case tells.
+
+Nothing of it reaches further than this machine: the workspace is the sandbox's, the database the case's own.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from psycopg_pool import AsyncConnectionPool
+from pydantic import JsonValue, SecretStr
+
+from agent.memory.items import NewItem, Source, message_key
+from agent.session.steps import STEP
+from agent.store.memory_items import Items
+from agent.tool.definition import Effect
+from bot.app.wiring import Bot, running
+from bot.config.file import Config, load_config
+from bot.config.manifest import read_manifest
+from bot.config.settings import Settings
+from bot.eval import tickets
+from bot.eval.cases import Case, GoldenSet, Play
+from bot.eval.happened import Played, read
+from bot.eval.people import PATIENCE_SECONDS, NotAsPlayedError, People
+from bot.eval.tape import Recorder, Replayer, Tape
+from bot.sandbox.model import Call, Lines, Reply, ScriptedModel, Text
+from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.stores.embedded_home import Servers
+from tools.catalog import seed_shop
+from tools.mcp import Local
+from tools.mcp import Server as McpServer
+
+NAMED = re.compile(r"\$([a-z][a-z0-9]*)")
+DATABASE = "SIGNOFF_EVAL_DATABASE"  # where signoff.yaml finds the address of the case's database, for the pack sql:NAME
+KEY = "sk-ant-" + "eval"  # for models on this machine
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Who answers: recorded answers, a model behind an address, or the lines of the case."""
+
+    tape: Tape | None = None
+    upstream: str = ""
+    key: str = KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a case is played: stores that nothing else uses, and a folder for its files."""
+
+    servers: Servers
+    folder: Path
+
+
+async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tuple[Played, Tape]:
+    """Play a case once. Returns what happened, and the model's answers as they were given."""
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(
+            SlackSandbox(read_manifest(), ack_seconds=PATIENCE_SECONDS, trigger_seconds=PATIENCE_SECONDS, numbered=True)
+        )
+        pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            stage.servers.database_url, min_size=1, open=False, kwargs={"autocommit": True}
+        )
+        await stack.enter_async_context(pool)
+        for joins in case.world.joins:
+            outside = {"team_id": "TOUTSIDE"} if joins.outside else {}
+            slack.join(joins.name, *joins.channels, is_restricted=joins.guest, **outside)
+        text = _filling(slack)
+        await _furnish(case, slack, pool, text)
+        server = await stack.enter_async_context(await _model_server(case, model, stack, text))
+        config = _config_file(case, golden, stage.folder, text)
+        os.environ[DATABASE] = stage.servers.database_url
+        bot = await stack.enter_async_context(
+            running(
+                _bot_settings(slack, server.base_url, model.key, stage),
+                config,
+                stage.servers,
+                mcp=_ticket_desk(stage.folder) if case.world.tickets else (),
+                log_conversations=False,
+            )
+        )
+        people = People(slack, pool, case.world)
+        began, trouble = time.monotonic(), ""
+        try:
+            await _until_offered(case, bot, people)
+            for line in case.talk:
+                await people.act(line, text)
+        except NotAsPlayedError as error:
+            trouble = str(error)
+        played = await _read_end(case, bot, people, pool, time.monotonic() - began, text)
+        drift = server.drift if isinstance(server, Replayer) else ""
+        if isinstance(server, Replayer) and server.left and not drift:
+            drift = f"{server.left} of the recorded answers were not asked for"
+        tape = server.tape() if isinstance(server, Recorder) else Tape()
+        return played.model_copy(update={"trouble": trouble, "drift": drift}), tape
+
+
+# ---------------------------------------------------------------------------------------------- the world
+
+
+def _filling(slack: SlackSandbox) -> Callable[[str], str]:
+    """Return what fills in ids for names. A name that nobody has stays as it is."""
+
+    def filled(text: str) -> str:
+        known = {**slack.people, **slack.channels, "bot": slack.bot_user_id}
+        return NAMED.sub(lambda match: known.get(match[1], match[0]), text)
+
+    return filled
+
+
+def _filled_value(value: JsonValue, text: Callable[[str], str]) -> Any:
+    """Return a JSON value with its texts filled in, keys of mappings included."""
+    match value:
+        case str():
+            return text(value)
+        case list():
+            return [_filled_value(one, text) for one in value]
+        case dict():
+            return {text(name): _filled_value(one, text) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _config_file(case: Case, golden: GoldenSet, folder: Path, text: Callable[[str], str]) -> Config:
+    """Return the configuration as the bot reads it from a file. Raises Refusal."""
+    path = folder / "signoff.yaml"
+    path.write_text(json.dumps(_filled_value(dict(golden.config_of(case)), text)))  # YAML that is JSON
+    return load_config(path)
+
+
+def _bot_settings(slack: SlackSandbox, model_url: str, key: str, stage: Stage) -> Settings:
+    return Settings(
+        slack_bot_token=SecretStr(slack.bot_token),
+        slack_app_token=SecretStr(slack.app_token),
+        slack_api_url=slack.api_url,
+        anthropic_api_key=SecretStr(key),
+        anthropic_base_url=model_url,
+        database_url=stage.servers.database_url,
+        redis_url=stage.servers.redis_url,
+        signoff_home=stage.folder,
+        port=0,
+    )
+
+
+async def _furnish(case: Case, slack: SlackSandbox, pool: AsyncConnectionPool[Any], text: Callable[[str], str]) -> None:
+    """Bring everything to where the case begins."""
+    await seed_shop(pool)
+    for statement in case.world.sql:
+        async with pool.connection() as connection:
+            await connection.execute(cast(Any, text(statement)))
+    for post in case.world.posts:
+        await slack.say(post.who, slack.channels[post.channel], text(post.says))
+    for number, one in enumerate(case.world.remembers, 1):
+        channel = slack.channels[one.channel]
+        source = Source(key=message_key(channel, f"{number}.000000"), quote=text(one.fact), by=slack.people[one.by])
+        item = NewItem(channel=channel, kind="fact", text=text(one.fact), source=source, group=f"before:{number}")
+        await Items(pool).learn(slack.team_id, item)
+
+
+def _ticket_desk(folder: Path) -> Sequence[McpServer]:
+    return [McpServer(name="tickets", reach=Local(sys.executable, (str(tickets.__file__),), folder=str(folder)))]
+
+
+async def _until_offered(case: Case, bot: Bot, people: People) -> None:
+    """Wait until the tools of the ticket desk are there."""
+
+    async def offered() -> bool:
+        return not case.world.tickets or any(name.startswith("tickets__") for name in bot.tools)
+
+    await people.until(offered, "the ticket desk does not come up")
+
+
+# ---------------------------------------------------------------------------------------------- the model
+
+
+async def _model_server(case: Case, model: Model, stack: AsyncExitStack, text: Callable[[str], str]) -> Recorder | Replayer:
+    if model.tape is not None:
+        return Replayer(model.tape)
+    if model.upstream:
+        return Recorder(model.upstream)
+    scripted = ScriptedModel(Lines(*(_scripted_reply(play, text) for play in case.plays)))
+    scripted.api_key = model.key
+    await stack.enter_async_context(scripted)
+    return Recorder(scripted.base_url)
+
+
+def _scripted_reply(play: Play, text: Callable[[str], str]) -> Reply:
+    calls = [Call(tool, _filled_value(dict(arguments), text)) for call in play.calls for tool, arguments in call.items()]
+    return Reply((*([Text(text(play.say))] if play.say else []), *calls))
+
+
+# ---------------------------------------------------------------------------------------------- the end
+
+
+async def _read_end(
+    case: Case, bot: Bot, people: People, pool: AsyncConnectionPool[Any], seconds: float, text: Callable[[str], str]
+) -> Played:
+    """Return what happened, from the log, from what people see, and from the database."""
+
+    async def rows(statement: str) -> list[tuple[Any, ...]]:
+        async with pool.connection() as connection:
+            cursor = await connection.execute(cast(Any, statement))
+            return await cursor.fetchall()
+
+    steps = [STEP.validate_json(body) for (body,) in await rows("SELECT body::text FROM step ORDER BY made_at, session_id, seq")]
+    writing = frozenset(name for name, tool in bot.tools.items() if tool.effect is not Effect.READ)
+    calls, cards, figures = read(steps, writing, seconds)
+    posts = [message.seen_text for message in people.posts()]
+    return Played(
+        calls=calls,
+        cards=cards,
+        answer="\n".join(posts[people.heard :]),
+        posts=posts,
+        finds=[_plain_rows(await rows(text(state.sql))) for state in case.state],
+        figures=figures,
+    )
+
+
+def _plain_rows(rows: Sequence[tuple[Any, ...]]) -> JsonValue:
+    """Return one value as it is, and more as lists."""
+    plain: list[list[JsonValue]] = json.loads(json.dumps(rows, default=str))
+    if len(plain) == 1 and len(plain[0]) == 1:
+        return plain[0][0]
+    return cast(JsonValue, plain)
