@@ -76,7 +76,8 @@ def _let_through(path: Path, lines: list[str]) -> bool:
     through = True
     for line in lines:
         pattern = line.removeprefix("!")
-        if pattern == "*" or path.is_relative_to(pattern) or (pattern.startswith("**/") and pattern[3:] in path.parts):
+        above = Path(*path.parts[: len(Path(pattern).parts)])  # as far as the pattern goes
+        if pattern == "*" or above.match(pattern) or (pattern.startswith("**/") and pattern[3:] in path.parts):
             through = line.startswith("!")
     return through
 
