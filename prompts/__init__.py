@@ -1,1 +1,1 @@
-"""Versioned prompts: text, no code. `NAME/N.md` is version N of a prompt, `NAME/promoted` says which one is in use."""
+"""Versioned prompts: text, no code (`agent.prompts`), and beside them the golden sets that they are tried with (`bot.eval`)."""

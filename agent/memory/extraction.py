@@ -14,16 +14,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import prompts
-from agent.memory import prompts as registry
 from agent.memory.items import MemoryItem, NewItem, Source, message_key, session_key
 from agent.memory.recalled import read_outside
 from agent.memory.summary_material import said_by
 from agent.memory.transcript import Transcript
 from agent.model.port import Reply
+from agent.prompts.versions import Registry
 from agent.session.state import Session
 from agent.types import Pinned, Said
 
-PROMPT = registry.load(Path(prompts.__file__).parent, "learning")
+PROMPT = Registry(Path(prompts.__file__).parent).load("learning")
 MOST_FACTS = 20  # of one reading
 MOST_MESSAGES, MESSAGE_CHARACTERS = 60, 2_000  # the newest that are read at once
 ANSWER_CHARACTERS, MOST_ANSWERS = 600, 20

@@ -31,6 +31,10 @@ class Agent:
     rules: Rules
 
 
+async def nothing_to_look_up(place: Place) -> None:
+    """Do nothing: agents are what this process knows."""
+
+
 async def no_instructions(place: Place) -> Instruction | None:
     """Return None: nobody has set any."""
     return None
@@ -45,6 +49,8 @@ class Runner:
     effects: Effects
     agent_for: Callable[[Place], Agent]
     instructions: Callable[[Place], Awaitable[Instruction | None]] = no_instructions
+    look_up_agent: Callable[[Place], Awaitable[None]] = nothing_to_look_up
+    """Before a new session gets its agent: which version of its prompt is live may have changed."""
     pins: dict[str, Pinned] = field(default_factory=dict[str, Pinned])
 
     async def run(self, lease: Lease, woken: asyncio.Event, stopping: asyncio.Event) -> bool:
@@ -53,6 +59,8 @@ class Runner:
         failed = False
         working_on.set((lease.session_id, 0))  # for the rest of this task, which is of one lease
         try:
+            if lease.pin_id is None:
+                await self.look_up_agent(lease.place)
             agent = self.agent_for(lease.place)
             pinned = await self._pinned(lease, agent)
             pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))

@@ -1,7 +1,7 @@
 """The tools that there are right now, and the agents that have them: MCP servers come and go while the bot runs."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,16 +9,19 @@ from typing import Any
 
 import prompts
 from agent.approvals.policy import Policy
-from agent.memory import prompts as registry_of_prompts
 from agent.model import windows
 from agent.model.limits import PATIENCE, Patience
 from agent.model.tool_search import rendered
+from agent.prompts.labels import Live, live_version
+from agent.prompts.versions import Registry, Version
 from agent.run.runner import Agent
 from agent.session.rules import Rules
+from agent.store.sessions import session_id
 from agent.tool.definition import Effect, Tool, Tools, registry
 from agent.types import Pinned, Place
 from bot.agents.packs import MEMORY, all_tools, chosen_packs
 from bot.cards.review import can_show
+from bot.config.file import Agent as Settings
 from bot.config.file import Config
 from bot.config.refusal import Refusal
 from tools.mcp import Bridge, Connection, Server
@@ -26,7 +29,12 @@ from tools.mcp import Bridge, Connection, Server
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 5  # tools in a sentence
-PROMPTS = Path(prompts.__file__).parent
+PROMPTS = Registry(Path(prompts.__file__).parent)
+
+
+async def nothing_promoted(prompt: str) -> Live:
+    """Return no label: what comes with the code is in use."""
+    return {}
 
 
 class Toolbox(Mapping[str, Tool]):
@@ -109,40 +117,81 @@ class Agents:
     Raises Refusal for one that cannot be.
     """
 
-    def __init__(self, config: Config, toolbox: Toolbox, patience: Patience = PATIENCE) -> None:
+    def __init__(
+        self,
+        config: Config,
+        toolbox: Toolbox,
+        patience: Patience = PATIENCE,
+        labels: Callable[[str], Awaitable[Live]] = nothing_promoted,
+        registry_of: Registry = PROMPTS,
+    ) -> None:
         self._config = config
         self._outage_time = patience.outage_time
         self._toolbox = toolbox
-        self._made: dict[str, tuple[int, Agent]] = {}
+        self._labels, self._registry = labels, registry_of
+        self._live: dict[str, Live] = {}
+        self._made: dict[tuple[str, int], tuple[int, Agent]] = {}
         for name in config.agents:
-            self._agent(name)
+            self._agent(name, self._prompt(name))
+
+    async def look_up(self, place: Place) -> None:
+        """Look up which version of its prompt is live for the agent of a session's channel."""
+        _, settings = self._config.agent_for(place.channel)
+        if "@" not in settings.prompt:
+            self._live[settings.prompt] = await self._labels(settings.prompt)
 
     def for_place(self, place: Place) -> Agent:
-        """Return the agent of a session's channel."""
-        return self._agent(self._config.agent_for(place.channel)[0])
+        """Return the agent of a session's channel, with the version of its prompt that is live for this session as of the last
+        look."""
+        name, settings = self._config.agent_for(place.channel)
+        prompt = self._prompt(name)
+        if "@" not in settings.prompt:
+            chosen = live_version(self._live.get(settings.prompt, {}), session_id(place))
+            if chosen is not None:
+                prompt = self._promoted(f"{settings.prompt}@{chosen.version}", chosen.digest) or prompt
+        return self._agent(name, prompt)
 
-    def _agent(self, name: str) -> Agent:
+    def _prompt(self, name: str) -> Version:
+        """Return the version that signoff.yaml names, or that comes with the code. Raises Refusal."""
+        try:
+            return self._registry.load(self._config.agents[name].prompt)
+        except LookupError as error:
+            raise Refusal(f"Agent {name}: {error.args[0]}.") from None
+
+    def _promoted(self, reference: str, digest: str) -> Version | None:
+        """Return the version that a label points at. None: this code does not have it as it was promoted."""
+        try:
+            version = self._registry.load(reference)
+        except LookupError as error:
+            log.error("a label points at %s, but %s: the version that comes with the code is used", reference, error.args[0])
+            return None
+        if version.digest != digest:
+            log.error("%s is not what was promoted (%s): the version that comes with the code is used", reference, digest)
+            return None
+        return version
+
+    def _agent(self, name: str, prompt: Version) -> Agent:
         packs = self._toolbox.packs()
-        version, agent = self._made.get(name, (-1, None))
+        version, agent = self._made.get((name, prompt.number), (-1, None))
         if agent is None or version != self._toolbox.version:
-            agent = _agent(name, self._config, packs)
+            agent = _agent(name, self._config, packs, prompt)
             agent = replace(agent, rules=replace(agent.rules, outage_time=self._outage_time))
-            self._made[name] = self._toolbox.version, agent
+            self._made[name, prompt.number] = self._toolbox.version, agent
         return agent
 
 
-def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Agent:
-    """Return an agent of signoff.yaml with its prompt and tools. Raises Refusal for one that does not exist."""
-    settings = config.agents[name]
+def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Version) -> Agent:
+    """Return an agent of signoff.yaml with a version of its prompt, and its tools. Raises Refusal for one that does not exist."""
+    settings = with_settings(config.agents[name], prompt)
     chosen = chosen_packs(name, settings, packs)
     try:
-        prompt = registry_of_prompts.load(PROMPTS, settings.prompt)
+        system = prompt.filled(settings.variables)
     except LookupError as error:
         raise Refusal(f"Agent {name}: {error.args[0]}.") from None
     tools = registry([tool for pack in chosen for tool in packs[pack]])
     pinned = Pinned(
         model=settings.model,
-        system=prompt.text,
+        system=system,
         tools=rendered(settings.model, [packs[pack] for pack in chosen]),
         agent=name,
         prompt=prompt.reference,
@@ -165,6 +214,12 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]]) -> Ag
         **_learning(config, MEMORY in chosen),
     )
     return Agent(pinned, rules)
+
+
+def with_settings(settings: Settings, prompt: Version) -> Settings:
+    """Return an agent's settings with those of its prompt where signoff.yaml leaves them open."""
+    wanted = prompt.settings.model_dump(exclude_none=True)
+    return settings.model_copy(update={name: value for name, value in wanted.items() if name not in settings.model_fields_set})
 
 
 def _learning(config: Config, remembers: bool) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from agent.run.runner import Runner
 from agent.run.worker import Worker
 from agent.store.chores import Chores, forgetting
 from agent.store.feedback import Feedback
+from agent.store.prompt_labels import PromptLabels
 from agent.store.queue import Queue
 from agent.store.redis_budgets import RedisBudget
 from agent.store.sessions import Store
@@ -112,7 +113,7 @@ async def running(
         tools = Toolbox({**packs, **(further_packs or {})}, bridge)
         name_problems(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
-        agents = Agents(config, tools, patience)
+        agents = Agents(config, tools, patience, PromptLabels(pool).live)
         store = Store(pool)
         surface = SlackSurface(client, tools, mask or card_mask(config), team=team, url=slack_url, bot_user_id=bot_user_id)
         stack.push_async_callback(surface.background.drain)
@@ -128,7 +129,7 @@ async def running(
                 SlackFiles(reader),
                 remembered.long_term if remembered is not None else None,
             )
-            runner = Runner(store, Queue(pool), effects, agents.for_place, instructions(config, remembered))
+            runner = Runner(store, Queue(pool), effects, agents.for_place, instructions(config, remembered), agents.look_up)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             chores = [budget.upkeep(), forgetting(store), keep_heads(pool, _heads_file(settings, config), config.audit.every)]
             chores.append(setting_aside(pool, surface, config.ops_channel or ""))

@@ -2,11 +2,12 @@
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator
 
 from agent.approvals.deciders import FULL_MEMBERS, Membership
 from agent.model.spending import Price
@@ -92,6 +93,8 @@ class Agent(Section):
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
     prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
     """A prompt's name for its promoted version; name@2 pins one."""
+    variables: Mapping[str, JsonValue] = {}
+    """Values for the variables of the prompt."""
     tools: tuple[str, ...] | None = None
     """Names of tool packs, Python files with tools, `mcp:NAME` for those of an MCP server; None: all there are but files and
     those that reach out of the house (`bot.agents.packs.ON_REQUEST`)."""

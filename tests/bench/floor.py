@@ -33,7 +33,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 import prompts
-from agent.memory.prompts import load
+from agent.prompts.versions import Registry
 from agent.tool.definition import ToolContext, registry
 from bot.config.file import Agent
 from tools.catalog import catalog
@@ -68,7 +68,7 @@ class Floor:
         self._agent = Agent()
         self._tools = registry(catalog(pool))
         self._schemas = cast(Any, [tool.schema() for tool in self._tools.values()])
-        self._system = load(Path(prompts.__file__).parent, self._agent.prompt).text
+        self._system = Registry(Path(prompts.__file__).parent).load(self._agent.prompt).text
         self._threads: defaultdict[str, list[Message]] = defaultdict(list)
         self._running: set[asyncio.Task[None]] = set()
         listeners = cast(Any, app)  # its decorators are untyped

@@ -53,6 +53,7 @@ FLOORS = {
     "agent/masking": 4,
     "agent/model": 4,
     "agent/session": 5,
+    "agent/prompts": 5,
     "agent/memory": 6,
     "agent/decide": 7,
     "agent/store": 7,
@@ -121,6 +122,7 @@ HOMES: dict[str, set[str]] = {
     "sqlalchemy": {
         "agent/conversation_log/tables.py",
         "agent/store/memory_tables.py",
+        "agent/store/prompt_tables.py",
         "agent/store/tables.py",
         "bot",
         "migrations",
@@ -129,6 +131,7 @@ HOMES: dict[str, set[str]] = {
     "sqlmodel": {
         "agent/conversation_log/tables.py",
         "agent/store/memory_tables.py",
+        "agent/store/prompt_tables.py",
         "agent/store/tables.py",
         "migrations/env.py",
         "tools/catalog/tables.py",
@@ -136,7 +139,7 @@ HOMES: dict[str, set[str]] = {
     "tenacity": {"agent/embeddings/server.py", "agent/model/anthropic.py"},
     "tokenizers": {"agent/embeddings/minilm.py", "agent/embeddings/wordllama.py"},
     "typer": {"bot/cli.py", "bot/memory_cli.py", "bot/refusing.py"},
-    "yaml": {"bot/config/yaml_file.py", "bot/config/manifest.py"},
+    "yaml": {"agent/prompts/versions.py", "bot/config/yaml_file.py", "bot/config/manifest.py"},
 }
 
 
