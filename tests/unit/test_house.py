@@ -67,6 +67,7 @@ FLOORS = {
     "bot/agents": 3,
     "bot/dialogs": 3,
     "bot/home": 3,
+    "bot/eval": 3,
     "bot/report": 3,
     "bot/commands": 4,
     "bot/app": 4,
@@ -90,7 +91,7 @@ HOMES: dict[str, set[str]] = {
     "jsonschema": {"agent/tool/json_schema.py", "agent/tool/schema_check.py"},
     "mcp": {"tools/mcp"},
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
-    "numpy": {"agent/embeddings"},  # comes with wordllama, as do safetensors and tokenizers
+    "numpy": {"agent/embeddings", "bot/eval"},  # comes with wordllama, as do safetensors and tokenizers
     "onnxruntime": {"agent/embeddings/minilm.py"},
     "opentelemetry": {"agent/metrics", "agent/telemetry.py", "bot/app/exporting.py", "bot/app/span_ids.py"},
     "pgvector": {"agent/store/memory_tables.py"},
