@@ -145,11 +145,22 @@ def test_listed_and_drawn_deals_agree_with_the_exact_ones() -> None:
         assert probability_of_difference(doubled) == pytest.approx(probability_of_difference(pairs), abs=slack)
 
 
-def test_drawn_deals_say_the_same_twice_and_never_0() -> None:
-    random = np.random.RandomState(5)
-    for repeats in (1, 5, 12):
-        pairs = [Pair((one + 5).tolist(), one.tolist()) for one in random.random_sample((60, repeats))]
-        assert probability_of_difference(pairs) == probability_of_difference(pairs) == 1 / 10_000
+@pytest.mark.parametrize("repeats", [1, 5, 12])
+def test_deals_are_drawn_as_they_are_counted_however_many_repeats_there_are(repeats: int) -> None:
+    random = np.random.RandomState(repeats)
+    before, now = (random.random_sample((60, repeats)) < share for share in (0.6, 0.57))
+    pairs = [Pair(was.tolist(), became.tolist()) for was, became in zip(before * 1.0, now * 1.0, strict=True)]
+    doubled = [Pair(was.tolist(), became.tolist()) for was, became in zip(before * 2.0, now * 2.0, strict=True)]
+    counted, drawn = probability_of_difference(pairs), probability_of_difference(doubled)
+    assert 0.01 < counted < 0.9
+    assert drawn == pytest.approx(counted, abs=0.02)
+    assert drawn == probability_of_difference(doubled)
+    assert {probability_of_difference(doubled, seed) for seed in range(5)} != {drawn}
+
+
+def test_the_probability_of_drawn_deals_is_never_0() -> None:
+    pairs = [Pair((one + 5).tolist(), one.tolist()) for one in np.random.RandomState(5).random_sample((60, 5))]
+    assert probability_of_difference(pairs) == 1 / 10_000
 
 
 def test_noise_is_how_far_deals_lie_from_each_other() -> None:
