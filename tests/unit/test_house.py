@@ -64,6 +64,7 @@ FLOORS = {
     "bot/config": 1,
     "bot/cards": 1,
     "bot/refusing.py": 2,
+    "bot/statistics": 1,
     "bot/slack": 2,
     "bot/stores": 2,
     "bot/agents": 3,
@@ -93,7 +94,7 @@ HOMES: dict[str, set[str]] = {
     "jsonschema": {"agent/tool/json_schema.py", "agent/tool/schema_check.py"},
     "mcp": {"tools/mcp"},
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK
-    "numpy": {"agent/embeddings"},  # comes with wordllama, as do safetensors and tokenizers
+    "numpy": {"agent/embeddings", "bot/statistics"},  # comes with wordllama, as do safetensors and tokenizers
     "onnxruntime": {"agent/embeddings/minilm.py"},
     "opentelemetry": {"agent/metrics", "agent/telemetry.py", "bot/app/exporting.py", "bot/app/span_ids.py"},
     "pgvector": {"agent/store/memory_tables.py"},
