@@ -12,7 +12,7 @@ from agent.store.kept import Kept
 from agent.tool.definition import Tool, Tools, registry
 from bot.agents.remembering import unconnected
 from bot.agents.tool_files import load_tool_file
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.config.refusal import Refusal
 from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
@@ -78,7 +78,7 @@ def all_tools(packs: Packs) -> Tools:
     return registry([tool for tools in packs.values() for tool in tools])
 
 
-def chosen_packs(name: str, agent: Agent, packs: Packs) -> Sequence[str]:
+def chosen_packs(name: str, agent: AgentSection, packs: Packs) -> Sequence[str]:
     """Return the packs of an agent; unless it names some, all but those that have to be named. Raises Refusal for one that does
     not exist."""
     there = [pack for pack in packs if pack != BUILT_IN]

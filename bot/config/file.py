@@ -18,7 +18,7 @@ from bot.config.memory_section import EmbeddingServer, Keep, Memory
 from bot.config.policy_section import Approvers, Channel, Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import (
-    Agent,
+    AgentSection,
     AppId,
     Budget,
     Database,
@@ -31,7 +31,7 @@ from bot.config.sections import (
 )
 from bot.config.yaml_file import Problem, YamlFile, read_yaml
 
-__all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "line_of", "load_config"]
+__all__ = ["AgentSection", "Budget", "Config", "Problem", "examine_config", "line_of", "load_config"]
 
 DEFAULT_PATH = Path("signoff.yaml")
 
@@ -44,7 +44,7 @@ class Config(Section):
     Wide because each field is one setting at its top.
     """
 
-    agents: Mapping[str, Agent] = Field(default={"assistant": Agent()}, min_length=1)
+    agents: Mapping[str, AgentSection] = Field(default={"assistant": AgentSection()}, min_length=1)
     channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], str] = {}
     """Channel id to agent."""
     databases: Mapping[DatabaseName, Database] = {}
@@ -72,7 +72,7 @@ class Config(Section):
     memory: Memory | None = None
     """Named, agents remember things beyond a conversation; those that name their tools have to name the pack memory."""
 
-    def agent_for(self, channel: str) -> tuple[str, Agent]:
+    def agent_for(self, channel: str) -> tuple[str, AgentSection]:
         """Name and settings of the agent of this channel: the first one where none is named."""
         name = self.channels.get(channel, next(iter(self.agents)))
         return name, self.agents[name]
@@ -214,7 +214,7 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ():
             return Config
         case ("agents", _):
-            return Agent
+            return AgentSection
         case ("agents", _, _):
             return Budget
         case ("budget",):

@@ -88,7 +88,7 @@ class ModelPrice(Section):
         )
 
 
-class Agent(Section):
+class AgentSection(Section):
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
     prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
     """A prompt's name for its promoted version; name@2 pins one."""
@@ -115,7 +115,7 @@ class Agent(Section):
         """Return the bounds as the core has them."""
         return Bounds(self.calls_per_reply, self.cards_per_hour, self.open_cards, self.open_cards_per_person)
 
-    def beside(self, folder: Path) -> "Agent":
+    def beside(self, folder: Path) -> "AgentSection":
         """Return the agent with its tool files as seen from here; signoff.yaml is in `folder`."""
         if self.tools is None:
             return self

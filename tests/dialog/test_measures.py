@@ -4,7 +4,7 @@ import pytest
 
 from agent.errors import ModelOutOfReachError
 from agent.metrics import Backlog, backlog_read
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.config.memory_section import Memory
 from bot.config.sections import Budget
 from bot.sandbox.model import Lines, Reply, Text, call
@@ -71,8 +71,8 @@ async def test_calls_under_a_standing_permission_are_counted_as_granted(bot: Wor
 
 
 async def test_turns_are_counted_by_how_they_end(world: World, measured: Measured) -> None:
-    poor, short = Agent(budget=Budget(session_tokens=1)), Agent(max_iterations=1)
-    agents, channels = {"assistant": Agent(), "poor": poor, "short": short}, world.slack.channels
+    poor, short = AgentSection(budget=Budget(session_tokens=1)), AgentSection(max_iterations=1)
+    agents, channels = {"assistant": AgentSection(), "poor": poor, "short": short}, world.slack.channels
     world.config = Config(agents=agents, channels={channels["general"]: "poor", channels["support"]: "short"})
     await world.start_bot()
     world.model.script = Lines(SEARCH)
