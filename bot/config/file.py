@@ -20,7 +20,7 @@ from bot.config.refusal import Refusal
 from bot.config.sections import (
     AgentSection,
     AppId,
-    Budget,
+    BudgetSection,
     Database,
     DatabaseName,
     McpServer,
@@ -31,7 +31,7 @@ from bot.config.sections import (
 )
 from bot.config.yaml_file import Problem, YamlFile, read_yaml
 
-__all__ = ["AgentSection", "Budget", "Config", "Problem", "examine_config", "line_of", "load_config"]
+__all__ = ["AgentSection", "BudgetSection", "Config", "Problem", "examine_config", "line_of", "load_config"]
 
 DEFAULT_PATH = Path("signoff.yaml")
 
@@ -216,7 +216,7 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("agents", _):
             return AgentSection
         case ("agents", _, _):
-            return Budget
+            return BudgetSection
         case ("budget",):
             return WorkspaceBudget
         case ("prices", _):

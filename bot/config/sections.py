@@ -46,7 +46,7 @@ UsdPerMillion = Annotated[int, _scaled(6)]  # as trillionths a token
 OwnPrice = Annotated[UsdPerMillion | None, BeforeValidator(given)]
 
 
-class Budget(Section):
+class BudgetSection(Section):
     """What one agent may spend. Tokens are input plus output, cache reads at a tenth, as they are priced. None: no such limit."""
 
     session_tokens: int = Field(default=50_000, gt=0, strict=True)
@@ -99,7 +99,7 @@ class AgentSection(Section):
     """Model calls in one turn."""
     max_output_tokens: int = Field(default=16_000, ge=1_024, le=128_000, strict=True)
     """Of one reply, its thoughts and calls included: a call that does not fit is not made."""
-    budget: Budget = Budget()
+    budget: BudgetSection = BudgetSection()
     context_tokens: Annotated[int | None, BeforeValidator(given)] = Field(default=None, ge=1_000, strict=True)
     """A conversation that takes more is compacted when a turn of it is over; None: a quarter of its budget."""
     cards_per_hour: Annotated[int | None, BeforeValidator(given)] = Field(default=None, gt=0, strict=True)

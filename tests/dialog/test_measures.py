@@ -6,7 +6,7 @@ from agent.errors import ModelOutOfReachError
 from agent.metrics import Backlog, backlog_read
 from bot.config.file import AgentSection, Config
 from bot.config.memory_section import Memory
-from bot.config.sections import Budget
+from bot.config.sections import BudgetSection
 from bot.sandbox.model import Lines, Reply, Text, call
 from tests.dialog.conftest import World, mention
 from tests.dialog.measured import Measured, measured
@@ -71,7 +71,7 @@ async def test_calls_under_a_standing_permission_are_counted_as_granted(bot: Wor
 
 
 async def test_turns_are_counted_by_how_they_end(world: World, measured: Measured) -> None:
-    poor, short = AgentSection(budget=Budget(session_tokens=1)), AgentSection(max_iterations=1)
+    poor, short = AgentSection(budget=BudgetSection(session_tokens=1)), AgentSection(max_iterations=1)
     agents, channels = {"assistant": AgentSection(), "poor": poor, "short": short}, world.slack.channels
     world.config = Config(agents=agents, channels={channels["general"]: "poor", channels["support"]: "short"})
     await world.start_bot()

@@ -17,7 +17,7 @@ import pytest
 
 from bot.app.log_lines import log_handler, log_uncaught
 from bot.config.audit_section import Audit
-from bot.config.file import AgentSection, Budget, Config
+from bot.config.file import AgentSection, BudgetSection, Config
 from bot.config.masking_section import Masking
 from bot.config.memory_section import Memory
 from bot.config.sections import Database
@@ -75,7 +75,7 @@ async def plants(world: World, logged: io.StringIO, tmp_path: Path, monkeypatch:
     world.packs = {"desk": desk.tools()}
     world.config = Config(
         agents={
-            "assistant": AgentSection(tools=("desk", "sql:reports", "memory"), budget=Budget(session_tokens=1_000_000)),
+            "assistant": AgentSection(tools=("desk", "sql:reports", "memory"), budget=BudgetSection(session_tokens=1_000_000)),
             "server": AgentSection(tools=("mcp:own",)),
         },
         channels={world.slack.channels["general"]: "server"},

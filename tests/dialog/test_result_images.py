@@ -14,7 +14,7 @@ from agent.model.port import files_in
 from agent.tool import WithImages
 from agent.tool.definition import Effect, Tool, ToolContext
 from bot.config.file import Config
-from bot.config.sections import AgentSection, Budget
+from bot.config.sections import AgentSection, BudgetSection
 from bot.sandbox.model import Lines, call, calls
 from bot.sandbox.model.usage import unmarked
 from tests.dialog.conftest import World, mention
@@ -29,7 +29,7 @@ TOOLS = (
     {"name": "draw", "inputSchema": OPEN},
 )
 BROKEN = png()[:33] + b"\0\0\0\4IDAT????" + checksum(b"IDAT????") + png()[-12:]  # a PNG, but what it shows cannot be unpacked
-WIDE = Config(agents={"assistant": AgentSection(budget=Budget(session_tokens=1_000_000))})
+WIDE = Config(agents={"assistant": AgentSection(budget=BudgetSection(session_tokens=1_000_000))})
 
 
 def image(data: bytes | str, media_type: str | None = "image/png") -> dict[str, Any]:
@@ -238,7 +238,7 @@ async def test_an_image_that_is_refused_in_a_later_turn_begins_the_conversation_
     world.packs["camera"] = [BREAK]
     world.mcp = [odd_stdio(tmp_path, TOOLS)]
     world.config = Config(
-        agents={"assistant": AgentSection(tools=("camera", "mcp:odd"), budget=Budget(session_tokens=1_000_000))}
+        agents={"assistant": AgentSection(tools=("camera", "mcp:odd"), budget=BudgetSection(session_tokens=1_000_000))}
     )
     await world.start_bot()
     world.model.script = Lines(calls(call("photograph"), call("odd__look")), "Fine without it.")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from agent.masking import TeamPattern, Wanted
 from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
-from bot.config.file import AgentSection, Budget, Config, examine_config, load_config
+from bot.config.file import AgentSection, BudgetSection, Config, examine_config, load_config
 from bot.config.masking_section import Masking
 from bot.config.memory_section import Embeddings, EmbeddingServer, Keep, Memory
 from bot.config.policy_section import Escalate, Rule
@@ -47,7 +47,7 @@ def test_agents_and_channels_are_read(here: Path) -> None:
     assert config.agent_for("C0123") == ("finance", AgentSection(prompt="finance@2", max_iterations=3, cards_per_hour=20))
     assert config.agent_for("C9999") == (
         "assistant",
-        AgentSection(model="claude-haiku-5", tools=("catalog",), budget=Budget(session_tokens=9000)),
+        AgentSection(model="claude-haiku-5", tools=("catalog",), budget=BudgetSection(session_tokens=9000)),
     )
 
 
@@ -67,7 +67,13 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     config, problems = examine_config()
     assert list(problems) == []
     assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse", "allow"]
-    names = {*Config.model_fields, *AgentSection.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
+    names = {
+        *Config.model_fields,
+        *AgentSection.model_fields,
+        *BudgetSection.model_fields,
+        *Rule.model_fields,
+        *Escalate.model_fields,
+    }
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
     names |= {*Masking.model_fields, *Memory.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
