@@ -25,7 +25,7 @@ from bot.config.sections import (
     DatabaseName,
     McpServer,
     ModelPrice,
-    People,
+    PeopleSection,
     Section,
     WorkspaceBudget,
 )
@@ -57,7 +57,7 @@ class Config(Section):
     """Where reads that send something out may go without asking."""
     policy: InstanceOf[Policy] = Policy()
     budget: WorkspaceBudget = WorkspaceBudget()
-    people: People = People()
+    people: PeopleSection = PeopleSection()
     apps: tuple[AppId, ...] = ()
     """Apps and workflows whose messages count as if people had typed them."""
     prices: Mapping[str, ModelPrice] = {}
@@ -226,7 +226,7 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("mcp", _):
             return McpServer
         case ("people",):
-            return People
+            return PeopleSection
         case ("audit",):
             return Audit
         case ("conversation_log",):

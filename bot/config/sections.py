@@ -153,7 +153,7 @@ class Database(Section):
         return url
 
 
-class People(Section):
+class PeopleSection(Section):
     """Who but full members of the workspace may ask. A person whom a rule names by id may decide, no matter what is set here."""
 
     guests: Literal["refuse", "ask"] = "refuse"
