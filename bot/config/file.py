@@ -14,7 +14,7 @@ from agent.model.spending import Kind, Limit, Limits
 from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLog
 from bot.config.masking_section import Masking
-from bot.config.memory_section import EmbeddingServer, Keep, Memory
+from bot.config.memory_section import EmbeddingServer, Keep, MemorySection
 from bot.config.policy_section import Approvers, Channel, Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import (
@@ -69,7 +69,7 @@ class Config(Section):
     masking: Masking = Masking()
     instructions: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Annotated[str, Field(max_length=2_000)]] = {}
     """Channel id to what agents are to do there, unless somebody sets other instructions in Slack."""
-    memory: Memory | None = None
+    memory: MemorySection | None = None
     """Named, agents remember things beyond a conversation; those that name their tools have to name the pack memory."""
 
     def agent_for(self, channel: str) -> tuple[str, AgentSection]:
@@ -234,7 +234,7 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("masking",):
             return Masking
         case ("memory",):
-            return Memory
+            return MemorySection
         case ("memory", "embeddings"):
             return EmbeddingServer
         case ("memory", "keep") | ("memory", "channels", _):

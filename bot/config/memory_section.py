@@ -105,7 +105,7 @@ class Keep(Section):
         return {kind: None if each is None else timedelta(seconds=each) for kind, each in seconds.items()}
 
 
-class Memory(Section):
+class MemorySection(Section):
     """What is remembered beyond a conversation."""
 
     embeddings: Annotated[Embeddings, ONLY_A_SERVER, WrapValidator(_named)] = None

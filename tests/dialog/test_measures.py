@@ -5,7 +5,7 @@ import pytest
 from agent.errors import ModelOutOfReachError
 from agent.metrics import Backlog, backlog_read
 from bot.config.file import AgentSection, Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.config.sections import BudgetSection
 from bot.sandbox.model import Lines, Reply, Text, call
 from tests.dialog.conftest import World, mention
@@ -123,7 +123,7 @@ async def test_what_slack_refuses_or_delays_is_counted(bot: World, measured: Mea
 
 
 async def test_what_is_remembered_and_searched_for_is_counted(world: World, measured: Measured) -> None:
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     fact = "Deploys are on Tuesday"
     world.model.script = Lines(call("remember_fact", fact=fact, quote=fact), "Noted.", "On Tuesday.")

@@ -13,7 +13,7 @@ from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
 from bot.config.file import AgentSection, BudgetSection, Config, examine_config, load_config
 from bot.config.masking_section import Masking
-from bot.config.memory_section import Embeddings, EmbeddingServer, Keep, Memory
+from bot.config.memory_section import Embeddings, EmbeddingServer, Keep, MemorySection
 from bot.config.policy_section import Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
@@ -75,7 +75,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
         *Escalate.model_fields,
     }
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
-    names |= {*Masking.model_fields, *Memory.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
+    names |= {*Masking.model_fields, *MemorySection.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
