@@ -14,7 +14,7 @@ from agent.model.spending import Kind, Limit, Limits
 from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLog
 from bot.config.masking_section import Masking
-from bot.config.memory_section import EmbeddingServer, Keep, MemorySection
+from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
 from bot.config.policy_section import Approvers, Channel, Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import (
@@ -236,7 +236,7 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("memory",):
             return MemorySection
         case ("memory", "embeddings"):
-            return EmbeddingServer
+            return EmbeddingsSection
         case ("memory", "keep") | ("memory", "channels", _):
             return Keep
         case ("policy", _):

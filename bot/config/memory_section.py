@@ -19,7 +19,7 @@ FOREVER = "forever"
 MOST_TERM_SECONDS = 3650 * 24 * 3600
 
 
-class EmbeddingServer(Section):
+class EmbeddingsSection(Section):
     """A model behind `/v1/embeddings`."""
 
     url: str
@@ -73,9 +73,9 @@ def _term_seconds(value: Any) -> int | None:
         raise ValueError(f"should be a duration such as 30d, and at most 3650d, or {FOREVER}") from None
 
 
-Embeddings = EmbeddingServer | Literal["minilm"] | None
+Embeddings = EmbeddingsSection | Literal["minilm"] | None
 # What is wrong with a server is told as such: of all that it may be, nothing else is a mapping.
-ONLY_A_SERVER = GetPydanticSchema(lambda _, schema_of: schema_of(EmbeddingServer))
+ONLY_A_SERVER = GetPydanticSchema(lambda _, schema_of: schema_of(EmbeddingsSection))
 KeptFor = Annotated[int | None, BeforeValidator(_term_seconds)]
 
 

@@ -13,7 +13,7 @@ from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
 from bot.config.file import AgentSection, BudgetSection, Config, examine_config, load_config
 from bot.config.masking_section import Masking
-from bot.config.memory_section import Embeddings, EmbeddingServer, Keep, MemorySection
+from bot.config.memory_section import Embeddings, EmbeddingsSection, Keep, MemorySection
 from bot.config.policy_section import Escalate, Rule
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
@@ -75,7 +75,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
         *Escalate.model_fields,
     }
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
-    names |= {*Masking.model_fields, *MemorySection.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
+    names |= {*Masking.model_fields, *MemorySection.model_fields, *EmbeddingsSection.model_fields, *Keep.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
@@ -85,8 +85,8 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
         ("memory: {embeddings: wordllama}", None),
         ("memory: {}", None),
         ("memory: {embeddings: minilm}", "minilm"),
-        (served(), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8)),
-        (served(key_env="KEY"), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8, key_env="KEY")),
+        (served(), EmbeddingsSection(url="https://h/v1/embeddings", model="m", dimensions=8)),
+        (served(key_env="KEY"), EmbeddingsSection(url="https://h/v1/embeddings", model="m", dimensions=8, key_env="KEY")),
     ],
 )
 def test_the_model_of_embeddings_is_an_offline_one_or_a_server(here: Path, written: str, server: Embeddings) -> None:
