@@ -12,7 +12,7 @@ from agent.approvals.policy import Rule as PolicyRule
 from agent.model.limits import PATIENCE
 from agent.model.spending import Kind, Limit, Limits
 from bot.config.audit_section import Audit
-from bot.config.conversation_log_section import ConversationLog
+from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
 from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
 from bot.config.policy_section import Approvers, Channel, Escalate, Rule
@@ -65,7 +65,7 @@ class Config(Section):
     ops_channel: Channel = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
-    conversation_log: ConversationLog = ConversationLog()
+    conversation_log: ConversationLogSection = ConversationLogSection()
     masking: Masking = Masking()
     instructions: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Annotated[str, Field(max_length=2_000)]] = {}
     """Channel id to what agents are to do there, unless somebody sets other instructions in Slack."""
@@ -230,7 +230,7 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("audit",):
             return Audit
         case ("conversation_log",):
-            return ConversationLog
+            return ConversationLogSection
         case ("masking",):
             return Masking
         case ("memory",):
