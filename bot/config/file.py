@@ -15,7 +15,7 @@ from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
 from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
-from bot.config.policy_section import Approvers, Channel, Escalate, Rule
+from bot.config.policy_section import Approvers, Channel, Escalate, RuleSection
 from bot.config.refusal import Refusal
 from bot.config.sections import (
     AgentSection,
@@ -153,7 +153,7 @@ class _File:
         understood: list[PolicyRule] = []
         for index, content in enumerate(cast(list[Any], rules)):
             place = ("policy", str(index))
-            if rule := self._validated(Rule, content, place):
+            if rule := self._validated(RuleSection, content, place):
                 line = self._file.line(place)
                 understood.append(rule.rule(f"rule {index + 1} of {self._name}, line {line}", line))
         return tuple(understood)
@@ -240,7 +240,7 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("memory", "keep") | ("memory", "channels", _):
             return Keep
         case ("policy", _):
-            return Rule
+            return RuleSection
         case ("policy", _, "escalate"):
             return Escalate
         case _:

@@ -109,7 +109,7 @@ def _in_one_line(text: str) -> str:
     return text.strip()
 
 
-class Rule(Section):
+class RuleSection(Section):
     """One rule of `policy`. The order of the fields matters: each is checked against those before it."""
 
     tool: Annotated[str, AfterValidator(_tool_pattern)] = Field(min_length=1)

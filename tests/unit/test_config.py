@@ -14,7 +14,7 @@ from bot.config.audit_section import Audit
 from bot.config.file import AgentSection, BudgetSection, Config, examine_config, load_config
 from bot.config.masking_section import Masking
 from bot.config.memory_section import Embeddings, EmbeddingsSection, Keep, MemorySection
-from bot.config.policy_section import Escalate, Rule
+from bot.config.policy_section import Escalate, RuleSection
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
 
@@ -71,7 +71,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
         *Config.model_fields,
         *AgentSection.model_fields,
         *BudgetSection.model_fields,
-        *Rule.model_fields,
+        *RuleSection.model_fields,
         *Escalate.model_fields,
     }
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
