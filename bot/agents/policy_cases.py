@@ -12,7 +12,7 @@ from agent.approvals.policy import Policy, Rule
 from agent.tool.definition import Result, Tools
 from agent.tool.validation import validate
 from agent.types import Asker, Verdict
-from bot.config.policy_section import Approvers
+from bot.config.policy_section import ApproversSection
 from bot.config.refusal import Refusal
 from bot.config.sections import Section
 from bot.config.yaml_file import read_yaml
@@ -33,7 +33,7 @@ class Expected(Section):
     """What policy should say. Only what is named is looked at."""
 
     verdict: Literal["allow", "ask", "refuse"] | None = None
-    approvers: Approvers | None = None
+    approvers: ApproversSection | None = None
     """Exactly these users, user groups and, with `channel_members`, the members of the conversation."""
     quorum: int | None = None
     requester: bool | None = None

@@ -15,7 +15,7 @@ from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
 from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
-from bot.config.policy_section import Approvers, Channel, Escalate, RuleSection
+from bot.config.policy_section import ApproversSection, Channel, Escalate, RuleSection
 from bot.config.refusal import Refusal
 from bot.config.sections import (
     AgentSection,
@@ -244,4 +244,4 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("policy", _, "escalate"):
             return Escalate
         case _:
-            return Approvers
+            return ApproversSection
