@@ -15,7 +15,7 @@ from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
 from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
-from bot.config.policy_section import ApproversSection, Channel, Escalate, RuleSection
+from bot.config.policy_section import ApproversSection, ChannelId, Escalate, RuleSection
 from bot.config.refusal import Refusal
 from bot.config.sections import (
     AgentSection,
@@ -62,7 +62,7 @@ class Config(Section):
     """Apps and workflows whose messages count as if people had typed them."""
     prices: Mapping[str, ModelPrice] = {}
     """Of models: what budgets in dollars are counted by."""
-    ops_channel: Channel = ""
+    ops_channel: ChannelId = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
     conversation_log: ConversationLogSection = ConversationLogSection()

@@ -26,7 +26,7 @@ def _slack_id(letters: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Channel = Annotated[str, _slack_id("CG", "channel")]
+ChannelId = Annotated[str, _slack_id("CG", "channel")]
 
 
 def duration_seconds(text: Any, most: int = MOST_SECONDS) -> int:
@@ -126,7 +126,7 @@ class RuleSection(Section):
     quorum: int = Field(default=1, ge=1, strict=True)
     rejections: int = Field(default=1, ge=1, strict=True)
     """How many of them settle it."""
-    post_to: Channel = ""
+    post_to: ChannelId = ""
     """Where the card stands besides the thread."""
     reason: Annotated[str, AfterValidator(_in_one_line)] = ""
     """Why the rule is there, for people: it stands on the card."""
