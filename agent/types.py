@@ -44,7 +44,7 @@ class Attachment(Frozen):
     size: int = 0  # in bytes, as far as it was told
 
 
-class Room(Frozen):
+class FileRoom(Frozen):
     """What a session has left for files and for images of results."""
 
     files: int

@@ -9,7 +9,7 @@ from agent.decide.move_keys import MODEL, REPIN, MoveKey
 from agent.session.inbox import Click, Edit, OutcomeClick
 from agent.session.post_keys import PostKey
 from agent.session.steps import Step, Unasked
-from agent.types import Attachment, Call, Change, Decision, Lifetime, Look, Preview, Purpose, Room, Task, Verdict, Wording
+from agent.types import Attachment, Call, Change, Decision, FileRoom, Lifetime, Look, Preview, Purpose, Task, Verdict, Wording
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -128,7 +128,7 @@ class FetchFile:
     """Read a file that somebody attached. Its bytes and tokens have to fit into what the session has left for them."""
 
     file: Attachment
-    room: Room
+    room: FileRoom
     key: MoveKey
 
 

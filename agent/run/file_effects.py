@@ -14,7 +14,7 @@ from agent.memory.transcript import Message
 from agent.run.ports import Files
 from agent.session.state import Session
 from agent.store.sessions import Store
-from agent.types import Room
+from agent.types import FileRoom
 
 LOOK = Limits(seconds=2.0)  # at one image of a result: what has run waits for it to be written down
 
@@ -40,7 +40,7 @@ class FileEffects:
             await self.store.kept.keep_file(session.id, session.epoch, read.handle, read.data)
         return Ended((read.step,))
 
-    async def keep_images(self, session_id: str, epoch: int, images: Sequence[bytes], room: Room) -> Shown:
+    async def keep_images(self, session_id: str, epoch: int, images: Sequence[bytes], room: FileRoom) -> Shown:
         """Keep the images of a result that can be shown, before the step that names them. Raises FencedError."""
         shown, count = Shown(room), len(images)
         for number, data in enumerate(images[:MOST_RESULT_IMAGES], 1):

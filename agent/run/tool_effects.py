@@ -22,7 +22,7 @@ from agent.tool import definition as tool
 from agent.tool.definition import Result, ToolContext, failed
 from agent.tool.progress import Progress
 from agent.tool.validation import validate
-from agent.types import Call, Room, Said
+from agent.types import Call, FileRoom, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _Into:
     """The log that a result goes into: under which epoch, and what its images may take."""
 
     epoch: int
-    room: Room
+    room: FileRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ToolEffects:
     background: Background
     attached: FileEffects
 
-    async def run(self, move: RunTool, session: Session, room: Room, asked: tuple[Said, ...] = ()) -> Ended:
+    async def run(self, move: RunTool, session: Session, room: FileRoom, asked: tuple[Said, ...] = ()) -> Ended:
         """Run a call, begun in time or not at all. What became of a lost run that cannot be repeated is unknown.
 
         `room`: what its images may take of what the session has left. `asked`: what people said that the turn answers.
@@ -99,7 +99,7 @@ class ToolEffects:
             return Ended((ToolReturned(call_id=move.call_id, outcome="refused", text=found.text()),))
         return Ended((Previewed(call_id=move.call_id, preview=found),))
 
-    async def reconcile(self, move: Reconcile, session: Session, room: Room) -> Ended:
+    async def reconcile(self, move: Reconcile, session: Session, room: FileRoom) -> Ended:
         """Ask what became of a call that a lost process started. It is not repeated, whatever its tool says of that.
 
         `room`: as in `run`.

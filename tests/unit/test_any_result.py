@@ -18,7 +18,7 @@ from agent.memory.transcript import messages
 from agent.session.steps import Asked, ModelReplied, ToolReturned
 from agent.tool.answer import Answer
 from agent.tool.definition import Result, Tool, ToolContext, run
-from agent.types import Room, Said, Usage
+from agent.types import FileRoom, Said, Usage
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import Models
 from bot.sandbox.model.pairing import check_pairing
@@ -29,7 +29,7 @@ from tools.mcp.results import answer
 
 CARD = Models().cards["claude-sonnet-5-5"]
 SERVER = Server(name="odd", reach=None)
-ROOM = Room(files=6, bytes=2_000, tokens=10_000)
+ROOM = FileRoom(files=6, bytes=2_000, tokens=10_000)
 JSON: Any = st.recursive(
     st.none()
     | st.booleans()
