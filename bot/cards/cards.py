@@ -38,7 +38,7 @@ from bot.cards.row import (
     what_blocks,
     why_in_words,
 )
-from bot.cards.values import Mask, Room, arguments_block, clipped, cut_in_the_middle, fitted, one_line, source_name, unmasked
+from bot.cards.values import Mask, TextRoom, arguments_block, clipped, cut_in_the_middle, fitted, one_line, source_name, unmasked
 
 __all__ = ["card_blocks", "card_text", "headline", "moment", "people", "question_blocks", "question_text", "who_may_decide"]
 
@@ -64,7 +64,7 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
     rows = [row_of(card, tools.get(card.tool), mask) for card in cards.rows]
     sources, said = _sources(cards, mask), _model_words(cards, mask)
 
-    def render(room: Room) -> list[Block]:
+    def render(room: TextRoom) -> list[Block]:
         read, all_named = _sources_block(sources, room)
         claimed = _said_block(said, room, edited=any(card.edited_by for card in cards.rows))
         if len(rows) == 1:
@@ -91,7 +91,7 @@ def card_text(cards: Cards, tools: Tools, mask: Mask = unmasked) -> str:
     return escaped(cut(text, TEXT_CHARACTERS))
 
 
-def _single(row: Row, room: Room, beside: Sequence[Block], may_grant: MayGrant, *, sources_whole: bool) -> list[Block]:
+def _single(row: Row, room: TextRoom, beside: Sequence[Block], may_grant: MayGrant, *, sources_whole: bool) -> list[Block]:
     told, _ = effect_in_words(row.wording, room)
     what, whole = what_blocks(row, room)
     whole = whole and sources_whole
@@ -116,7 +116,7 @@ class _Once:
         return [context(self.until)] if self.until else []
 
 
-def _common_lines(rows: Sequence[Row], room: Room) -> _Once:
+def _common_lines(rows: Sequence[Row], room: TextRoom) -> _Once:
     effect = _same([effect_in_words(row.wording, room)[0] for row in rows if row.open])
     told = [(asked_in_words(row, room), why_in_words(row.card, room)) for row in rows]
     asked, why = (told[0][0], tuple(told[0][1])) if len(told) > 1 and all(one == told[0] for one in told) else ("", ())
@@ -133,7 +133,7 @@ def _same(said: Sequence[str]) -> str:
 
 
 def _row_blocks(
-    row: Row, number: int, room: Room, once: _Once, may_grant: MayGrant, *, sources_whole: bool
+    row: Row, number: int, room: TextRoom, once: _Once, may_grant: MayGrant, *, sources_whole: bool
 ) -> tuple[list[Block], bool]:
     """Return one of several actions, of one that is decided only what was to run and how it ended. True: all of it is there."""
     title = line((f"{number}. {cut(row.texts.headline, min(HEADLINE_CHARACTERS, room.prose))}", True))
@@ -159,7 +159,7 @@ def _model_words(cards: Cards, mask: Mask) -> str:
     return " ".join(dict.fromkeys(filter(None, (one_line(card.said, mask) for card in cards.rows))))
 
 
-def _sources_block(names: Sequence[str], room: Room) -> tuple[list[Block], bool]:
+def _sources_block(names: Sequence[str], room: TextRoom) -> tuple[list[Block], bool]:
     """Return where texts that were read before the call came from: what they say may have led to it. True: all are named."""
     most = min(SOURCES_CHARACTERS, room.prose)
     fitting: list[str] = []
@@ -173,7 +173,7 @@ def _sources_block(names: Sequence[str], room: Room) -> tuple[list[Block], bool]
     return ([context(READ_BEFORE, listed)] if names else []), whole
 
 
-def _said_block(said: str, room: Room, *, edited: bool) -> list[Block]:
+def _said_block(said: str, room: TextRoom, *, edited: bool) -> list[Block]:
     """Return the model's reason, last and labelled: it is a claim, not a fact, and not about what a person made of the call."""
     label = "The model's own words, before the edit (not checked):" if edited else "The model's own words (not checked):"
     short = clipped(said, min(SAID_CHARACTERS, room.prose))
@@ -218,7 +218,7 @@ def question_text(card: Card, tool: Tool | None, mask: Mask = unmasked) -> str:
     return escaped(cut(f"Outcome unknown: {headline(card, tool, mask)}", TEXT_CHARACTERS))
 
 
-def _question_blocks(row: Row, room: Room) -> list[Block]:
+def _question_blocks(row: Row, room: TextRoom) -> list[Block]:
     card = row.card
     explained = (
         "This was started, and its result was lost. It may have happened. It will not be run again unless somebody here says so: "

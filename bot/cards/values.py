@@ -33,7 +33,7 @@ def unmasked(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class TextRoom:
     """How much of the parts that may be long is shown."""
 
     value: int  # characters of one value
@@ -46,13 +46,13 @@ class Room:
 # The first with which the message is not too long is taken. A preview yields first, then long values, then our own sentences;
 # names only where there are more of them than any message holds.
 ROOMS = (
-    *(Room(value, changes=changes) for value, changes in ((1_200, 20), (1_200, 8), (600, 8), (300, 4), (160, 4), (90, 2))),
-    *(Room(value, changes=1, people=4, prose=prose) for value, prose in ((60, 600), (40, 300), (20, 150), (8, 150))),
-    *(Room(8, names=names, changes=0, people=1, prose=40) for names in (1_000, 60, 30, 8)),
+    *(TextRoom(value, changes=changes) for value, changes in ((1_200, 20), (1_200, 8), (600, 8), (300, 4), (160, 4), (90, 2))),
+    *(TextRoom(value, changes=1, people=4, prose=prose) for value, prose in ((60, 600), (40, 300), (20, 150), (8, 150))),
+    *(TextRoom(8, names=names, changes=0, people=1, prose=40) for names in (1_000, 60, 30, 8)),
 )
 
 
-def fitted(render: Callable[[Room], list[Block]]) -> list[Block]:
+def fitted(render: Callable[[TextRoom], list[Block]]) -> list[Block]:
     """Return blocks that were rendered with ever less room, until Slack takes the whole message."""
     rendered = map(render, ROOMS)
     return next((blocks for blocks in rendered if block_characters(blocks) <= MESSAGE_CHARACTERS), None) or render(ROOMS[-1])
@@ -141,7 +141,7 @@ def cut_in_the_middle(text: str, most: int) -> str:
     return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def arguments_block(texts: Named, room: Room, block_id: str) -> tuple[Block, bool]:
+def arguments_block(texts: Named, room: TextRoom, block_id: str) -> tuple[Block, bool]:
     """Return every argument by name: short ones as lines of one table, the others in a box each, cut with their length.
 
     A line of the table holds no line break, so no value can pass itself off as another argument. True: all stand there whole.
@@ -181,7 +181,7 @@ def _cell(text: str, mask: Mask) -> str:
     return in_prose(visible(json.dumps(text, ensure_ascii=False))) if quoted else visible(text)
 
 
-def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: Room, block_id: str) -> tuple[Block, bool]:
+def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: TextRoom, block_id: str) -> tuple[Block, bool]:
     """Return a table of what is different afterwards, and whether it holds all of it."""
     most = min(CHANGE_CHARACTERS, room.value)
     shown = changes[: room.changes]
