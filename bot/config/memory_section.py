@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, GetPydanticSchema, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
-from agent.memory.terms import Kind, Term, Terms
+from agent.memory.terms import MemoryKind, Term, Terms
 from bot.config.policy_section import duration_seconds
 from bot.config.sections import Section
 
@@ -89,9 +89,9 @@ class Keep(Section):
     checkpoints: KeptFor = None
     flags: KeptFor = None
 
-    def kinds(self) -> Mapping[Kind, Term]:
+    def kinds(self) -> Mapping[MemoryKind, Term]:
         """Return the terms that are named here."""
-        named: Mapping[str, Kind] = {
+        named: Mapping[str, MemoryKind] = {
             "facts": "fact",
             "summaries": "summary",
             "documents": "document",
@@ -99,7 +99,7 @@ class Keep(Section):
             "checkpoints": "checkpoint",
             "flags": "flag",
         }
-        seconds: Mapping[Kind, int | None] = {
+        seconds: Mapping[MemoryKind, int | None] = {
             kind: getattr(self, name) for name, kind in named.items() if name in self.model_fields_set
         }
         return {kind: None if each is None else timedelta(seconds=each) for kind, each in seconds.items()}
