@@ -10,7 +10,7 @@ from agent.approvals.hosts import host_pattern
 from agent.approvals.policy import Policy
 from agent.approvals.policy import Rule as PolicyRule
 from agent.model.limits import PATIENCE
-from agent.model.spending import Kind, Limit, Limits
+from agent.model.spending import BudgetKind, Limit, Limits
 from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
@@ -80,7 +80,7 @@ class Config(Section):
     def limits(self, agent: str) -> Limits:
         """Return what an agent's calls may spend, besides their conversation's own budget."""
         of, own = self.budget, self.agents[agent].budget
-        limits: dict[Kind, Limit] = {
+        limits: dict[BudgetKind, Limit] = {
             "user_day": Limit(own.user_tokens_per_day, own.user_usd_per_day),
             "workspace_day": Limit(of.workspace_tokens_per_day, of.workspace_usd_per_day),
             "workspace_month": Limit(of.workspace_tokens_per_month, of.workspace_usd_per_month),
