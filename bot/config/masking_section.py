@@ -34,7 +34,7 @@ def _names(value: Any) -> Any:
     return value
 
 
-Kind = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,29}$")]
+MaskedKind = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,29}$")]
 
 
 class Masking(Section):
@@ -42,7 +42,7 @@ class Masking(Section):
 
     countries: tuple[Annotated[str, AfterValidator(_country)], ...] = DEFAULT_COUNTRIES
     """Whose ids and phone numbers are known."""
-    patterns: Annotated[Mapping[Kind, Annotated[str, AfterValidator(_pattern)]], Field(max_length=MOST_PATTERNS)] = {}
+    patterns: Annotated[Mapping[MaskedKind, Annotated[str, AfterValidator(_pattern)]], Field(max_length=MOST_PATTERNS)] = {}
     """A team's own: a kind, which its placeholders name, to a regular expression in RE2's syntax."""
     names: Annotated[tuple[Names, ...] | Literal["default"], BeforeValidator(_names)] = "default"
     """Which names are masked where there is time for that, so not in logs; by default those without organisations, if the model
