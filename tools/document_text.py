@@ -13,17 +13,17 @@ from agent.memory.look import MOST_TEXT_BYTES, Looked, look_at_file
 from agent.text import whole
 from tools.page_text import decoded, html_sections
 
-Kind = Literal["markdown", "html", "csv", "text", "pdf"]
+FileKind = Literal["markdown", "html", "csv", "text", "pdf"]
 
 MOST_CHUNKS = 10_000
-BY_NAME: dict[str, Kind] = {
+BY_NAME: dict[str, FileKind] = {
     **dict.fromkeys((".md", ".markdown", ".mdx"), "markdown"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     **dict.fromkeys((".csv", ".tsv"), "csv"),
     **dict.fromkeys((".txt", ".text", ".rst", ".adoc"), "text"),
     ".pdf": "pdf",
 }
-BY_MEDIA_TYPE: dict[str, Kind] = {
+BY_MEDIA_TYPE: dict[str, FileKind] = {
     "text/markdown": "markdown",
     "text/html": "html",
     "application/xhtml+xml": "html",
@@ -34,7 +34,7 @@ BACKUP = "it is a backup of memory, and what was forgotten since would be known 
 READABLE = "Markdown, text, HTML, PDF and CSV can be read"
 
 
-def kind_of(name: str) -> Kind | None:
+def kind_of(name: str) -> FileKind | None:
     """Return what a file is by its name, if it is one that can be read."""
     return BY_NAME.get(PurePosixPath(name).suffix.lower())
 
