@@ -1,6 +1,6 @@
 """Budgets in the words of a sentence: which one, of how much, since when it counts, and who can raise it."""
 
-from agent.model.spending import BudgetKind, Measure, Refused, Scope, Standing, amount
+from agent.model.spending import BudgetKind, BudgetStanding, Measure, Refused, Scope, amount
 from agent.text import mention
 
 RAISED_BY = "An admin of the workspace can raise it in my Home tab."
@@ -61,7 +61,7 @@ def _budget_name(kind: BudgetKind, measure: Measure, limit: int, agent: str, who
             return f"This workspace's monthly budget of {of}"
 
 
-def _spent(short: Standing) -> str:
+def _spent(short: BudgetStanding) -> str:
     under_way = f", and {amount(short.measure, short.open)} set aside" if short.open else ""
     return f"{amount(short.measure, short.used)} used{under_way}"
 

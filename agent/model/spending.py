@@ -176,7 +176,7 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetStanding:
     """How one measure of a budget stands: used, and set aside for calls under way, of how much in all."""
 
     scope: Scope
@@ -190,7 +190,7 @@ class Standing:
 class Refused:
     """Nothing was set aside: these do not allow it. The others do."""
 
-    short: tuple[Standing, ...]
+    short: tuple[BudgetStanding, ...]
     busy: bool  # once the calls under way are over there may be enough
 
 

@@ -20,7 +20,7 @@ from agent.errors import (
     UnreachableError,
 )
 from agent.model.port import DEAF, Listener, Reply, Request
-from agent.model.spending import Ask, Charge, Refused, Reserved, Standing
+from agent.model.spending import Ask, BudgetStanding, Charge, Refused, Reserved
 from agent.tool.definition import Tools
 from agent.types import Approvers, Attachment, Place, Usage, Verdict
 from bot.cards.cards import card_blocks, question_blocks
@@ -204,7 +204,7 @@ class Ports(FakeSurface):
         if self._outside.happens(0.03):
             raise UnreachableError("the budget does not answer")
         if self._outside.happens(0.06):
-            standing = Standing(ask.spender.scopes()[0], "tokens", used=1, open=0, limit=1)
+            standing = BudgetStanding(ask.spender.scopes()[0], "tokens", used=1, open=0, limit=1)
             return Refused((standing,), busy=self._outside.happens(0.5))
         return Reserved(ask.most_output, ask.tokens(ask.most_output), 0)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from agent.errors import UnreachableError
-from agent.model.spending import Charge, Limit, Limits, Reserved, Scope, Standing
+from agent.model.spending import BudgetStanding, Charge, Limit, Limits, Reserved, Scope
 from agent.store import redis_budgets as budgets
 from agent.store.redis_budgets import RedisBudget
 from agent.store.usage import Ledger, Total
@@ -50,7 +50,7 @@ async def test_all_budgets_or_none(books: Books) -> None:
     limits: Limits = {"user_day": Limit(1_000), "workspace_month": Limit(50 + LEAST - 1)}
     refused = await books.refused(ask(who(), limits))
     [month] = [scope for scope in who().scopes() if scope.kind == "workspace_month"]
-    assert refused.short == (Standing(month, "tokens", 0, 0, 50 + LEAST - 1),)
+    assert refused.short == (BudgetStanding(month, "tokens", 0, 0, 50 + LEAST - 1),)
     assert not refused.busy
     assert (await books.in_redis(day(who())))["open_tokens"] == 0
 
