@@ -67,7 +67,7 @@ class Limit:
     nano_usd: int | None = None
 
 
-Limits = Mapping[BudgetKind, Limit]
+BudgetLimits = Mapping[BudgetKind, Limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Ask:
     input_tokens: int
     least_output: int  # with less to spend on its answer the call is not worth its input
     most_output: int
-    limits: Limits
+    limits: BudgetLimits
     price: Price | None = None
     lost_seq: int = 0  # of a call of this session whose process is gone: it is charged as it was reserved
 

@@ -10,7 +10,7 @@ from agent.approvals.hosts import host_pattern
 from agent.approvals.policy import Policy
 from agent.approvals.policy import Rule as PolicyRule
 from agent.model.limits import PATIENCE
-from agent.model.spending import BudgetKind, Limit, Limits
+from agent.model.spending import BudgetKind, BudgetLimits, Limit
 from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
@@ -77,7 +77,7 @@ class Config(Section):
         name = self.channels.get(channel, next(iter(self.agents)))
         return name, self.agents[name]
 
-    def limits(self, agent: str) -> Limits:
+    def limits(self, agent: str) -> BudgetLimits:
         """Return what an agent's calls may spend, besides their conversation's own budget."""
         of, own = self.budget, self.agents[agent].budget
         limits: dict[BudgetKind, Limit] = {
