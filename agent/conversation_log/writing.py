@@ -17,7 +17,7 @@ from agent.masking import NOTHING_SEEN, WITHHELD, Masker, Seen
 from agent.session.steps import STEP, Repinned
 from agent.store.chores import Chore
 from agent.store.fenced import Pool, parse_stored, rows
-from agent.store.pins import Pins
+from agent.store.pins import StoredPins
 from agent.trace_ids import spelled, trace_id
 from agent.types import OTHER, Pinned
 
@@ -91,7 +91,7 @@ class ConversationLog:
     """The writer of the log. As many processes as there are may write: each message is written once."""
 
     def __init__(self, pool: Pool, masker: Masker) -> None:
-        self._pool, self._masker, self._pins = pool, masker, Pins(pool)
+        self._pool, self._masker, self._pins = pool, masker, StoredPins(pool)
         self._pinned: dict[str, Pinned] = {}
         self._known: OrderedDict[str, _Known] = OrderedDict()
 

@@ -33,7 +33,7 @@ from agent.session.steps import (
 )
 from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, rows
 from agent.store.kept import Kept
-from agent.store.pins import Pins
+from agent.store.pins import StoredPins
 from agent.store.statements import (
     APPEND,
     CLOSE,
@@ -92,7 +92,7 @@ class Store:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.kept, self.pins = Kept(pool), Pins(pool)
+        self.kept, self.pins = Kept(pool), StoredPins(pool)
 
     async def _fetch_one(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...]:
         [row] = await rows(self._pool, statement, values)
