@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from agent.reports.period.read import Period, Rows, figures
-from agent.reports.period.rows import Card, ModelCall, Rating, ToolRun, Turn
+from agent.reports.period.rows import Card, ModelCall, Rating, ToolRun, TurnRow
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 30, 17, tzinfo=UTC)
@@ -29,7 +29,7 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
     """Return the figures of sessions with a few turns each."""
     lot = Random(seed)
     calls: list[ModelCall] = []
-    turns: list[Turn] = []
+    turns: list[TurnRow] = []
     ratings: list[Rating] = []
     tools: list[ToolRun] = []
     cards: list[Card] = []
@@ -41,7 +41,7 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
             opened, seq = at + timedelta(minutes=turn), turn * 100
             ended = opened + timedelta(seconds=lot.expovariate(1 / 40))
             outcome = lot.choices(("success", "error", "stopped", "open"), (90, 5, 3, 2))[0]
-            turns.append(Turn(session_id, turn, seq, opened, ended, outcome, agent, prompt, digest))
+            turns.append(TurnRow(session_id, turn, seq, opened, ended, outcome, agent, prompt, digest))
             count = min(10, 1 + int(lot.expovariate(1 / 2)))
             for call in range(count):
                 tokens = int(lot.lognormvariate(7, 1))

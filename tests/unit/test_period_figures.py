@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.reports.period.decisions import REFLEX_SECONDS, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.measures import Share, percentile
 from agent.reports.period.prompts import by_prompt
-from agent.reports.period.rows import Card, ModelCall, Rating, ToolRun, Turn
+from agent.reports.period.rows import Card, ModelCall, Rating, ToolRun, TurnRow
 from agent.reports.period.runs import iterations_by_agent, runs_of, seconds_waited, unusual
 from agent.reports.period.spending import KEYS, By, spent_by, spent_each_day
 from agent.reports.period.tools import by_tool
@@ -29,9 +29,11 @@ def at(seconds: float) -> datetime:
     return MONDAY + timedelta(seconds=seconds)
 
 
-def a_turn(number: int = 1, session: str = SESSIONS[0], took: float = 10, outcome: str = "success", prompt: str = "a@1") -> Turn:
+def a_turn(
+    number: int = 1, session: str = SESSIONS[0], took: float = 10, outcome: str = "success", prompt: str = "a@1"
+) -> TurnRow:
     """A turn whose steps begin at a hundred times its number."""
-    return Turn(session, number, number * 100, at(0), at(took), outcome, "assistant", prompt, "d" * 64)
+    return TurnRow(session, number, number * 100, at(0), at(took), outcome, "assistant", prompt, "d" * 64)
 
 
 def a_card(decision: str, seconds: float | None, asked: float = 0, *said: tuple[str, str, float]) -> Card:

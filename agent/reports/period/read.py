@@ -24,7 +24,7 @@ class Rows:
     """What was read of a period. `cut`: the tables of which only the newest rows were read."""
 
     calls: Sequence[rows.ModelCall] = ()
-    turns: Sequence[rows.Turn] = ()
+    turns: Sequence[rows.TurnRow] = ()
     ratings: Sequence[rows.Rating] = ()
     tools: Sequence[rows.ToolRun] = ()
     cards: Sequence[rows.Card] = ()
@@ -75,7 +75,7 @@ async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime,
 
     return Rows(
         calls=await read("model calls", rows.ModelCall, rows.MODEL_CALLS),
-        turns=await read("runs", rows.Turn, rows.TURNS),
+        turns=await read("runs", rows.TurnRow, rows.TURNS),
         ratings=await read("ratings", rows.Rating, rows.RATINGS),
         tools=await read("tool calls", rows.ToolRun, rows.TOOL_RUNS),
         cards=await read("cards", rows.Card, rows.CARDS),

@@ -96,7 +96,7 @@ TRACED: LiteralString = "SELECT DISTINCT trace_id FROM conversation_message WHER
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnRow:
     """A run: what people said, and all that came of it until they said something else. `seq`: of the step that opened it.
 
     `ended_at`: when it last did something. The prompt is that of the session's pin now.
