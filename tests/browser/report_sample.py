@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from agent.reports.period.read import Period, Rows, figures
-from agent.reports.period.rows import Card, ModelCall, Rating, ToolRun, TurnRow
+from agent.reports.period.rows import Card, ModelCallRow, Rating, ToolRun, TurnRow
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 30, 17, tzinfo=UTC)
@@ -28,7 +28,7 @@ PEOPLE = tuple(f"U0{number:02}" for number in range(12))
 def busy_month(seed: int = 1, sessions: int = 120) -> Period:
     """Return the figures of sessions with a few turns each."""
     lot = Random(seed)
-    calls: list[ModelCall] = []
+    calls: list[ModelCallRow] = []
     turns: list[TurnRow] = []
     ratings: list[Rating] = []
     tools: list[ToolRun] = []
@@ -47,7 +47,9 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
                 tokens = int(lot.lognormvariate(7, 1))
                 capped = call == 9
                 calls.append(
-                    ModelCall(session_id, seq + 1 + call, opened, agent, lot.choice(PEOPLE), tokens, tokens * 4_000, True, capped)
+                    ModelCallRow(
+                        session_id, seq + 1 + call, opened, agent, lot.choice(PEOPLE), tokens, tokens * 4_000, True, capped
+                    )
                 )
                 outcome = lot.choices(("succeeded", "failed", "unknown", "refused"), (90, 7, 1, 2))[0]
                 seconds = None if outcome == "refused" else lot.lognormvariate(-1, 1.5)

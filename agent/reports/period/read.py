@@ -23,7 +23,7 @@ Row = TypeVar("Row")
 class Rows:
     """What was read of a period. `cut`: the tables of which only the newest rows were read."""
 
-    calls: Sequence[rows.ModelCall] = ()
+    calls: Sequence[rows.ModelCallRow] = ()
     turns: Sequence[rows.TurnRow] = ()
     ratings: Sequence[rows.Rating] = ()
     tools: Sequence[rows.ToolRun] = ()
@@ -74,7 +74,7 @@ async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime,
         return [make(*row) for row in found]
 
     return Rows(
-        calls=await read("model calls", rows.ModelCall, rows.MODEL_CALLS),
+        calls=await read("model calls", rows.ModelCallRow, rows.MODEL_CALLS),
         turns=await read("runs", rows.TurnRow, rows.TURNS),
         ratings=await read("ratings", rows.Rating, rows.RATINGS),
         tools=await read("tool calls", rows.ToolRun, rows.TOOL_RUNS),

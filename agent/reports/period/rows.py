@@ -114,7 +114,7 @@ class TurnRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCall:
+class ModelCallRow:
     """One model call and what it cost. `replies`: it is an iteration of its turn, and did not fail."""
 
     session_id: str

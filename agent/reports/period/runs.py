@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.reports.period.measures import Share, percentile
-from agent.reports.period.rows import Card, ModelCall, Rating, TurnRow
+from agent.reports.period.rows import Card, ModelCallRow, Rating, TurnRow
 from agent.trace_ids import spelled, trace_id
 
 MOST_NAMED = 10  # of the slowest, the dearest, the worst
@@ -60,13 +60,13 @@ class Unusual:
 
 
 def runs_of(
-    turns: Iterable[TurnRow], calls: Iterable[ModelCall], cards: Iterable[Card], ratings: Iterable[Rating]
+    turns: Iterable[TurnRow], calls: Iterable[ModelCallRow], cards: Iterable[Card], ratings: Iterable[Rating]
 ) -> tuple[Run, ...]:
     """Return a run for each turn. A call belongs to the turn of its session that was opened last before it."""
     by_session: dict[str, list[TurnRow]] = defaultdict(list)
     for turn in turns:
         by_session[turn.session_id].append(turn)
-    made: dict[tuple[str, int], list[ModelCall]] = defaultdict(list)
+    made: dict[tuple[str, int], list[ModelCallRow]] = defaultdict(list)
     for opened in by_session.values():
         opened.sort(key=lambda turn: turn.seq)
     for call in calls:
@@ -87,7 +87,7 @@ def runs_of(
     )
 
 
-def _run(turn: TurnRow, calls: Sequence[ModelCall], cards: Sequence[Card], said: Sequence[str]) -> Run:
+def _run(turn: TurnRow, calls: Sequence[ModelCallRow], cards: Sequence[Card], said: Sequence[str]) -> Run:
     waited = seconds_waited(turn.opened_at, turn.ended_at, cards)
     return Run(
         turn,
