@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from agent.reports.period.read import Period, Rows, figures
-from agent.reports.period.rows import Card, ModelCallRow, Rating, ToolRun, TurnRow
+from agent.reports.period.rows import CardRow, ModelCallRow, Rating, ToolRun, TurnRow
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 30, 17, tzinfo=UTC)
@@ -32,7 +32,7 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
     turns: list[TurnRow] = []
     ratings: list[Rating] = []
     tools: list[ToolRun] = []
-    cards: list[Card] = []
+    cards: list[CardRow] = []
     for number in range(sessions):
         at = SINCE + timedelta(seconds=lot.uniform(0, (UNTIL - SINCE).total_seconds() - 86_400))
         session_id = f"T1:C{number % 9}:{at.timestamp():.6f}"
@@ -57,7 +57,7 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
             if lot.random() < 0.4:
                 decision = lot.choices(("approved", "rejected", "expired", "edited", ""), (70, 12, 8, 5, 5))[0]
                 wait = lot.lognormvariate(3, 2.5)
-                card = Card(session_id, opened, lot.choice(TOOLS), lot.choice(RULES), decision, wait if decision else None)
+                card = CardRow(session_id, opened, lot.choice(TOOLS), lot.choice(RULES), decision, wait if decision else None)
                 if decision in ("approved", "rejected"):
                     card = replace(card, people=[lot.choice(PEOPLE[:4])], words=[decision], word_seconds=[wait])
                 cards.append(card)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.reports.period.decisions import REFLEX_SECONDS, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.measures import Share, percentile
 from agent.reports.period.prompts import by_prompt
-from agent.reports.period.rows import Card, ModelCallRow, Rating, ToolRun, TurnRow
+from agent.reports.period.rows import CardRow, ModelCallRow, Rating, ToolRun, TurnRow
 from agent.reports.period.runs import iterations_by_agent, runs_of, seconds_waited, unusual
 from agent.reports.period.spending import KEYS, By, spent_by, spent_each_day
 from agent.reports.period.tools import by_tool
@@ -36,10 +36,10 @@ def a_turn(
     return TurnRow(session, number, number * 100, at(0), at(took), outcome, "assistant", prompt, "d" * 64)
 
 
-def a_card(decision: str, seconds: float | None, asked: float = 0, *said: tuple[str, str, float]) -> Card:
+def a_card(decision: str, seconds: float | None, asked: float = 0, *said: tuple[str, str, float]) -> CardRow:
     """A card of `pay` and what people said of it."""
     people, words, after = zip(*said, strict=True) if said else ((), (), ())
-    return Card(SESSIONS[0], at(asked), "pay", "rule 1", decision, seconds, people, words, after)
+    return CardRow(SESSIONS[0], at(asked), "pay", "rule 1", decision, seconds, people, words, after)
 
 
 model_calls = st.builds(
@@ -154,7 +154,7 @@ def test_runs_to_look_at_are_the_slowest_the_dearest_and_the_worst() -> None:
     calls = [
         ModelCallRow(SESSIONS[0], seq, at(0), "assistant", "U1", seq, nano, True, False) for seq, nano in ((101, 9), (201, 3))
     ]
-    cards = [Card(SESSIONS[1], at(10), "pay", "rule 1", "approved", 380.0)]
+    cards = [CardRow(SESSIONS[1], at(10), "pay", "rule 1", "approved", 380.0)]
     ratings = [Rating(SESSIONS[0], turn, value, "a@1", "d" * 64) for turn, value in ((3, "bad"), (3, "good"), (2, "bad"))]
     found = unusual(runs_of(turns, calls, cards, ratings), most=3)
     assert [(run.turn.session_id, run.turn.number, run.seconds) for run in found.slowest] == [

@@ -27,7 +27,7 @@ class Rows:
     turns: Sequence[rows.TurnRow] = ()
     ratings: Sequence[rows.Rating] = ()
     tools: Sequence[rows.ToolRun] = ()
-    cards: Sequence[rows.Card] = ()
+    cards: Sequence[rows.CardRow] = ()
     cut: Sequence[str] = ()
 
 
@@ -78,7 +78,7 @@ async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime,
         turns=await read("runs", rows.TurnRow, rows.TURNS),
         ratings=await read("ratings", rows.Rating, rows.RATINGS),
         tools=await read("tool calls", rows.ToolRun, rows.TOOL_RUNS),
-        cards=await read("cards", rows.Card, rows.CARDS),
+        cards=await read("cards", rows.CardRow, rows.CARDS),
         cut=cut,
     )
 

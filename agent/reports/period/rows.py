@@ -154,7 +154,7 @@ class ToolRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CardRow:
     """A call that people were asked about, how it ended first, and what each of them said, after how many seconds."""
 
     session_id: str

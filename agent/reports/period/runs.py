@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.reports.period.measures import Share, percentile
-from agent.reports.period.rows import Card, ModelCallRow, Rating, TurnRow
+from agent.reports.period.rows import CardRow, ModelCallRow, Rating, TurnRow
 from agent.trace_ids import spelled, trace_id
 
 MOST_NAMED = 10  # of the slowest, the dearest, the worst
@@ -60,7 +60,7 @@ class Unusual:
 
 
 def runs_of(
-    turns: Iterable[TurnRow], calls: Iterable[ModelCallRow], cards: Iterable[Card], ratings: Iterable[Rating]
+    turns: Iterable[TurnRow], calls: Iterable[ModelCallRow], cards: Iterable[CardRow], ratings: Iterable[Rating]
 ) -> tuple[Run, ...]:
     """Return a run for each turn. A call belongs to the turn of its session that was opened last before it."""
     by_session: dict[str, list[TurnRow]] = defaultdict(list)
@@ -74,7 +74,7 @@ def runs_of(
         at = bisect_right(opened, call.seq, key=lambda turn: turn.seq)
         if at:
             made[call.session_id, opened[at - 1].number].append(call)
-    asked: dict[str, list[Card]] = defaultdict(list)
+    asked: dict[str, list[CardRow]] = defaultdict(list)
     for card in cards:
         asked[card.session_id].append(card)
     said: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -87,7 +87,7 @@ def runs_of(
     )
 
 
-def _run(turn: TurnRow, calls: Sequence[ModelCallRow], cards: Sequence[Card], said: Sequence[str]) -> Run:
+def _run(turn: TurnRow, calls: Sequence[ModelCallRow], cards: Sequence[CardRow], said: Sequence[str]) -> Run:
     waited = seconds_waited(turn.opened_at, turn.ended_at, cards)
     return Run(
         turn,
@@ -102,7 +102,7 @@ def _run(turn: TurnRow, calls: Sequence[ModelCallRow], cards: Sequence[Card], sa
     )
 
 
-def seconds_waited(begin: datetime, end: datetime, cards: Iterable[Card]) -> float:
+def seconds_waited(begin: datetime, end: datetime, cards: Iterable[CardRow]) -> float:
     """Return how many seconds from `begin` to `end` at least one of the cards waited; several at once count once."""
     total, reached = 0.0, begin
     for card in sorted(cards, key=lambda card: card.asked_at):
