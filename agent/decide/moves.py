@@ -275,6 +275,6 @@ class Close:
     key: MoveKey
 
 
-Turn = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
-Outward = Turn | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
+TurnMove = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
+Outward = TurnMove | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
 Move = Record | Outward
