@@ -54,7 +54,7 @@ class Cards:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerPart:
     """What the agent says, in Markdown; part `part` of a long one."""
 
     text: str
@@ -91,7 +91,7 @@ class Question:
     card: Card
 
 
-Content = Cards | Answer | Work | Notice | Question
+Content = Cards | AnswerPart | Work | Notice | Question
 
 
 # ------------------------------------------------------------------------------------------------ moves

@@ -11,7 +11,7 @@ from agent.decide.for_inbox import inbox_moves
 from agent.decide.for_rest import learns_at, learnt
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
-from agent.decide.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
+from agent.decide.moves import AnswerPart, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.memory import attachments, compaction
 from agent.model.budget_messages import noted
@@ -156,7 +156,7 @@ def _closing_moves(session: Session, rules: Rules) -> list[Move]:
         if session.posts.get(key) is None:
             last = part == len(closing.parts) - 1
             streamed = session.stream if part == 0 else None
-            answer = Answer(
+            answer = AnswerPart(
                 text,
                 continue_turn=turn.number if last and closing.offer_continue else None,
                 rated_turn=turn.number if last and closing.answered else None,

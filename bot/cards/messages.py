@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent.decide.moves import Answer, Card, Notice
+from agent.decide.moves import AnswerPart, Card, Notice
 from agent.tool.definition import Effect, Tools
 from bot.cards.block_kit import VALUE_CHARACTERS, Block, button, feedback_buttons, line, prose_section, rich_text
 from bot.cards.harmless_text import cut, escaped, readable
@@ -19,12 +19,12 @@ MOST_MENTIONED = 40  # in a notice: who is not named is not notified
 LONGEST_MESSAGE_CHARACTERS = 12_000  # of a person's message that the agent reads
 
 
-def answer_blocks(answer: Answer) -> list[Block]:
+def answer_blocks(answer: AnswerPart) -> list[Block]:
     """Return the agent's answer in Markdown, and what goes below it."""
     return [{"type": "markdown", "text": fitted_markdown(answer.text)}, *below_answer(answer)]
 
 
-def below_answer(answer: Answer) -> list[Block]:
+def below_answer(answer: AnswerPart) -> list[Block]:
     """Return a Continue button where a limit ended it; how good it was, where it is the model's own."""
     blocks: list[Block] = []
     if answer.continue_turn is not None:
@@ -35,12 +35,12 @@ def below_answer(answer: Answer) -> list[Block]:
     return blocks
 
 
-def answer_text(answer: Answer) -> str:
+def answer_text(answer: AnswerPart) -> str:
     """Return the answer as plain text."""
     return cut(escaped(readable(answer.text)), TEXT_CHARACTERS)
 
 
-def plain_answer(answer: Answer) -> str:
+def plain_answer(answer: AnswerPart) -> str:
     """Return all of the answer as a text without any form, for places and moments where Slack takes no other."""
     return cut(escaped(readable(answer.text)), PLAIN_CHARACTERS)
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from agent.decide.moves import Answer, Work
+from agent.decide.moves import AnswerPart, Work
 from agent.errors import RefusedError
 from agent.tool.definition import Tools
 from agent.types import Place
@@ -66,14 +66,14 @@ class Streams:
         if grown:
             await self._call("chat.appendStream", channel=place.channel, ts=ts, chunks=grown)
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str | None:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str | None:
         """See `Surface.finish`. None: the message is gone, or cannot be changed, and the content stands nowhere yet."""
-        whole = Work(content.tasks, content.text if isinstance(content, Answer) else "")
+        whole = Work(content.tasks, content.text if isinstance(content, AnswerPart) else "")
         if shown is None or not whole.words.startswith(shown.words):
             await self._stop(place, ts)
             return await self._replace(place, ts, content, key)
         grown = chunks(shown, whole, self._tools, self._mask_in(place), over=True)
-        below = below_answer(content) if isinstance(content, Answer) else []
+        below = below_answer(content) if isinstance(content, AnswerPart) else []
         if await self._stop(place, ts, chunks=grown, blocks=below, metadata=metadata(POSTED, key)):
             return ts
         return await self._replace(place, ts, content, key)
@@ -91,9 +91,9 @@ class Streams:
             return False
         return True
 
-    async def _replace(self, place: Place, ts: str, content: Answer | Work, key: str) -> str | None:
+    async def _replace(self, place: Place, ts: str, content: AnswerPart | Work, key: str) -> str | None:
         plan = plan_blocks(content.tasks, self._tools, self._mask_in(place))
-        said = isinstance(content, Answer)
+        said = isinstance(content, AnswerPart)
         blocks = [*plan, *(answer_blocks(content) if said else [])]
         text = answer_text(content) if said else plan_title(content.tasks, over=True)
         where = {"channel": place.channel, "ts": ts}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agent import fence
 from agent.approvals.deciders import Membership, deciders_of
 from agent.approvals.grants import grantable
-from agent.decide.moves import Answer, Cards, Content, Question, Work
+from agent.decide.moves import AnswerPart, Cards, Content, Question, Work
 from agent.errors import (
     DelayedError,
     ModelFailedError,
@@ -115,7 +115,7 @@ class Ports(FakeSurface):
         self._outside.tally["appends"] += 1
         await self.come_back()
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str:
         """Count it."""
         if ts in self.threads.growing:
             self._outside.tally["ends known" if shown is not None else "ends unknown"] += 1

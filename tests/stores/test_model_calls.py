@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.decide.moves import Answer, Content, Notice
+from agent.decide.moves import AnswerPart, Content, Notice
 from agent.errors import ModelFailedError, UnreachableError
 from agent.model.port import DEAF, Listener, Reply, Request
 from agent.model.spending import Ask, BudgetLimits, Limit, Price, Refused, Reserved
@@ -54,7 +54,7 @@ class Desk(World):
 
     async def post(self, place: Place, content: Content, key: str) -> str:
         """Keep the words."""
-        assert isinstance(content, Answer | Notice)
+        assert isinstance(content, AnswerPart | Notice)
         self.told.append(content.text)
         return "9.9"
 

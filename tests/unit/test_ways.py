@@ -8,7 +8,7 @@ import pytest
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import (
     Admit,
-    Answer,
+    AnswerPart,
     CallModel,
     Cards,
     Close,
@@ -51,7 +51,7 @@ MOVES: list[Outward] = [
     Vouch("G1", "toolu_1", MoveKey("vouch", "toolu_1")),
     MakePreview("toolu_1", "pay", {"n": 1}, MoveKey("preview", "toolu_1")),
     Reconcile(CALL, "k", MoveKey("tool", "toolu_1")),
-    Post(PostKey("answer", 1, 0), Answer("Hi."), found=False, inbox_ids=(7,)),
+    Post(PostKey("answer", 1, 0), AnswerPart("Hi."), found=False, inbox_ids=(7,)),
     ShowCard(Cards(()), (), MoveKey("show", "card:A1")),
     Settle(1, Click(action_id="A1", user="U1", decision="approved"), MoveKey("settle", "A1")),
     Admit((1,), "U1", MoveKey("admit", "U1")),
