@@ -47,7 +47,7 @@ class Answers(Protocol):
         ...
 
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 class AskedOnce:
@@ -75,7 +75,7 @@ class AskedOnce:
         people = await self._lists[list_id]
         return None if people is None else user in people
 
-    async def _ask(self, asking: Coroutine[Any, Any, Answer], about: str) -> Answer | None:
+    async def _ask(self, asking: Coroutine[Any, Any, T], about: str) -> T | None:
         async with self._turns:
             if self._enough:
                 asking.close()
