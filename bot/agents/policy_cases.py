@@ -22,7 +22,7 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
-class Call(Section):
+class CaseCall(Section):
     """What the model asks for."""
 
     tool: str
@@ -46,7 +46,7 @@ class Case(Section):
     """One call, and what policy should say of it."""
 
     name: str = ""
-    call: Call
+    call: CaseCall
     requester: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(default=("U0SOMEBODY",), min_length=1)
     channel: str = "C0SOMEWHERE"
     expect: Expected
