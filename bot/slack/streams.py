@@ -20,13 +20,13 @@ from bot.slack.web_api import meaning
 
 log = logging.getLogger(__name__)
 
-Call = Callable[..., Awaitable[Any]]
+SlackCall = Callable[..., Awaitable[Any]]
 
 
 class Streams:
     """Begins, grows and ends messages, through the surface's own calls."""
 
-    def __init__(self, call: Call, tools: Tools, mask_in: Callable[[Place], Mask]) -> None:
+    def __init__(self, call: SlackCall, tools: Tools, mask_in: Callable[[Place], Mask]) -> None:
         self._call, self._tools, self._mask_in = call, tools, mask_in
         self._offered = True
         self._not_in: set[str] = set()  # channels where Slack begins no stream of ours
