@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.tool.definition import Tool
-from tools.mcp.bridged import Call, bridged, unread
+from tools.mcp.bridged import CallServer, bridged, unread
 from tools.mcp.listed import Listed, listed, name_of
 from tools.mcp.server import Server
 from tools.mcp.wording import quoted
@@ -24,7 +24,9 @@ class Offer:
     unread: tuple[str, ...] = ()
 
 
-async def offer(server: Server, entries: Sequence[Any], call: Call, mirrors: Callable[[str, Mapping[str, Any]], None]) -> Offer:
+async def offer(
+    server: Server, entries: Sequence[Any], call: CallServer, mirrors: Callable[[str, Mapping[str, Any]], None]
+) -> Offer:
     """Return the tools by our names. One that cannot be offered costs nobody the others, and none holds the event loop up.
 
     `mirrors` takes note of a tool's name and schema, and raises ValueError for one that the protocol does not allow.
