@@ -17,7 +17,7 @@ from agent.reports.period.decisions import RuleFigures
 from agent.reports.period.measures import percentile
 from agent.reports.period.prompts import PromptFigures
 from agent.reports.period.runs import Iterations
-from agent.reports.period.spending import By, Day, Spent
+from agent.reports.period.spending import Day, Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.cards.harmless_text import cut
 from bot.report.parts import Chart, times
@@ -42,7 +42,7 @@ def _plotly() -> Any:
     return graph_objects
 
 
-def spent_over_time(by: By, spent: Sequence[Spent], until: datetime, name: Name) -> Chart:
+def spent_over_time(by: SpentBy, spent: Sequence[Spent], until: datetime, name: Name) -> Chart:
     """Draw what was spent each day, stacked; in dollars where models have prices, else in tokens."""
     priced = any(one.nano_usd for one in spent)
     amounts: Sequence[tuple[str, Mapping[date, float]]] = [

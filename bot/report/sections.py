@@ -10,7 +10,7 @@ from agent.reports.period.decisions import REFLEX_SECONDS, Approver, RuleFigures
 from agent.reports.period.measures import Share
 from agent.reports.period.read import Period
 from agent.reports.period.runs import Iterations, Run
-from agent.reports.period.spending import By, Spent
+from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
 from bot.report.charts import Name
@@ -79,7 +79,7 @@ def _spending(of: Period, name: Name) -> Section:
     return Section("spending", "Spending", lead, "No model was called.", parts)
 
 
-def _spent_table(by: By, spent: Sequence[Spent], name: Name) -> Table:
+def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Name) -> Table:
     rows = [
         (
             name(one.of) or "-",

@@ -15,7 +15,7 @@ from agent.reports.period.measures import Share, percentile
 from agent.reports.period.prompts import by_prompt
 from agent.reports.period.rows import CardRow, ModelCallRow, Rating, ToolRun, TurnRow
 from agent.reports.period.runs import iterations_by_agent, runs_of, seconds_waited, unusual
-from agent.reports.period.spending import KEYS, By, spent_by, spent_each_day
+from agent.reports.period.spending import KEYS, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import by_tool
 from agent.trace_ids import spelled, trace_id
 
@@ -79,7 +79,7 @@ def test_a_share_of_nothing_is_none_and_may_be_anything() -> None:
 
 
 @given(st.lists(model_calls, max_size=30), st.sampled_from([*KEYS]))
-def test_what_each_spent_adds_up_to_what_was_spent(calls: list[ModelCallRow], by: By) -> None:
+def test_what_each_spent_adds_up_to_what_was_spent(calls: list[ModelCallRow], by: SpentBy) -> None:
     spent = spent_by(by, calls)
 
     def key(call: ModelCallRow) -> str:

@@ -11,7 +11,7 @@ from agent.reports.period import rows
 from agent.reports.period.decisions import Approver, RuleFigures, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.prompts import PromptFigures, by_prompt
 from agent.reports.period.runs import Iterations, Unusual, iterations_by_agent, runs_of, unusual
-from agent.reports.period.spending import KEYS, By, Day, Spent, spent_by, spent_each_day
+from agent.reports.period.spending import KEYS, Day, Spent, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import ToolFigures, by_tool
 
 MOST_ROWS = 200_000  # of each table, so that memory has a bound; 20,000 runs with their steps take 2 s
@@ -40,7 +40,7 @@ class Period:
 
     since: datetime
     until: datetime
-    spent: Mapping[By, Sequence[Spent]]
+    spent: Mapping[SpentBy, Sequence[Spent]]
     days: Sequence[Day]
     runs: int
     iterations: Sequence[Iterations]

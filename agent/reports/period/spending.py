@@ -9,8 +9,8 @@ from typing import Literal
 from agent.reports.period.measures import percentile
 from agent.reports.period.rows import ModelCallRow
 
-By = Literal["agent", "user", "channel"]
-KEYS: Mapping[By, Callable[[ModelCallRow], str]] = {
+SpentBy = Literal["agent", "user", "channel"]
+KEYS: Mapping[SpentBy, Callable[[ModelCallRow], str]] = {
     "agent": lambda call: call.agent,
     "user": lambda call: call.payer,
     "channel": lambda call: call.channel,
@@ -44,7 +44,7 @@ class Day:
     p99_tokens: float
 
 
-def spent_by(by: By, calls: Sequence[ModelCallRow]) -> tuple[Spent, ...]:
+def spent_by(by: SpentBy, calls: Sequence[ModelCallRow]) -> tuple[Spent, ...]:
     """Return what was spent by each, the one that spent most first."""
     grouped: dict[str, list[ModelCallRow]] = defaultdict(list)
     for call in calls:
