@@ -17,7 +17,7 @@ from agent.memory.model_notes import (
     CUT_OFF,
     GO_ON,
     NOTE,
-    Content,
+    ResultContent,
     changed,
     declined,
     ordered_results,
@@ -74,7 +74,7 @@ class _Mark:
 
     messages: int = 0
     calls: tuple[str, ...] = ()
-    results: Mapping[str, Content] = field(default_factory=dict[str, Content])
+    results: Mapping[str, ResultContent] = field(default_factory=dict[str, ResultContent])
     said: tuple[Block, ...] = ()
 
 
@@ -92,7 +92,7 @@ class Transcript:
     call_ids: set[str] = field(default_factory=set[str])  # of all calls that the API may have seen here
     _written: Written = field(default_factory=Written)
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
-    _results: dict[str, Content] = field(default_factory=dict[str, Content])
+    _results: dict[str, ResultContent] = field(default_factory=dict[str, ResultContent])
     _said: list[Block] = field(default_factory=list[Block])
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _succeeded: set[str] = field(default_factory=set[str])  # calls, by id
