@@ -27,7 +27,7 @@ from agent.memory.model_notes import (
     without_files,
 )
 from agent.memory.summary_material import Past, said_by, text_with_files
-from agent.memory.token_estimate import Counted
+from agent.memory.token_estimate import CountedRequest
 from agent.memory.written import Message, Written, as_kept, message_shape, without_thinking
 from agent.model import tool_search
 from agent.session import answers, stop_reasons
@@ -327,7 +327,7 @@ class Transcript:
         return self._written.characters(self._user_side())
 
     @property
-    def counted(self) -> Counted | None:
+    def counted(self) -> CountedRequest | None:
         """Return what the API counted with the last reply."""
         return self._written.counted
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.memory import long_results as output
 from agent.memory.summary_material import LONG_CHARACTERS
-from agent.memory.token_estimate import Counted, counted, json_characters
+from agent.memory.token_estimate import CountedRequest, counted, json_characters
 from agent.session import stop_reasons
 from agent.session.steps import ModelReplied, Step, ToolReturned
 from agent.types import Block, Usage
@@ -38,7 +38,7 @@ class Written:
         return self._characters_of_first(len(self.messages)) + (json_characters(asked) if asked else 0)
 
     @property
-    def counted(self) -> Counted | None:
+    def counted(self) -> CountedRequest | None:
         """Return what the API counted with the last reply."""
         if self._usage is None:
             return None
