@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import dict_row
 
-from agent.reports.audit_shapes import ActionOf, Entry, Erased, GrantOf, Line, Older, VoteOf
+from agent.reports.audit_shapes import ActionOf, AuditEntry, Erased, GrantOf, Line, Older, VoteOf
 from agent.reports.audit_steps import LOADED, Demanded
 
 Connection = psycopg.AsyncConnection[Any]
@@ -78,7 +78,7 @@ class Written:
 
     team: str
     seq: int
-    says: Entry
+    says: AuditEntry
     body: Mapping[str, Any]
 
     @property
@@ -138,7 +138,7 @@ async def _select(connection: Connection, statement: LiteralString, **values: An
 async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence[Rows]:
     sessions = {id: Rows(id) for id in ids}
     for row in await _select(connection, ENTRIES, ids=ids):
-        says, rows = Entry(**{each.name: row[each.name] for each in fields(Entry)}), sessions[row["session_id"]]
+        says, rows = AuditEntry(**{each.name: row[each.name] for each in fields(AuditEntry)}), sessions[row["session_id"]]
         if says.kind == "erase":
             rows.entries.clear()
             rows.erased = True
@@ -219,7 +219,9 @@ def _differences_from_entry(rows: Rows, written: Written, line: Line, demanded: 
         yield Broken(written.team, written.seq, f"{where} was changed after this entry was made: its {' and '.join(changed)}")
     elif line.seq not in demanded.unreadable:
         says = demanded.entries.get(line.seq)
-        differ = [each.name for each in fields(Entry) if says and getattr(says, each.name) != getattr(written.says, each.name)]
+        differ = [
+            each.name for each in fields(AuditEntry) if says and getattr(says, each.name) != getattr(written.says, each.name)
+        ]
         if says is None or differ:
             yield Broken(written.team, written.seq, f"does not say what {where} says: {', '.join(differ) or 'it needs no entry'}")
 

@@ -15,7 +15,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """What an audit entry says besides its place in the chain."""
 
     kind: str
