@@ -78,7 +78,7 @@ class Forget(Arguments, frozen=True):
     ids: tuple[int, ...] = Field(min_length=1, max_length=MOST_FORGOTTEN, description="Ids that search_memory gave.")
 
 
-class Found(BaseModel, frozen=True):
+class FoundFact(BaseModel, frozen=True):
     """One item."""
 
     id: int
@@ -238,8 +238,8 @@ def _cut(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
-def _entry(item: MemoryItem) -> Found:
-    return Found(
+def _entry(item: MemoryItem) -> FoundFact:
+    return FoundFact(
         id=item.id,
         kind=item.kind,
         text=item.text,
