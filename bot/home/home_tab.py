@@ -19,7 +19,7 @@ from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.reports.home_overview import Overview, Spent, Waiting
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
-from bot.home.home_view import Gathered, Pages, home_view, trouble_view
+from bot.home.home_view import HomeContent, Pages, home_view, trouble_view
 from bot.home.memories import Memories
 from bot.slack.as_made import as_made, user_in
 from bot.slack.people import Says, decides
@@ -188,12 +188,12 @@ class HomeTab:
         except (RefusedError, DelayedError, UnclearError, FencedError) as error:
             log.warning("a Home tab was not published: %s", error)
 
-    async def gather(self, user: str) -> Gathered:
+    async def gather(self, user: str) -> HomeContent:
         """Return what this person may see now."""
         pending = await self._overview.pending(self._team, READS)
         decide, unclear = await self._to_decide(pending, user)
         budgets, may_raise = await self._budgets.seen(user)
-        return Gathered(
+        return HomeContent(
             decide=decide,
             asked=[each for each in pending if user in each.seen.proposed.requesters],
             recent=await self._overview.recent(self._team, user, RECENT),

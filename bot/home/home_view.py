@@ -41,7 +41,7 @@ TROUBLE = "What waits for you could not be read just now. Nothing is lost: pleas
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class HomeContent:
     """What one person may see."""
 
     decide: Sequence[Waiting] = ()  # may decide, and has not given their word yet
@@ -56,7 +56,7 @@ class Gathered:
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 
 
-def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) -> Block:
+def home_view(gathered: HomeContent, pages: Pages, tools: Tools, slack_url: str) -> Block:
     """Return the tab. `slack_url`: the workspace's address, with which links to threads begin."""
 
     def waiting(each: Waiting) -> Block:
@@ -162,7 +162,7 @@ def _turn(name: Section, label: str, page: int) -> Block:
     return button(f"home_page_{label.lower()}", label, f"{name}:{page}")
 
 
-def _unsure(gathered: Gathered) -> list[Block]:
+def _unsure(gathered: HomeContent) -> list[Block]:
     """Return what is missing above, and why."""
     lines: list[str] = []
     if gathered.unclear:
