@@ -32,7 +32,7 @@ from agent.session.steps import (
     Voted,
 )
 from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, rows
-from agent.store.kept import Kept
+from agent.store.kept import KeptWhole
 from agent.store.pins import StoredPins
 from agent.store.statements import (
     APPEND,
@@ -92,7 +92,7 @@ class Store:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.kept, self.pins = Kept(pool), StoredPins(pool)
+        self.kept, self.pins = KeptWhole(pool), StoredPins(pool)
 
     async def _fetch_one(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...]:
         [row] = await rows(self._pool, statement, values)

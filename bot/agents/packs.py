@@ -8,7 +8,7 @@ from psycopg_pool import AsyncConnectionPool
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.memory.long_results import read_output
-from agent.store.kept import Kept
+from agent.store.kept import KeptWhole
 from agent.tool.definition import Tool, Tools, registry
 from bot.agents.remembering import unconnected
 from bot.agents.tool_files import load_tool_file
@@ -49,7 +49,7 @@ def tool_packs(
     files = {name: load_tool_file(Path(name)) for name in dict.fromkeys(named)}
     port = workspace or SlackPort(AsyncWebClient(), AsyncWebClient(), "", SlackReaders(AsyncWebClient(), ""))
     return {
-        BUILT_IN: [read_output(Kept(pool))],
+        BUILT_IN: [read_output(KeptWhole(pool))],
         "catalog": catalog(pool),
         **({MEMORY: memory(remembered or unconnected())} if config.memory is not None else {}),
         "slack": slack(port),
