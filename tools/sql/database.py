@@ -31,7 +31,7 @@ IDLE_SECONDS = 15.0  # a frozen bot does not hold locks for longer than this
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
+class NamedDatabase:
     """A database as the team named it. `url` may hold a password and is shown nowhere; empty: only to look at the tools."""
 
     name: str
@@ -48,7 +48,7 @@ class Database:
 
 @asynccontextmanager
 async def transaction(
-    database: Database, access: Literal["read", "write"], seconds: float, *, prefix: int = 0
+    database: NamedDatabase, access: Literal["read", "write"], seconds: float, *, prefix: int = 0
 ) -> AsyncGenerator[Connection]:
     """Open a transaction in which each statement has so many seconds. It is rolled back unless the block commits it.
 
@@ -66,7 +66,7 @@ async def transaction(
         database.free.release()
 
 
-async def _turn(database: Database) -> None:
+async def _turn(database: NamedDatabase) -> None:
     try:
         async with asyncio.timeout(database.wait_seconds):
             await database.free.acquire()
@@ -79,7 +79,9 @@ async def _turn(database: Database) -> None:
 
 
 @asynccontextmanager
-async def _open(database: Database, access: Literal["read", "write"], seconds: float, prefix: int) -> AsyncGenerator[Connection]:
+async def _open(
+    database: NamedDatabase, access: Literal["read", "write"], seconds: float, prefix: int
+) -> AsyncGenerator[Connection]:
     connection = await _connected(database)
     try:
         await connection.execute(BEGIN[access])
@@ -99,7 +101,7 @@ async def alone(connection: Connection, statement: str | Composed) -> AsyncCurso
     return await connection.execute(cast(Any, statement), prepare=True)
 
 
-async def _connected(database: Database) -> Connection:
+async def _connected(database: NamedDatabase) -> Connection:
     try:
         return await AsyncConnection[Any].connect(
             database.url,
@@ -115,7 +117,7 @@ async def _connected(database: Database) -> Connection:
         raise ToolError("unexpected", detail) from None
 
 
-def told(database: Database, error: psycopg.Error, seconds: float, prefix: int = 0) -> ToolError:
+def told(database: NamedDatabase, error: psycopg.Error, seconds: float, prefix: int = 0) -> ToolError:
     """Return an error before the commit as the model reads it: in Postgres' words where it gave some. Nothing was changed
     then."""
     state = error.sqlstate or ""

@@ -12,7 +12,7 @@ from agent.errors import FencedError
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Preview
-from tools.sql.database import CONNECT_SECONDS, Connection, Database, alone, told, transaction
+from tools.sql.database import CONNECT_SECONDS, Connection, NamedDatabase, alone, told, transaction
 from tools.sql.preview import COUNTED, ROWS, Tried, preview, rows_by_table, try_out
 from tools.sql.statement import Statement, action, first_word
 from tools.sql.values import returned_rows
@@ -55,7 +55,7 @@ class Executed(BaseModel, frozen=True):
     more: bool = False
 
 
-def execute(database: Database) -> Tool:
+def execute(database: NamedDatabase) -> Tool:
     """Return the tool that writes. What became of a lost commit it cannot tell, so there is no `reconcile`."""
 
     async def write(arguments: Execute, context: ToolContext) -> Executed:
@@ -133,7 +133,7 @@ def _expected(arguments: Execute, affected: int | None) -> None:
         raise ToolError("invalid_input", detail)
 
 
-async def _commit(connection: Connection, database: Database) -> None:
+async def _commit(connection: Connection, database: NamedDatabase) -> None:
     """Commit. Raises ToolError: `unclear` when the connection was lost before Postgres said that it had committed."""
     try:
         cursor = await connection.execute("COMMIT")

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from agent.tool.definition import ToolError
 from agent.types import Change, Preview
-from tools.sql.database import Connection, Database, alone, transaction
+from tools.sql.database import Connection, NamedDatabase, alone, transaction
 from tools.sql.statement import effectful, first_word, without_end
 
 SECONDS = 1.5  # of each statement here: a card does not wait long, and other people's work not for a card
@@ -53,7 +53,7 @@ class Tried:
         return {"sql": found}
 
 
-async def preview(database: Database, sql: str, expect_rows: int | None) -> Preview:
+async def preview(database: NamedDatabase, sql: str, expect_rows: int | None) -> Preview:
     """Return the plan, the affected rows, and some of them before and after. Raises ToolError for a statement that would fail."""
     if first_word(sql) not in EXPLAINED:
         return Preview(trouble="only INSERT, UPDATE, DELETE and MERGE can be tried out before; this statement was not.")
