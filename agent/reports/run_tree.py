@@ -44,7 +44,7 @@ from agent.session.steps import (
 )
 from agent.types import OTHER, Pinned, Usage
 
-Name = Literal["turn", "chat", "approval", "execute_tool", "recall", "compact", "learn", "event"]
+SpanName = Literal["turn", "chat", "approval", "execute_tool", "recall", "compact", "learn", "event"]
 Fact = str | int | float | Sequence[str]
 
 
@@ -60,7 +60,7 @@ class Committed:
 class Node:
     """A part of a run. `ended_at` None: it is not over. Grows while the log is read."""
 
-    name: Name
+    name: SpanName
     of: str  # what is called, decided or run
     at: datetime
     ended_at: datetime | None = None
@@ -219,13 +219,13 @@ class _Reader:
     def _open_turn(self, by: str, at: datetime, **facts: Fact) -> None:
         self.turns.append(Node("turn", str(len(self.turns) + 1), at, facts={"by": by, **facts}))
 
-    def _begin(self, name: Name, of: str, at: datetime) -> Node:
+    def _begin(self, name: SpanName, of: str, at: datetime) -> Node:
         node = Node(name, of, at)
         if self.turns:
             self.turns[-1].children.append(node)
         return node
 
-    def _event(self, name: Name, of: str, at: datetime, **facts: Fact) -> None:
+    def _event(self, name: SpanName, of: str, at: datetime, **facts: Fact) -> None:
         node = self._begin(name, of, at)
         node.ended_at = at
         node.facts |= facts
