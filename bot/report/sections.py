@@ -13,7 +13,7 @@ from agent.reports.period.runs import Iterations, Run
 from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
-from bot.report.charts import Name
+from bot.report.charts import Naming
 from bot.report.parts import Chart, Number, Section, Table, counted, interval, moment, money, share, times
 
 MOST_TABLE_ROWS = 50
@@ -36,7 +36,7 @@ RUN = (
 )
 
 
-def sections(of: Period, name: Name) -> Sequence[Section]:
+def sections(of: Period, name: Naming) -> Sequence[Section]:
     """Return the sections of the page, in their order."""
     return [
         _overview(of),
@@ -67,7 +67,7 @@ def _overview(of: Period) -> Section:
     return Section("overview", "At a glance", lead, "", numbers)
 
 
-def _spending(of: Period, name: Name) -> Section:
+def _spending(of: Period, name: Naming) -> Section:
     parts: list[Table | Chart | Number] = []
     if of.days:
         parts.append(charts.sessions_over_time(of.days))
@@ -79,7 +79,7 @@ def _spending(of: Period, name: Name) -> Section:
     return Section("spending", "Spending", lead, "No model was called.", parts)
 
 
-def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Name) -> Table:
+def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Naming) -> Table:
     rows = [
         (
             name(one.of) or "-",
@@ -95,7 +95,7 @@ def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Name) -> Table:
     return _table(f"Spent by {by}", (by, *SPENT), rows, words=(by,))
 
 
-def _iterations(of: Period, name: Name) -> Section:
+def _iterations(of: Period, name: Naming) -> Section:
     def row(one: Iterations) -> Sequence[str]:
         caps = (counted(one.capped.part), share(one.capped))
         return (name(one.agent) or "-", counted(one.runs), counted(one.median), counted(one.p99), *caps)
@@ -109,7 +109,7 @@ def _iterations(of: Period, name: Name) -> Section:
     return Section("iterations", "Iterations and the cap", lead, "No run called a model.", parts)
 
 
-def _tools(of: Period, name: Name) -> Section:
+def _tools(of: Period, name: Naming) -> Section:
     def row(one: ToolFigures) -> Sequence[str]:
         counts = (counted(one.failed.part), share(one.failed), counted(one.unknown), counted(one.not_run))
         return (name(one.tool) or "-", counted(one.runs), *counts, times(one.median_seconds), times(one.p99_seconds))
@@ -124,7 +124,7 @@ def _tools(of: Period, name: Name) -> Section:
     return Section("tools", "Tools", lead, "No tool was called.", parts)
 
 
-def _approvals(of: Period, name: Name) -> Section:
+def _approvals(of: Period, name: Naming) -> Section:
     parts: list[Table | Chart | Number] = []
     if of.rules:
         parts.append(charts.decisions(of.rules, name))
@@ -143,7 +143,7 @@ def _approvals(of: Period, name: Name) -> Section:
     return Section("approvals", "Approvals", lead, "Nobody was asked to approve anything.", parts)
 
 
-def _rule_row(one: RuleFigures, name: Name) -> Sequence[str]:
+def _rule_row(one: RuleFigures, name: Naming) -> Sequence[str]:
     counts = (one.expired, one.waiting, one.ended_otherwise)
     return (
         *(name(one.tool) or "-", name(one.rule) or "-"),
@@ -159,7 +159,7 @@ def _approver_row(one: Approver) -> Sequence[str]:
     return (one.user, *counts, times(one.median_seconds), times(one.p99_seconds), counted(one.reflexes))
 
 
-def _unusual(of: Period, name: Name) -> Section:
+def _unusual(of: Period, name: Naming) -> Section:
     def table(caption: str, runs: Sequence[Run]) -> Sequence[Table]:
         rows = [_run_row(run, name, traced=run.trace in of.traced) for run in runs]
         words = ("agent", "came to", "look at it with", "trace")
@@ -174,7 +174,7 @@ def _unusual(of: Period, name: Name) -> Section:
     return Section("runs", "Runs to look at", lead, "There was no run.", parts)
 
 
-def _run_row(run: Run, name: Name, *, traced: bool) -> Sequence[str]:
+def _run_row(run: Run, name: Naming, *, traced: bool) -> Sequence[str]:
     turn = run.turn
     return (
         moment(turn.opened_at),
@@ -192,7 +192,7 @@ def _run_row(run: Run, name: Name, *, traced: bool) -> Sequence[str]:
     )
 
 
-def _prompts(of: Period, name: Name) -> Section:
+def _prompts(of: Period, name: Naming) -> Section:
     rows = [
         (
             name(one.prompt) or "-",
