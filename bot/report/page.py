@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from bot.report.parts import Chart, Number, Section, Table
+from bot.report.parts import Chart, LargeFigure, Section, Table
 
 HERE = Path(__file__).parent
 
@@ -43,10 +43,10 @@ def _section_html(of: Section) -> str:
     )
 
 
-def _parts(parts: Iterable[Table | Chart | Number]) -> str:
+def _parts(parts: Iterable[Table | Chart | LargeFigure]) -> str:
     """Return the figures in large, then the charts side by side, then the tables."""
     numbers = "".join(
-        f"<div><dt>{escape(part.of)}</dt><dd>{escape(part.value)}</dd></div>" for part in parts if isinstance(part, Number)
+        f"<div><dt>{escape(part.of)}</dt><dd>{escape(part.value)}</dd></div>" for part in parts if isinstance(part, LargeFigure)
     )
     drawn = "".join(_chart(part) for part in parts if isinstance(part, Chart))
     tables = "".join(_table_html(part) for part in parts if isinstance(part, Table))

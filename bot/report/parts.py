@@ -31,7 +31,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class LargeFigure:
     """A figure in large, and what it counts."""
 
     value: str
@@ -46,7 +46,7 @@ class Section:
     title: str
     lead: str
     empty: str
-    parts: Sequence[Table | Chart | Number] = ()
+    parts: Sequence[Table | Chart | LargeFigure] = ()
 
 
 def times(seconds: float | None) -> str:

@@ -14,7 +14,7 @@ from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
 from bot.report.charts import Naming
-from bot.report.parts import Chart, Number, Section, Table, counted, interval, moment, money, share, times
+from bot.report.parts import Chart, LargeFigure, Section, Table, counted, interval, moment, money, share, times
 
 MOST_TABLE_ROWS = 50
 REFLEXES = f"under {REFLEX_SECONDS:.0f}s"
@@ -55,20 +55,20 @@ def _overview(of: Period) -> Section:
     failed = Share(sum(one.failed.part for one in of.tools), sum(one.runs for one in of.tools))
     decided = Share(sum(one.rejected for one in rules), sum(one.rejected + one.approved for one in rules))
     numbers = [
-        Number(counted(of.runs), "runs"),
-        Number(counted(sum(one.tokens for one in agents)), "tokens"),
-        Number(money(sum(one.nano_usd for one in agents)), "cost"),
-        Number(share(capped), "of the runs at the cap"),
-        Number(share(failed), "of the tool runs failed"),
-        Number(counted(sum(one.cards for one in rules)), "approval cards"),
-        Number(share(decided), "of the decisions rejected"),
+        LargeFigure(counted(of.runs), "runs"),
+        LargeFigure(counted(sum(one.tokens for one in agents)), "tokens"),
+        LargeFigure(money(sum(one.nano_usd for one in agents)), "cost"),
+        LargeFigure(share(capped), "of the runs at the cap"),
+        LargeFigure(share(failed), "of the tool runs failed"),
+        LargeFigure(counted(sum(one.cards for one in rules)), "approval cards"),
+        LargeFigure(share(decided), "of the decisions rejected"),
     ]
     lead = "A run is a turn: what people said, and all that came of it until they said something else."
     return Section("overview", "At a glance", lead, "", numbers)
 
 
 def _spending(of: Period, name: Naming) -> Section:
-    parts: list[Table | Chart | Number] = []
+    parts: list[Table | Chart | LargeFigure] = []
     if of.days:
         parts.append(charts.sessions_over_time(of.days))
     for by, spent in of.spent.items():
@@ -100,7 +100,7 @@ def _iterations(of: Period, name: Naming) -> Section:
         caps = (counted(one.capped.part), share(one.capped))
         return (name(one.agent) or "-", counted(one.runs), counted(one.median), counted(one.p99), *caps)
 
-    parts: list[Table | Chart | Number] = []
+    parts: list[Table | Chart | LargeFigure] = []
     if of.iterations:
         headings = ("agent", "runs", "P50 of model calls", "P99", "at the cap", "share")
         rows = [row(one) for one in of.iterations]
@@ -114,7 +114,7 @@ def _tools(of: Period, name: Naming) -> Section:
         counts = (counted(one.failed.part), share(one.failed), counted(one.unknown), counted(one.not_run))
         return (name(one.tool) or "-", counted(one.runs), *counts, times(one.median_seconds), times(one.p99_seconds))
 
-    parts: list[Table | Chart | Number] = []
+    parts: list[Table | Chart | LargeFigure] = []
     if any(one.runs for one in of.tools):
         parts = [charts.latency(of.tools, name), charts.failures(of.tools, name)]
     if of.tools:
@@ -125,7 +125,7 @@ def _tools(of: Period, name: Naming) -> Section:
 
 
 def _approvals(of: Period, name: Naming) -> Section:
-    parts: list[Table | Chart | Number] = []
+    parts: list[Table | Chart | LargeFigure] = []
     if of.rules:
         parts.append(charts.decisions(of.rules, name))
     if of.decision_seconds:
@@ -223,7 +223,9 @@ def _prompts(of: Period, name: Naming) -> Section:
         "rated good",
     )
     words = ("prompt", "digest", "agents")
-    parts: list[Table | Chart | Number] = [_table("Prompt versions", headings, rows, words, code=("digest",))] if rows else []
+    parts: list[Table | Chart | LargeFigure] = (
+        [_table("Prompt versions", headings, rows, words, code=("digest",))] if rows else []
+    )
     if any(one.good.whole for one in of.prompts):
         parts.insert(0, charts.ratings(of.prompts, name))
     lead = (
