@@ -16,7 +16,7 @@ from bot.cards.harmless_text import cut, escaped, readable, visible
 from bot.slack.metadata import POSTED_BY_TOOL, find_ts, metadata
 from bot.slack.seen_text import seen
 from bot.slack.web_api import Meaning, called, meaning, pages_of
-from tools.slack import Channel, Message, Page, Person
+from tools.slack import Channel, Message, MessagePage, Person
 
 PAGE_MESSAGES = 200
 MOST_PEOPLE_PAGES = 5
@@ -41,7 +41,7 @@ class SlackPort:
 
     # ------------------------------------------------------------------------------------------ messages
 
-    async def thread(self, place: Place, most: int) -> Page:
+    async def thread(self, place: Place, most: int) -> MessagePage:
         """See `Slack.thread`."""
         where = {"channel": place.channel, "ts": place.thread_ts, "limit": PAGE_MESSAGES}
         found: dict[str, Message] = {}  # the first message stands at the head of every page
@@ -49,14 +49,14 @@ class SlackPort:
             found |= {str(message["ts"]): _message_read(message) for message in page["messages"]}
             if len(found) >= most:
                 more = len(found) > most or bool(page.get("has_more"))
-                return Page(list(found.values())[:most], more)
-        return Page(list(found.values()), more=False)
+                return MessagePage(list(found.values())[:most], more)
+        return MessagePage(list(found.values()), more=False)
 
-    async def history(self, channel: str, oldest: float, most: int) -> Page:
+    async def history(self, channel: str, oldest: float, most: int) -> MessagePage:
         """See `Slack.history`."""
         where = {"channel": channel, "oldest": f"{oldest:.6f}", "limit": most}
         page = await _answer_or_error(called(self._reader, "conversations.history", **where))
-        return Page([_message_read(message) for message in page["messages"]], more=bool(page.get("has_more")))
+        return MessagePage([_message_read(message) for message in page["messages"]], more=bool(page.get("has_more")))
 
     # ------------------------------------------------------------------------------------------ who is where
 

@@ -31,7 +31,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class MessagePage:
     """Some messages, and whether there are more."""
 
     messages: Sequence[Message]
@@ -56,11 +56,11 @@ class Person:
 class Slack(Protocol):
     """Slack, as far as the bot is let in."""
 
-    async def thread(self, place: Place, most: int) -> Page:
+    async def thread(self, place: Place, most: int) -> MessagePage:
         """Return a thread's messages, oldest first."""
         ...
 
-    async def history(self, channel: str, oldest: float, most: int) -> Page:
+    async def history(self, channel: str, oldest: float, most: int) -> MessagePage:
         """Return a channel's own messages since then, newest first, without the replies in threads."""
         ...
 
