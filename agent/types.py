@@ -229,12 +229,12 @@ class Allowed(Frozen):
     value: JsonValue = None  # of the call that the grant was given for
 
 
-Pattern = tuple[Allowed, ...]
+GrantPattern = tuple[Allowed, ...]
 
 
 class Wish(Frozen):
     """A standing permission that an approver asks for together with their approval."""
 
-    pattern: Pattern
+    pattern: GrantPattern
     lasts_seconds: int
     most_uses: int

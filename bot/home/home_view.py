@@ -16,7 +16,7 @@ from agent.session.state import ActionState
 from agent.session.steps import ProposedAction
 from agent.store.sessions import ActionSeen
 from agent.tool.definition import Tools
-from agent.types import Allowed, Pattern, Place
+from agent.types import Allowed, GrantPattern, Place
 from bot.cards.block_kit import Block, button, confirm, header, mrkdwn, option, prose_section, rich_text, section
 from bot.cards.cards import headline, moment
 from bot.cards.endings import ENDINGS
@@ -118,7 +118,7 @@ def home_headline(proposed: ProposedAction, tools: Tools) -> str:
     return headline(card(ActionState(proposed)), tools.get(proposed.tool))
 
 
-def pattern_in_words(pattern: Pattern) -> str:
+def pattern_in_words(pattern: GrantPattern) -> str:
     """Return what a grant allows each argument to be."""
     return ", ".join(_allowed(each) for each in pattern) or "no arguments"
 
