@@ -17,7 +17,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from agent.text import whole
-from agent.tool.validation import Problem
+from agent.tool.validation import ArgumentProblem
 from bot.cards.block_kit import Block, context, entry, modal, plain, section
 from bot.cards.harmless_text import cut
 from bot.cards.schema import Property, Schema, properties
@@ -176,7 +176,7 @@ def read_form(schema: Schema, values: Mapping[str, JsonValue], state: State) -> 
     return Filled({name: read[name] for name in {**values, **read} if name in read}, errors)
 
 
-def field_errors(schema: Schema, values: Mapping[str, JsonValue], problems: Sequence[Problem]) -> Mapping[str, str]:
+def field_errors(schema: Schema, values: Mapping[str, JsonValue], problems: Sequence[ArgumentProblem]) -> Mapping[str, str]:
     """Return what is wrong with the arguments, by block_id. An argument without a field is named at the first one."""
     inputs = {field.property.name: field.block_id for field in fields(schema, values) if field.input}
     found: dict[str, list[str]] = {}
