@@ -68,7 +68,7 @@ def room_for_call(session: Session, rules: Rules) -> FileRoom:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class FileRead:
     """A file that was read: its step, and what is to be kept before that under the handle."""
 
     step: Attached
@@ -82,7 +82,7 @@ def not_read(file: Attachment, why: str) -> Attached:
     return Attached(file_id=file.id, blocks=(_as_text_block(f"The attached file {file.name} was not read: {why}."),))
 
 
-def read_attachment(file: Attachment, data: bytes, looked: Looked, room: FileRoom, turn: str) -> Read:
+def read_attachment(file: Attachment, data: bytes, looked: Looked, room: FileRoom, turn: str) -> FileRead:
     """Return what the model reads of these bytes, told by what they are and not by what they are called. Raises RefusedError.
 
     `looked`: what `look.look_at_file` found. `turn`: of which session and turn it is, so that a file that is attached again
@@ -104,7 +104,7 @@ def read_attachment(file: Attachment, data: bytes, looked: Looked, room: FileRoo
             raise RefusedError(f"it is {file.mimetype or 'of an unknown kind'}, and only {READABLE}")
 
 
-def _image(file: Attachment, data: bytes, looked: Looked, room: FileRoom, handle: str) -> Read:
+def _image(file: Attachment, data: bytes, looked: Looked, room: FileRoom, handle: str) -> FileRead:
     check_size(data)
     _check_room(room, len(data), looked.tokens, "the image")
     return _kept(file, _image_block(looked, handle), data, handle)
@@ -121,7 +121,7 @@ def _image_block(looked: Looked, handle: str) -> Block:
     return {"type": "image", "source": source}
 
 
-def _pdf(file: Attachment, data: bytes, count: int, room: FileRoom, handle: str) -> Read:
+def _pdf(file: Attachment, data: bytes, count: int, room: FileRoom, handle: str) -> FileRead:
     if count > MOST_PAGES:
         raise RefusedError(f"the PDF has {count} pages, and at most {MOST_PAGES} can be read")
     tokens = count * PAGE_TOKENS
@@ -140,30 +140,30 @@ def _check_room(room: FileRoom, size: int, tokens: int, what: str) -> None:
         )
 
 
-def _kept(file: Attachment, block: Block, data: bytes, handle: str) -> Read:
+def _kept(file: Attachment, block: Block, data: bytes, handle: str) -> FileRead:
     step = Attached(
         file_id=file.id,
         blocks=(_as_text_block(f"The attached file {file.name} follows. {STRANGERS}"), block),
         kept_bytes=len(data),
         source=_source(file),
     )
-    return Read(step, handle, data=data)
+    return FileRead(step, handle, data=data)
 
 
-def _as_text(file: Attachment, text: str, handle: str) -> Read:
+def _as_text(file: Attachment, text: str, handle: str) -> FileRead:
     if not text.strip():
         raise RefusedError("it is empty")
     mark = f"=== {sha256(text)[:16]} ==="  # nobody can write a text that holds its own digest
     if len(text) <= output.MOST_CHARACTERS:
         said = f"The attached file {file.name} stands between two lines {mark}\n{STRANGERS}\n{mark}\n{text}\n{mark}"
-        return Read(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)))
+        return FileRead(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)))
     head, tail = text[: output.HEAD_CHARACTERS], text[-output.TAIL_CHARACTERS :]
     said = (
         f"The attached file {file.name} has {len(text):,} characters. Its beginning and its end stand between lines {mark}\n"
         f"{output.NAME} has all of it: the handle is {handle}, and the next offset {len(head)}.\n{STRANGERS}\n"
         f"{mark}\n{head}\n{mark}\n{tail}\n{mark}"
     )
-    return Read(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)), handle, text=text)
+    return FileRead(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)), handle, text=text)
 
 
 def _source(file: Attachment) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.bounded import BoundedError, Limits, run_bounded
 from agent.errors import RefusedError
-from agent.memory.attachments import FileRoom, Read, read_attachment
+from agent.memory.attachments import FileRead, FileRoom, read_attachment
 from agent.memory.look import Looked, look_at_file
 from agent.types import Attachment
 from tests.profiles import examples
@@ -97,7 +97,7 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-async def attached(data: bytes) -> Read | str:
+async def attached(data: bytes) -> FileRead | str:
     """What becomes of an attached file, as `FileEffects` makes it; or why it is not read."""
     async with watched():
         try:
@@ -115,7 +115,7 @@ async def attached(data: bytes) -> Read | str:
 def test_any_file_is_read_or_a_sentence_says_why_not(runner: asyncio.Runner, data: bytes) -> None:
     read = runner.run(attached(data))
     if words(data):
-        assert isinstance(read, Read)
+        assert isinstance(read, FileRead)
     if isinstance(read, str):
         assert read
         return

@@ -8,7 +8,7 @@ import pytest
 from agent.errors import RefusedError
 from agent.memory import attachments
 from agent.memory import images as pictures
-from agent.memory.attachments import Read, room
+from agent.memory.attachments import FileRead, room
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import Transcript
 from agent.session import attached
@@ -23,12 +23,12 @@ ROOM = FileRoom(files=1, bytes=10_000_000, tokens=100_000)
 STANDARD = b"/Encrypt << /Filter /Standard /V 1 /R 2 /O (owner) /U (user) /P -4 >>"
 
 
-def read(data: bytes, room: FileRoom = ROOM, turn: str = "T:1") -> Read:
+def read(data: bytes, room: FileRoom = ROOM, turn: str = "T:1") -> FileRead:
     """What becomes of these bytes, looked at in this process."""
     return attachments.read_attachment(FILE, data, Looked(**look_at_file(data)), room, turn)
 
 
-def texts(done: Read) -> str:
+def texts(done: FileRead) -> str:
     """Return the content as text."""
     return "\n".join(str(block["text"]) for block in done.step.blocks if block["type"] == "text")
 
