@@ -16,7 +16,7 @@ from agent.reports.period.tools import ToolFigures, by_tool
 
 MOST_ROWS = 200_000  # of each table, so that memory has a bound; 20,000 runs with their steps take 2 s
 
-Row = TypeVar("Row")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def period(connection: psycopg.AsyncConnection[Any], since: datetime, unti
 async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime, most: int) -> Rows:
     cut: list[str] = []
 
-    async def read(table: str, make: Callable[..., Row], statement: LiteralString) -> list[Row]:
+    async def read(table: str, make: Callable[..., T], statement: LiteralString) -> list[T]:
         found = await (await connection.execute(statement, {"since": since, "most": most})).fetchall()
         if len(found) == most:
             cut.append(table)
