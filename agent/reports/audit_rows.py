@@ -88,7 +88,7 @@ class Written:
 
 
 @dataclass(slots=True)
-class Rows:
+class SessionRows:
     """Everything that is stored of one session."""
 
     session_id: str
@@ -135,8 +135,8 @@ async def _select(connection: Connection, statement: LiteralString, **values: An
         return await cursor.fetchall()
 
 
-async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence[Rows]:
-    sessions = {id: Rows(id) for id in ids}
+async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence[SessionRows]:
+    sessions = {id: SessionRows(id) for id in ids}
     for row in await _select(connection, ENTRIES, ids=ids):
         says, rows = AuditEntry(**{each.name: row[each.name] for each in fields(AuditEntry)}), sessions[row["session_id"]]
         if says.kind == "erase":
@@ -165,7 +165,7 @@ async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence
 # ---------------------------------------------------------------------------------------------- one session
 
 
-def findings(rows: Rows) -> Iterator[Broken]:
+def findings(rows: SessionRows) -> Iterator[Broken]:
     """Yield what does not fit together in one session."""
     demanded = Demanded(rows.session_id, rows.team)
     for line in rows.steps:
@@ -176,7 +176,7 @@ def findings(rows: Rows) -> Iterator[Broken]:
     yield from _grants(rows, demanded)
 
 
-def _entries(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _entries(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     steps = {line.seq: line for line in rows.steps}
     by_step: dict[int, Written] = {}
     for written in rows.entries:
@@ -202,7 +202,7 @@ def _entries(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, last, what)
 
 
-def _differences_from_entry(rows: Rows, written: Written, line: Line, demanded: Demanded) -> Iterator[Broken]:
+def _differences_from_entry(rows: SessionRows, written: Written, line: Line, demanded: Demanded) -> Iterator[Broken]:
     """Yield how a step differs from what was there when its entry was written."""
     where = f"step {line.seq} of session {rows.session_id}"
     sha256 = hashlib.sha256(line.body.encode()).hexdigest()
@@ -234,7 +234,7 @@ class _About:
     last: Written
 
 
-def _first_and_last(rows: Rows, kind: str, name: str) -> _About | None:
+def _first_and_last(rows: SessionRows, kind: str, name: str) -> _About | None:
     """Return the first and last entry of an action (`ask`) or a grant (`grant`)."""
     if kind == "ask":
         those = [written for written in rows.entries if written.says.action_id == name]
@@ -249,7 +249,7 @@ def _unlike(now: Any, then: Any) -> str:
     return " and ".join(each.name for each in fields(now) if getattr(now, each.name) != getattr(then, each.name))
 
 
-def _actions(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _actions(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     for id in sorted({*rows.actions, *demanded.actions}):
         about = _first_and_last(rows, "ask", id)
         now, then = rows.actions.get(id), demanded.actions.get(id)
@@ -262,7 +262,7 @@ def _actions(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, about.last.seq, what)
 
 
-def _votes(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _votes(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     for action_id, user in sorted({*rows.votes, *demanded.votes}):
         about = _first_and_last(rows, "ask", action_id)
         if about is None or not about.first.binds:
@@ -277,7 +277,7 @@ def _votes(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, seq, f"the vote of {user} on action {action_id} is not what the log says: {unlike}")
 
 
-def _grants(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _grants(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     for id in sorted({*rows.grants, *demanded.grants}):
         about = _first_and_last(rows, "grant", id)
         now, then = rows.grants.get(id), demanded.grants.get(id)
