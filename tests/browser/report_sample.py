@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from agent.reports.period.read import Period, Rows, figures
+from agent.reports.period.read import Period, PeriodRows, figures
 from agent.reports.period.rows import CardRow, ModelCallRow, Rating, ToolRun, TurnRow
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
@@ -64,4 +64,4 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
             if lot.random() < 0.3:
                 value = lot.choices(("good", "bad"), (80, 20))[0]
                 ratings.append(Rating(session_id, turn, value, prompt, digest))
-    return figures(SINCE, UNTIL, Rows(calls, turns, ratings, tools, cards))
+    return figures(SINCE, UNTIL, PeriodRows(calls, turns, ratings, tools, cards))

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from agent.reports.period.read import Rows, figures
+from agent.reports.period.read import PeriodRows, figures
 from bot.cards.harmless_text import visible
 from bot.report.page import page as html
 from bot.report.parts import counted, money, share
@@ -177,7 +177,7 @@ async def test_the_browser_is_forbidden_to_ask_anything_of_anybody(browser: Brow
 
 
 async def test_where_nothing_happened_each_section_says_so(browser: Browser, tmp_path: Path) -> None:
-    nothing = figures(SINCE, UNTIL, Rows())
+    nothing = figures(SINCE, UNTIL, PeriodRows())
     (tmp_path / "report.html").write_text(html(heading(nothing), sections(nothing, visible)))
     async with opened(browser, tmp_path / "report.html", 390, "light") as page:
         assert await page.locator(".empty").all_inner_texts() == EMPTY

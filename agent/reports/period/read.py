@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PeriodRows:
     """What was read of a period. `cut`: the tables of which only the newest rows were read."""
 
     calls: Sequence[rows.ModelCallRow] = ()
@@ -64,7 +64,7 @@ async def period(connection: psycopg.AsyncConnection[Any], since: datetime, unti
     return replace(found, traced=frozenset(trace for (trace,) in traced))
 
 
-async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime, most: int) -> Rows:
+async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime, most: int) -> PeriodRows:
     cut: list[str] = []
 
     async def read(table: str, make: Callable[..., T], statement: LiteralString) -> list[T]:
@@ -73,7 +73,7 @@ async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime,
             cut.append(table)
         return [make(*row) for row in found]
 
-    return Rows(
+    return PeriodRows(
         calls=await read("model calls", rows.ModelCallRow, rows.MODEL_CALLS),
         turns=await read("runs", rows.TurnRow, rows.TURNS),
         ratings=await read("ratings", rows.Rating, rows.RATINGS),
@@ -83,7 +83,7 @@ async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime,
     )
 
 
-def figures(since: datetime, until: datetime, of: Rows) -> Period:
+def figures(since: datetime, until: datetime, of: PeriodRows) -> Period:
     """Return what the rows come to."""
     runs = runs_of(of.turns, of.calls, of.cards, of.ratings)
     return Period(
