@@ -12,7 +12,7 @@ from agent.session import actions, attached, model_steps, post_steps, sources, t
 from agent.session.actions import keep, open_action, undecided_action
 from agent.session.calls import advance, with_call
 from agent.session.evolve import replace
-from agent.session.state import NOT_POSTED, CallState, GrantState, Run, Session, Status, Turn
+from agent.session.state import NOT_POSTED, ActionRun, CallState, GrantState, Session, Status, Turn
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -223,6 +223,6 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
     assert action.decided is not None
     decided = action.decided.model_copy(update={"decided_at": step.told_at})  # this word is as good as an approval, from now on
     reminders, wanted = action.run.reminders, action.run.again_before + len(action.run.again_by)  # no key is used twice
-    run = Run(key, reminders=reminders, reminders_before=reminders, again_told=wanted, again_before=wanted)
+    run = ActionRun(key, reminders=reminders, reminders_before=reminders, again_told=wanted, again_before=wanted)
     undone = replace(action, decided=decided, run=run)
     return keep(replace(opened, turn=replace(opened.turn, calls=(again,))), undone)
