@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agent.reports.period.decisions import REFLEX_SECONDS, Approver, RuleFigures
 from agent.reports.period.measures import Share
 from agent.reports.period.read import Period
-from agent.reports.period.runs import Iterations, Run
+from agent.reports.period.runs import Iterations, PeriodRun
 from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
@@ -160,7 +160,7 @@ def _approver_row(one: Approver) -> Sequence[str]:
 
 
 def _unusual(of: Period, name: Naming) -> Section:
-    def table(caption: str, runs: Sequence[Run]) -> Sequence[Table]:
+    def table(caption: str, runs: Sequence[PeriodRun]) -> Sequence[Table]:
         rows = [_run_row(run, name, traced=run.trace in of.traced) for run in runs]
         words = ("agent", "came to", "look at it with", "trace")
         return [_table(caption, RUN, rows, words, code=("look at it with", "trace"))] if runs else []
@@ -174,7 +174,7 @@ def _unusual(of: Period, name: Naming) -> Section:
     return Section("runs", "Runs to look at", lead, "There was no run.", parts)
 
 
-def _run_row(run: Run, name: Naming, *, traced: bool) -> Sequence[str]:
+def _run_row(run: PeriodRun, name: Naming, *, traced: bool) -> Sequence[str]:
     turn = run.turn
     return (
         moment(turn.opened_at),

@@ -14,7 +14,7 @@ MOST_NAMED = 10  # of the slowest, the dearest, the worst
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PeriodRun:
     """A turn, and all that is known of it."""
 
     turn: TurnRow
@@ -49,19 +49,19 @@ class Iterations:
 class Unusual:
     """The runs to look at first."""
 
-    slowest: tuple[Run, ...] = ()
-    dearest: tuple[Run, ...] = ()
-    worst: tuple[Run, ...] = ()
+    slowest: tuple[PeriodRun, ...] = ()
+    dearest: tuple[PeriodRun, ...] = ()
+    worst: tuple[PeriodRun, ...] = ()
 
     @property
-    def all(self) -> tuple[Run, ...]:
+    def all(self) -> tuple[PeriodRun, ...]:
         """Return them all; one may be there more than once."""
         return (*self.slowest, *self.dearest, *self.worst)
 
 
 def runs_of(
     turns: Iterable[TurnRow], calls: Iterable[ModelCallRow], cards: Iterable[CardRow], ratings: Iterable[Rating]
-) -> tuple[Run, ...]:
+) -> tuple[PeriodRun, ...]:
     """Return a run for each turn. A call belongs to the turn of its session that was opened last before it."""
     by_session: dict[str, list[TurnRow]] = defaultdict(list)
     for turn in turns:
@@ -87,9 +87,9 @@ def runs_of(
     )
 
 
-def _run(turn: TurnRow, calls: Sequence[ModelCallRow], cards: Sequence[CardRow], said: Sequence[str]) -> Run:
+def _run(turn: TurnRow, calls: Sequence[ModelCallRow], cards: Sequence[CardRow], said: Sequence[str]) -> PeriodRun:
     waited = seconds_waited(turn.opened_at, turn.ended_at, cards)
-    return Run(
+    return PeriodRun(
         turn,
         seconds=(turn.ended_at - turn.opened_at).total_seconds() - waited,
         waited_seconds=waited,
@@ -114,26 +114,26 @@ def seconds_waited(begin: datetime, end: datetime, cards: Iterable[CardRow]) -> 
     return total
 
 
-def iterations_by_agent(runs: Iterable[Run]) -> tuple[Iterations, ...]:
+def iterations_by_agent(runs: Iterable[PeriodRun]) -> tuple[Iterations, ...]:
     """Return how many model calls the runs of each agent took, by the agent's name."""
-    grouped: dict[str, list[Run]] = defaultdict(list)
+    grouped: dict[str, list[PeriodRun]] = defaultdict(list)
     for run in runs:
         if run.iterations:
             grouped[run.turn.agent].append(run)
     return tuple(_iterations(agent, grouped[agent]) for agent in sorted(grouped))
 
 
-def _iterations(agent: str, runs: Sequence[Run]) -> Iterations:
+def _iterations(agent: str, runs: Sequence[PeriodRun]) -> Iterations:
     counts = [run.iterations for run in runs]
     by_count = {count: counts.count(count) for count in sorted(set(counts))}
     capped = Share(sum(run.capped for run in runs), len(runs))
     return Iterations(agent, len(runs), percentile(counts, 0.5) or 0.0, percentile(counts, 0.99) or 0.0, capped, by_count)
 
 
-def unusual(runs: Sequence[Run], most: int = MOST_NAMED) -> Unusual:
+def unusual(runs: Sequence[PeriodRun], most: int = MOST_NAMED) -> Unusual:
     """Return the slowest runs that are over, the dearest, and those that people rated worst."""
 
-    def first(of: Iterable[Run], size: Callable[[Run], tuple[float, ...]]) -> tuple[Run, ...]:
+    def first(of: Iterable[PeriodRun], size: Callable[[PeriodRun], tuple[float, ...]]) -> tuple[PeriodRun, ...]:
         return tuple(sorted(of, key=lambda run: (*(-part for part in size(run)), run.turn.session_id, run.turn.number))[:most])
 
     return Unusual(
