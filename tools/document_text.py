@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from agent.memory import pdf
-from agent.memory.chunks import Section, chunks, markdown_sections
+from agent.memory.chunks import DocumentSection, chunks, markdown_sections
 from agent.memory.exported import is_exported
 from agent.memory.look import MOST_TEXT_BYTES, Looked, look_at_file
 from agent.text import whole
@@ -55,7 +55,7 @@ def read_document(data: bytes, kind: str, charset: str | None) -> dict[str, Any]
     return {"chunks": [{"text": each.text, "told": each.told, "anchor": each.anchor} for each in found], "trouble": trouble}
 
 
-def _sections_or_trouble(data: bytes, kind: str, charset: str | None) -> tuple[list[Section], str]:
+def _sections_or_trouble(data: bytes, kind: str, charset: str | None) -> tuple[list[DocumentSection], str]:
     looked = Looked(**look_at_file(data))
     match looked.kind:
         case "pdf" | "text" if looked.trouble:
@@ -72,21 +72,21 @@ def _sections_or_trouble(data: bytes, kind: str, charset: str | None) -> tuple[l
             return [], f"only {READABLE}"
 
 
-def _page(number: int, text: str) -> Section:
+def _page(number: int, text: str) -> DocumentSection:
     """Return a page of a PDF. Its anchor is that of RFC 8118."""
-    return Section(whole(text).replace("\0", "\ufffd"), (f"page {number}",), (f"page {number}",), f"page={number}")
+    return DocumentSection(whole(text).replace("\0", "\ufffd"), (f"page {number}",), (f"page {number}",), f"page={number}")
 
 
-def _sections(text: str, kind: str) -> list[Section]:
+def _sections(text: str, kind: str) -> list[DocumentSection]:
     match kind:
         case "markdown":
             return markdown_sections(text)
         case "html":
             return html_sections(text)
         case "csv":
-            return [Section(table_text(text))]
+            return [DocumentSection(table_text(text))]
         case _:
-            return [Section(text)]
+            return [DocumentSection(text)]
 
 
 def table_text(text: str) -> str:
