@@ -25,7 +25,7 @@ from bot.cards.messages import capabilities
 from bot.home.budgets import BudgetSeen
 from bot.home.memories import Seen
 
-Section = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
+HomeSection = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
 Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
 _Item = TypeVar("_Item")
 
@@ -139,7 +139,7 @@ def _allowed(allowed: Allowed) -> str:
 
 
 def _section(
-    name: Section, title: str, items: Sequence[_Item], block: Callable[[_Item], Block], none: str, pages: Pages
+    name: HomeSection, title: str, items: Sequence[_Item], block: Callable[[_Item], Block], none: str, pages: Pages
 ) -> list[Block]:
     """Return a heading, one page of the items, and the way to the others."""
     last = max(1, -(-len(items) // PAGE))
@@ -157,7 +157,7 @@ def _section(
     return [*blocks, where, {"type": "actions", "block_id": f"pages:{name}", "elements": turns}]
 
 
-def _turn(name: Section, label: str, page: int) -> Block:
+def _turn(name: HomeSection, label: str, page: int) -> Block:
     """Return a button that turns a page. Two buttons of one block may not have one action_id."""
     return button(f"home_page_{label.lower()}", label, f"{name}:{page}")
 
