@@ -11,12 +11,12 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from bot.report.parts import Chart, LargeFigure, Section, Table
+from bot.report.parts import Chart, LargeFigure, ReportSection, Table
 
 HERE = Path(__file__).parent
 
 
-def page(heading: str, sections: Sequence[Section]) -> str:
+def page(heading: str, sections: Sequence[ReportSection]) -> str:
     """Return the whole file. Its scripts are its own two, by their hashes; plotly.js styles what it draws, which is allowed."""
     from plotly.offline import get_plotlyjs  # an extra, which is not there in most installations
 
@@ -35,7 +35,7 @@ def page(heading: str, sections: Sequence[Section]) -> str:
     )
 
 
-def _section_html(of: Section) -> str:
+def _section_html(of: ReportSection) -> str:
     inner = _parts(of.parts) if of.parts else f'<p class="empty">{escape(of.empty)}</p>'
     return (
         f'<section id="{of.name}" aria-labelledby="{of.name}-title"><h2 id="{of.name}-title">{escape(of.title)}</h2>'

@@ -39,7 +39,7 @@ class LargeFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A part of the page. Where nothing happened it is the sentence `empty` alone."""
 
     name: str

@@ -14,7 +14,7 @@ from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
 from bot.report.charts import Naming
-from bot.report.parts import Chart, LargeFigure, Section, Table, counted, interval, moment, money, share, times
+from bot.report.parts import Chart, LargeFigure, ReportSection, Table, counted, interval, moment, money, share, times
 
 MOST_TABLE_ROWS = 50
 REFLEXES = f"under {REFLEX_SECONDS:.0f}s"
@@ -36,7 +36,7 @@ RUN = (
 )
 
 
-def sections(of: Period, name: Naming) -> Sequence[Section]:
+def sections(of: Period, name: Naming) -> Sequence[ReportSection]:
     """Return the sections of the page, in their order."""
     return [
         _overview(of),
@@ -49,7 +49,7 @@ def sections(of: Period, name: Naming) -> Sequence[Section]:
     ]
 
 
-def _overview(of: Period) -> Section:
+def _overview(of: Period) -> ReportSection:
     agents, rules = of.spent["agent"], of.rules
     capped = Share(sum(one.capped.part for one in of.iterations), sum(one.runs for one in of.iterations))
     failed = Share(sum(one.failed.part for one in of.tools), sum(one.runs for one in of.tools))
@@ -64,10 +64,10 @@ def _overview(of: Period) -> Section:
         LargeFigure(share(decided), "of the decisions rejected"),
     ]
     lead = "A run is a turn: what people said, and all that came of it until they said something else."
-    return Section("overview", "At a glance", lead, "", numbers)
+    return ReportSection("overview", "At a glance", lead, "", numbers)
 
 
-def _spending(of: Period, name: Naming) -> Section:
+def _spending(of: Period, name: Naming) -> ReportSection:
     parts: list[Table | Chart | LargeFigure] = []
     if of.days:
         parts.append(charts.sessions_over_time(of.days))
@@ -76,7 +76,7 @@ def _spending(of: Period, name: Naming) -> Section:
             named = name if by == "agent" else str  # the others are ids
             parts += [charts.spent_over_time(by, spent, of.until, named), _spent_table(by, spent, named)]
     lead = "Model calls as they were charged; one under way counts as it was reserved. Days are those of UTC."
-    return Section("spending", "Spending", lead, "No model was called.", parts)
+    return ReportSection("spending", "Spending", lead, "No model was called.", parts)
 
 
 def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Naming) -> Table:
@@ -95,7 +95,7 @@ def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Naming) -> Table:
     return _table(f"Spent by {by}", (by, *SPENT), rows, words=(by,))
 
 
-def _iterations(of: Period, name: Naming) -> Section:
+def _iterations(of: Period, name: Naming) -> ReportSection:
     def row(one: Iterations) -> Sequence[str]:
         caps = (counted(one.capped.part), share(one.capped))
         return (name(one.agent) or "-", counted(one.runs), counted(one.median), counted(one.p99), *caps)
@@ -106,10 +106,10 @@ def _iterations(of: Period, name: Naming) -> Section:
         rows = [row(one) for one in of.iterations]
         parts = [charts.iterations(of.iterations, name), _table("Model calls of a run", headings, rows, words=("agent",))]
     lead = "How many model calls a run takes, and how many runs used all that they may make."
-    return Section("iterations", "Iterations and the cap", lead, "No run called a model.", parts)
+    return ReportSection("iterations", "Iterations and the cap", lead, "No run called a model.", parts)
 
 
-def _tools(of: Period, name: Naming) -> Section:
+def _tools(of: Period, name: Naming) -> ReportSection:
     def row(one: ToolFigures) -> Sequence[str]:
         counts = (counted(one.failed.part), share(one.failed), counted(one.unknown), counted(one.not_run))
         return (name(one.tool) or "-", counted(one.runs), *counts, times(one.median_seconds), times(one.p99_seconds))
@@ -121,10 +121,10 @@ def _tools(of: Period, name: Naming) -> Section:
         headings = ("tool", "runs", "failed", "rate", "outcome unknown", "not run", "P50", "P99")
         parts.append(_table("Tools", headings, [row(one) for one in of.tools], words=("tool",)))
     lead = "From the step that began a run to the one with its result. Calls that were refused before they began are not runs."
-    return Section("tools", "Tools", lead, "No tool was called.", parts)
+    return ReportSection("tools", "Tools", lead, "No tool was called.", parts)
 
 
-def _approvals(of: Period, name: Naming) -> Section:
+def _approvals(of: Period, name: Naming) -> ReportSection:
     parts: list[Table | Chart | LargeFigure] = []
     if of.rules:
         parts.append(charts.decisions(of.rules, name))
@@ -140,7 +140,7 @@ def _approvals(of: Period, name: Naming) -> Section:
         f"From the card to the decision, of what people approved or rejected. A decision in {REFLEXES} is a reflex: "
         "nobody has read the card by then."
     )
-    return Section("approvals", "Approvals", lead, "Nobody was asked to approve anything.", parts)
+    return ReportSection("approvals", "Approvals", lead, "Nobody was asked to approve anything.", parts)
 
 
 def _rule_row(one: RuleFigures, name: Naming) -> Sequence[str]:
@@ -159,7 +159,7 @@ def _approver_row(one: Approver) -> Sequence[str]:
     return (one.user, *counts, times(one.median_seconds), times(one.p99_seconds), counted(one.reflexes))
 
 
-def _unusual(of: Period, name: Naming) -> Section:
+def _unusual(of: Period, name: Naming) -> ReportSection:
     def table(caption: str, runs: Sequence[PeriodRun]) -> Sequence[Table]:
         rows = [_run_row(run, name, traced=run.trace in of.traced) for run in runs]
         words = ("agent", "came to", "look at it with", "trace")
@@ -171,7 +171,7 @@ def _unusual(of: Period, name: Naming) -> Section:
         "The time that a run took is without that in which it waited for people. Where the conversation log does not know a "
         "trace, the command shows the whole conversation."
     )
-    return Section("runs", "Runs to look at", lead, "There was no run.", parts)
+    return ReportSection("runs", "Runs to look at", lead, "There was no run.", parts)
 
 
 def _run_row(run: PeriodRun, name: Naming, *, traced: bool) -> Sequence[str]:
@@ -192,7 +192,7 @@ def _run_row(run: PeriodRun, name: Naming, *, traced: bool) -> Sequence[str]:
     )
 
 
-def _prompts(of: Period, name: Naming) -> Section:
+def _prompts(of: Period, name: Naming) -> ReportSection:
     rows = [
         (
             name(one.prompt) or "-",
@@ -232,7 +232,7 @@ def _prompts(of: Period, name: Naming) -> Section:
         "In brackets: between which shares the true one lies in 95 of 100 cases. Where two overlap, nothing is shown yet. "
         "A run counts for the prompt that its conversation has now."
     )
-    return Section("prompts", "Prompt versions", lead, "No prompt was used.", parts)
+    return ReportSection("prompts", "Prompt versions", lead, "No prompt was used.", parts)
 
 
 def _table(
