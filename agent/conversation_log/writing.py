@@ -13,7 +13,7 @@ from typing import Any, LiteralString, cast
 
 from agent.conversation_log.messages import Message, Reader
 from agent.errors import UnreadableError
-from agent.masking import NOTHING_SEEN, WITHHELD, Masker, Seen
+from agent.masking import NOTHING_SEEN, WITHHELD, Masker, SeenValues
 from agent.session.steps import STEP, Repinned
 from agent.store.chores import Chore
 from agent.store.fenced import Pool, parse_stored, rows
@@ -76,7 +76,7 @@ class _Known:
 
     pin_id: str | None  # None: nobody knows what it was run with by then
     reader: Reader = field(default_factory=Reader)
-    seen: Seen = NOTHING_SEEN
+    seen: SeenValues = NOTHING_SEEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Never for what the model or a tool gets, and never a promise that nothing person
 """
 
 from agent.masking.masker import WITHHELD, Masker, patterns_masker
-from agent.masking.placeholders import NOTHING_SEEN, Masked, Seen, mask, mask_json
+from agent.masking.placeholders import NOTHING_SEEN, Masked, SeenValues, mask, mask_json
 from agent.masking.wanted import COUNTRIES, TeamPattern, Wanted
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "WITHHELD",
     "Masked",
     "Masker",
-    "Seen",
+    "SeenValues",
     "TeamPattern",
     "Wanted",
     "mask",

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent import metrics
 from agent.bounded import BoundedError, Limits, Processes
-from agent.masking.placeholders import NOTHING_SEEN, Masked, Seen, mask
+from agent.masking.placeholders import NOTHING_SEEN, Masked, SeenValues, mask
 from agent.masking.wanted import Wanted
 from agent.masking.worker import mask_there, seen_rows
 
@@ -32,7 +32,7 @@ class Masker:
         self._work = work or mask_there
         self._processes = processes or Processes(MOST_PROCESSES, MEMORY_BYTES, MOST_CALLS)
 
-    async def mask(self, value: Any, seen: Seen = NOTHING_SEEN) -> Masked:
+    async def mask(self, value: Any, seen: SeenValues = NOTHING_SEEN) -> Masked:
         """Return a text or JSON masked. Where that fails or takes too long, all of it is withheld and `seen` is as it
         was; nothing is raised."""
         try:
@@ -43,7 +43,7 @@ class Masker:
             metrics.masked(withheld=True)
             return Masked(WITHHELD, seen)
         metrics.masked()
-        return Masked(told["value"], Seen({(kind, value): number for kind, value, number in told["seen"]}))
+        return Masked(told["value"], SeenValues({(kind, value): number for kind, value, number in told["seen"]}))
 
     def end(self) -> None:
         """End its processes."""
