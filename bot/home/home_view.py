@@ -23,7 +23,7 @@ from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import capabilities
 from bot.home.budgets import BudgetSeen
-from bot.home.memories import Seen
+from bot.home.memories import SeenItem
 
 HomeSection = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
 Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
@@ -51,7 +51,7 @@ class HomeContent:
     budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
     budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
     may_raise: bool = False
-    remembered: Sequence[Seen] | None = None  # of the words that this person said; None: nothing is remembered here
+    remembered: Sequence[SeenItem] | None = None  # of the words that this person said; None: nothing is remembered here
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 
@@ -68,7 +68,7 @@ def home_view(gathered: HomeContent, pages: Pages, tools: Tools, slack_url: str)
     def granted(each: GrantSeen) -> Block:
         return _grant(each, tools)
 
-    def remembered(each: Seen) -> Block:
+    def remembered(each: SeenItem) -> Block:
         return _remembered(each, slack_url)
 
     def spent(each: tuple[Spent, int] | BudgetSeen) -> Block:
@@ -211,7 +211,7 @@ def _grant(grant: GrantSeen, tools: Tools) -> Block:
     return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke}
 
 
-def _remembered(each: Seen, slack_url: str) -> Block:
+def _remembered(each: SeenItem, slack_url: str) -> Block:
     """Return a section with what is remembered, where and when it was said, and what can be done about it."""
     item, at = each.item, each.message
     where = "for everybody" if not item.channel else "in a direct message" if item.channel[0] == "D" else f"in <#{item.channel}>"
