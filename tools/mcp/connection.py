@@ -24,7 +24,7 @@ from tools.mcp.wording import INVALID_PARAMS, METHOD_NOT_FOUND, in_words
 
 if TYPE_CHECKING:
     from tools.mcp.line import Line
-    from tools.mcp.session import Session
+    from tools.mcp.session import McpSession
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class Connection:
             self._line = None
             self._stands.clear()
 
-    async def _until_done(self, line: "Line", session: "Session") -> None:
+    async def _until_done(self, line: "Line", session: "McpSession") -> None:
         """Look at the tools whenever there is a reason to; a server that does not answer then is connected to anew."""
         while not (self._closing.is_set() or line.done):
             line.wake.clear()
@@ -168,7 +168,7 @@ class Connection:
 
     # ------------------------------------------------------------------------------------------ its tools
 
-    async def _list(self, session: "Session") -> None:
+    async def _list(self, session: "McpSession") -> None:
         """Take the list as it is now. Sessions that run already are pinned to what they started with."""
         entries = await session.entries()
         if entries == self._entries:
