@@ -178,7 +178,7 @@ def _as_text_block(text: str) -> Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownImages:
     """What of a result's images the model sees, and why not the others. `data`: what is to be kept under each handle."""
 
     room: FileRoom
@@ -186,7 +186,7 @@ class Shown:
     data: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     not_shown: tuple[str, ...] = ()
 
-    def with_image(self, data: bytes, looked: Looked) -> "Shown":
+    def with_image(self, data: bytes, looked: Looked) -> "ShownImages":
         """Return it with one more image, told by what its bytes are. Raises RefusedError."""
         if looked.trouble:
             raise RefusedError(looked.trouble)
@@ -198,9 +198,9 @@ class Shown:
             files=self.room.files - 1, bytes=self.room.bytes - len(data), tokens=max(0, self.room.tokens - looked.tokens)
         )
         blocks = (*self.blocks, _image_block(looked, handle))
-        return Shown(left, blocks, {**self.data, handle: data}, self.not_shown)
+        return ShownImages(left, blocks, {**self.data, handle: data}, self.not_shown)
 
-    def without(self, which: str, why: str) -> "Shown":
+    def without(self, which: str, why: str) -> "ShownImages":
         """Return it with the reason why an image is not in it."""
         return replace(self, not_shown=(*self.not_shown, f"{which} cannot be shown: {why}"))
 

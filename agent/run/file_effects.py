@@ -8,7 +8,7 @@ from agent.decide.moves import FetchFile
 from agent.decide.outcome import Ended
 from agent.errors import RefusedError
 from agent.memory import attachments
-from agent.memory.attachments import MOST_RESULT_IMAGES, Shown
+from agent.memory.attachments import MOST_RESULT_IMAGES, ShownImages
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import Message
 from agent.run.ports import Files
@@ -40,9 +40,9 @@ class FileEffects:
             await self.store.kept.keep_file(session.id, session.epoch, read.handle, read.data)
         return Ended((read.step,))
 
-    async def keep_images(self, session_id: str, epoch: int, images: Sequence[bytes], room: FileRoom) -> Shown:
+    async def keep_images(self, session_id: str, epoch: int, images: Sequence[bytes], room: FileRoom) -> ShownImages:
         """Keep the images of a result that can be shown, before the step that names them. Raises FencedError."""
-        shown, count = Shown(room), len(images)
+        shown, count = ShownImages(room), len(images)
         for number, data in enumerate(images[:MOST_RESULT_IMAGES], 1):
             try:
                 attachments.check_size(data)

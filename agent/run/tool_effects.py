@@ -135,7 +135,7 @@ class ToolEffects:
     ) -> Ended:
         """Bring a result into the log, the one way for all: a long one is kept whole, and the model gets its head and tail."""
         outcome = "succeeded" if result.ok else "failed" if result.begun else "refused"
-        shown = attachments.Shown(into.room)
+        shown = attachments.ShownImages(into.room)
         if result.ok and result.images:  # the API takes nothing but text in what is marked as an error
             shown = await self.attached.keep_images(context.session_id, into.epoch, result.images, into.room)
             result = result.model_copy(update={"not_shown": shown.not_shown, "written": ""})

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from agent.errors import RefusedError
 from agent.foreign_json import foreign
 from agent.memory import attachments
-from agent.memory.attachments import MOST_RESULT_IMAGES, Shown
+from agent.memory.attachments import MOST_RESULT_IMAGES, ShownImages
 from agent.memory.long_results import MOST_CHARACTERS, shortened
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import messages
@@ -61,9 +61,9 @@ class Nothing(BaseModel):
     """No arguments."""
 
 
-def returned(result: Result) -> tuple[ToolReturned, Shown]:
+def returned(result: Result) -> tuple[ToolReturned, ShownImages]:
     """The step of a result, with each image looked at in this process."""
-    shown = Shown(ROOM)
+    shown = ShownImages(ROOM)
     for number, data in enumerate(result.images[:MOST_RESULT_IMAGES] if result.ok else (), 1):
         try:
             attachments.check_size(data)

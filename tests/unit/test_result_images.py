@@ -13,7 +13,7 @@ from agent.decide.move_keys import MoveKey
 from agent.decide.moves import Reconcile
 from agent.errors import FilesNotTakenError
 from agent.memory import attachments
-from agent.memory.attachments import Nowhere, Shown, room_for_call
+from agent.memory.attachments import Nowhere, ShownImages, room_for_call
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import Transcript, messages
 from agent.run.background import Background
@@ -40,9 +40,9 @@ TEXT = Result(ok=True, result={"text": "Seen."}).text()
 USAGE = Usage(input_tokens=10, output_tokens=5)
 
 
-def shown(*files: bytes) -> Shown:
+def shown(*files: bytes) -> ShownImages:
     """What a result shows of these."""
-    done = Shown(ROOM)
+    done = ShownImages(ROOM)
     for data in files:
         done = done.with_image(data, Looked(**look_at_file(data)))
     return done
