@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approvals.deciders import Membership, deciders_of
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
-from agent.reports.home_overview import Overview, Spent, Waiting
+from agent.reports.home_overview import Overview, SpentOfBudget, Waiting
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
 from bot.home.home_view import HomeContent, Pages, home_view, trouble_view
@@ -213,7 +213,7 @@ class HomeTab:
         answers = await asyncio.gather(*(may_decide_now(slack, each, user, now) for each in open_to))
         return [each for each, may in zip(open_to, answers, strict=True) if may], answers.count(None)
 
-    def _limit(self, spent: Spent) -> int:
+    def _limit(self, spent: SpentOfBudget) -> int:
         return self._session_tokens(spent.place.channel) + spent.added_tokens
 
 

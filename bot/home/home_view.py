@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from agent.decide.for_cards import card
 from agent.model.spending import amount
-from agent.reports.home_overview import GrantSeen, Spent, Waiting
+from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
 from agent.session.state import ActionState
 from agent.session.steps import ProposedAction
 from agent.store.sessions import ActionSeen
@@ -48,7 +48,7 @@ class HomeContent:
     asked: Sequence[Waiting] = ()
     recent: Sequence[ActionSeen] = ()
     grants: Sequence[GrantSeen] = ()
-    budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
+    budget: Sequence[tuple[SpentOfBudget, int]] = ()  # with what the conversation may use in all
     budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
     may_raise: bool = False
     remembered: Sequence[SeenItem] | None = None  # of the words that this person said; None: nothing is remembered here
@@ -71,7 +71,7 @@ def home_view(gathered: HomeContent, pages: Pages, tools: Tools, slack_url: str)
     def remembered(each: SeenItem) -> Block:
         return _remembered(each, slack_url)
 
-    def spent(each: tuple[Spent, int] | BudgetSeen) -> Block:
+    def spent(each: tuple[SpentOfBudget, int] | BudgetSeen) -> Block:
         if isinstance(each, BudgetSeen):
             return _rich_line(
                 _text_element(f"{each.words}: {amount(each.measure, each.used)} of {amount(each.measure, each.limit)}")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from agent.reports.home_overview import GrantSeen, Spent, Waiting
+from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
 from agent.session.steps import Granted, ProposedAction
 from agent.store.sessions import ActionSeen
 from agent.tool.definition import Tool, ToolContext, registry
@@ -160,7 +160,7 @@ def test_a_pattern_in_words() -> None:
 
 
 def test_tokens_stand_beside_what_the_conversation_may_use() -> None:
-    assert "12,345 of 50,000 tokens in #orders" in read(HomeContent(budget=[(Spent(PLACE, 12_345), 50_000)]))
+    assert "12,345 of 50,000 tokens in #orders" in read(HomeContent(budget=[(SpentOfBudget(PLACE, 12_345), 50_000)]))
 
 
 def test_budgets_stand_above_conversations_and_only_admins_may_raise_them() -> None:
@@ -168,7 +168,7 @@ def test_budgets_stand_above_conversations_and_only_admins_may_raise_them() -> N
         BudgetSeen("Your day with assistant", "tokens", 12, 500),
         BudgetSeen("The workspace's month", "nano_usd", 10**9, 10**10),
     ]
-    text = read(HomeContent(budget=[(Spent(PLACE, 1), 50_000)], budgets=budgets))
+    text = read(HomeContent(budget=[(SpentOfBudget(PLACE, 1), 50_000)], budgets=budgets))
     lines = [
         "Your day with assistant: 12 tokens of 500 tokens",
         "The workspace's month: $1.00 of $10.00",
@@ -208,7 +208,7 @@ MANY = HomeContent(
     asked=[waiting(to=f"other {number}") for number in range(1, 501)],
     recent=[seen("succeeded", to=f"past {number}", decided_by="U2") for number in range(1, 51)],
     grants=[granted(*(Allowed(argument=f"a{number}" * 20, to_be="anything") for number in range(60)))] * 100,
-    budget=[(Spent(PLACE, 1), 50_000)] * 20,
+    budget=[(SpentOfBudget(PLACE, 1), 50_000)] * 20,
     unclear=3,
     read_all=False,
 )
