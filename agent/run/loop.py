@@ -24,7 +24,7 @@ from agent.run.effects import ClaimedWorld, Effects
 from agent.run.gate import StoreGate
 from agent.run.narration import Narration
 from agent.run.retries import Retries
-from agent.run.status import Status
+from agent.run.status import ShownStatus
 from agent.run.under_way import Task, UnderWay
 from agent.run.waiting import first_of
 from agent.session.rules import Rules
@@ -56,7 +56,7 @@ class Drive:
         self.retries = Retries()
         self.looked_at = held.lease.now()  # what was due by then is a move
         before = None if held.lease.abandoned else "active"
-        self.status = Status(effects.surface, held.lease.place, effects.background, before)
+        self.status = ShownStatus(effects.surface, held.lease.place, effects.background, before)
 
     async def run(self) -> bool:
         """Make moves until none is left, then release. True: the session is due again at once."""
