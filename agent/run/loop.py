@@ -25,7 +25,7 @@ from agent.run.gate import StoreGate
 from agent.run.narration import Narration
 from agent.run.retries import Retries
 from agent.run.status import ShownStatus
-from agent.run.under_way import Task, UnderWay
+from agent.run.under_way import EffectTask, UnderWay
 from agent.run.waiting import first_of
 from agent.session.rules import Rules
 from agent.store.queue import Queue
@@ -163,7 +163,7 @@ class Drive:
         for move, task in self.under_way.ended():
             await self._take_result(move, task)
 
-    async def _take_result(self, move: Outward, task: Task) -> None:
+    async def _take_result(self, move: Outward, task: EffectTask) -> None:
         try:
             ended = task.result()
         except DelayedError as error:
