@@ -19,7 +19,7 @@ from tools.mcp.claims import leaves_open
 from tools.mcp.fates import Answered, Fate, NotSent, TurnedAway, Unclear
 from tools.mcp.offer import Offer, offer
 from tools.mcp.results import answer, how_far
-from tools.mcp.server import Local, Server, UnreachableError
+from tools.mcp.server import Local, Server, ServerUnreachableError
 from tools.mcp.wording import INVALID_PARAMS, METHOD_NOT_FOUND, in_words
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Connection:
                         try:
                             await self._list(session)
                         except Exception as error:  # told now: on the way out the transport may fail in other words
-                            raise UnreachableError(line.told(error)) from error
+                            raise ServerUnreachableError(line.told(error)) from error
                         patience.reschedule(None)
                         self._patience = None
                         self._stand(line)

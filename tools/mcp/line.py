@@ -14,7 +14,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from tools.mcp.fates import Fate
 from tools.mcp.program import LastWords
-from tools.mcp.server import Local, Server, UnreachableError
+from tools.mcp.server import Local, Server, ServerUnreachableError
 from tools.mcp.session import McpSession
 from tools.mcp.transport import reached
 from tools.mcp.wording import quoted
@@ -92,7 +92,7 @@ class Line:
     def told(self, error: BaseException) -> str:
         """Return a sentence's middle about what went wrong, with a program's last words, and without secrets."""
         error = _innermost(error)
-        if isinstance(error, UnreachableError):
+        if isinstance(error, ServerUnreachableError):
             return str(error)
         if self.last_words is not None and self.last_words.trouble:
             said = self.last_words.trouble
