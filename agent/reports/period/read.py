@@ -10,7 +10,7 @@ import psycopg
 from agent.reports.period import rows
 from agent.reports.period.decisions import Approver, RuleFigures, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.prompts import PromptFigures, by_prompt
-from agent.reports.period.runs import Iterations, Unusual, iterations_by_agent, runs_of, unusual
+from agent.reports.period.runs import Iterations, UnusualRuns, iterations_by_agent, runs_of, unusual
 from agent.reports.period.spending import KEYS, Day, Spent, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import ToolFigures, by_tool
 
@@ -48,7 +48,7 @@ class Period:
     rules: Sequence[RuleFigures]
     approvers: Sequence[Approver]
     decision_seconds: Sequence[float]
-    unusual: Unusual
+    unusual: UnusualRuns
     prompts: Sequence[PromptFigures]
     traced: frozenset[str] = frozenset()
     cut: Sequence[str] = ()

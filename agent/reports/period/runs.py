@@ -46,7 +46,7 @@ class Iterations:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusual:
+class UnusualRuns:
     """The runs to look at first."""
 
     slowest: tuple[PeriodRun, ...] = ()
@@ -130,13 +130,13 @@ def _iterations(agent: str, runs: Sequence[PeriodRun]) -> Iterations:
     return Iterations(agent, len(runs), percentile(counts, 0.5) or 0.0, percentile(counts, 0.99) or 0.0, capped, by_count)
 
 
-def unusual(runs: Sequence[PeriodRun], most: int = MOST_NAMED) -> Unusual:
+def unusual(runs: Sequence[PeriodRun], most: int = MOST_NAMED) -> UnusualRuns:
     """Return the slowest runs that are over, the dearest, and those that people rated worst."""
 
     def first(of: Iterable[PeriodRun], size: Callable[[PeriodRun], tuple[float, ...]]) -> tuple[PeriodRun, ...]:
         return tuple(sorted(of, key=lambda run: (*(-part for part in size(run)), run.turn.session_id, run.turn.number))[:most])
 
-    return Unusual(
+    return UnusualRuns(
         slowest=first((run for run in runs if run.turn.outcome != "open"), lambda run: (run.seconds,)),
         dearest=first((run for run in runs if run.tokens), lambda run: (run.nano_usd, run.tokens)),
         worst=first((run for run in runs if run.bad), lambda run: (run.bad - run.good, run.bad)),
