@@ -8,7 +8,7 @@ from typing import Any
 from agent import metrics
 from agent.bounded import BoundedError, Limits, Processes
 from agent.masking.placeholders import NOTHING_SEEN, Masked, SeenValues, mask
-from agent.masking.wanted import Wanted
+from agent.masking.wanted import WantedMasks
 from agent.masking.worker import mask_there, seen_rows
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Masker:
     """Masks what people or files get to see, as `wanted` says. Those who ask wait for a turn: that is its back-pressure."""
 
     def __init__(
-        self, wanted: Wanted, *, limits: Limits = LIMITS, processes: Processes | None = None, work: Work | None = None
+        self, wanted: WantedMasks, *, limits: Limits = LIMITS, processes: Processes | None = None, work: Work | None = None
     ) -> None:
         self._wanted = wanted.to_json()
         self._limits = limits
@@ -50,7 +50,7 @@ class Masker:
         self._processes.end()
 
 
-def patterns_masker(wanted: Wanted) -> Callable[[str], str]:
+def patterns_masker(wanted: WantedMasks) -> Callable[[str], str]:
     """Return what masks a line of a log at once, by patterns alone, each line for itself. Making it loads Presidio, which takes
     1.5 s of a processor and 75 MB.
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TextIO
 
 from agent.errors import place_of
-from agent.masking import Wanted, patterns_masker
+from agent.masking import WantedMasks, patterns_masker
 from agent.trace_ids import spelled, trace_id, working_on
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def log_handler(stream: TextIO, mask: Mask | None = None, *, as_json: bool = Fal
     """Return a handler that writes such lines to a stream. `mask` is what a team's settings ask for; None: what is masked without
     any."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter((OneObject if as_json else OneLine)(mask or patterns_masker(Wanted())))
+    handler.setFormatter((OneObject if as_json else OneLine)(mask or patterns_masker(WantedMasks())))
     handler.addFilter(worth_a_line)
     return handler
 

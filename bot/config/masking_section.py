@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from agent.masking.names import installed
 from agent.masking.team import trouble
-from agent.masking.wanted import COUNTRIES, DEFAULT_COUNTRIES, DEFAULT_NAMES, Names, TeamPattern, Wanted
+from agent.masking.wanted import COUNTRIES, DEFAULT_COUNTRIES, DEFAULT_NAMES, Names, TeamPattern, WantedMasks
 from bot.config.sections import Section
 
 MOST_PATTERNS = 50
@@ -51,8 +51,8 @@ class Masking(Section):
     cards: Annotated[bool, Field(strict=True)] = False
     """Whether cards in channels hold placeholders too: who may decide then reads all of it in a dialog, and approves there."""
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WantedMasks:
         """Return it as the masker takes it."""
         default = DEFAULT_NAMES if installed() else ()
         patterns = tuple(TeamPattern(kind, pattern) for kind, pattern in self.patterns.items())
-        return Wanted(self.countries, patterns, default if self.names == "default" else self.names)
+        return WantedMasks(self.countries, patterns, default if self.names == "default" else self.names)

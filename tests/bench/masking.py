@@ -19,7 +19,7 @@ from agent.masking.finders import fast_patterns, patterns
 from agent.masking.names import MODEL, installed, names_finder
 from agent.masking.placeholders import NOTHING_SEEN, mask
 from agent.masking.spans import Finder, Span, apart
-from agent.masking.wanted import DEFAULT_NAMES, Names, Wanted
+from agent.masking.wanted import DEFAULT_NAMES, Names, WantedMasks
 from tests.bench.latency import percentile
 
 # What is to be reached (issue 14): without names, and with them.
@@ -96,7 +96,7 @@ def as_it_comes() -> Finder:
 
 def engines() -> Mapping[str, Finder]:
     """Return what is compared."""
-    find = patterns(Wanted())
+    find = patterns(WantedMasks())
 
     def with_names(names: Sequence[Names]) -> Finder:
         named = names_finder(names)
@@ -145,7 +145,7 @@ def line_table() -> Table:
     table = Table(title="\nA line of the log", title_justify="left")
     for name in ("", "p50, µs", "p99, µs"):
         table.add_column(name, justify="right" if name else "left")
-    find = fast_patterns(Wanted())
+    find = fast_patterns(WantedMasks())
     for name, line in LINES.items():
         took_us = _took_us(lambda line=line: mask(line, NOTHING_SEEN, find))
         table.add_row(name, f"{percentile(took_us, 50):.0f}", f"{percentile(took_us, 99):.0f}")

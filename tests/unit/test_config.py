@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agent.masking import TeamPattern, Wanted
+from agent.masking import TeamPattern, WantedMasks
 from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
 from bot.config.file import AgentSection, BudgetSection, Config, examine_config, load_config
@@ -110,7 +110,7 @@ def test_terms_are_those_of_the_channel_then_of_the_kind(here: Path) -> None:
 
 def test_what_is_masked_is_read(here: Path) -> None:
     Path("signoff.yaml").write_text('masking: {countries: [de], patterns: {EMPLOYEE: "EMP-[0-9]+"}, names: false}')
-    assert load_config().masking.wanted() == Wanted(("de",), (TeamPattern("EMPLOYEE", "EMP-[0-9]+"),), ())
+    assert load_config().masking.wanted() == WantedMasks(("de",), (TeamPattern("EMPLOYEE", "EMP-[0-9]+"),), ())
     assert Config().masking.wanted().countries == ("us", "uk")
 
 
