@@ -13,7 +13,7 @@ from agent.masking.worker import mask_there, seen_rows
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[bytes, str], dict[str, Any]]
+MaskingWork = Callable[[bytes, str], dict[str, Any]]
 WITHHELD = "[withheld: masking failed]"
 MOST_PROCESSES = 1  # at once, further values wait: it works beside the answers, and must not take the machine from them
 MEMORY_BYTES = 2 * 2**30  # of address space: spaCy with its model takes 700 MB of it, 170 MB of memory
@@ -25,7 +25,7 @@ class Masker:
     """Masks what people or files get to see, as `wanted` says. Those who ask wait for a turn: that is its back-pressure."""
 
     def __init__(
-        self, wanted: WantedMasks, *, limits: Limits = LIMITS, processes: Processes | None = None, work: Work | None = None
+        self, wanted: WantedMasks, *, limits: Limits = LIMITS, processes: Processes | None = None, work: MaskingWork | None = None
     ) -> None:
         self._wanted = wanted.to_json()
         self._limits = limits
