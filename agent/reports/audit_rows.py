@@ -73,7 +73,7 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenEntry:
     """An entry as it is in the log."""
 
     team: str
@@ -92,7 +92,7 @@ class SessionRows:
     """Everything that is stored of one session."""
 
     session_id: str
-    entries: list[Written] = field(default_factory=list[Written])
+    entries: list[WrittenEntry] = field(default_factory=list[WrittenEntry])
     steps: list[Line] = field(default_factory=list[Line])
     actions: dict[str, ActionOf] = field(default_factory=dict[str, ActionOf])
     votes: dict[tuple[str, str], VoteOf] = field(default_factory=dict[tuple[str, str], VoteOf])
@@ -143,7 +143,7 @@ async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence
             rows.entries.clear()
             rows.erased = True
         else:
-            rows.entries.append(Written(row["team"], row["seq"], says, json.loads(row["body"])))
+            rows.entries.append(WrittenEntry(row["team"], row["seq"], says, json.loads(row["body"])))
     for row in await _select(connection, STEPS, ids=ids, kinds=list(LOADED)):
         sessions[row["session_id"]].steps.append(Line(**{each.name: row[each.name] for each in fields(Line)}))
     asked_in = {written.says.action_id: rows for rows in sessions.values() for written in rows.entries if written.says.action_id}
@@ -178,7 +178,7 @@ def findings(rows: SessionRows) -> Iterator[Broken]:
 
 def _entries(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     steps = {line.seq: line for line in rows.steps}
-    by_step: dict[int, Written] = {}
+    by_step: dict[int, WrittenEntry] = {}
     for written in rows.entries:
         if (seq := written.body.get("step")) is None:
             continue
@@ -202,7 +202,7 @@ def _entries(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, last, what)
 
 
-def _differences_from_entry(rows: SessionRows, written: Written, line: Line, demanded: Demanded) -> Iterator[Broken]:
+def _differences_from_entry(rows: SessionRows, written: WrittenEntry, line: Line, demanded: Demanded) -> Iterator[Broken]:
     """Yield how a step differs from what was there when its entry was written."""
     where = f"step {line.seq} of session {rows.session_id}"
     sha256 = hashlib.sha256(line.body.encode()).hexdigest()
@@ -230,8 +230,8 @@ def _differences_from_entry(rows: SessionRows, written: Written, line: Line, dem
 class _About:
     """The entries about one action or grant."""
 
-    first: Written  # its ask, or the entry that gave it
-    last: Written
+    first: WrittenEntry  # its ask, or the entry that gave it
+    last: WrittenEntry
 
 
 def _first_and_last(rows: SessionRows, kind: str, name: str) -> _About | None:
