@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString, cast
 
-from agent.conversation_log.messages import Message, Reader
+from agent.conversation_log.messages import LogMessage, Reader
 from agent.errors import UnreadableError
 from agent.masking import NOTHING_SEEN, WITHHELD, Masker, SeenValues
 from agent.session.steps import STEP, Repinned
@@ -83,7 +83,7 @@ class _Known:
 class _Pinned:
     """A message, and what its session was run with then."""
 
-    message: Message
+    message: LogMessage
     pin_id: str | None
 
 
