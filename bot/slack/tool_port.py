@@ -16,7 +16,7 @@ from bot.cards.harmless_text import cut, escaped, readable, visible
 from bot.slack.metadata import POSTED_BY_TOOL, find_ts, metadata
 from bot.slack.seen_text import seen
 from bot.slack.web_api import Meaning, called, meaning, pages_of
-from tools.slack import Channel, Message, MessagePage, Person
+from tools.slack import Channel, MessagePage, Person, SlackMessage
 
 PAGE_MESSAGES = 200
 MOST_PEOPLE_PAGES = 5
@@ -44,7 +44,7 @@ class SlackPort:
     async def thread(self, place: Place, most: int) -> MessagePage:
         """See `Slack.thread`."""
         where = {"channel": place.channel, "ts": place.thread_ts, "limit": PAGE_MESSAGES}
-        found: dict[str, Message] = {}  # the first message stands at the head of every page
+        found: dict[str, SlackMessage] = {}  # the first message stands at the head of every page
         async for page in _pages_or_error(pages_of(self._reader, "conversations.replies", where)):
             found |= {str(message["ts"]): _message_read(message) for message in page["messages"]}
             if len(found) >= most:
@@ -160,11 +160,11 @@ class SlackPort:
 # ---------------------------------------------------------------------------------------------- what Slack says
 
 
-def _message_read(message: Any) -> Message:
+def _message_read(message: Any) -> SlackMessage:
     app: Any = message.get("bot_profile") or {}
     sender = message.get("user") or app.get("name") or message.get("username") or "an app"
     shown = seen(message)
-    return Message(str(sender), shown.text, str(message["ts"]), shown.file_names, int(message.get("reply_count") or 0))
+    return SlackMessage(str(sender), shown.text, str(message["ts"]), shown.file_names, int(message.get("reply_count") or 0))
 
 
 def channel_of(channel: Any, team: str) -> Channel:

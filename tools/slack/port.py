@@ -20,7 +20,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SlackMessage:
     """A message as it stands in Slack: mentions by id, its text in Slack's own form."""
 
     user: str  # or the name of an app
@@ -34,7 +34,7 @@ class Message:
 class MessagePage:
     """Some messages, and whether there are more."""
 
-    messages: Sequence[Message]
+    messages: Sequence[SlackMessage]
     more: bool
 
 
