@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import dict_row
 
-from agent.reports.audit_shapes import ActionOf, AuditEntry, Erased, GrantOf, Line, Older, VoteOf
+from agent.reports.audit_shapes import ActionOf, AuditEntry, Erased, GrantOf, Older, StepLine, VoteOf
 from agent.reports.audit_steps import LOADED, Demanded
 
 Connection = psycopg.AsyncConnection[Any]
@@ -93,7 +93,7 @@ class SessionRows:
 
     session_id: str
     entries: list[WrittenEntry] = field(default_factory=list[WrittenEntry])
-    steps: list[Line] = field(default_factory=list[Line])
+    steps: list[StepLine] = field(default_factory=list[StepLine])
     actions: dict[str, ActionOf] = field(default_factory=dict[str, ActionOf])
     votes: dict[tuple[str, str], VoteOf] = field(default_factory=dict[tuple[str, str], VoteOf])
     grants: dict[str, GrantOf] = field(default_factory=dict[str, GrantOf])
@@ -145,7 +145,7 @@ async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence
         else:
             rows.entries.append(WrittenEntry(row["team"], row["seq"], says, json.loads(row["body"])))
     for row in await _select(connection, STEPS, ids=ids, kinds=list(LOADED)):
-        sessions[row["session_id"]].steps.append(Line(**{each.name: row[each.name] for each in fields(Line)}))
+        sessions[row["session_id"]].steps.append(StepLine(**{each.name: row[each.name] for each in fields(StepLine)}))
     asked_in = {written.says.action_id: rows for rows in sessions.values() for written in rows.entries if written.says.action_id}
     for row in await _select(connection, ACTIONS, ids=list(asked_in)):
         asked_in[row["id"]].actions[row["id"]] = ActionOf(**{each.name: row[each.name] for each in fields(ActionOf)})
@@ -202,7 +202,7 @@ def _entries(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, last, what)
 
 
-def _differences_from_entry(rows: SessionRows, written: WrittenEntry, line: Line, demanded: Demanded) -> Iterator[Broken]:
+def _differences_from_entry(rows: SessionRows, written: WrittenEntry, line: StepLine, demanded: Demanded) -> Iterator[Broken]:
     """Yield how a step differs from what was there when its entry was written."""
     where = f"step {line.seq} of session {rows.session_id}"
     sha256 = hashlib.sha256(line.body.encode()).hexdigest()

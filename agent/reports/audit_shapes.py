@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StepLine:
     """A row of `step`. `made_at`, as every moment here, is text: UTC, to the microsecond."""
 
     seq: int

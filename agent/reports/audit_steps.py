@@ -12,7 +12,7 @@ from typing import assert_never
 
 from pydantic import ValidationError
 
-from agent.reports.audit_shapes import ActionOf, AuditEntry, GrantOf, Line, VoteOf
+from agent.reports.audit_shapes import ActionOf, AuditEntry, GrantOf, StepLine, VoteOf
 from agent.session.step_text import AUDITED
 from agent.session.steps import (
     STEP,
@@ -93,7 +93,7 @@ class Demanded:
     _calls: dict[str, AuditEntry] = field(default_factory=dict[str, AuditEntry])  # the latest ask or claim, by call
     _action_of: dict[str, str] = field(default_factory=dict[str, str])  # by call of the latest reply
 
-    def take(self, line: Line) -> None:
+    def take(self, line: StepLine) -> None:
         """Take in the next step."""
         if line.kind == "model_replied":  # its body is long and says nothing of rows
             self._action_of.clear()
@@ -168,7 +168,7 @@ class Demanded:
 
     # ------------------------------------------------------------------------------------------ rows
 
-    def _fold_rows(self, step: Step, line: Line) -> None:
+    def _fold_rows(self, step: Step, line: StepLine) -> None:
         """Bring actions, votes and grants to where this step's commit brought them."""
         match step:
             case ProposedAction():
@@ -201,7 +201,7 @@ class Demanded:
             case _:
                 pass  # no other step has a row
 
-    def _proposed(self, step: ProposedAction, line: Line) -> None:
+    def _proposed(self, step: ProposedAction, line: StepLine) -> None:
         self._close_action(step.call_id, "refused")  # asked anew: the action before is over
         self._action_of[step.call_id] = step.action_id
         self.actions[step.action_id] = ActionOf(
@@ -230,7 +230,7 @@ class Demanded:
     def _vote(self, action_id: str, by: str, vote: VoteOf) -> None:
         self.votes[action_id, by] = vote
 
-    def _grant(self, step: Granted, line: Line) -> None:
+    def _grant(self, step: Granted, line: StepLine) -> None:
         self.grants[step.grant_id] = GrantOf(
             session_id=self.session_id,
             team=self.team,
