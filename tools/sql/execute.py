@@ -13,7 +13,7 @@ from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Preview
 from tools.sql.database import CONNECT_SECONDS, Connection, NamedDatabase, alone, told, transaction
-from tools.sql.preview import COUNTED, ROWS, Tried, preview, rows_by_table, try_out
+from tools.sql.preview import COUNTED, ROWS, TriedRun, preview, rows_by_table, try_out
 from tools.sql.statement import Statement, action, first_word
 from tools.sql.values import returned_rows
 
@@ -114,7 +114,7 @@ async def _execute(connection: Connection, arguments: Execute, rows: int, bound:
         raise ToolError("invalid_input", detail)
     _expected(arguments, cursor.rowcount)
     if bound:
-        check_bound(bound, Tried(cursor.rowcount if counted else None, await rows_by_table(connection)).bound())
+        check_bound(bound, TriedRun(cursor.rowcount if counted else None, await rows_by_table(connection)).bound())
     return Executed(
         done=done,
         affected_rows=cursor.rowcount if counted else None,

@@ -38,7 +38,7 @@ Plan = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TriedRun:
     """What a run came to that was rolled back. `affected` is None where Postgres does not count."""
 
     affected: int | None
@@ -81,15 +81,15 @@ async def preview(database: NamedDatabase, sql: str, expect_rows: int | None) ->
     return Preview(changes=(*_rows_in_words(tried), *changes), bound=tried.bound())
 
 
-async def try_out(connection: Connection, sql: str, *, sample: bool) -> Tried:
+async def try_out(connection: Connection, sql: str, *, sample: bool) -> TriedRun:
     """Run it. The caller rolls back its transaction, or what was done since its savepoint."""
     tried = await _sampled(connection, sql) if sample and connection.info.server_version >= RETURNS_OLD_AND_NEW else None
     if tried is None:
         cursor = await alone(connection, sql)
         counted = (cursor.statusmessage or "").partition(" ")[0] in COUNTED
-        tried = Tried(cursor.rowcount if counted else None, ())
+        tried = TriedRun(cursor.rowcount if counted else None, ())
     await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # those that would stop the commit speak up now
-    return Tried(tried.affected, await rows_by_table(connection), tried.samples, tried.rows)
+    return TriedRun(tried.affected, await rows_by_table(connection), tried.samples, tried.rows)
 
 
 async def rows_by_table(connection: Connection) -> Sequence[tuple[str, int, int, int]]:
@@ -97,7 +97,7 @@ async def rows_by_table(connection: Connection) -> Sequence[tuple[str, int, int,
     return await (await connection.execute(BY_TABLE)).fetchall()
 
 
-async def _sampled(connection: Connection, sql: str) -> Tried | None:
+async def _sampled(connection: Connection, sql: str) -> TriedRun | None:
     """Try the statement with some of its rows; None for one that this form does not fit, such as one with a RETURNING."""
     statement = SAMPLED.format(statement=without_end(sql), rows=SHOWN_ROWS)
     await connection.execute("SAVEPOINT before")
@@ -108,7 +108,7 @@ async def _sampled(connection: Connection, sql: str) -> Tried | None:
             raise
         await connection.execute("ROLLBACK TO SAVEPOINT before")
         return None
-    return Tried(affected, (), samples, rows)
+    return TriedRun(affected, (), samples, rows)
 
 
 # ---------------------------------------------------------------------------------------------- in words
@@ -132,7 +132,7 @@ def _node_in_words(node: Plan) -> str:
     return f"{kind}{table}{rows}"
 
 
-def _rows_in_words(tried: Tried) -> Iterator[Change]:
+def _rows_in_words(tried: TriedRun) -> Iterator[Change]:
     if tried.affected is not None:
         yield Change(what="Affected rows", after=str(tried.affected))
     for table, *counts in tried.by_table:
