@@ -28,7 +28,7 @@ from agent.memory.model_notes import (
 )
 from agent.memory.summary_material import Past, said_by, text_with_files
 from agent.memory.token_estimate import CountedRequest
-from agent.memory.written import Message, Written, as_kept, message_shape, without_thinking
+from agent.memory.written import ApiMessage, Written, as_kept, message_shape, without_thinking
 from agent.model import tool_search
 from agent.session import answers, stop_reasons
 from agent.session.state import Session
@@ -194,13 +194,13 @@ class Transcript:
             ):
                 pass  # what only people see
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[ApiMessage]:
         """Return the `messages` of the request that would be made now."""
         content = self._user_side()
         written = self._written.messages
         return [*written, {"role": "user", "content": content}] if content else list(written)
 
-    def before_turn(self, whole: bool, text: str) -> list[Message]:
+    def before_turn(self, whole: bool, text: str) -> list[ApiMessage]:
         """Return the `messages` of a request about what was said before this turn, or with `whole` about everything; it ends in
         `text`.
 
@@ -332,7 +332,7 @@ class Transcript:
         return self._written.counted
 
 
-def messages(steps: Iterable[Step]) -> list[Message]:
+def messages(steps: Iterable[Step]) -> list[ApiMessage]:
     """Return the `messages` of the request that follows these steps."""
     transcript = Transcript()
     for step in steps:

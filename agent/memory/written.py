@@ -10,14 +10,14 @@ from agent.session import stop_reasons
 from agent.session.steps import ModelReplied, Step, ToolReturned
 from agent.types import Block, Usage
 
-Message = dict[str, Any]
+ApiMessage = dict[str, Any]
 
 
 class Written:
     """Messages that only ever grow. Measured when that is asked for: a log is folded more often than a model is called."""
 
-    def __init__(self, messages: list[Message] | None = None) -> None:
-        self.messages: list[Message] = messages or []
+    def __init__(self, messages: list[ApiMessage] | None = None) -> None:
+        self.messages: list[ApiMessage] = messages or []
         self._sizes = {0: 0}  # characters of so many of them as JSON, once measured
         self._usage: tuple[Usage, int] | None = None  # of the last reply, and the number of messages before it
 
@@ -54,7 +54,7 @@ class Written:
         return self._sizes[messages]
 
 
-def message_shape(message: Message) -> str:
+def message_shape(message: ApiMessage) -> str:
     """Return a message for a log: until there is a masker, only the kinds and lengths of its blocks."""
     blocks = ", ".join(f"{block.get('type')} ({len(str(block))} characters)" for block in message["content"])
     return f"{message['role']}: {blocks}"

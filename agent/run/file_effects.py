@@ -10,7 +10,7 @@ from agent.errors import RefusedError
 from agent.memory import attachments
 from agent.memory.attachments import MOST_RESULT_IMAGES, ShownImages
 from agent.memory.look import Looked, look_at_file
-from agent.memory.transcript import Message
+from agent.memory.transcript import ApiMessage
 from agent.run.ports import Files
 from agent.session.state import Session
 from agent.store.sessions import Store
@@ -57,7 +57,7 @@ class FileEffects:
             await self.store.kept.keep_file(session_id, epoch, handle, data)
         return shown
 
-    async def shown(self, session: Session, messages: list[Message]) -> Sequence[Message]:
+    async def shown(self, session: Session, messages: list[ApiMessage]) -> Sequence[ApiMessage]:
         """Return the messages of a request, with the bytes of files in them."""
         if not (handles := attachments.handles(messages)):
             return messages

@@ -23,7 +23,7 @@ from agent.errors import (
 )
 from agent.memory import compaction
 from agent.memory import token_estimate as estimate
-from agent.memory.transcript import Message, Transcript
+from agent.memory.transcript import ApiMessage, Transcript
 from agent.model import budget_messages as budget_words
 from agent.model.limits import PATIENCE, Patience
 from agent.model.normalised import normalised
@@ -134,7 +134,7 @@ class ModelCalls:
         now: datetime,
         move: CallModel,
         least: int,
-        messages: Sequence[Message] | None = None,
+        messages: Sequence[ApiMessage] | None = None,
     ) -> ModelStarted | Halted:
         """Reserve a call. `messages`: of a request that is not the conversation itself."""
         await self.settled(session.id)
