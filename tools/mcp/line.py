@@ -64,7 +64,7 @@ class Line:
         return self.over.is_set() or (self.retired.is_set() and not self._in_flight)
 
     async def run(self, tool: str, arguments: Mapping[str, Any], hear: ProgressFnT) -> Fate:
-        """See `Session.run`."""
+        """See `McpSession.run`."""
         assert self._session is not None
         self._in_flight += 1
         try:
