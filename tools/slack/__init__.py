@@ -7,7 +7,7 @@ from tools.slack.post import post_message
 from tools.slack.search import search_messages
 from tools.slack.thread import read_thread
 
-__all__ = ["Channel", "SlackMessage", "MessagePage", "Person", "Slack", "slack", "slack_channels"]
+__all__ = ["Channel", "MessagePage", "Person", "Slack", "SlackMessage", "slack", "slack_channels"]
 
 
 def slack(port: Slack) -> tuple[Tool, ...]:

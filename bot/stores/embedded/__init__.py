@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.stores.embedded.postgres import Postgres
 from bot.stores.embedded.redis import FakeRedis, Redis
 
-__all__ = ["FakeRedis", "Postgres", "Redis", "EmbeddedServer"]
+__all__ = ["EmbeddedServer", "FakeRedis", "Postgres", "Redis"]
 
 
 class EmbeddedServer(Protocol):
