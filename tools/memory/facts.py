@@ -12,7 +12,7 @@ from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.memory.port import Memory, by_tool, place_of, said_fact
+from tools.memory.port import Memory, place_of, said_fact, taker
 
 MOST_FOUND, MOST_FORGOTTEN, SHOWN_CHARACTERS = 10, 20, 200
 
@@ -154,7 +154,7 @@ def correct_fact(port: Memory) -> Tool:
         if arguments.was_true:
             item = await port.items.learn(place.team, fact, embedded, replaces=before.id)
         else:
-            item = await port.items.correct(place.team, before.id, fact, embedded, by=by_tool(context))
+            item = await port.items.correct(place.team, before.id, fact, embedded, by=taker(context))
         if item is None:
             raise ToolError("not_found", "The fact is not remembered any more, or these words were forgotten before.")
         return Remembered({"id": item.id, "text": item.text}, (), [origin_of(item)])
@@ -191,7 +191,7 @@ def forget(port: Memory) -> Tool:
         if context.bound:
             check_bound(context.bound, _bound_texts(items))
         channels = sorted({item.channel for item in items})
-        gone = await port.items.forget(place.team, channels, by=by_tool(context), ids=[item.id for item in items])
+        gone = await port.items.forget(place.team, channels, by=taker(context), ids=[item.id for item in items])
         return {"forgotten": len(gone)}
 
     async def preview(arguments: Forget, context: ToolContext) -> Preview:

@@ -47,7 +47,7 @@ def place_of(context: ToolContext) -> Place:
     return context.place
 
 
-def by_tool(context: ToolContext) -> By:
+def taker(context: ToolContext) -> By:
     """Return for the audit log who takes something out of memory by a call."""
     return By(context.requester, "tool", context.session_id)
 

@@ -12,7 +12,7 @@ from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, ori
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
-from tools.memory.port import Memory, by_tool, out_of_reach, place_of
+from tools.memory.port import Memory, out_of_reach, place_of, taker
 
 GET = """\
 Read the values that are kept by a key: of the person who asks, of this channel and of the workspace.
@@ -125,7 +125,7 @@ def delete_memory(port: Memory) -> Tool:
             raise ToolError("not_found", f"There is no value {arguments.key!r} that all who read here may know.")
         owner = owner_key(arguments.owner, context.requester, place.channel)
         try:
-            deleted = await port.long_term.values.delete(place.team, owner, arguments.key, by_tool(context))
+            deleted = await port.long_term.values.delete(place.team, owner, arguments.key, taker(context))
         except UnreachableError as error:
             raise out_of_reach(error) from None
         return {"deleted": deleted}
