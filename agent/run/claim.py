@@ -114,7 +114,7 @@ class Held:
             self.unwritten.charges.append(due)
         if (decided := decided_by(self.session, step)) is not None:
             self.unwritten.decided.append(decided)
-        self.unwritten.capped_seq = charges.capped(self.session, step) or self.unwritten.capped_seq
+        self.unwritten.capped_seq = charges.capping_call(self.session, step) or self.unwritten.capped_seq
         outcome, before = run_outcome(self.session, step), self._rested.spending.used_tokens
         self._fold(step, self.lease.epoch)
         self.trace.note(self.session, step, due, outcome)
