@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from agent.masking.cards import cards, ibans
+from agent.masking.cards import card_numbers, ibans
 from agent.masking.recogniser import Places, Recogniser, by_pattern
 
 # Seven digits with at most three other characters of a number between them: no phone number, card or id has fewer.
@@ -40,7 +40,7 @@ def own() -> Iterable[Recogniser]:
     # Presidio asks a list of public suffixes, from the network, whether a domain exists: ann@corp.internal would stay.
     local, domain = r"[^\s@<>()\[\]{},;:\"'`|\\=&?/%]", r"[^\W_](?:[\w-]{0,61}[^\W_])?"
     yield by_pattern("EMAIL", "@", rf"({local}{{1,64}}@{domain}(?:\.{domain})+)")
-    yield Recogniser("CARD", re.compile(SEVEN_DIGITS), cards)
+    yield Recogniser("CARD", re.compile(SEVEN_DIGITS), card_numbers)
     yield Recogniser("IBAN", re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?\d"), ibans)
     yield Recogniser("PHONE", re.compile(SEVEN_DIGITS), _phones)
     # Presidio's takes everything with a dot and a suffix, as in main.py; here a domain is where an address says so.
