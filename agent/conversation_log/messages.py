@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, assert_never
 
 from agent.decide.run_outcome import HALTED
-from agent.reports.run_tree import charged
+from agent.reports.run_tree import tokens_and_cost
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -135,7 +135,7 @@ class Reader:
         model = started.bill.model if started is not None and started.bill is not None else ""
         if isinstance(step, ModelFailed):
             return _Made("signoff", outcome="no reply", ids={"model": model, "error": step.reason})
-        cost = charged(started, [*step.lost, *([step.usage] if step.usage else ())])
+        cost = tokens_and_cost(started, [*step.lost, *([step.usage] if step.usage else ())])
         match step:
             case WindowExceeded():
                 return _Made("signoff", outcome="window exceeded", ids={"model": model, **cost})

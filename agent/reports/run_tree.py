@@ -169,7 +169,7 @@ class _Reader:
         if self.chat is None:
             return
         self.chat.ended_at = at
-        self.chat.facts |= {"stop_reason": stop_reason, **charged(self.started, [*lost, *([usage] if usage else ())])}
+        self.chat.facts |= {"stop_reason": stop_reason, **tokens_and_cost(self.started, [*lost, *([usage] if usage else ())])}
         self.chat = self.started = None
 
     # ------------------------------------------------------------------------------------------ people
@@ -235,7 +235,7 @@ class _Reader:
             self.turns[-1].facts |= facts
 
 
-def charged(started: ModelStarted | None, usages: Sequence[Usage]) -> Mapping[str, Fact]:
+def tokens_and_cost(started: ModelStarted | None, usages: Sequence[Usage]) -> Mapping[str, Fact]:
     """Return the tokens of a model call with all its tries, those of the cache by themselves, and its cost in dollars."""
     if not usages:
         return {}
