@@ -33,7 +33,7 @@ def plan_title(tasks: Sequence[Task], *, over: bool) -> str:
     return f"{steps}, {failed} failed" if failed else steps
 
 
-def chunks(shown: Work, work: Work, tools: Tools, mask: Mask = unmasked, *, over: bool = False) -> list[Block]:
+def stream_chunks(shown: Work, work: Work, tools: Tools, mask: Mask = unmasked, *, over: bool = False) -> list[Block]:
     """Return what a message that shows `shown` takes to show `work`. `over`: it will not grow any more."""
     grown: list[Block] = []
     if work.tasks and (not shown.tasks or plan_title(shown.tasks, over=False) != plan_title(work.tasks, over=over)):

@@ -13,7 +13,7 @@ from agent.errors import RefusedError
 from agent.tool.definition import Tools
 from agent.types import Place
 from bot.cards.messages import answer_blocks, answer_text, below_answer
-from bot.cards.plan import chunks, plan_blocks, plan_title
+from bot.cards.plan import plan_blocks, plan_title, stream_chunks
 from bot.cards.values import Mask
 from bot.slack.metadata import POSTED, metadata
 from bot.slack.web_api import meaning
@@ -45,7 +45,7 @@ class Streams:
                 recipient_user_id=reader,
                 recipient_team_id=readers_team,
                 task_display_mode="plan",
-                chunks=chunks(Work(), work, self._tools, self._mask_in(place)),
+                chunks=stream_chunks(Work(), work, self._tools, self._mask_in(place)),
             )
         except RefusedError as error:
             match meaning(str(error)):
@@ -62,7 +62,7 @@ class Streams:
 
     async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
         """See `Surface.extend`."""
-        grown = chunks(shown, work, self._tools, self._mask_in(place))
+        grown = stream_chunks(shown, work, self._tools, self._mask_in(place))
         if grown:
             await self._call("chat.appendStream", channel=place.channel, ts=ts, chunks=grown)
 
@@ -72,7 +72,7 @@ class Streams:
         if shown is None or not whole.words.startswith(shown.words):
             await self._stop(place, ts)
             return await self._replace(place, ts, content, key)
-        grown = chunks(shown, whole, self._tools, self._mask_in(place), over=True)
+        grown = stream_chunks(shown, whole, self._tools, self._mask_in(place), over=True)
         below = below_answer(content) if isinstance(content, AnswerPart) else []
         if await self._stop(place, ts, chunks=grown, blocks=below, metadata=metadata(POSTED, key)):
             return ts

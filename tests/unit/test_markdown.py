@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from agent.decide.moves import AnswerPart, Work
 from bot.cards.markdown import MARKDOWN_CHARACTERS, fitted_markdown, harmless_markdown
 from bot.cards.messages import answer_blocks, answer_text
-from bot.cards.plan import chunks
+from bot.cards.plan import stream_chunks
 from tests.unit.shown import TOOLS
 
 READER = MarkdownIt("commonmark")
@@ -167,7 +167,7 @@ def test_what_is_streamed_is_what_is_posted(parts: list[str]) -> None:
     streamed, shown = "", Work()
     for count in range(1, len(parts) + 1):
         work = Work(words="".join(parts[:count]))
-        grown = chunks(shown, work, TOOLS, over=count == len(parts))
+        grown = stream_chunks(shown, work, TOOLS, over=count == len(parts))
         streamed += "".join(chunk["text"] for chunk in grown if chunk["type"] == "markdown_text")
         shown = work
     assert streamed == harmless_markdown("".join(parts))
