@@ -59,7 +59,7 @@ def times(seconds: float | None) -> str:
     return f"{seconds:.0f}s" if seconds >= 10 else f"{seconds:.1f}s" if seconds >= 1 else f"{seconds * 1_000:.0f}ms"
 
 
-def counted(value: float | None) -> str:
+def count_text(value: float | None) -> str:
     """Return a count, or an average of counts, with commas; averages below 100 with a decimal."""
     if value is None:
         return "-"

@@ -14,7 +14,7 @@ from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
 from bot.report.charts import Naming
-from bot.report.parts import Chart, LargeFigure, ReportSection, Table, counted, interval, moment, money, share, times
+from bot.report.parts import Chart, LargeFigure, ReportSection, Table, count_text, interval, moment, money, share, times
 
 MOST_TABLE_ROWS = 50
 REFLEXES = f"under {REFLEX_SECONDS:.0f}s"
@@ -55,12 +55,12 @@ def _overview(of: Period) -> ReportSection:
     failed = Share(sum(one.failed.part for one in of.tools), sum(one.runs for one in of.tools))
     decided = Share(sum(one.rejected for one in rules), sum(one.rejected + one.approved for one in rules))
     numbers = [
-        LargeFigure(counted(of.runs), "runs"),
-        LargeFigure(counted(sum(one.tokens for one in agents)), "tokens"),
+        LargeFigure(count_text(of.runs), "runs"),
+        LargeFigure(count_text(sum(one.tokens for one in agents)), "tokens"),
         LargeFigure(money(sum(one.nano_usd for one in agents)), "cost"),
         LargeFigure(share(capped), "of the runs at the cap"),
         LargeFigure(share(failed), "of the tool runs failed"),
-        LargeFigure(counted(sum(one.cards for one in rules)), "approval cards"),
+        LargeFigure(count_text(sum(one.cards for one in rules)), "approval cards"),
         LargeFigure(share(decided), "of the decisions rejected"),
     ]
     lead = "A run is a turn: what people said, and all that came of it until they said something else."
@@ -83,12 +83,12 @@ def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Naming) -> Table:
     rows = [
         (
             name(one.of) or "-",
-            counted(one.sessions),
-            counted(one.calls),
-            counted(one.tokens),
+            count_text(one.sessions),
+            count_text(one.calls),
+            count_text(one.tokens),
             money(one.nano_usd),
-            counted(one.median_tokens),
-            counted(one.p99_tokens),
+            count_text(one.median_tokens),
+            count_text(one.p99_tokens),
         )
         for one in spent
     ]
@@ -97,8 +97,8 @@ def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Naming) -> Table:
 
 def _iterations(of: Period, name: Naming) -> ReportSection:
     def row(one: Iterations) -> Sequence[str]:
-        caps = (counted(one.capped.part), share(one.capped))
-        return (name(one.agent) or "-", counted(one.runs), counted(one.median), counted(one.p99), *caps)
+        caps = (count_text(one.capped.part), share(one.capped))
+        return (name(one.agent) or "-", count_text(one.runs), count_text(one.median), count_text(one.p99), *caps)
 
     parts: list[Table | Chart | LargeFigure] = []
     if of.iterations:
@@ -111,8 +111,8 @@ def _iterations(of: Period, name: Naming) -> ReportSection:
 
 def _tools(of: Period, name: Naming) -> ReportSection:
     def row(one: ToolFigures) -> Sequence[str]:
-        counts = (counted(one.failed.part), share(one.failed), counted(one.unknown), counted(one.not_run))
-        return (name(one.tool) or "-", counted(one.runs), *counts, times(one.median_seconds), times(one.p99_seconds))
+        counts = (count_text(one.failed.part), share(one.failed), count_text(one.unknown), count_text(one.not_run))
+        return (name(one.tool) or "-", count_text(one.runs), *counts, times(one.median_seconds), times(one.p99_seconds))
 
     parts: list[Table | Chart | LargeFigure] = []
     if any(one.runs for one in of.tools):
@@ -147,16 +147,16 @@ def _rule_row(one: RuleFigures, name: Naming) -> Sequence[str]:
     counts = (one.expired, one.waiting, one.ended_otherwise)
     return (
         *(name(one.tool) or "-", name(one.rule) or "-"),
-        *map(counted, (one.cards, one.approved, one.rejected)),
+        *map(count_text, (one.cards, one.approved, one.rejected)),
         share(one.rejection),
-        *map(counted, counts),
-        *(times(one.median_seconds), times(one.p99_seconds), counted(one.reflexes)),
+        *map(count_text, counts),
+        *(times(one.median_seconds), times(one.p99_seconds), count_text(one.reflexes)),
     )
 
 
 def _approver_row(one: Approver) -> Sequence[str]:
-    counts = map(counted, (one.approved, one.rejected))
-    return (one.user, *counts, times(one.median_seconds), times(one.p99_seconds), counted(one.reflexes))
+    counts = map(count_text, (one.approved, one.rejected))
+    return (one.user, *counts, times(one.median_seconds), times(one.p99_seconds), count_text(one.reflexes))
 
 
 def _unusual(of: Period, name: Naming) -> ReportSection:
@@ -182,11 +182,11 @@ def _run_row(run: PeriodRun, name: Naming, *, traced: bool) -> Sequence[str]:
         turn.outcome,
         times(run.seconds),
         times(run.waited_seconds) if run.waited_seconds else "-",
-        counted(run.iterations),
-        counted(run.tokens),
+        count_text(run.iterations),
+        count_text(run.tokens),
         money(run.nano_usd),
-        counted(run.good),
-        counted(run.bad),
+        count_text(run.good),
+        count_text(run.bad),
         f"signoff trace {run.trace if traced else turn.session_id}",
         run.trace,
     )
@@ -198,13 +198,13 @@ def _prompts(of: Period, name: Naming) -> ReportSection:
             name(one.prompt) or "-",
             one.digest[:12] or "-",
             name(", ".join(one.agents)) or "-",
-            counted(one.runs),
+            count_text(one.runs),
             interval(one.succeeded),
             money(one.nano_usd),
-            counted(one.tokens),
-            counted(one.iterations),
-            counted(one.good.part),
-            counted(one.good.whole - one.good.part),
+            count_text(one.tokens),
+            count_text(one.iterations),
+            count_text(one.good.part),
+            count_text(one.good.whole - one.good.part),
             interval(one.good),
         )
         for one in of.prompts
