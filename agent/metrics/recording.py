@@ -141,7 +141,7 @@ def delivery(kind: object) -> Generator[Attempt]:
         yield attempt
 
 
-def decided(tool: str, outcome: str, waited_seconds: float | None) -> None:
+def count_decision(tool: str, outcome: str, waited_seconds: float | None) -> None:
     """Count a decision about a call of one of the agent's tools. None: nobody was asked."""
     labels = {TOOL: tool, of.OUTCOME: outcome}
     of.DECISIONS.add(1, labels)

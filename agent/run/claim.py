@@ -177,7 +177,7 @@ class Held:
             told = replace(each, tool=self.pins.pinned.recorded(each.tool))
             with self.trace.within(self.session):
                 telemetry.decision_span(**asdict(told))
-            metrics.decided(told.tool, told.outcome, told.waited_seconds)
+            metrics.count_decision(told.tool, told.outcome, told.waited_seconds)
         for outcome, tokens in self.unwritten.runs:
             metrics.run_ended(self.pins.pinned.agent, outcome, tokens)
         self.unwritten.decided.clear()
