@@ -160,7 +160,7 @@ def budget_refused(kind: str, agent: str) -> None:
     of.BUDGET_REFUSALS.add(1, {of.BUDGET: kind, AGENT: agent})
 
 
-def failed_try(model: str, error_type: str, *, again: bool) -> None:
+def count_failed_try(model: str, error_type: str, *, again: bool) -> None:
     """Count a try of a model call that gave no reply. `again`: another one follows."""
     outcome = "tried_again" if again else "given_up"
     of.FAILED_TRIES.add(1, {MODEL: model, ERROR_TYPE: error_type, of.OUTCOME: outcome})

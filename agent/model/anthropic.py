@@ -103,7 +103,7 @@ def _trace_failed_try(request: Request, number: int, error: BaseException, waite
     kind = code_word(error.type if isinstance(error, anthropic.APIStatusError) else None, type(error).__name__)
     telemetry.failed_try(number, kind, status, _stated_wait_seconds(error), waited_seconds)
     counted = kind if kind in KINDS_OF_ERROR else type(error).__name__  # a gateway may send any word
-    metrics.failed_try(request.pinned.model, counted, again=waited_seconds is not None)
+    metrics.count_failed_try(request.pinned.model, counted, again=waited_seconds is not None)
 
 
 def _stated_wait_seconds(error: BaseException | None) -> float | None:
