@@ -186,7 +186,7 @@ def masked(*, withheld: bool = False) -> None:
     of.MASKING.add(1, {of.OUTCOME: "withheld" if withheld else "masked"})
 
 
-def learnt(kind: str) -> None:
+def count_learnt(kind: str) -> None:
     """Count an item that was remembered."""
     of.LEARNT.add(1, {of.KIND: kind})
 

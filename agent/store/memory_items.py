@@ -145,7 +145,7 @@ class Items:
             await connection.execute(LOCK_SHARED, values)
             learnt = await _learnt(connection, values, replaces)
         if learnt is not None:
-            metrics.learnt(learnt.kind)
+            metrics.count_learnt(learnt.kind)
         return learnt
 
     async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None, *, by: By) -> MemoryItem | None:
