@@ -18,11 +18,11 @@ from agent.metrics.recording import (
     inference,
     invocation,
     masked,
-    out_of_reach,
     post_failed,
     retried,
     retrieval,
     run_ended,
+    show_reach,
     tool_run,
 )
 
@@ -40,10 +40,10 @@ __all__ = [
     "inference",
     "invocation",
     "masked",
-    "out_of_reach",
     "post_failed",
     "retried",
     "retrieval",
     "run_ended",
+    "show_reach",
     "tool_run",
 ]

@@ -166,7 +166,7 @@ def count_failed_try(model: str, error_type: str, *, again: bool) -> None:
     of.FAILED_TRIES.add(1, {MODEL: model, ERROR_TYPE: error_type, of.OUTCOME: outcome})
 
 
-def out_of_reach(model: str, *, open: bool) -> None:
+def show_reach(model: str, *, open: bool) -> None:
     """Show whether the breaker of a model is open."""
     of.BREAKER.set(int(open), {MODEL: model})
 
