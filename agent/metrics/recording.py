@@ -171,7 +171,7 @@ def show_reach(model: str, *, open: bool) -> None:
     of.BREAKER.set(int(open), {MODEL: model})
 
 
-def retried(move: str, why: str) -> None:
+def count_retry(move: str, why: str) -> None:
     """Count a move that is made again."""
     of.RETRIES.add(1, {of.KIND: move, of.OUTCOME: why})
 

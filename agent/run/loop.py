@@ -167,12 +167,12 @@ class Drive:
         try:
             ended = task.result()
         except DelayedError as error:
-            metrics.retried(type(move).__name__, "delayed")
+            metrics.count_retry(type(move).__name__, "delayed")
             self.retries = self.retries.later(move.key, time.monotonic() + error.seconds)
             return
         except UnclearError as error:
             log.warning("session %s: %s: %s", self.held.session.id, move.key, error)
-            metrics.retried(type(move).__name__, "unclear")
+            metrics.count_retry(type(move).__name__, "unclear")
             self.retries = self.retries.troubled(move.key, time.monotonic())
             return
         except FencedError:
