@@ -70,7 +70,7 @@ class CutStreamError(Exception):
     """The stream ended before `message_stop`; the SDK returns a message without a stop reason and no error (trap 5)."""
 
 
-def retried(error: BaseException) -> bool:
+def worth_retrying(error: BaseException) -> bool:
     """Return whether another try can help: overload, limits and broken connections; never a spend limit or any other 4xx."""
     if isinstance(error, anthropic.APIStatusError):
         if "spend_limit" in (error.error_code or ""):
@@ -137,7 +137,7 @@ def failure(error: BaseException, *, begun: bool, new_files: bool) -> ModelFaile
     """
     unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400 and not begun
     match error:
-        case _ if retried(error):
+        case _ if worth_retrying(error):
             return ModelOutOfReachError(outage_sentence(error), _stated_wait_seconds(error), unbilled=unbilled)
         case anthropic.NotFoundError() if error.type == "not_found_error" and "model" in error.message:
             return ModelRetiredError(outage_sentence(error), unbilled=unbilled)
@@ -183,7 +183,7 @@ class AnthropicModel:
         """Return one reply, after as many tries as the time for them allows. Raises ModelFailedError."""
         lost: list[Usage] = []
         retrying = AsyncRetrying(
-            retry=retry_if_exception(retried),
+            retry=retry_if_exception(worth_retrying),
             wait=wait_seconds,
             stop=stop_before_delay(0.0 if request.probe else self.tries_seconds),
             before_sleep=_trace_retry,
