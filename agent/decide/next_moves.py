@@ -8,7 +8,7 @@ from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.for_calls import call_moves
 from agent.decide.for_cards import card_moves
 from agent.decide.for_inbox import inbox_moves
-from agent.decide.for_rest import learns_at, learnt
+from agent.decide.for_rest import all_learnt, learns_at
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
 from agent.decide.moves import AnswerPart, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
@@ -96,7 +96,7 @@ def _between_turns(session: Session, rules: Rules, now: datetime) -> list[Move]:
     purpose = session.model.asked_to
     compacts = compaction.due(session, rules)
     rested = (at := learns_at(session, rules)) is not None and now >= at
-    if purpose == "learn" or (purpose is None and (rested or (compacts and not learnt(session, rules)))):
+    if purpose == "learn" or (purpose is None and (rested or (compacts and not all_learnt(session, rules)))):
         return [CallModel(session.turn.iterations, now, purpose="learn", lifetime=_lifetime(rules))]
     return [_compaction(session, rules, now)] if compacts else []
 
