@@ -87,7 +87,7 @@ def read_cases(path: Path) -> Sequence[Numbered]:
     return [Numbered(file.line([str(index)]), case) for index, case in enumerate(cases)]
 
 
-def differences(cases: Sequence[Numbered], policy: Policy, tools: Tools, unseen: Sequence[str]) -> Iterator[tuple[int, str]]:
+def unmet_cases(cases: Sequence[Numbered], policy: Policy, tools: Tools, unseen: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield each line and sentence, without its full stop, that says what policy does not say as expected.
 
     Raises Refusal for a call of a tool that is not there: `unseen` are what the names begin with of servers that do not answer.
