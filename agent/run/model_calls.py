@@ -35,7 +35,7 @@ from agent.run.full_window import after_full_window
 from agent.run.memory_effects import MemoryEffects
 from agent.run.off_turn import asked_for, read_with, without_model
 from agent.run.ports import Budget
-from agent.run.spent import exceeded, limits_of
+from agent.run.spent import halted_by_budget, limits_of
 from agent.session.charges import spender
 from agent.session.rules import Rules
 from agent.session.state import Session
@@ -149,7 +149,7 @@ class ModelCalls:
         if isinstance(answer, Refused):
             if answer.busy:
                 raise DelayedError(BUSY_SECONDS)
-            return exceeded(answer, payer)
+            return halted_by_budget(answer, payer)
         notes = tuple(note for note in answer.notes if note not in session.spending.noted)
         bill = Bill(
             payer=payer.user,
@@ -270,7 +270,7 @@ class ModelCalls:
             answer = await self.budget.reserve(ask)
         except UnreachableError as error:
             raise DelayedError(CONFIRM_SECONDS) from error
-        return exceeded(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
+        return halted_by_budget(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
 
     # ------------------------------------------------------------------------------------------ settlement
 

@@ -18,7 +18,7 @@ def limits_of(session: Session, rules: Rules) -> BudgetLimits:
     return {**rules.limits, "session": Limit(tokens=rules.budget_tokens + session.spending.granted_tokens)}
 
 
-def exceeded(refused: Refused, payer: Spender) -> Halted:
+def halted_by_budget(refused: Refused, payer: Spender) -> Halted:
     """Return the step that ends the turn, with an offer to continue if only the conversation's own budget is short."""
     log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
     for each in refused.short:
