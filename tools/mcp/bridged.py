@@ -48,7 +48,7 @@ def bridged(server: Server, listed: Listed, call: CallServer) -> Tool:
         verb=verb(listed),
         consequence=f"Runs {quoted(listed.name)} of the MCP server {server.name}.",
         undo=_undo(what),
-        headline=lambda arguments: f"{server.name} (MCP server): {headline(listed, arguments.root)}",
+        headline=lambda arguments: f"{server.name} (MCP server): {bridged_headline(listed, arguments.root)}",
         untrusted=lambda _: f"MCP server {server.name}",
     )
 
@@ -73,7 +73,7 @@ def verb(listed: Listed) -> str:
     return said if plain and said.casefold().rstrip(".…!") not in OTHER_BUTTONS else "Run"
 
 
-def headline(listed: Listed, arguments: Mapping[str, Any]) -> str:
+def bridged_headline(listed: Listed, arguments: Mapping[str, Any]) -> str:
     """Return the tool and what it is about: the first of its arguments that says so in a few words."""
     required = listed.input_schema.get("required")
     named = [*cast(list[Any], required if isinstance(required, list) else []), *members(listed.input_schema.get("properties"))]
