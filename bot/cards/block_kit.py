@@ -95,7 +95,7 @@ def rich_text(elements: Sequence[Block], block_id: str = "") -> Block:
     return {**made, "block_id": block_id} if block_id else made
 
 
-def line(*parts: tuple[str, bool]) -> Block:
+def rich_line(*parts: tuple[str, bool]) -> Block:
     """Return a line of rich text: each part with whether it is bold. Empty parts are left out."""
     bold = {"style": {"bold": True}}
     texts = [{"type": "text", "text": text, **(bold if is_bold else {})} for text, is_bold in parts if text]

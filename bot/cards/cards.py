@@ -18,8 +18,8 @@ from bot.cards.block_kit import (
     confirm,
     context,
     header,
-    line,
     plain,
+    rich_line,
     rich_text,
     section,
 )
@@ -136,13 +136,13 @@ def _row_blocks(
     row: Row, number: int, room: TextRoom, once: _Once, may_grant: MayGrant, *, sources_whole: bool
 ) -> tuple[list[Block], bool]:
     """Return one of several actions, of one that is decided only what was to run and how it ended. True: all of it is there."""
-    title = line((f"{number}. {cut(row.texts.headline, min(HEADLINE_CHARACTERS, room.prose))}", True))
+    title = rich_line((f"{number}. {cut(row.texts.headline, min(HEADLINE_CHARACTERS, room.prose))}", True))
     told = effect_in_words(row.wording, room)[0] if row.open and not once.effect else ""
     what, whole = what_blocks(row, room, asked=not once.asked, changes=row.open)
     whole = whole and sources_whole
     decide = open_blocks(row, room, whole=whole, may_grant=may_grant, until=not once.until) if row.open else []
     end = decide or closed_blocks(row, room)
-    return [{"type": "divider"}, rich_text([title, *([line((told, False))] if told else [])]), *what, *end], whole
+    return [{"type": "divider"}, rich_text([title, *([rich_line((told, False))] if told else [])]), *what, *end], whole
 
 
 def _count(cards: Cards) -> str:

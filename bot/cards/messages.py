@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent.decide.moves import AnswerPart, Card, Notice
 from agent.tool.definition import Effect, Tools
-from bot.cards.block_kit import VALUE_CHARACTERS, Block, button, feedback_buttons, line, prose_section, rich_text
+from bot.cards.block_kit import VALUE_CHARACTERS, Block, button, feedback_buttons, prose_section, rich_line, rich_text
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
 from bot.cards.people import approvers_named, moment, people, to_be_decided
@@ -129,7 +129,7 @@ def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, m
     left = f" and {len(cards) - MOST_HEADLINES} more" if len(cards) > MOST_HEADLINES else ""
     separated = [(f"{'; ' if number else ''}", text) for number, text in enumerate(headlines)]
     parts = [part for between, text in separated for part in ((between, False), (text, True))]
-    return [rich_text([line((f"{before} ", False), *parts, (left, False))])]
+    return [rich_text([rich_line((f"{before} ", False), *parts, (left, False))])]
 
 
 def _withdraw(cards: Sequence[Card]) -> list[Block]:

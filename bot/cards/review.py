@@ -8,7 +8,7 @@ from agent.session.state import ActionState
 from agent.session.steps import ProposedAction
 from agent.tool.definition import Effect, Tool, Tools
 from agent.types import Change
-from bot.cards.block_kit import Block, block_characters, context, line, modal, preformatted, rich_text
+from bot.cards.block_kit import Block, block_characters, context, modal, preformatted, rich_line, rich_text
 from bot.cards.harmless_text import cut, ends_seen, visible
 from bot.cards.people import decided_until, people, who_may_decide
 from bot.cards.row import headline, wording_of
@@ -138,7 +138,7 @@ def _packed(pieces: Iterable[tuple[str, str]]) -> Iterator[Block]:
         if elements and length + len(title) + len(text) > PIECE_CHARACTERS:
             yield rich_text(elements)
             elements, length = [], 0
-        elements += [line((title, True)), preformatted(text)]
+        elements += [rich_line((title, True)), preformatted(text)]
         length += len(title) + len(text)
     if elements:
         yield rich_text(elements)

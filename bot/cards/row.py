@@ -11,7 +11,7 @@ from agent.decide.moves import Card
 from agent.tool.definition import Effect, Result, Tool
 from agent.tool.validation import checked
 from agent.types import Verdict, Wording
-from bot.cards.block_kit import CONFIRM_CHARACTERS, Block, button, confirm, context, line, plain, preformatted, rich_text
+from bot.cards.block_kit import CONFIRM_CHARACTERS, Block, button, confirm, context, plain, preformatted, rich_line, rich_text
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, escaped, visible
 from bot.cards.people import approvers_named, moment, people, to_be_decided, who_may_decide
@@ -282,6 +282,6 @@ def closed_blocks(row: Row, room: TextRoom) -> list[Block]:
     blocks = [context(ENDINGS[card.look].on_card(by, at))]
     if told := row.texts.told:
         most = min(RESULT_CHARACTERS, room.value)
-        cut_here = [line((f"{len(told):,} characters, cut here", False))] if len(told) > most else []
+        cut_here = [rich_line((f"{len(told):,} characters, cut here", False))] if len(told) > most else []
         blocks.append(rich_text([*cut_here, preformatted(cut(told, most))], f"outcome:{card.action_id}"))
     return blocks

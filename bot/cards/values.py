@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from agent.types import Change
-from bot.cards.block_kit import MESSAGE_CHARACTERS, Block, block_characters, line, preformatted, rich_text
+from bot.cards.block_kit import MESSAGE_CHARACTERS, Block, block_characters, preformatted, rich_line, rich_text
 from bot.cards.harmless_text import cut, in_prose, visible
 
 LINE_CHARACTERS = 60  # of a value that stands on a line of the table
@@ -155,12 +155,12 @@ def arguments_block(texts: Named, room: TextRoom, block_id: str) -> tuple[Block,
     for name, text in shown:
         if not _short(text):
             cut_here = f" ({len(text):,} characters, cut in the middle)" if len(text) > room.value else ""
-            elements.append(line((cut(name, LONGEST_NAME_CHARACTERS), True), (cut_here, False)))
+            elements.append(rich_line((cut(name, LONGEST_NAME_CHARACTERS), True), (cut_here, False)))
             elements.append(preformatted(cut_in_the_middle(text, room.value)))
     if not texts:
-        elements.append(line(("No arguments.", False)))
+        elements.append(rich_line(("No arguments.", False)))
     if len(texts) > len(shown):
-        elements.append(line((f"{len(texts) - len(shown)} further arguments do not fit here.", True)))
+        elements.append(rich_line((f"{len(texts) - len(shown)} further arguments do not fit here.", True)))
     whole = all(len(name) <= LONGEST_NAME_CHARACTERS and len(text) <= room.value for name, text in texts) and shown == texts
     return rich_text(elements, block_id), whole
 
@@ -190,7 +190,7 @@ def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: Tex
     lines = [f"{clipped(what, most):<{width}}  {_change(before, after, most)}" for what, before, after in shown]
     table = [preformatted("\n".join(lines))] if lines else []
     whole = not left and all(len(cell) <= most for change in changes for cell in change)
-    return rich_text([line((label, True), (left, False)), *table], block_id), whole
+    return rich_text([rich_line((label, True), (left, False)), *table], block_id), whole
 
 
 def _change(before: str, after: str, most: int) -> str:
