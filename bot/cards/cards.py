@@ -24,7 +24,7 @@ from bot.cards.block_kit import (
     section,
 )
 from bot.cards.harmless_text import cut, escaped
-from bot.cards.people import moment, people, who_may_decide
+from bot.cards.people import people, slack_time, who_may_decide
 from bot.cards.row import (
     MayGrant,
     Row,
@@ -40,7 +40,7 @@ from bot.cards.row import (
 )
 from bot.cards.values import Mask, TextRoom, arguments_block, clipped, cut_in_the_middle, fitted, one_line, source_name, unmasked
 
-__all__ = ["card_blocks", "card_text", "headline", "moment", "people", "question_blocks", "question_text", "who_may_decide"]
+__all__ = ["card_blocks", "card_text", "headline", "people", "question_blocks", "question_text", "slack_time", "who_may_decide"]
 
 READ_BEFORE = ":warning: Read before, from outside, unchecked:"
 TEXT_CHARACTERS = 1_000

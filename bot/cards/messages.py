@@ -7,7 +7,7 @@ from agent.tool.definition import Effect, Tools
 from bot.cards.block_kit import VALUE_CHARACTERS, Block, button, feedback_buttons, prose_section, rich_line, rich_text
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
-from bot.cards.people import approvers_named, moment, people, to_be_decided
+from bot.cards.people import approvers_named, people, slack_time, to_be_decided
 from bot.cards.row import headline
 from bot.cards.values import Mask, unmasked
 
@@ -116,7 +116,7 @@ ALLOWED = "Run without a card:"
 def _by_permission(card: Card, notice: Notice) -> str:
     """Return whose permission let it run, and what is left of that."""
     who = people((card.decided_by,))
-    return f"{who} always allows this here: use {notice.uses} of {notice.most_uses}, until {moment(card.expires_at)}."
+    return f"{who} always allows this here: use {notice.uses} of {notice.most_uses}, until {slack_time(card.expires_at)}."
 
 
 def _card_headline(card: Card, tools: Tools, mask: Mask) -> str:
@@ -158,7 +158,7 @@ def _further(card: Card) -> str:
     """Return a sentence that mentions those who may decide from now on."""
     to = card.verdict.escalation.to if card.verdict.escalation is not None else card.verdict.approvers
     who = approvers_named(to, card.requesters, MOST_MENTIONED)
-    return f"Escalated: may be decided by {who} too, until {moment(card.expires_at)}."
+    return f"Escalated: may be decided by {who} too, until {slack_time(card.expires_at)}."
 
 
 def capabilities(tools: Tools) -> str:

@@ -14,7 +14,7 @@ from agent.types import Verdict, Wording
 from bot.cards.block_kit import CONFIRM_CHARACTERS, Block, button, confirm, context, plain, preformatted, rich_line, rich_text
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, escaped, visible
-from bot.cards.people import approvers_named, moment, people, to_be_decided, who_may_decide
+from bot.cards.people import approvers_named, people, slack_time, to_be_decided, who_may_decide
 from bot.cards.schema import argument_names
 from bot.cards.values import (
     Mask,
@@ -278,7 +278,7 @@ def closed_blocks(row: Row, room: TextRoom) -> list[Block]:
     voted = {"rejected": card.rejecters, "expired": (), "withdrawn": (), "edited": ()}.get(card.look, card.voters)
     decided_by = voted or tuple(filter(None, [card.decided_by]))
     by = f" by {people(decided_by, room.people)}" if decided_by else ""
-    at = f", {moment(card.decided_at)}" if card.decided_at else ""
+    at = f", {slack_time(card.decided_at)}" if card.decided_at else ""
     blocks = [context(ENDINGS[card.look].on_card(by, at))]
     if told := row.texts.told:
         most = min(RESULT_CHARACTERS, room.value)

@@ -18,7 +18,7 @@ from agent.store.sessions import ActionSeen
 from agent.tool.definition import Tools
 from agent.types import Allowed, GrantPattern, Place
 from bot.cards.block_kit import Block, button, confirm, header, mrkdwn, option, prose_section, rich_text, section
-from bot.cards.cards import headline, moment
+from bot.cards.cards import headline, slack_time
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import capabilities
@@ -201,7 +201,7 @@ def _grant(grant: GrantSeen, tools: Tools) -> Block:
     granted = grant.granted
     tool = tools.get(granted.tool)
     words = f"{visible(f'{tool.verb} ({granted.tool})' if tool else granted.tool)}: {pattern_in_words(granted.pattern)}"
-    left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {moment(grant.expires_at)}"
+    left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {slack_time(grant.expires_at)}"
     channel = "a direct message" if grant.place.direct else f"<#{grant.place.channel}>"
     asked = confirm(
         "Revoke this permission?", "From now on each such call in that thread is asked for again.", "Revoke", no="Keep it"
@@ -220,7 +220,7 @@ def _remembered(each: SeenItem, slack_url: str) -> Block:
     asked = confirm("Change what I remember?", "What is forgotten is not learnt from that message again.", "Go on", no="Keep it")
     options = [option(f"correct:{item.id}", "Correct…"), option(f"forget:{item.id}", "Forget")]
     what: Block = {"type": "overflow", "action_id": "memory", "options": options, "confirm": asked}
-    fields = [mrkdwn(f"{moment(item.learnt_at)} {where}{often}{link}")]
+    fields = [mrkdwn(f"{slack_time(item.learnt_at)} {where}{often}{link}")]
     return {**section(cut(visible(item.text), HEADLINE_CHARACTERS)), "fields": fields, "accessory": what}
 
 
