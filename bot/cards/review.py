@@ -12,7 +12,7 @@ from bot.cards.block_kit import Block, block_characters, context, modal, preform
 from bot.cards.harmless_text import cut, ends_seen, visible
 from bot.cards.people import decided_until, people, who_may_decide
 from bot.cards.row import headline, wording_of
-from bot.cards.values import change_text, name_of, one_line, plain_text, source_name, unmasked, value_text
+from bot.cards.values import argument_name, change_text, one_line, plain_text, source_name, unmasked, value_text
 
 PIECE_CHARACTERS = 2_800
 TITLE_CHARACTERS = 1_000
@@ -64,7 +64,7 @@ def _bound(card: Card, tool: Tool | None) -> list[tuple[str, str]]:
     titled += [("What it does", does)] if does else []
     titled += [("Its button says", verb)] if len(verb := visible(wording.verb)) > SUBMIT_CHARACTERS else []
     titled += change_texts("Not as it was shown before", card.changed)
-    titled += [(name_of(name), value_text(value, unmasked)) for name, value in card.arguments.items()]
+    titled += [(argument_name(name), value_text(value, unmasked)) for name, value in card.arguments.items()]
     if card.preview is not None:
         titled += change_texts("Would change", card.preview.changes)
         titled += [("No preview", one_line(card.preview.trouble, unmasked))] if card.preview.trouble else []

@@ -60,10 +60,12 @@ def fitted(render: Callable[[TextRoom], list[Block]]) -> list[Block]:
 
 def named_values(values: Mapping[str, Any], mask: Mask, declared: Collection[str]) -> Named:
     """Return each argument's name and value as texts. A name that the tool does not declare may hold a value too."""
-    return tuple((name_of(name if name in declared else mask(name)), value_text(value, mask)) for name, value in values.items())
+    return tuple(
+        (argument_name(name if name in declared else mask(name)), value_text(value, mask)) for name, value in values.items()
+    )
 
 
-def name_of(name: str) -> str:
+def argument_name(name: str) -> str:
     """Return an argument's name; one that is not a plain word is in quotes, with hidden characters spelled out."""
     return name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else in_prose(visible(json.dumps(name, ensure_ascii=False)))
 
@@ -206,7 +208,7 @@ def news(result: Any, arguments: Mapping[str, Any], mask: Mask) -> str:
         return _news_text(result, mask)
     fields = cast(dict[str, Any], result)
     new = {name: value for name, value in fields.items() if value not in ("", None) and arguments.get(name) != value}
-    texts = [(name_of(mask(name)), _news_text(value, mask)) for name, value in new.items()]
+    texts = [(argument_name(mask(name)), _news_text(value, mask)) for name, value in new.items()]
     width = min(max((len(name) for name, _ in texts), default=0), NAME_CHARACTERS)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in texts)
 

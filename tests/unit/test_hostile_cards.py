@@ -10,7 +10,7 @@ from agent.decide.moves import Card, Cards
 from agent.types import Change, Preview
 from bot.cards.block_kit import Block
 from bot.cards.cards import card_blocks, card_text, question_blocks, question_text
-from bot.cards.values import LONGEST_NAME_CHARACTERS, name_of
+from bot.cards.values import LONGEST_NAME_CHARACTERS, argument_name
 from bot.dialogs.modals import CUT, arguments_view, reject_view
 from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
 from bot.sandbox.slack.reading import read_blocks
@@ -95,7 +95,7 @@ def test_a_hostile_argument_in_full(arguments: dict[str, Any]) -> None:
     assert live(view["blocks"]) == []
     assert_values_stand_where_nothing_is_parsed(view["blocks"])
     read = read_blocks(view["blocks"], {})
-    assert all(name_of(name) in read for name in arguments)
+    assert all(argument_name(name) in read for name in arguments)
     if CUT not in read:
         assert "cut here" not in read
         written = sum(len(value) for value in arguments.values() if isinstance(value, str))
@@ -109,14 +109,14 @@ def test_a_hostile_headline_over_the_question_why() -> None:
 
 
 def test_lookalike_keys_do_not_look_alike() -> None:
-    names = [name_of(name) for name in ARGUMENTS["lookalike keys"]]
+    names = [argument_name(name) for name in ARGUMENTS["lookalike keys"]]
     assert len(set(names)) == len(names)
     assert [name for name in names if not name.startswith('"')] == ["amount", "Amount"]
 
 
 def assert_every_key_can_be_read(arguments: dict[str, Any], read: str) -> None:
     for name in arguments:
-        assert name_of(name)[: LONGEST_NAME_CHARACTERS - 1] in read
+        assert argument_name(name)[: LONGEST_NAME_CHARACTERS - 1] in read
 
 
 def assert_values_stand_where_nothing_is_parsed(blocks: list[Block]) -> None:
