@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.tool.definition import Tool
 from tools.mcp.bridged import CallServer, bridged, unread
-from tools.mcp.listed import Listed, listed, name_of
+from tools.mcp.listed import Listed, entry_name, listed
 from tools.mcp.server import Server
 from tools.mcp.wording import quoted
 
@@ -44,5 +44,5 @@ async def offer(
             tools[tool.name] = tool, one
             left_to_it += [f"the pattern {quoted(each)} of its tool {quoted(one.name)}" for each in unread(tool)]
         except ValueError as error:
-            left_out.append(f"its tool {quoted(server.discreet(name_of(entry)))} is left out: {server.discreet(str(error))}")
+            left_out.append(f"its tool {quoted(server.discreet(entry_name(entry)))} is left out: {server.discreet(str(error))}")
     return Offer(tuple(tools.values()), tuple(left_out), tuple(left_to_it))
