@@ -13,7 +13,7 @@ from tools.mcp import Local, Server, claimed
 from tools.mcp.bridged import bridged, bridged_headline, verb
 from tools.mcp.claims import effect, leaves_open
 from tools.mcp.listed import Listed
-from tools.mcp.schemas import offered
+from tools.mcp.schemas import offered_schema
 from tools.mcp.wording import quoted
 
 NOTHING: dict[str, Any] = {"type": "object", "properties": {}}
@@ -175,7 +175,7 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("schema", "why"), UNFIT)
 def test_a_schema_that_the_api_refuses_is_known_before(schema: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        offered(schema)
+        offered_schema(schema)
 
 
 def test_a_task_only_tool_is_not_offered() -> None:

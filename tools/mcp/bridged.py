@@ -11,7 +11,7 @@ from agent.tool.json_schema import JsonArguments, json_arguments
 from tools.mcp.claims import effect
 from tools.mcp.listed import Listed
 from tools.mcp.names import tool_name
-from tools.mcp.schemas import offered
+from tools.mcp.schemas import offered_schema
 from tools.mcp.server import Server
 from tools.mcp.wording import quoted
 
@@ -31,7 +31,7 @@ def bridged(server: Server, listed: Listed, call: CallServer) -> Tool:
     """Return the tool. `call` runs it by the name that the server knows. Raises ValueError where it cannot be offered."""
     if listed.task_only:
         raise ValueError("it can only be run as a task, whose result is asked for later")
-    arguments = json_arguments(offered(listed.input_schema))
+    arguments = json_arguments(offered_schema(listed.input_schema))
     what = effect(listed, trusted=server.trusted, open_world=server.open_world)
 
     async def handler(arguments: JsonArguments, context: ToolContext) -> Answer:
