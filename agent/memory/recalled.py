@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from agent.canonical import sha256
-from agent.memory.items import EVERYBODY, MemoryItem, message_key, origin_of
+from agent.memory.items import EVERYBODY, MemoryItem, item_origin, message_key
 from agent.memory.values import Owner, Value
 from agent.memory.values import quoted as quoted_values
 from agent.session.steps import Recalled
@@ -45,7 +45,7 @@ def recalled(
         text=f"{INTRODUCTION}\n{mark}\n{content.strip()}\n{mark}",
         channels=tuple(dict.fromkeys([*(item.channel for item in told), *_channels_of(values)])),
         sources=tuple(dict.fromkeys([*(source_of(item) for item in told), *([KEPT_VALUES] if _channels_of(values) else [])])),
-        origins=tuple(dict.fromkeys([*(origin_of(item) for item in told), *origins_of_values])),
+        origins=tuple(dict.fromkeys([*(item_origin(item) for item in told), *origins_of_values])),
     )
 
 

@@ -10,7 +10,7 @@ from agent.decide.outcome import Ended
 from agent.embeddings.port import Embedder, Vector
 from agent.errors import AudienceGrewError, UnreachableError
 from agent.memory import compaction, extraction
-from agent.memory.items import Audience, MemoryItem, origin_of
+from agent.memory.items import Audience, MemoryItem, item_origin
 from agent.memory.recalled import recalled
 from agent.memory.transcript import Transcript
 from agent.memory.values import Owner, Value, known_to, origins_of, owner_key
@@ -127,7 +127,7 @@ class MemoryEffects:
             embedded = await self.memory.embedded(lesson.item.text)
             item = await self.memory.items.learn(session.place.team, lesson.item, embedded, replaces=lesson.replaces)
             learnt += [item] if item is not None else []
-        facts = tuple(origin_of(item) for item in learnt if item.kind == "fact")
+        facts = tuple(item_origin(item) for item in learnt if item.kind == "fact")
         return Learnt(count=len(learnt), origins=facts, usage=reply.usage, lost=reply.lost)
 
 

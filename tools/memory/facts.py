@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from agent.memory.items import EVERYBODY, MemoryItem, origin_of
+from agent.memory.items import EVERYBODY, MemoryItem, item_origin
 from agent.memory.recalled import FROM_MEMORY, documents_in, source_of
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
@@ -98,7 +98,7 @@ def search_memory(port: Memory) -> Tool:
         audience = await port.audience(place)
         items = await port.long_term.found(place.team, audience, arguments.words, MOST_FOUND)
         found = {"found": [_entry(item).model_dump() for item in items]}
-        return Remembered(found, [item.channel for item in items], [origin_of(item) for item in items], documents_in(items))
+        return Remembered(found, [item.channel for item in items], [item_origin(item) for item in items], documents_in(items))
 
     return Tool(
         name="search_memory",
@@ -124,7 +124,7 @@ def remember_fact(port: Memory) -> Tool:
         if item is None:
             raise ToolError("not_found", "This was forgotten or corrected before, so it is not learnt from there again.")
         told = {"id": item.id, "text": item.text, "said_times": item.confirmed}
-        return Remembered(told, (), [origin_of(item)])  # it is said here: who reads along reads it anyway
+        return Remembered(told, (), [item_origin(item)])  # it is said here: who reads along reads it anyway
 
     return Tool(
         name="remember_fact",
@@ -157,7 +157,7 @@ def correct_fact(port: Memory) -> Tool:
             item = await port.items.correct(place.team, before.id, fact, embedded, by=taker(context))
         if item is None:
             raise ToolError("not_found", "The fact is not remembered any more, or these words were forgotten before.")
-        return Remembered({"id": item.id, "text": item.text}, (), [origin_of(item)])
+        return Remembered({"id": item.id, "text": item.text}, (), [item_origin(item)])
 
     async def preview(arguments: CorrectFact, context: ToolContext) -> Preview:
         [before] = await _known(port, context, [arguments.id])
