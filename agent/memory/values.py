@@ -51,7 +51,7 @@ def owner_key(owner: Owner, user: str, channel: str) -> str:
     return {"user": f"user:{user}", "channel": f"channel:{channel}", "workspace": "workspace"}[owner]
 
 
-def origins_of(kept: Mapping[Owner, tuple[Value, ...]], user: str, channel: str) -> tuple[Origin, ...]:
+def value_origins(kept: Mapping[Owner, tuple[Value, ...]], user: str, channel: str) -> tuple[Origin, ...]:
     """Return where values are from that a person and a channel are told."""
     return tuple(
         Origin(owner=owner_key(owner, user, channel), key=value.key) for owner, values in kept.items() for value in values

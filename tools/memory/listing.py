@@ -6,7 +6,7 @@ from pydantic import Field
 
 from agent.memory.items import MemoryItem, item_origin
 from agent.memory.recalled import FROM_MEMORY, ITEM_CHARACTERS, documents_in, source_of
-from agent.memory.values import Owner, origins_of
+from agent.memory.values import Owner, value_origins
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext
@@ -54,7 +54,7 @@ def list_memory(port: Memory) -> Tool:
             "values": [value.model_dump(include={"kind", "key", "value"}) for value in values],
             "elsewhere": ELSEWHERE[arguments.about],
         }
-        origins = [*map(item_origin, items), *origins_of({owner: values}, context.requester, place.channel)]
+        origins = [*map(item_origin, items), *value_origins({owner: values}, context.requester, place.channel)]
         return Remembered(told, sorted({one.channel for one in (*items, *values)}), origins, documents_in(items))
 
     return Tool(

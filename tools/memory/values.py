@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY
 from agent.memory.recalled import KEPT_VALUES
-from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, origins_of, owner_key
+from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, owner_key, value_origins
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
@@ -65,7 +65,7 @@ def get_memory(port: Memory) -> Tool:
         told = await port.long_term.told_values(place, context.requester, await port.audience(place))
         shown = {owner: [value.model_dump(include={"kind", "key", "value"}) for value in kept] for owner, kept in told.items()}
         channels = sorted({value.channel for kept in told.values() for value in kept})
-        return Remembered(shown, channels, origins_of(told, context.requester, place.channel))
+        return Remembered(shown, channels, value_origins(told, context.requester, place.channel))
 
     return Tool(
         name="get_memory",
