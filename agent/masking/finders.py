@@ -24,7 +24,7 @@ def fast_patterns(wanted: WantedMasks) -> Finder:
 
 
 def _fast(wanted: WantedMasks) -> Iterator[Recogniser]:
-    yield from numbers.own()
+    yield from numbers.number_recognisers()
     yield from known.known(wanted.countries)
     yield from secrets.own()
     yield from team.team(wanted.patterns)

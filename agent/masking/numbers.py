@@ -35,7 +35,7 @@ def _phones(text: str) -> Places:
                 yield match.span(1)
 
 
-def own() -> Iterable[Recogniser]:
+def number_recognisers() -> Iterable[Recogniser]:
     """Yield those of this file."""
     # Presidio asks a list of public suffixes, from the network, whether a domain exists: ann@corp.internal would stay.
     local, domain = r"[^\s@<>()\[\]{},;:\"'`|\\=&?/%]", r"[^\W_](?:[\w-]{0,61}[^\W_])?"
