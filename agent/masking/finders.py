@@ -26,7 +26,7 @@ def fast_patterns(wanted: WantedMasks) -> Finder:
 def _fast(wanted: WantedMasks) -> Iterator[Recogniser]:
     yield from numbers.number_recognisers()
     yield from known.known(wanted.countries)
-    yield from secrets.own()
+    yield from secrets.secret_recognisers()
     yield from team.team(wanted.patterns)
 
 
