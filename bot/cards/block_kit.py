@@ -17,17 +17,17 @@ OPTION_CHARACTERS = 75
 MESSAGE_CHARACTERS = 9_500
 
 
-def plain(text: str) -> Block:
+def literal_text(text: str) -> Block:
     """Return text that is shown letter for letter: not even an emoji code in it is live."""
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def header(text: str) -> Block:
-    return {"type": "header", "text": plain(cut(text, HEADER_CHARACTERS))}
+    return {"type": "header", "text": literal_text(cut(text, HEADER_CHARACTERS))}
 
 
 def section(text: str) -> Block:
-    return {"type": "section", "text": plain(text)}
+    return {"type": "section", "text": literal_text(text)}
 
 
 def prose_section(mrkdwn: str) -> Block:
@@ -37,21 +37,21 @@ def prose_section(mrkdwn: str) -> Block:
 
 def modal(callback_id: str, title: str, blocks: Sequence[Block], *, close: str, submit: str = "", metadata: str = "") -> Block:
     """Return a dialog. Without `submit` it only shows something; `metadata` comes back with what was entered."""
-    made: Block = {"type": "modal", "callback_id": callback_id, "title": plain(title), "close": plain(close)}
-    made |= {"submit": plain(submit)} if submit else {}
+    made: Block = {"type": "modal", "callback_id": callback_id, "title": literal_text(title), "close": literal_text(close)}
+    made |= {"submit": literal_text(submit)} if submit else {}
     made |= {"private_metadata": metadata} if metadata else {}
     return {**made, "blocks": list(blocks)}
 
 
 def entry(block_id: str, label: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
     """Return an input of a dialog, below its label."""
-    made: Block = {"type": "input", "block_id": block_id, "optional": optional, "label": plain(label), "element": element}
-    return made | ({"hint": plain(hint)} if hint else {})
+    made: Block = {"type": "input", "block_id": block_id, "optional": optional, "label": literal_text(label), "element": element}
+    return made | ({"hint": literal_text(hint)} if hint else {})
 
 
 def option(value: str, text: str) -> Block:
     """Return an option of a menu."""
-    return {"text": plain(cut(text, OPTION_CHARACTERS)), "value": value}
+    return {"text": literal_text(cut(text, OPTION_CHARACTERS)), "value": value}
 
 
 def mrkdwn(text: str) -> Block:
@@ -65,7 +65,7 @@ def context(*elements: str | Block) -> Block:
 
 
 def button(action_id: str, label: str, value: str, *, style: str | None = None) -> Block:
-    made: Block = {"type": "button", "action_id": action_id, "text": plain(cut(label, BUTTON_CHARACTERS)), "value": value}
+    made: Block = {"type": "button", "action_id": action_id, "text": literal_text(cut(label, BUTTON_CHARACTERS)), "value": value}
     return {**made, "style": style} if style else made
 
 
@@ -73,7 +73,7 @@ def feedback_buttons(turn: int) -> Block:
     """Return Slack's own pair of thumbs, for the answer of this turn."""
 
     def thumb(label: str, told: str, value: str) -> Block:
-        return {"text": plain(label), "accessibility_label": told, "value": f"{value}:{turn}"}
+        return {"text": literal_text(label), "accessibility_label": told, "value": f"{value}:{turn}"}
 
     good, bad = thumb("Good answer", "This answer was good", "good"), thumb("Bad answer", "This answer was bad", "bad")
     return {"type": "feedback_buttons", "action_id": "feedback", "positive_button": good, "negative_button": bad}
@@ -82,10 +82,10 @@ def feedback_buttons(turn: int) -> Block:
 def confirm(title: str, text: str, yes: str, *, no: str = "Go back", style: str | None = None) -> Block:
     """Return the dialog that asks once more."""
     made: Block = {
-        "title": plain(title),
-        "text": plain(cut(text, CONFIRM_CHARACTERS)),
-        "confirm": plain(cut(yes, 30)),
-        "deny": plain(no),
+        "title": literal_text(title),
+        "text": literal_text(cut(text, CONFIRM_CHARACTERS)),
+        "confirm": literal_text(cut(yes, 30)),
+        "deny": literal_text(no),
     }
     return {**made, "style": style} if style else made
 

@@ -18,7 +18,7 @@ from bot.cards.block_kit import (
     confirm,
     context,
     header,
-    plain,
+    literal_text,
     rich_line,
     rich_text,
     section,
@@ -168,7 +168,7 @@ def _sources_block(names: Sequence[str], room: TextRoom) -> tuple[list[Block], b
         if not fitting or sum(map(len, fitting)) + len(short) <= most:
             fitting.append(short)
     rest = f", and {len(names) - len(fitting)} more" if len(names) > len(fitting) else ""
-    listed = plain(", ".join(fitting) + rest)
+    listed = literal_text(", ".join(fitting) + rest)
     whole = not rest and fitting == list(names)
     return ([context(READ_BEFORE, listed)] if names else []), whole
 
@@ -177,7 +177,7 @@ def _said_block(said: str, room: TextRoom, *, edited: bool) -> list[Block]:
     """Return the model's reason, last and labelled: it is a claim, not a fact, and not about what a person made of the call."""
     label = "The model's own words, before the edit (not checked):" if edited else "The model's own words (not checked):"
     short = clipped(said, min(SAID_CHARACTERS, room.prose))
-    return [context(label, plain(short))] if said else []
+    return [context(label, literal_text(short))] if said else []
 
 
 def _approve_all(rows: Sequence[Row]) -> list[Block]:
@@ -242,7 +242,7 @@ def _question_blocks(row: Row, room: TextRoom) -> list[Block]:
         header(f"Outcome unknown: {row.texts.headline}"),
         section(explained),
         arguments,
-        *([context(READ_BEFORE, plain(cut(row.texts.sources, SOURCES_CHARACTERS)))] if row.texts.sources else []),
+        *([context(READ_BEFORE, literal_text(cut(row.texts.sources, SOURCES_CHARACTERS)))] if row.texts.sources else []),
         {"type": "actions", "block_id": f"outcome:{card.action_id}", "elements": buttons},
         context("\n".join([*hidden, who])),
     ]

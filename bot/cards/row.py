@@ -11,7 +11,17 @@ from agent.decide.moves import Card
 from agent.tool.definition import Effect, Result, Tool
 from agent.tool.validation import checked
 from agent.types import Verdict, Wording
-from bot.cards.block_kit import CONFIRM_CHARACTERS, Block, button, confirm, context, plain, preformatted, rich_line, rich_text
+from bot.cards.block_kit import (
+    CONFIRM_CHARACTERS,
+    Block,
+    button,
+    confirm,
+    context,
+    literal_text,
+    preformatted,
+    rich_line,
+    rich_text,
+)
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, escaped, visible
 from bot.cards.people import approvers_named, people, slack_time, to_be_decided, who_may_decide
@@ -157,7 +167,7 @@ def what_blocks(row: Row, room: TextRoom, *, asked: bool = True, changes: bool =
         blocks.append(table)
         whole = whole and all_of_them
     if row.texts.trouble:
-        blocks.append(context(plain(cut(f"No preview: {row.texts.trouble}", TROUBLE_CHARACTERS))))
+        blocks.append(context(literal_text(cut(f"No preview: {row.texts.trouble}", TROUBLE_CHARACTERS))))
     blocks.append(context(_digest_line(row, room, asked=asked), *(why_in_words(row.card, room) if asked else [])))
     return blocks, whole and _named_whole(row, room)
 
@@ -187,7 +197,7 @@ def asked_in_words(row: Row, room: TextRoom) -> str:
 
 def why_in_words(card: Card, room: TextRoom) -> list[Block]:
     """Return the rule by which people are asked, and the reason for it. Both may hold words of strangers: they are plain text."""
-    return [plain(cut(text, min(RULE_CHARACTERS, room.prose))) for text in _why(card)]
+    return [literal_text(cut(text, min(RULE_CHARACTERS, room.prose))) for text in _why(card)]
 
 
 def _why(card: Card) -> list[str]:

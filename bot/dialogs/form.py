@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from agent.text import whole
 from agent.tool.validation import ArgumentProblem
-from bot.cards.block_kit import Block, context, entry, modal, plain, section
+from bot.cards.block_kit import Block, context, entry, literal_text, modal, section
 from bot.cards.harmless_text import cut
 from bot.cards.schema import Property, Schema, properties
 from bot.dialogs.fitting_input import input_for
@@ -149,11 +149,11 @@ def edit_view(schema: Schema, values: Mapping[str, JsonValue], *, headline: str,
     laid_out = fields(schema, values)
     blocks: list[Block] = [
         section(cut_between_words(headline, HEADLINE_CHARACTERS) or "This call"),
-        context(plain(EXPLAINED)),
+        context(literal_text(EXPLAINED)),
         *(field.block() for field in laid_out),
     ]
     if left := len(properties(schema, values)) - len(laid_out):
-        blocks.append(context(plain(f"{left} more do not fit here, and stay exactly as they are.")))
+        blocks.append(context(literal_text(f"{left} more do not fit here, and stay exactly as they are.")))
     propose = cut_between_words(submit, TITLE_CHARACTERS) or "Propose"
     return modal("edit", "Edit", blocks, submit=propose, close="Go back", metadata=action_id)
 
