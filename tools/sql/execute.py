@@ -13,7 +13,7 @@ from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Preview
 from tools.sql.database import CONNECT_SECONDS, Connection, NamedDatabase, alone, told, transaction
-from tools.sql.preview import COUNTED, ROWS, TriedRun, preview, rows_by_table, try_out
+from tools.sql.preview import COUNTED, ROWS, TriedRun, rows_by_table, statement_preview, try_out
 from tools.sql.statement import Statement, action, first_word
 from tools.sql.values import returned_rows
 
@@ -66,7 +66,7 @@ def execute(database: NamedDatabase) -> Tool:
             return executed
 
     async def foresee(arguments: Execute, context: ToolContext) -> Preview:
-        return await preview(database, arguments.sql, arguments.expect_rows)
+        return await statement_preview(database, arguments.sql, arguments.expect_rows)
 
     return Tool(
         name=f"{database.name}__execute",

@@ -53,7 +53,7 @@ class TriedRun:
         return {"sql": found}
 
 
-async def preview(database: NamedDatabase, sql: str, expect_rows: int | None) -> Preview:
+async def statement_preview(database: NamedDatabase, sql: str, expect_rows: int | None) -> Preview:
     """Return the plan, the affected rows, and some of them before and after. Raises ToolError for a statement that would fail."""
     if first_word(sql) not in EXPLAINED:
         return Preview(trouble="only INSERT, UPDATE, DELETE and MERGE can be tried out before; this statement was not.")
