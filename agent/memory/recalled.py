@@ -31,7 +31,7 @@ def recalled(
     told: list[MemoryItem] = []
     left = ALLOWANCE_TOKENS * CHARACTERS_A_TOKEN
     for item in items[:MOST_ITEMS]:
-        line = quoted(item)
+        line = quoted_item(item)
         if len(line) > left:
             break
         left -= len(line)
@@ -59,7 +59,7 @@ def documents_in(items: Sequence[MemoryItem]) -> str:
     return ", ".join(dict.fromkeys(source_of(item) for item in items if item.kind == "document"))
 
 
-def quoted(item: MemoryItem) -> str:
+def quoted_item(item: MemoryItem) -> str:
     """Return an item as a line: what it says, how often, since when, where from, and the link to it."""
     said = " ".join(item.text.split())
     text = said if len(said) <= ITEM_CHARACTERS else f"{said[: ITEM_CHARACTERS - 1]}…"
