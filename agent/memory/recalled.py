@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from agent.canonical import sha256
 from agent.memory.items import EVERYBODY, MemoryItem, item_origin, message_key
 from agent.memory.values import Owner, Value
-from agent.memory.values import quoted as quoted_values
+from agent.memory.values import quoted_values as quoted_values
 from agent.session.steps import Recalled
 from agent.text import mention
 from agent.types import Origin

@@ -71,7 +71,7 @@ def fault(new: NewValue) -> str:
     return ""
 
 
-def quoted(values: Mapping[Owner, tuple[Value, ...]]) -> str:
+def quoted_values(values: Mapping[Owner, tuple[Value, ...]]) -> str:
     """Return the lines that the first request of a conversation begins with, cut where they get long; empty without values."""
     whose: dict[Owner, str] = {"user": "of who asks", "channel": "of this channel", "workspace": "of the workspace"}
     lines = [
