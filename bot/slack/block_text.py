@@ -46,7 +46,7 @@ def inert(text: str) -> str:
     return text.replace("<", "&lt;").replace(">", "&gt;")
 
 
-def quoted(text: str) -> str:
+def as_quote(text: str) -> str:
     """Return a text as a quote, line by line, wherever anything takes a line to end."""
     return "\n".join(f"{QUOTE}{line}" for line in text.splitlines())
 
@@ -115,7 +115,7 @@ def _rich(element: JsonValue, depth: int) -> str:
     within = between.join(_rich(one, depth + 1) for one in list_entries(member(element, "elements")))
     match kind:
         case "rich_text_quote":
-            return quoted(within)
+            return as_quote(within)
         case "rich_text_preformatted":
             return f"```\n{within}\n```"
         case _:

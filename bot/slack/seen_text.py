@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from agent.text import whole
 from bot.cards.harmless_text import cut, escaped, visible
-from bot.slack.block_text import QUOTE, all_known, blocks_text, inert, list_entries, member, pieces, quoted, string
+from bot.slack.block_text import QUOTE, all_known, as_quote, blocks_text, inert, list_entries, member, pieces, string
 
 MOST_CHARACTERS = 12_000  # of what is shown below a message's own words
 MOST_OWN_CHARACTERS = 40_000  # Slack itself takes no more
@@ -139,7 +139,7 @@ def _from_others(attachment: JsonValue, depth: int) -> _Attached:
     lines.append(string(member(attachment, "footer")))
     content = "\n".join(dict.fromkeys(filter(None, lines)))
     heading, source = _heading(attachment)
-    return _Attached(f"{heading}\n{quoted(content)}" if content else "", source, holders)
+    return _Attached(f"{heading}\n{as_quote(content)}" if content else "", source, holders)
 
 
 def _lines(attachment: JsonValue, originals: Sequence[JsonValue]) -> list[str]:
