@@ -19,7 +19,7 @@ def attached(session: Session, step: Attached) -> Session:
     left = tuple(file for file in turn.unread if file.id != step.file_id)
     if left == turn.unread:
         raise IllegalStepError(f"session {session.id} waits for no file {step.file_id}")
-    context = sources.read(context, step.source)
+    context = sources.read_source(context, step.source)
     kept = context.attached + (step.kept_bytes > 0)
     return replace(
         session,

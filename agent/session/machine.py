@@ -176,7 +176,7 @@ def _open_turn(session: Session, step: Asked) -> Session:
     opened = _opened(session, users, users[0], reads=True)
     context = replace(session.context, speakers=speakers)
     for source in [source for said in step.said for source in said.sources]:
-        context = sources.read(context, source)
+        context = sources.read_source(context, source)
     heard_at = datetime.fromtimestamp(max(float(said.ts) for said in step.said), UTC)
     return replace(
         opened,
@@ -201,7 +201,7 @@ def _recalled(session: Session, step: Recalled) -> Session:
     if turn.recalled or turn.iterations or turn.ending.closing:
         raise IllegalStepError(f"session {session.id} recalls once in a turn, before the model is asked")
     for source in step.sources:
-        context = sources.read(context, source)
+        context = sources.read_source(context, source)
     return replace(session, turn=replace(turn, recalled=True), context=sources.remembered(context, step))
 
 

@@ -140,7 +140,7 @@ def what_was_read_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     def forget(context: Context, source: str) -> Context:
         return context
 
-    monkeypatch.setattr(sources, "read", forget)
+    monkeypatch.setattr(sources, "read_source", forget)
 
 
 def a_guest_decides(monkeypatch: pytest.MonkeyPatch) -> None:
