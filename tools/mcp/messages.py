@@ -59,7 +59,7 @@ class Calls:
         self._ids.discard(id)
 
 
-async def read(data: bytes, *, cut: bool = False) -> list[Mapping[str, Any]]:
+async def read_messages(data: bytes, *, cut: bool = False) -> list[Mapping[str, Any]]:
     """Return the messages in what a server sent at once: one, several in a list, or none. Large ones leave the event loop.
 
     `cut`: it broke off there, so what is not whole is no answer.

@@ -17,7 +17,7 @@ from typing import Any, Self, cast
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 
-from tools.mcp.messages import Calls, NotSentError, incoming, outgoing, read
+from tools.mcp.messages import Calls, NotSentError, incoming, outgoing, read_messages
 from tools.mcp.server import Local
 
 MOST_BYTES = 64 * 1024 * 1024  # of one message
@@ -95,7 +95,7 @@ class Heard(Stream):
     async def __anext__(self) -> SessionMessage | Exception:
         while not self._read:
             line = await self._line()
-            found = (incoming(one, self._calls) for one in await read(line, cut=not line.endswith(b"\n")))
+            found = (incoming(one, self._calls) for one in await read_messages(line, cut=not line.endswith(b"\n")))
             self._read += [one for one in found if one is not None]
         return self._read.popleft()
 
