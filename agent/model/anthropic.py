@@ -34,7 +34,7 @@ from agent.model import caching
 from agent.model.call_arguments import WholeArguments
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
-from agent.model.stream_order import InOrder, OddStreamError, of_the_stream, readable
+from agent.model.stream_order import InOrder, OddStreamError, of_the_stream, readable_events
 from agent.retry_after import retry_after_seconds
 from agent.text import code_word, whole
 from agent.types import Usage
@@ -229,7 +229,7 @@ class AnthropicModel:
             async with self.client.messages.stream(**request_body(request), extra_headers=telemetry.trace_headers()) as stream:
                 opened = cast(Any, stream)
                 arguments = opened._raw_stream = WholeArguments(InOrder(opened._raw_stream))
-                async for event in readable(stream):
+                async for event in readable_events(stream):
                     match event.type:
                         case "message_start":
                             begun = _usage(event.message)
