@@ -31,6 +31,6 @@ def asked_for(move: CallModel, session: Session, said: Transcript, known: Sequen
         case "reply":
             return said.messages()
         case "compact":
-            return compaction.request(session, said)
+            return compaction.summary_request(session, said)
         case "learn":
             return extraction.request(said, known, with_answers=not session.context.known_from)
