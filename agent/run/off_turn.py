@@ -33,4 +33,4 @@ def asked_for(move: CallModel, session: Session, said: Transcript, known: Sequen
         case "compact":
             return compaction.summary_request(session, said)
         case "learn":
-            return extraction.request(said, known, with_answers=not session.context.known_from)
+            return extraction.learning_request(said, known, with_answers=not session.context.known_from)

@@ -55,7 +55,7 @@ class SimulatedEffects(SimulatedClicks):
                 self.apply(compaction.compaction_step(self.session, self.said, None))  # no budget, or nothing to sum up
                 return
             case CallModel(purpose="learn") as call:
-                if not extraction.request(self.said, ()) or self.random.random() < 0.2:
+                if not extraction.learning_request(self.said, ()) or self.random.random() < 0.2:
                     self.apply(Learnt())
                     return
                 self.apply(ModelStarted(iteration=call.iteration, reserved_tokens=10, max_tokens=5, purpose="learn"))
