@@ -133,7 +133,9 @@ class ProgramTold(Stream):
 
 
 @asynccontextmanager
-async def running(program: Local, last_words: LastWords, over: asyncio.Event) -> AsyncGenerator[tuple[Heard, ProgramTold]]:
+async def running_program(
+    program: Local, last_words: LastWords, over: asyncio.Event
+) -> AsyncGenerator[tuple[Heard, ProgramTold]]:
     """Give the program, for as long as the block runs; `over` is set when nothing more comes from it. It and whatever it started
     are ended after that, also when this is cancelled. Raises OSError where it cannot be started."""
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | dict(program.environment)
