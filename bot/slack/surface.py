@@ -24,7 +24,7 @@ from bot.cards.values import Mask, unmasked
 from bot.slack import enough
 from bot.slack.metadata import POSTED, find_ts, metadata
 from bot.slack.one_person import NO_PREVIEWS, OnePerson
-from bot.slack.people import decides, membership_of, people_on, team_of, user_of
+from bot.slack.people import decides, home_team, membership_of, people_on, user_of
 from bot.slack.streams import Streams
 from bot.slack.web_api import called, meaning, pages_of
 
@@ -181,7 +181,7 @@ class SlackSurface:
         found = await user_of(self._client, user)
         if found is None:
             return "inactive"
-        self._teams[user] = team_of(found, self._team)
+        self._teams[user] = home_team(found, self._team)
         return membership_of(found, self._team)
 
     async def _team_of(self, user: str) -> str:
