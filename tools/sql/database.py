@@ -91,7 +91,7 @@ async def _open(
         if not connection.broken:
             await connection.rollback()
     except psycopg.Error as error:
-        raise told(database, error, seconds, prefix) from None
+        raise told_error(database, error, seconds, prefix) from None
     finally:
         await connection.close()
 
@@ -117,7 +117,7 @@ async def _connected(database: NamedDatabase) -> Connection:
         raise ToolError("unexpected", detail) from None
 
 
-def told(database: NamedDatabase, error: psycopg.Error, seconds: float, prefix: int = 0) -> ToolError:
+def told_error(database: NamedDatabase, error: psycopg.Error, seconds: float, prefix: int = 0) -> ToolError:
     """Return an error before the commit as the model reads it: in Postgres' words where it gave some. Nothing was changed
     then."""
     state = error.sqlstate or ""

@@ -12,7 +12,7 @@ from agent.errors import FencedError
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Preview
-from tools.sql.database import CONNECT_SECONDS, Connection, NamedDatabase, alone, told, transaction
+from tools.sql.database import CONNECT_SECONDS, Connection, NamedDatabase, alone, told_error, transaction
 from tools.sql.preview import COUNTED, ROWS, TriedRun, rows_by_table, statement_preview, try_out
 from tools.sql.statement import Statement, action, first_word
 from tools.sql.values import returned_rows
@@ -140,6 +140,6 @@ async def _commit(connection: Connection, database: NamedDatabase) -> None:
     except psycopg.Error as error:
         if connection.broken or error.sqlstate is None:
             raise ToolError("unexpected", "The connection was lost while it was committed.", unclear=True) from None
-        raise told(database, error, database.seconds) from None
+        raise told_error(database, error, database.seconds) from None
     if cursor.statusmessage != "COMMIT":  # a transaction that cannot be committed answers ROLLBACK
         raise ToolError("unexpected", "Postgres rolled it back instead of committing it: nothing was changed.")
