@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from agent.masking.names import installed
-from agent.masking.team import trouble
+from agent.masking.team import pattern_trouble
 from agent.masking.wanted import COUNTRIES, DEFAULT_COUNTRIES, DEFAULT_NAMES, Names, TeamPattern, WantedMasks
 from bot.config.sections import Section
 
@@ -20,7 +20,7 @@ def _country(code: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    if wrong := trouble(text):
+    if wrong := pattern_trouble(text):
         raise ValueError(wrong)
     return text
 

@@ -5,7 +5,7 @@ import pytest
 from agent.masking import NOTHING_SEEN, TeamPattern, WantedMasks, mask, mask_json
 from agent.masking.finders import fast_patterns, patterns
 from agent.masking.spans import Span, apart
-from agent.masking.team import trouble
+from agent.masking.team import pattern_trouble
 
 FIND = patterns(WantedMasks())
 
@@ -85,7 +85,7 @@ def test_a_teams_own_pattern_names_its_placeholder() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", r"(?=a)b", r"(a)\1", "a*", "", "\udc80", "a" * 1_001, "((a{100}){100}){100}"])
 def test_a_pattern_that_cannot_be_used_is_a_sentence(pattern: str) -> None:
-    assert str(trouble(pattern)).startswith("should ")
+    assert str(pattern_trouble(pattern)).startswith("should ")
 
 
 def test_a_teams_pattern_takes_time_by_the_length_of_the_text_alone() -> None:
