@@ -8,7 +8,7 @@ from agent.session.steps import Asked, Attached
 from agent.types import Attachment
 
 
-def unread(asked: Asked) -> tuple[Attachment, ...]:
+def unread_files(asked: Asked) -> tuple[Attachment, ...]:
     """Return the files that a turn begins with, each once."""
     return tuple({file.id: file for said in asked.said for file in said.files}.values())
 

@@ -180,7 +180,7 @@ def _open_turn(session: Session, step: Asked) -> Session:
     heard_at = datetime.fromtimestamp(max(float(said.ts) for said in step.said), UTC)
     return replace(
         opened,
-        turn=replace(opened.turn, unread=attached.unread(step)),
+        turn=replace(opened.turn, unread=attached.unread_files(step)),
         context=context,
         model=replace(opened.model, heard_at=heard_at),
     )
