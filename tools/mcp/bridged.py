@@ -53,7 +53,7 @@ def bridged(server: Server, listed: Listed, call: CallServer) -> Tool:
     )
 
 
-def unread(tool: Tool) -> Sequence[str]:
+def unchecked_schema(tool: Tool) -> Sequence[str]:
     """Return what of a bridged tool's schema is not checked here."""
     return tool.arguments.unread if issubclass(tool.arguments, JsonArguments) else ()
 

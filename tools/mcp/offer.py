@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.tool.definition import Tool
-from tools.mcp.bridged import CallServer, bridged, unread
+from tools.mcp.bridged import CallServer, bridged, unchecked_schema
 from tools.mcp.listed import Listed, entry_name, listed
 from tools.mcp.server import Server
 from tools.mcp.wording import quoted
@@ -42,7 +42,7 @@ async def offer(
             if tool.name in tools:
                 raise ValueError("another one has the same name")
             tools[tool.name] = tool, one
-            left_to_it += [f"the pattern {quoted(each)} of its tool {quoted(one.name)}" for each in unread(tool)]
+            left_to_it += [f"the pattern {quoted(each)} of its tool {quoted(one.name)}" for each in unchecked_schema(tool)]
         except ValueError as error:
             left_out.append(f"its tool {quoted(server.discreet(entry_name(entry)))} is left out: {server.discreet(str(error))}")
     return Offer(tuple(tools.values()), tuple(left_out), tuple(left_to_it))
