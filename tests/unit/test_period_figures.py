@@ -14,7 +14,7 @@ from agent.reports.period.decisions import REFLEX_SECONDS, by_approver, by_rule,
 from agent.reports.period.measures import Share, percentile
 from agent.reports.period.prompts import by_prompt
 from agent.reports.period.rows import CardRow, ModelCallRow, Rating, ToolRun, TurnRow
-from agent.reports.period.runs import iterations_by_agent, runs_of, seconds_waited, unusual
+from agent.reports.period.runs import iterations_by_agent, runs_of, seconds_waited, unusual_runs
 from agent.reports.period.spending import KEYS, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import by_tool
 from agent.trace_ids import spelled, trace_id
@@ -156,7 +156,7 @@ def test_runs_to_look_at_are_the_slowest_the_dearest_and_the_worst() -> None:
     ]
     cards = [CardRow(SESSIONS[1], at(10), "pay", "rule 1", "approved", 380.0)]
     ratings = [Rating(SESSIONS[0], turn, value, "a@1", "d" * 64) for turn, value in ((3, "bad"), (3, "good"), (2, "bad"))]
-    found = unusual(runs_of(turns, calls, cards, ratings), most=3)
+    found = unusual_runs(runs_of(turns, calls, cards, ratings), most=3)
     assert [(run.turn.session_id, run.turn.number, run.seconds) for run in found.slowest] == [
         (SESSIONS[0], 2, 50),
         (SESSIONS[0], 3, 30),

@@ -10,7 +10,7 @@ import psycopg
 from agent.reports.period import rows
 from agent.reports.period.decisions import Approver, RuleFigures, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.prompts import PromptFigures, by_prompt
-from agent.reports.period.runs import Iterations, UnusualRuns, iterations_by_agent, runs_of, unusual
+from agent.reports.period.runs import Iterations, UnusualRuns, iterations_by_agent, runs_of, unusual_runs
 from agent.reports.period.spending import KEYS, Day, Spent, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import ToolFigures, by_tool
 
@@ -97,7 +97,7 @@ def figures(since: datetime, until: datetime, of: PeriodRows) -> Period:
         rules=by_rule(of.cards),
         approvers=by_approver(of.cards),
         decision_seconds=seconds_to_decision(of.cards),
-        unusual=unusual(runs),
+        unusual=unusual_runs(runs),
         prompts=by_prompt(runs, of.ratings),
         cut=of.cut,
     )

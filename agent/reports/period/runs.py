@@ -130,7 +130,7 @@ def _iterations(agent: str, runs: Sequence[PeriodRun]) -> Iterations:
     return Iterations(agent, len(runs), percentile(counts, 0.5) or 0.0, percentile(counts, 0.99) or 0.0, capped, by_count)
 
 
-def unusual(runs: Sequence[PeriodRun], most: int = MOST_NAMED) -> UnusualRuns:
+def unusual_runs(runs: Sequence[PeriodRun], most: int = MOST_NAMED) -> UnusualRuns:
     """Return the slowest runs that are over, the dearest, and those that people rated worst."""
 
     def first(of: Iterable[PeriodRun], size: Callable[[PeriodRun], tuple[float, ...]]) -> tuple[PeriodRun, ...]:
