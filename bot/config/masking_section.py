@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from agent.masking.names import installed
+from agent.masking.names import names_installed
 from agent.masking.team import pattern_trouble
 from agent.masking.wanted import COUNTRIES, DEFAULT_COUNTRIES, DEFAULT_NAMES, Names, TeamPattern, WantedMasks
 from bot.config.sections import Section
@@ -29,7 +29,7 @@ def _names(value: Any) -> Any:
     """Return the kinds of names; YAML's `off`, or `false`, is none."""
     if value is False:
         return ()
-    if value and not installed():
+    if value and not names_installed():
         raise ValueError('needs a model that is not installed: `pip install "signoff[names]"`, or remove it')
     return value
 
@@ -53,6 +53,6 @@ class Masking(Section):
 
     def wanted(self) -> WantedMasks:
         """Return it as the masker takes it."""
-        default = DEFAULT_NAMES if installed() else ()
+        default = DEFAULT_NAMES if names_installed() else ()
         patterns = tuple(TeamPattern(kind, pattern) for kind, pattern in self.patterns.items())
         return WantedMasks(self.countries, patterns, default if self.names == "default" else self.names)

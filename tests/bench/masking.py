@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.masking.finders import fast_patterns, patterns
-from agent.masking.names import MODEL, installed, names_finder
+from agent.masking.names import MODEL, names_finder, names_installed
 from agent.masking.placeholders import NOTHING_SEEN, mask
 from agent.masking.spans import Finder, Span, apart
 from agent.masking.wanted import DEFAULT_NAMES, Names, WantedMasks
@@ -102,7 +102,7 @@ def engines() -> Mapping[str, Finder]:
         named = names_finder(names)
         return lambda text: [*find(text), *named(text)]
 
-    if not installed():
+    if not names_installed():
         return {"patterns": find}
     every: Sequence[Names] = (*DEFAULT_NAMES, "organisations")
     return {
@@ -119,7 +119,7 @@ def masking(path: Path, console: Console) -> None:
     results = {name: reached(of, find) for name, find in engines().items()}
     console.print(result_table(results))
     console.print(line_table())
-    if not installed():
+    if not names_installed():
         console.print("Without signoff[names] names are not looked for, and Presidio has no model.", style="dim")
 
 

@@ -14,7 +14,7 @@ from agent.bounded import Limits, Processes
 from agent.masking import NOTHING_SEEN, WITHHELD, Masker, TeamPattern, WantedMasks, mask
 from agent.masking.finders import patterns
 from agent.masking.masker import MEMORY_BYTES, MOST_CALLS
-from agent.masking.names import installed
+from agent.masking.names import names_installed
 from agent.masking.worker import mask_there
 from tests.dialog.measured import Measured, measured
 from tests.masking import failing
@@ -80,7 +80,7 @@ async def test_what_is_withheld_stays_as_it_is(processes: Processes) -> None:
     assert (await Masker(WantedMasks(), limits=PATIENT, processes=processes).mask(WITHHELD)).value == WITHHELD
 
 
-@pytest.mark.skipif(not installed(), reason="signoff[names] is not installed")
+@pytest.mark.skipif(not names_installed(), reason="signoff[names] is not installed")
 async def test_names_are_masked_with_the_extra_within_a_bounded_process(processes: Processes) -> None:
     masker = Masker(WantedMasks(names=("persons", "places")), limits=PATIENT, processes=processes)
     masked = await masker.mask("Angela Merkel wrote from Berlin to ann@example.com. [PERSON_7] did not.")
