@@ -17,7 +17,7 @@ from bot.config.refusal import Refusal
 from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from tools.catalog import catalog
-from tools.memory import Memory, memory
+from tools.memory import Memory, memory_tools
 from tools.slack import Slack, slack, slack_channels
 from tools.web import web
 
@@ -26,7 +26,7 @@ from tools.web import web
 ON_REQUEST = frozenset({"web", "slack:channels"})
 BROUGHT_ALONG = {"slack": "slack:channels"}  # who names the first pack means the second, too
 
-MEMORY = "memory"  # there where signoff.yaml has the section of this name
+MEMORY = "memory_tools"  # there where signoff.yaml has the section of this name
 BUILT_IN = "built in"  # what every agent has, whatever its packs
 
 Packs = Mapping[str, Sequence[Tool]]
@@ -51,7 +51,7 @@ def tool_packs(
     return {
         BUILT_IN: [read_output(KeptWhole(pool))],
         "catalog": catalog(pool),
-        **({MEMORY: memory(remembered or unconnected())} if config.memory is not None else {}),
+        **({MEMORY: memory_tools(remembered or unconnected())} if config.memory is not None else {}),
         "slack": slack(port),
         "slack:channels": slack_channels(port),
         "web": web(config.policy.allowed_hosts),
