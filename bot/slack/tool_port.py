@@ -62,13 +62,15 @@ class SlackPort:
 
     async def channel(self, id: str) -> Channel:
         """See `Slack.channel`."""
-        return channel_of((await _answer_or_error(called(self._reader, "conversations.info", channel=id)))["channel"], self._team)
+        return channel_from(
+            (await _answer_or_error(called(self._reader, "conversations.info", channel=id)))["channel"], self._team
+        )
 
     async def channels(self, user: str = "") -> Sequence[Channel]:
         """See `Slack.channels`."""
         of = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": PAGE_MESSAGES}
         listed = _pages_or_error(pages_of(self._reader, "users.conversations", {**of, **({"user": user} if user else {})}))
-        return [channel_of(one, self._team) async for page in listed for one in page["channels"]]
+        return [channel_from(one, self._team) async for page in listed for one in page["channels"]]
 
     async def members(self, channel: str) -> frozenset[str]:
         """See `Slack.members`."""
@@ -167,7 +169,7 @@ def _message_read(message: Any) -> SlackMessage:
     return SlackMessage(str(sender), shown.text, str(message["ts"]), shown.file_names, int(message.get("reply_count") or 0))
 
 
-def channel_of(channel: Any, team: str) -> Channel:
+def channel_from(channel: Any, team: str) -> Channel:
     """Return a conversation from Slack's object, seen from the workspace `team`."""
     closed = any(channel.get(mark) for mark in ("is_private", "is_im", "is_mpim", "is_group"))
     shared = _is_shared(channel, team)

@@ -74,13 +74,13 @@ def public_too(mark: str) -> Plant:
     """Channels of one kind count as public."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        channel_of = readers.channel_of
+        channel_of = readers.channel_from
 
         def wrong(channel: Any, team: str) -> Channel:
             found = channel_of(channel, team)
             return Channel(found.id, found.name, public=True) if channel.get(mark) else found
 
-        monkeypatch.setattr(readers, "channel_of", wrong)
+        monkeypatch.setattr(readers, "channel_from", wrong)
 
     return plant
 
