@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent.decide.moves import AnswerPart, Card, Notice
 from agent.tool.definition import Effect, Tools
-from bot.cards.block_kit import VALUE_CHARACTERS, Block, button, feedback_buttons, prose_section, rich_line, rich_text
+from bot.cards.block_kit import VALUE_CHARACTERS, SlackBlock, button, feedback_buttons, prose_section, rich_line, rich_text
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
 from bot.cards.people import approvers_named, people, slack_time, to_be_decided
@@ -19,14 +19,14 @@ MOST_MENTIONED = 40  # in a notice: who is not named is not notified
 LONGEST_MESSAGE_CHARACTERS = 12_000  # of a person's message that the agent reads
 
 
-def answer_blocks(answer: AnswerPart) -> list[Block]:
+def answer_blocks(answer: AnswerPart) -> list[SlackBlock]:
     """Return the agent's answer in Markdown, and what goes below it."""
     return [{"type": "markdown", "text": fitted_markdown(answer.text)}, *below_answer(answer)]
 
 
-def below_answer(answer: AnswerPart) -> list[Block]:
+def below_answer(answer: AnswerPart) -> list[SlackBlock]:
     """Return a Continue button where a limit ended it; how good it was, where it is the model's own."""
-    blocks: list[Block] = []
+    blocks: list[SlackBlock] = []
     if answer.continue_turn is not None:
         offered = button("continue", "Continue", str(answer.continue_turn))
         blocks.append({"type": "actions", "block_id": "continue", "elements": [offered]})
@@ -45,7 +45,7 @@ def plain_answer(answer: AnswerPart) -> str:
     return cut(escaped(readable(answer.text)), PLAIN_CHARACTERS)
 
 
-def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[Block] | None:
+def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[SlackBlock] | None:
     """Return what a notice about actions looks like; None where `notice_text` is all of it.
 
     Headlines stand in rich text, where nothing is live; those who are to decide are mentioned, so that they are notified.
@@ -123,7 +123,7 @@ def _card_headline(card: Card, tools: Tools, mask: Mask) -> str:
     return headline(card, tools.get(card.tool), mask)
 
 
-def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, mask: Mask) -> list[Block]:
+def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, mask: Mask) -> list[SlackBlock]:
     """Return a sentence that ends in the actions' headlines."""
     headlines = [cut(_card_headline(card, tools, mask), HEADLINE_CHARACTERS) for card in cards[:MOST_HEADLINES]] or [SOMETHING]
     left = f" and {len(cards) - MOST_HEADLINES} more" if len(cards) > MOST_HEADLINES else ""
@@ -132,7 +132,7 @@ def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, m
     return [rich_text([rich_line((f"{before} ", False), *parts, (left, False))])]
 
 
-def _withdraw(cards: Sequence[Card]) -> list[Block]:
+def _withdraw(cards: Sequence[Card]) -> list[SlackBlock]:
     """Return the offer to take back all that waits. A button that names only some of it would not let the conversation go on."""
     value = ",".join(card.action_id for card in cards)
     if not value or len(value) > VALUE_CHARACTERS:

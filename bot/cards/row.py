@@ -13,7 +13,7 @@ from agent.tool.validation import checked
 from agent.types import Verdict, Wording
 from bot.cards.block_kit import (
     CONFIRM_CHARACTERS,
-    Block,
+    SlackBlock,
     button,
     confirm,
     context,
@@ -149,7 +149,7 @@ def effect_in_words(wording: Wording, room: TextRoom) -> tuple[str, bool]:
     return cut_in_the_middle(told, room.prose), len(told) <= room.prose  # an author may be a server that nobody here has written
 
 
-def what_blocks(row: Row, room: TextRoom, *, asked: bool = True, changes: bool = True) -> tuple[list[Block], bool]:
+def what_blocks(row: Row, room: TextRoom, *, asked: bool = True, changes: bool = True) -> tuple[list[SlackBlock], bool]:
     """Return every argument, what would change, who asked by which rule, and what is not as the card before said it.
 
     `asked`, `changes`: whether it says who asked, and what would change. True: nothing is cut or hidden.
@@ -195,7 +195,7 @@ def asked_in_words(row: Row, room: TextRoom) -> str:
     return f"Asked by {people(row.card.requesters, room.people)}  ·  {tool}"
 
 
-def why_in_words(card: Card, room: TextRoom) -> list[Block]:
+def why_in_words(card: Card, room: TextRoom) -> list[SlackBlock]:
     """Return the rule by which people are asked, and the reason for it. Both may hold words of strangers: they are plain text."""
     return [literal_text(cut(text, min(RULE_CHARACTERS, room.prose))) for text in _why(card)]
 
@@ -218,20 +218,20 @@ def _digest_line(row: Row, room: TextRoom, *, asked: bool) -> str:
 # ---------------------------------------------------------------------------------------------- open, or ended
 
 
-def open_blocks(row: Row, room: TextRoom, *, whole: bool, may_grant: MayGrant, until: bool = True) -> list[Block]:
+def open_blocks(row: Row, room: TextRoom, *, whole: bool, may_grant: MayGrant, until: bool = True) -> list[SlackBlock]:
     """Return the buttons, and the state of the vote. `until`: whether it says who may decide, and until when."""
     card, tool = row.card, row.tool
     approve = _approve(row) if whole else button("review", "Review…", card.action_id, style="primary")
     buttons = [approve, button("reject", "Reject", card.action_id), button("edit", "Edit…", card.action_id)]
     if whole and tool is not None and not card.escalated and may_grant(tool, card.verdict):
         buttons.append(button("grant", "Always allow…", card.action_id))
-    actions: Block = {"type": "actions", "block_id": f"decide:{card.action_id}", "elements": buttons}
+    actions: SlackBlock = {"type": "actions", "block_id": f"decide:{card.action_id}", "elements": buttons}
     by_whom = until_in_words(card, card.expires_at, room) if until else ""
     told = [*filter(None, [_progress(card, room), _escalated(card, room), by_whom, _too_few(card), _not_posted(card)])]
     return [actions, context("\n".join(told))] if told else [actions]
 
 
-def _approve(row: Row) -> Block:
+def _approve(row: Row) -> SlackBlock:
     """Return the button that approves a card that shows all of it; what cannot be undone asks once more, with its sources."""
     verb = visible(row.wording.verb)
     approve = button("approve", verb, row.card.action_id, style="primary")
@@ -282,7 +282,7 @@ def _not_posted(card: Card) -> str:
     )
 
 
-def closed_blocks(row: Row, room: TextRoom) -> list[Block]:
+def closed_blocks(row: Row, room: TextRoom) -> list[SlackBlock]:
     """Return who decided, when, and what came of it."""
     card = row.card
     voted = {"rejected": card.rejecters, "expired": (), "withdrawn": (), "edited": ()}.get(card.look, card.voters)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from agent.types import Change
-from bot.cards.block_kit import MESSAGE_CHARACTERS, Block, block_characters, preformatted, rich_line, rich_text
+from bot.cards.block_kit import MESSAGE_CHARACTERS, SlackBlock, block_characters, preformatted, rich_line, rich_text
 from bot.cards.harmless_text import cut, in_prose, visible
 
 LINE_CHARACTERS = 60  # of a value that stands on a line of the table
@@ -52,7 +52,7 @@ ROOMS = (
 )
 
 
-def fitted(render: Callable[[TextRoom], list[Block]]) -> list[Block]:
+def fitted(render: Callable[[TextRoom], list[SlackBlock]]) -> list[SlackBlock]:
     """Return blocks that were rendered with ever less room, until Slack takes the whole message."""
     rendered = map(render, ROOMS)
     return next((blocks for blocks in rendered if block_characters(blocks) <= MESSAGE_CHARACTERS), None) or render(ROOMS[-1])
@@ -143,14 +143,14 @@ def cut_in_the_middle(text: str, most: int) -> str:
     return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def arguments_block(texts: Named, room: TextRoom, block_id: str) -> tuple[Block, bool]:
+def arguments_block(texts: Named, room: TextRoom, block_id: str) -> tuple[SlackBlock, bool]:
     """Return every argument by name: short ones as lines of one table, the others in a box each, cut with their length.
 
     A line of the table holds no line break, so no value can pass itself off as another argument. True: all stand there whole.
     """
     shown = texts[: room.names]
     short = [(cut(name, LONGEST_NAME_CHARACTERS), text) for name, text in shown if _short(text)]
-    elements: list[Block] = []
+    elements: list[SlackBlock] = []
     if short:
         width = min(max(len(name) for name, _ in short), NAME_CHARACTERS)
         elements.append(preformatted("\n".join(f"{name:<{width}}  {clipped(text, room.value)}" for name, text in short)))
@@ -183,7 +183,7 @@ def _cell(text: str, mask: Mask) -> str:
     return in_prose(visible(json.dumps(text, ensure_ascii=False))) if quoted else visible(text)
 
 
-def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: TextRoom, block_id: str) -> tuple[Block, bool]:
+def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: TextRoom, block_id: str) -> tuple[SlackBlock, bool]:
     """Return a table of what is different afterwards, and whether it holds all of it."""
     most = min(CHANGE_CHARACTERS, room.value)
     shown = changes[: room.changes]

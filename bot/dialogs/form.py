@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from agent.text import whole
 from agent.tool.validation import ArgumentProblem
-from bot.cards.block_kit import Block, context, entry, literal_text, modal, section
+from bot.cards.block_kit import SlackBlock, context, entry, literal_text, modal, section
 from bot.cards.harmless_text import cut
 from bot.cards.schema import Property, Schema, properties
 from bot.dialogs.fitting_input import input_for
@@ -57,7 +57,7 @@ class Field:
     input: Input | None = None
     shown: str = ""
 
-    def block(self) -> Block:
+    def block(self) -> SlackBlock:
         """Return the field as a block of the modal."""
         name = label(self.property.name)
         if self.input is None:
@@ -144,10 +144,10 @@ def field_id(index: int, name: str) -> str:
     return f"argument-{index}-{sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
-def edit_view(schema: Schema, values: Mapping[str, JsonValue], *, headline: str, action_id: str, submit: str) -> Block:
+def edit_view(schema: Schema, values: Mapping[str, JsonValue], *, headline: str, action_id: str, submit: str) -> SlackBlock:
     """Return the modal. `headline` is the action in one line, `submit` what the tool calls it."""
     laid_out = fields(schema, values)
-    blocks: list[Block] = [
+    blocks: list[SlackBlock] = [
         section(cut_between_words(headline, HEADLINE_CHARACTERS) or "This call"),
         context(literal_text(EXPLAINED)),
         *(field.block() for field in laid_out),

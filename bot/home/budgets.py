@@ -10,7 +10,7 @@ from agent.errors import DelayedError, FencedError, UnclearError, UnreachableErr
 from agent.model.spending import NANO_PER_USD, BudgetKind, Limit, Measure, Scope, scope
 from agent.store.redis_budgets import RedisBudget
 from agent.store.usage import Ledger
-from bot.cards.block_kit import Block, entry, modal, option, section
+from bot.cards.block_kit import SlackBlock, entry, modal, option, section
 from bot.config.file import Config
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
@@ -170,7 +170,7 @@ class _Entered:
         return cls(int(choice) if choice.isdecimal() else -1, person, amount)
 
 
-def raise_view(raisable: Sequence[Raisable]) -> Block:
+def raise_view(raisable: Sequence[Raisable]) -> SlackBlock:
     """Return the dialog that asks which budget to raise, whose, and by how much."""
     options = [option(str(number), each.words) for number, each in enumerate(raisable)]
     choice = {"type": "static_select", "action_id": "budget", "options": options, "initial_option": options[0]}

@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.memory.items import Audience, MemoryItem, NewItem, Source
 from agent.store.memory_audit import By
-from bot.cards.block_kit import Block, entry, modal, section
+from bot.cards.block_kit import SlackBlock, entry, modal, section
 from bot.cards.harmless_text import cut, visible
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
@@ -73,7 +73,7 @@ class Memories:
         return next((each.item for each in await self.seen(user) or () if each.item.id == id), None)
 
 
-def correct_view(item: MemoryItem) -> Block:
+def correct_view(item: MemoryItem) -> SlackBlock:
     """Return the dialog that asks what is right."""
     words = {"type": "plain_text_input", "action_id": "fact", "multiline": True, "max_length": MOST_CHARACTERS}
     blocks = [

@@ -11,7 +11,7 @@ from agent.errors import CredentialsError, DelayedError, FencedError, NotBegunEr
 from agent.run.ports import Readers
 from agent.tool.definition import ErrorKind, ToolError
 from agent.types import Place
-from bot.cards.block_kit import SECTION_CHARACTERS, Block, context, literal_text, mrkdwn
+from bot.cards.block_kit import SECTION_CHARACTERS, SlackBlock, context, literal_text, mrkdwn
 from bot.cards.harmless_text import cut, escaped, readable, visible
 from bot.slack.metadata import POSTED_BY_TOOL, find_ts, metadata
 from bot.slack.seen_text import seen
@@ -203,9 +203,9 @@ def _person(user: Any) -> Person:
     )
 
 
-def _inert_blocks(text: str, name: str) -> list[Block]:
+def _inert_blocks(text: str, name: str) -> list[SlackBlock]:
     """Return the text, in which nothing is live, and for whom it is posted."""
-    sections: list[Block] = [{"type": "section", "text": mrkdwn(part)} for part in _escaped_sections(readable(text))]
+    sections: list[SlackBlock] = [{"type": "section", "text": mrkdwn(part)} for part in _escaped_sections(readable(text))]
     return [*sections, context(literal_text(cut(f"Posted for {readable(name)}", 200)))]
 
 
