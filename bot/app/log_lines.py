@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
@@ -17,10 +17,9 @@ from typing import TextIO
 from agent.errors import place_of
 from agent.masking import WantedMasks, patterns_masker
 from agent.trace_ids import spelled, trace_id, working_on
+from bot.cards.values import Mask
 
 log = logging.getLogger(__name__)
-
-Mask = Callable[[str], str]
 
 BEGINNING = "%(asctime)s %(levelname)s %(name)s: "
 MOST_CHARACTERS = 10_000  # of one record: a traceback fits
