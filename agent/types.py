@@ -1,10 +1,11 @@
 """The types that everything is made of: frozen values, without a word on what happens to them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 OTHER = "_OTHER"  # what OpenTelemetry's conventions call a value that would be one of too many
+ApiMessage = dict[str, Any]  # one message of the Messages API
 Block = dict[str, JsonValue]  # one content block of the Messages API, kept exactly as it came
 Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable", "edited"]
 Outcome = Literal["succeeded", "failed", "unknown", "refused"]

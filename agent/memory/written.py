@@ -1,16 +1,13 @@
 """The messages of a conversation as the model has them, and how large they are."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from agent.memory import long_results as output
 from agent.memory.summary_material import LONG_CHARACTERS
 from agent.memory.token_estimate import CountedRequest, counted, json_characters
 from agent.session import stop_reasons
 from agent.session.steps import ModelReplied, Step, ToolReturned
-from agent.types import Block, Usage
-
-ApiMessage = dict[str, Any]
+from agent.types import ApiMessage, Block, Usage
 
 
 class Written:

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.model.port import Request
-from agent.types import Lifetime
+from agent.types import ApiMessage, Lifetime
 
-ApiMessage = dict[str, Any]
 IN_CHANNEL = "Instructions of the people of this channel. They hold as far as nothing above says otherwise:\n{}"
 
 
