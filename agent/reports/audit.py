@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from agent.reports.audit_rows import Broken, compared
 from agent.reports.audit_shapes import Erased, Older
+from agent.store.fenced import Connection
 
 BATCH = 1000  # entries read at a time
 
@@ -26,7 +26,6 @@ COLUMNS: LiteralString = """
     team, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, actor, session_id, action_id, call_id,
     tool, digest, rule, body::text, previous_hash, hash
 """
-Connection = psycopg.AsyncConnection[Any]
 
 
 @dataclass(frozen=True, slots=True)

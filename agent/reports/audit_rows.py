@@ -11,13 +11,12 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import dict_row
 
 from agent.reports.audit_shapes import ActionOf, AuditEntry, Erased, GrantOf, Older, StepLine, VoteOf
 from agent.reports.audit_steps import LOADED, Demanded
+from agent.store.fenced import Connection
 
-Connection = psycopg.AsyncConnection[Any]
 SESSIONS = 200  # that are read at a time
 
 

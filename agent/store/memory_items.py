@@ -13,7 +13,7 @@ from agent import metrics
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
-from agent.store.fenced import Pool, rows
+from agent.store.fenced import Connection, Pool, rows
 from agent.store.memory_audit import By, note_items
 from agent.store.memory_gone import any_gone
 from agent.store.memory_terms import LASTS, term_values
@@ -113,9 +113,6 @@ UPDATE memory SET expires_at = should.at
 FROM (SELECT id, learnt_at + {LASTS} AS at FROM memory WHERE team = %(team)s AND id > %(after)s AND id <= %(upto)s) AS should
 WHERE memory.id = should.id AND expires_at IS DISTINCT FROM should.at RETURNING memory.id
 """
-
-
-Connection = psycopg.AsyncConnection[Any]
 
 
 @dataclass(frozen=True, slots=True)
