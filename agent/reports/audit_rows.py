@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from agent.reports.audit_shapes import ActionOf, AuditEntry, Erased, GrantOf, Older, StepLine, VoteOf
 from agent.reports.audit_steps import LOADED, Demanded
-from agent.store.fenced import Connection
+from agent.store.fenced import PgConnection
 
 SESSIONS = 200  # that are read at a time
 
@@ -105,7 +105,7 @@ class SessionRows:
         return self.entries[0].team if self.entries else self.session_id.partition(":")[0]
 
 
-async def compared(connection: Connection) -> AsyncGenerator[Broken | Older | Erased]:
+async def compared(connection: PgConnection) -> AsyncGenerator[Broken | Older | Erased]:
     """Compare the rows of every session with the log, in the transaction that the caller has opened."""
     older: defaultdict[str, int] = defaultdict(int)
     erased: defaultdict[str, int] = defaultdict(int)
@@ -128,13 +128,13 @@ async def compared(connection: Connection) -> AsyncGenerator[Broken | Older | Er
             yield Erased(team, count)
 
 
-async def _select(connection: Connection, statement: LiteralString, **values: Any) -> Sequence[Mapping[str, Any]]:
+async def _select(connection: PgConnection, statement: LiteralString, **values: Any) -> Sequence[Mapping[str, Any]]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement, values)
         return await cursor.fetchall()
 
 
-async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence[SessionRows]:
+async def _load_sessions(connection: PgConnection, ids: Sequence[str]) -> Sequence[SessionRows]:
     sessions = {id: SessionRows(id) for id in ids}
     for row in await _select(connection, ENTRIES, ids=ids):
         says, rows = AuditEntry(**{each.name: row[each.name] for each in fields(AuditEntry)}), sessions[row["session_id"]]

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.errors import FencedError, UnreadableError
 from agent.types import Place
 
-Connection = AsyncConnection[Any]
+PgConnection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Any]
 _Stored = TypeVar("_Stored")
 

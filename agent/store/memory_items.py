@@ -13,7 +13,7 @@ from agent import metrics
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
-from agent.store.fenced import Connection, Pool, rows
+from agent.store.fenced import PgConnection, Pool, rows
 from agent.store.memory_audit import By, note_items
 from agent.store.memory_gone import any_gone
 from agent.store.memory_terms import LASTS, term_values
@@ -252,7 +252,7 @@ class Items:
         }
 
 
-async def _learnt(connection: Connection, values: Mapping[str, Any], replaces: int | None = None) -> MemoryItem | None:
+async def _learnt(connection: PgConnection, values: Mapping[str, Any], replaces: int | None = None) -> MemoryItem | None:
     """Learn an item whose source is locked. None: see `Items.learn`."""
     gone = await connection.execute(GONE, {**values, "sources": [values["source"]]})
     if await gone.fetchone() is not None:
@@ -265,7 +265,7 @@ async def _learnt(connection: Connection, values: Mapping[str, Any], replaces: i
     return item_of(row)
 
 
-async def _lock(connection: Connection, values: Mapping[str, Any], *further: str) -> None:
+async def _lock(connection: PgConnection, values: Mapping[str, Any], *further: str) -> None:
     """Lock the sources of what is to be forgotten, and further ones, in one order: nobody waits in a circle."""
     said = await (await connection.execute(SAID, values)).fetchall()
     for key in sorted({*further, *(row[0] for row in said)}):
