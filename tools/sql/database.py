@@ -19,7 +19,7 @@ CONNECT_SECONDS = 3
 WAIT_SECONDS = 10  # for one of the connections that other calls have
 LONGEST_SQL = 20_000  # characters of one statement
 
-Connection = AsyncConnection[Any]
+PgConnection = AsyncConnection[Any]
 
 BEGIN: dict[str, Literal["BEGIN READ ONLY", "BEGIN READ WRITE"]] = {"read": "BEGIN READ ONLY", "write": "BEGIN READ WRITE"}
 LIMITS = """
@@ -49,7 +49,7 @@ class NamedDatabase:
 @asynccontextmanager
 async def transaction(
     database: NamedDatabase, access: Literal["read", "write"], seconds: float, *, prefix: int = 0
-) -> AsyncGenerator[Connection]:
+) -> AsyncGenerator[PgConnection]:
     """Open a transaction in which each statement has so many seconds. It is rolled back unless the block commits it.
 
     It waits for one of the connections that this database may have, so that a crowd of calls leaves the server to others.
@@ -81,7 +81,7 @@ async def _turn(database: NamedDatabase) -> None:
 @asynccontextmanager
 async def _open(
     database: NamedDatabase, access: Literal["read", "write"], seconds: float, prefix: int
-) -> AsyncGenerator[Connection]:
+) -> AsyncGenerator[PgConnection]:
     connection = await _connected(database)
     try:
         await connection.execute(BEGIN[access])
@@ -96,12 +96,12 @@ async def _open(
         await connection.close()
 
 
-async def alone(connection: Connection, statement: str | Composed) -> AsyncCursor[Any]:
+async def alone(connection: PgConnection, statement: str | Composed) -> AsyncCursor[Any]:
     """Run what others wrote, as one statement: Postgres refuses several in what is to be prepared, and sees no parameters."""
     return await connection.execute(cast(Any, statement), prepare=True)
 
 
-async def _connected(database: NamedDatabase) -> Connection:
+async def _connected(database: NamedDatabase) -> PgConnection:
     try:
         return await AsyncConnection[Any].connect(
             database.url,

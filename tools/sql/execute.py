@@ -12,7 +12,7 @@ from agent.errors import FencedError
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Preview
-from tools.sql.database import CONNECT_SECONDS, Connection, NamedDatabase, alone, told_error, transaction
+from tools.sql.database import CONNECT_SECONDS, NamedDatabase, PgConnection, alone, told_error, transaction
 from tools.sql.preview import COUNTED, ROWS, TriedRun, rows_by_table, statement_preview, try_out
 from tools.sql.statement import Statement, action, first_word
 from tools.sql.values import returned_rows
@@ -92,7 +92,7 @@ def _begin_in_time() -> None:
         raise ToolError("unexpected", "It was not begun in time and did not run. Nothing was changed.") from None
 
 
-async def _execute(connection: Connection, arguments: Execute, rows: int, bound: Mapping[str, Any]) -> Executed:
+async def _execute(connection: PgConnection, arguments: Execute, rows: int, bound: Mapping[str, Any]) -> Executed:
     """Run the statement; nothing is committed yet. `bound`: what its card was shown to change.
 
     Raises ToolError, and ChangedError where it changes other rows than those.
@@ -133,7 +133,7 @@ def _expected(arguments: Execute, affected: int | None) -> None:
         raise ToolError("invalid_input", detail)
 
 
-async def _commit(connection: Connection, database: NamedDatabase) -> None:
+async def _commit(connection: PgConnection, database: NamedDatabase) -> None:
     """Commit. Raises ToolError: `unclear` when the connection was lost before Postgres said that it had committed."""
     try:
         cursor = await connection.execute("COMMIT")

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from agent.tool.definition import ToolError
 from agent.types import Change, Preview
-from tools.sql.database import Connection, NamedDatabase, alone, transaction
+from tools.sql.database import NamedDatabase, PgConnection, alone, transaction
 from tools.sql.statement import effectful, first_word, without_end
 
 SECONDS = 1.5  # of each statement here: a card does not wait long, and other people's work not for a card
@@ -81,7 +81,7 @@ async def statement_preview(database: NamedDatabase, sql: str, expect_rows: int 
     return Preview(changes=(*_rows_in_words(tried), *changes), bound=tried.bound())
 
 
-async def try_out(connection: Connection, sql: str, *, sample: bool) -> TriedRun:
+async def try_out(connection: PgConnection, sql: str, *, sample: bool) -> TriedRun:
     """Run it. The caller rolls back its transaction, or what was done since its savepoint."""
     tried = await _sampled(connection, sql) if sample and connection.info.server_version >= RETURNS_OLD_AND_NEW else None
     if tried is None:
@@ -92,12 +92,12 @@ async def try_out(connection: Connection, sql: str, *, sample: bool) -> TriedRun
     return TriedRun(tried.affected, await rows_by_table(connection), tried.samples, tried.rows)
 
 
-async def rows_by_table(connection: Connection) -> Sequence[tuple[str, int, int, int]]:
+async def rows_by_table(connection: PgConnection) -> Sequence[tuple[str, int, int, int]]:
     """Return how many rows of which tables this transaction has inserted, updated and deleted so far."""
     return await (await connection.execute(BY_TABLE)).fetchall()
 
 
-async def _sampled(connection: Connection, sql: str) -> TriedRun | None:
+async def _sampled(connection: PgConnection, sql: str) -> TriedRun | None:
     """Try the statement with some of its rows; None for one that this form does not fit, such as one with a RETURNING."""
     statement = SAMPLED.format(statement=without_end(sql), rows=SHOWN_ROWS)
     await connection.execute("SAVEPOINT before")

@@ -6,7 +6,7 @@ from psycopg import sql as composed
 from pydantic import BaseModel, Field
 
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
-from tools.sql.database import CONNECT_SECONDS, Connection, NamedDatabase, alone, transaction
+from tools.sql.database import CONNECT_SECONDS, NamedDatabase, PgConnection, alone, transaction
 from tools.sql.statement import Statement, action, effectful, without_end
 from tools.sql.values import LONGEST_ROW, LONGEST_VALUE, from_json
 
@@ -70,7 +70,7 @@ def query(database: NamedDatabase) -> Tool:
     )
 
 
-async def _fetch_rows(connection: Connection, sql: str, rows: int) -> Rows:
+async def _fetch_rows(connection: PgConnection, sql: str, rows: int) -> Rows:
     """Only a SELECT can stand behind DECLARE CURSOR, and `alone` lets no second statement follow.
 
     It is read through a second cursor, in which Postgres itself writes the values as JSON and cuts them: one value may have
