@@ -62,14 +62,14 @@ def seen(message: JsonValue) -> Seen:
     below = "\n".join([*_clips(message), *dict.fromkeys(one.text for one in read), *left])
     own = _own_words(member(message, "text"), member(message, "blocks"))
     return Seen(
-        own=cut_middle(whole(own), MOST_OWN_CHARACTERS),
-        below=cut_middle(whole(below), MOST_CHARACTERS),
+        own=shortened_text(whole(own), MOST_OWN_CHARACTERS),
+        below=shortened_text(whole(below), MOST_CHARACTERS),
         files=tuple(files[:MOST_FILES]),
         sources=tuple(dict.fromkeys(one.source for one in read if one.source)),
     )
 
 
-def cut_middle(text: str, most: int) -> str:
+def shortened_text(text: str, most: int) -> str:
     """Return about `most` characters of the text: its beginning, how much is left out, and its end. A quote stays one."""
     if len(text) <= most:
         return text
