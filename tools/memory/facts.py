@@ -12,7 +12,7 @@ from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.memory.port import Memory, said_fact, taker, thread_of
+from tools.memory.port import Memory, said_fact, taker, thread_of_call
 
 MOST_FOUND, MOST_FORGOTTEN, SHOWN_CHARACTERS = 10, 20, 200
 
@@ -94,7 +94,7 @@ def search_memory(port: Memory) -> Tool:
     """Return the tool that searches."""
 
     async def search(arguments: SearchMemory, context: ToolContext) -> Remembered:
-        place = thread_of(context)
+        place = thread_of_call(context)
         audience = await port.audience(place)
         items = await port.long_term.found(place.team, audience, arguments.words, MOST_FOUND)
         found = {"found": [_entry(item).model_dump() for item in items]}
@@ -118,7 +118,7 @@ def remember_fact(port: Memory) -> Tool:
     """Return the tool that remembers."""
 
     async def remember(arguments: RememberFact, context: ToolContext) -> Remembered:
-        place = thread_of(context)
+        place = thread_of_call(context)
         fact = said_fact(context, arguments.fact, arguments.subject, arguments.quote, everybody=arguments.everybody)
         item = await port.items.learn(place.team, fact, await port.embedded(fact.text))
         if item is None:
@@ -144,7 +144,7 @@ def correct_fact(port: Memory) -> Tool:
     """Return the tool that corrects."""
 
     async def correct(arguments: CorrectFact, context: ToolContext) -> Remembered:
-        place = thread_of(context)
+        place = thread_of_call(context)
         [before] = await _known(port, context, [arguments.id])
         fact = said_fact(context, arguments.fact, before.subject, arguments.quote, everybody=before.channel == EVERYBODY)
         fact = fact.model_copy(update={"channel": before.channel})
@@ -162,7 +162,7 @@ def correct_fact(port: Memory) -> Tool:
     async def preview(arguments: CorrectFact, context: ToolContext) -> Preview:
         [before] = await _known(port, context, [arguments.id])
         return Preview(
-            headline=f"Correct what is remembered{_for_others(before, thread_of(context).channel)}",
+            headline=f"Correct what is remembered{_for_others(before, thread_of_call(context).channel)}",
             changes=(Change(what=source_of(before), before=_cut(before.text), after=_cut(arguments.fact)),),
             bound={"fact": before.text},
         )
@@ -184,7 +184,7 @@ def forget(port: Memory) -> Tool:
     """Return the tool that forgets."""
 
     async def forget_items(arguments: Forget, context: ToolContext) -> Mapping[str, Any]:
-        place = thread_of(context)
+        place = thread_of_call(context)
         items = await _known(port, context, arguments.ids)
         if missing := context.bound.keys() - {str(item.id) for item in items}:  # what they said is not to be told any more either
             raise ToolError("not_found", f"Not all who read here may know {', '.join(sorted(missing))} now, or it is gone.")
@@ -215,7 +215,7 @@ def forget(port: Memory) -> Tool:
 
 async def _known(port: Memory, context: ToolContext, ids: Sequence[int]) -> Sequence[MemoryItem]:
     """Return the items with these ids that may be told here. Raises ToolError where there is none."""
-    place = thread_of(context)
+    place = thread_of_call(context)
     audience = await port.audience(place)
     items = await port.items.listed(place.team, sorted(audience.scopes), ids=ids)
     if not items:

@@ -9,7 +9,7 @@ from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.memory.port import Memory, thread_of
+from tools.memory.port import Memory, thread_of_call
 
 MOST_CHARACTERS, SHOWN_CHARACTERS = 2_000, 1_500
 
@@ -34,7 +34,7 @@ def set_channel_instructions(port: Memory) -> Tool:
     """Return the tool."""
 
     async def keep(arguments: SetInstructions, context: ToolContext) -> Mapping[str, Any]:
-        place, before = thread_of(context), await _before(port, context)
+        place, before = thread_of_call(context), await _before(port, context)
         if context.bound:
             check_bound(context.bound, {"instructions": before})
         return {"version": await port.instructions.set(place.team, place.channel, arguments.text.strip(), context.requester)}
@@ -60,7 +60,7 @@ def set_channel_instructions(port: Memory) -> Tool:
 
 async def _before(port: Memory, context: ToolContext) -> str:
     """Return the instructions as they are. Raises ToolError for somebody who may not change them."""
-    place = thread_of(context)
+    place = thread_of_call(context)
     if not await port.administers(context.requester, place.channel):
         raise ToolError(
             "permission_denied",

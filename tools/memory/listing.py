@@ -10,7 +10,7 @@ from agent.memory.values import Owner, value_origins
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext
-from tools.memory.port import Memory, thread_of
+from tools.memory.port import Memory, thread_of_call
 
 MOST_LISTED = 20  # items: what people read in one answer
 ELSEWHERE = {
@@ -40,7 +40,7 @@ def list_memory(port: Memory) -> Tool:
     """Return the tool."""
 
     async def listed(arguments: ListMemory, context: ToolContext) -> Remembered:
-        place, of_person = thread_of(context), arguments.about == "me"
+        place, of_person = thread_of_call(context), arguments.about == "me"
         audience = await port.audience(place)
         channels = sorted(audience.scopes) if of_person else [place.channel]
         by, kind = (context.requester, "fact") if of_person else ("", "")

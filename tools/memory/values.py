@@ -12,7 +12,7 @@ from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, own
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
-from tools.memory.port import Memory, out_of_reach, taker, thread_of
+from tools.memory.port import Memory, out_of_reach, taker, thread_of_call
 
 GET = """\
 Read the values that are kept by a key: of the person who asks, of this channel and of the workspace.
@@ -61,7 +61,7 @@ def get_memory(port: Memory) -> Tool:
     """Return the tool that reads values."""
 
     async def read(arguments: GetMemory, context: ToolContext) -> Remembered:
-        place = thread_of(context)
+        place = thread_of_call(context)
         told = await port.long_term.told_values(place, context.requester, await port.audience(place))
         shown = {owner: [value.model_dump(include={"kind", "key", "value"}) for value in kept] for owner, kept in told.items()}
         channels = sorted({value.channel for kept in told.values() for value in kept})
@@ -84,7 +84,7 @@ def set_memory(port: Memory) -> Tool:
     """Return the tool that keeps a value."""
 
     async def keep(arguments: SetMemory, context: ToolContext) -> Mapping[str, Any]:
-        place = thread_of(context)
+        place = thread_of_call(context)
         new = NewValue(
             kind=arguments.kind,
             key=arguments.key,
@@ -119,7 +119,7 @@ def delete_memory(port: Memory) -> Tool:
     """Return the tool that deletes a value."""
 
     async def delete(arguments: DeleteMemory, context: ToolContext) -> Mapping[str, Any]:
-        place = thread_of(context)
+        place = thread_of_call(context)
         told = await port.long_term.told_values(place, context.requester, await port.audience(place))
         if all(value.key != arguments.key for value in told[arguments.owner]):
             raise ToolError("not_found", f"There is no value {arguments.key!r} that all who read here may know.")
