@@ -43,6 +43,11 @@ def mention(user: str) -> str:
     return f"<@{user}>"
 
 
+def cut_end(text: str, most: int) -> str:
+    """Return at most so many characters of the text, the cut marked."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 _CODE = re.compile(r"[a-z][a-z_]{0,79}")
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from agent.memory.items import EVERYBODY, MemoryItem, item_origin
 from agent.memory.recalled import FROM_MEMORY, documents_in, source_of
+from agent.text import cut_end
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
@@ -163,7 +164,13 @@ def correct_fact(port: Memory) -> Tool:
         [before] = await _known(port, context, [arguments.id])
         return Preview(
             headline=f"Correct what is remembered{_for_others(before, thread_of_call(context).channel)}",
-            changes=(Change(what=source_of(before), before=_cut(before.text), after=_cut(arguments.fact)),),
+            changes=(
+                Change(
+                    what=source_of(before),
+                    before=cut_end(before.text, SHOWN_CHARACTERS),
+                    after=cut_end(arguments.fact, SHOWN_CHARACTERS),
+                ),
+            ),
             bound={"fact": before.text},
         )
 
@@ -196,7 +203,9 @@ def forget(port: Memory) -> Tool:
 
     async def preview(arguments: Forget, context: ToolContext) -> Preview:
         items = await _known(port, context, arguments.ids)
-        changes = tuple(Change(what=source_of(item), before=_cut(item.text), after="(forgotten)") for item in items)
+        changes = tuple(
+            Change(what=source_of(item), before=cut_end(item.text, SHOWN_CHARACTERS), after="(forgotten)") for item in items
+        )
         count = f"{len(items)} things" if len(items) > 1 else "one thing"
         return Preview(headline=f"Forget {count}", changes=changes, bound=_bound_texts(items))
 
@@ -232,10 +241,6 @@ def _for_others(item: MemoryItem, here: str) -> str:
 
 def _bound_texts(items: Sequence[MemoryItem]) -> dict[str, JsonValue]:
     return {str(item.id): item.text for item in items}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
 def _entry(item: MemoryItem) -> FoundFact:

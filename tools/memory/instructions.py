@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from agent.text import cut_end
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Tool, ToolContext, ToolError
@@ -42,7 +43,9 @@ def set_channel_instructions(port: Memory) -> Tool:
     async def preview(arguments: SetInstructions, context: ToolContext) -> Preview:
         before = await _before(port, context)
         change = Change(
-            what="Instructions of this channel", before=_cut(before) or "(none)", after=_cut(arguments.text) or "(none)"
+            what="Instructions of this channel",
+            before=cut_end(before, SHOWN_CHARACTERS) or "(none)",
+            after=cut_end(arguments.text, SHOWN_CHARACTERS) or "(none)",
         )
         return Preview(headline="Set the instructions of this channel", changes=(change,), bound={"instructions": before})
 
@@ -68,7 +71,3 @@ async def _before(port: Memory, context: ToolContext) -> str:
         )
     now = await port.instructions.now(place.team, place.channel)
     return now.text if now is not None else ""
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from pydantic import JsonValue
 
+from agent.text import cut_end
 from agent.tool.definition import ToolError
 from agent.types import Change, Preview
 from tools.sql.database import NamedDatabase, PgConnection, alone, transaction
@@ -159,4 +160,4 @@ def _row_in_words(number: int, before: dict[str, Any] | None, after: dict[str, A
 
 def _columns(row: dict[str, Any] | None, names: Any) -> str:
     text = ", ".join(f"{name}: {'NULL' if row[name] is None else row[name]}" for name in names) if row else ""
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+    return cut_end(text, SHOWN_CHARACTERS)
