@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tools.slack.port import SlackMessage
 
-_TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
+MARKED = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")  # a mention, link or date in Slack's own form, and its label
 _USER = re.compile(r"<@([UW][A-Z0-9]+)")
 
 
@@ -24,7 +24,7 @@ def message_text(raw: str, names: Mapping[str, str]) -> str:
         address = re.sub(r"^(mailto|tel):", "", target)
         return address if label in (None, "", address, target) else f"{label} ({address})"
 
-    return _TOKEN.sub(plain, raw).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return MARKED.sub(plain, raw).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def mentioned(messages: Iterable[SlackMessage]) -> list[str]:
