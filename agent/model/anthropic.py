@@ -3,12 +3,10 @@
 The traps that this answers to are numbered in the reference on the model API. The home of `anthropic` and `tenacity`.
 """
 
-import functools
 import json
 import logging
 import random
 import re
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +20,7 @@ from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
 from agent import metrics, telemetry
+from agent.certificates import certificates
 from agent.errors import (
     FilesNotTakenError,
     HistoryNotTakenError,
@@ -170,7 +169,7 @@ class AnthropicModel:
             base_url=base_url,
             max_retries=0,
             timeout=timeout,
-            http_client=anthropic.DefaultAsyncHttpxClient(verify=_certificates()),
+            http_client=anthropic.DefaultAsyncHttpxClient(verify=certificates()),
             open_telemetry=False,
         )
         return cls(client, patience.tries_seconds)
@@ -252,12 +251,6 @@ class AnthropicModel:
                 written = begun.output_tokens + int((heard + (arguments.characters if arguments else 0)) / CHARACTERS_PER_TOKEN)
                 lost.append(begun.model_copy(update={"output_tokens": written}))
             raise
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Return whom this process trusts. Read once: it takes up to 70 ms, and each client would do it anew."""
-    return httpx2.create_ssl_context()
 
 
 def _shows_new_files(request: Request) -> bool:

@@ -5,9 +5,7 @@ The SDK's transport, but for what it makes of a response: it looks at content ty
 that request alone.
 """
 
-import functools
 import logging
-import ssl
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +21,7 @@ from mcp.shared._httpx_utils import stream_within_origin
 from mcp.shared.message import SessionMessage
 from mcp_types import INTERNAL_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, RequestId
 
+from agent.certificates import certificates
 from tools.mcp.fates import Fate, NotSent, TurnedAway, Unclear, answer_in, of_response
 from tools.mcp.messages import Calls, fated, incoming, outgoing, read_messages
 from tools.mcp.server import Remote
@@ -161,12 +160,6 @@ def _words(body: bytes) -> str:
     return "" if text.startswith("<") else text[:WORDS_CHARACTERS]
 
 
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Return whom this process trusts. Read once: it takes up to 70 ms, and each connection would do it anew."""
-    return httpx2.create_ssl_context()
-
-
 @asynccontextmanager
 async def posting(server: Remote) -> AsyncGenerator[TransportStreams]:
     """Keep the way to a server over HTTP, for as long as the block runs: the SDK's `streamable_http_client`, with `Posts`."""
@@ -175,7 +168,7 @@ async def posting(server: Remote) -> AsyncGenerator[TransportStreams]:
     told, read_stream = create_context_streams[SessionMessage | Exception](0)
     write_stream, asked = create_context_streams[SessionMessage](0)
     async with (
-        httpx2.AsyncClient(headers=dict(server.headers), timeout=timeout, verify=_certificates()) as client,
+        httpx2.AsyncClient(headers=dict(server.headers), timeout=timeout, verify=certificates()) as client,
         told,
         read_stream,
         write_stream,
