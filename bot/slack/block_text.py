@@ -21,7 +21,7 @@ _READ = (
     *("tasks", "details", "output", "sources", "actions", "blocks", "rows", "alt_text"),
 )
 _MARKS = {"bold": "*", "italic": "_", "strike": "~", "code": "`"}
-_ID = re.compile(r"[A-Za-z0-9_^-]{1,100}\Z")
+_SLACK_ID = re.compile(r"[A-Za-z0-9_^-]{1,100}\Z")
 
 
 def member(value: JsonValue, name: str) -> JsonValue:
@@ -139,10 +139,10 @@ def _inline(element: JsonValue, kind: str) -> str:
             return f"<{url}|{label}>" if label and url else f"<{url}>" if url else label
         case "user" | "channel" | "usergroup":
             id, mark = string(member(element, f"{kind}_id")), {"user": "@", "channel": "#"}.get(kind, "!subteam^")
-            return f"<{mark}{id}>" if _ID.match(id) else ""
+            return f"<{mark}{id}>" if _SLACK_ID.match(id) else ""
         case "broadcast":
             reach = string(member(element, "range"))
-            return f"<!{reach}>" if _ID.match(reach) else ""
+            return f"<!{reach}>" if _SLACK_ID.match(reach) else ""
         case "emoji":
             return f":{inert(string(member(element, 'name')))}:"
         case "date":
