@@ -87,7 +87,7 @@ _ADDRESS = re.compile(r"://|[/\\]{2}|^\W*[a-z][a-z0-9+.-]*:\S", re.IGNORECASE)
 _FORBIDDEN = r"\s.#/:<>?@\[\\\]^|%"  # in a label (the URL standard, forbidden host code points), and the dot between labels
 _DOTTED = re.compile(rf"[^{_FORBIDDEN}]+(\.[^{_FORBIDDEN}]+)+\.?")
 _LABEL = re.compile(rf"[^{_FORBIDDEN}]+")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|0[0-7]*|[1-9][0-9]*", re.ASCII)
+_IP_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|0[0-7]*|[1-9][0-9]*", re.ASCII)
 # Names of one word that lead somewhere by themselves: this machine, and what clouds and clusters answer to.
 _LOCAL = frozenset(
     {"localhost", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback", "loopback", "broadcasthost"}
@@ -179,7 +179,7 @@ def is_ipv4(host: str) -> bool:
     Those that are no destination do not count: a page number is no host.
     """
     parts = host.removesuffix(".").split(".")
-    if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts) or len(host) > 64:
+    if len(parts) > 4 or not all(_IP_NUMBER.fullmatch(part) for part in parts) or len(host) > 64:
         return False
     *first, last = [_number(part) for part in parts]
     if any(part > 255 for part in first) or last >= 256 ** (4 - len(first)):
