@@ -94,7 +94,7 @@ _LOCAL = frozenset(
     | {"metadata", "instance-data", "kubernetes", "wpad"}
 )
 _DOTS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})  # full stops to IDNA (RFC 3490, 3.1)
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_JS_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _UNSEEN = re.compile(r"[\t\n\r\x00]")  # dropped by the URL standard, wherever they are; NUL ends a text in C
 _QUOTES = " \t\n\r\f\v'\"`<>(){}"
 FIRST_DESTINATION = 1 << 24  # 0.0.0.0/8 is no destination (RFC 6890, table 1) but for 0.0.0.0, which leads to this machine
@@ -130,7 +130,7 @@ def _readings(text: str) -> Iterator[str]:
 def _unescaped(text: str) -> str:
     """Return a text with one layer of escapes undone: those of addresses, of HTML and of JSON."""
     text = html.unescape(unquote(text))
-    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    return _JS_ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
 
 
 def _mapped(text: str) -> str:
