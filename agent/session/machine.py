@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from agent.errors import IllegalStepError
-from agent.session import actions, attached, model_steps, post_steps, sources, tool_steps
-from agent.session.actions import keep, open_action, undecided_action
+from agent.session import action_steps, attached, model_steps, post_steps, sources, tool_steps
+from agent.session.action_steps import keep, open_action, undecided_action
 from agent.session.calls import advance, with_call
 from agent.session.evolve import replace
 from agent.session.state import NOT_POSTED, ActionRun, CallState, GrantState, Session, Status, Turn
@@ -135,11 +135,11 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             state = replace(advance(session, step.call_id, step.kind), preview=None, changed=step.changes)
             return with_call(session, state)
         case ProposedAction():
-            return actions.proposed(session, step)
+            return action_steps.proposed(session, step)
         case Voted():
-            return actions.voted(session, step)
+            return action_steps.voted(session, step)
         case Edited():
-            return actions.edited(session, step)
+            return action_steps.edited(session, step)
         case Escalated():
             action = undecided_action(session, step.action_id)
             return keep(session, replace(action, escalated=True, changes=action.changes + 1))
@@ -149,9 +149,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             left = {id: grant for id, grant in session.standing.grants.items() if id != step.grant_id}
             return tool_steps.with_grants(session, left)
         case ActionDecided():
-            return actions.decided(session, step)
+            return action_steps.decided(session, step)
         case CardShown():
-            return actions.card_shown(session, step)
+            return action_steps.card_shown(session, step)
         case ToolStarted():
             return tool_steps.run_begun(session, step, epoch)
         case ToolReturned():

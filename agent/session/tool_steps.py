@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from agent.errors import IllegalStepError
 from agent.session import sources, tasks
-from agent.session.actions import keep, open_action
+from agent.session.action_steps import keep, open_action
 from agent.session.calls import advance, call_ended, fingerprint, with_call
 from agent.session.evolve import replace
 from agent.session.state import GrantState, Session
