@@ -30,7 +30,7 @@ from agent.memory.summary_material import Past, said_by, text_with_files
 from agent.memory.token_estimate import CountedRequest
 from agent.memory.written import ApiMessage, Written, as_kept, message_shape, without_thinking
 from agent.model import tool_search
-from agent.session import answers, stop_reasons
+from agent.session import closings, stop_reasons
 from agent.session.state import Session
 from agent.session.steps import (
     ActionDecided,
@@ -235,7 +235,7 @@ class Transcript:
         while content and content[-1].get("type") in stop_reasons.THINKING:
             del content[-1]  # cut off in its thoughts, or nothing but thoughts: the API takes no message that ends in them
         if not content:
-            self._unsaid = answers.closing_text(step)
+            self._unsaid = closings.closing_text(step)
             return
         self._reply(content)
         self._written.replied(step.usage)
