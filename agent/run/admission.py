@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from agent import metrics
-from agent.decide.outcome import Ended, Queued
+from agent.decide.move_outcome import Ended, Queued
 from agent.model.breaker import Breaker
 from agent.model.limits import Patience
 from agent.model.slots import Slots

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.bounded import BoundedError, Limits, run_bounded
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import FetchFile
-from agent.decide.outcome import Ended
 from agent.errors import RefusedError
 from agent.memory import attachments
 from agent.memory.attachments import MOST_RESULT_IMAGES, ShownImages

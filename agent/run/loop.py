@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from agent import metrics
+from agent.decide.move_outcome import Begin, Instead, NotYet, Queued
 from agent.decide.moves import CallModel, Move, Outward, Record
 from agent.decide.next_moves import next_moves
-from agent.decide.outcome import Begin, Instead, NotYet, Queued
 from agent.decide.surface_status import surface_status
 from agent.decide.ways import Gated, Way, way
 from agent.errors import DelayedError, FencedError, UnclearError

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent import metrics
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import Recall
-from agent.decide.outcome import Ended
 from agent.embeddings.port import Embedder, Vector
 from agent.errors import AudienceGrewError, UnreachableError
 from agent.memory import compaction, extraction

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent import metrics, telemetry
+from agent.decide.move_outcome import Begin, Ended, Instead, NotYet, Queued, Start
 from agent.decide.moves import CallModel
-from agent.decide.outcome import Begin, Ended, Instead, NotYet, Queued, Start
 from agent.errors import (
     BudgetExceededError,
     DelayedError,

@@ -11,8 +11,8 @@ from agent import metrics
 from agent.approvals.deciders import APPS, why_not_asked
 from agent.decide.facts import Facts
 from agent.decide.for_clicks import is_settled
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import Admit, Cards, Content, Permit, Post, Settle, ShowCard, TurnAway, Vouch, Work
-from agent.decide.outcome import Ended
 from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.run import streams
 from agent.run.background import Background

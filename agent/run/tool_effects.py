@@ -6,8 +6,8 @@ from typing import Any
 from agent import fence, metrics, telemetry
 from agent.approvals.digest import judged_digest
 from agent.decide.facts import Facts
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import CountCards, MakePreview, Reconcile, RunTool
-from agent.decide.outcome import Ended
 from agent.errors import FencedError
 from agent.memory import attachments, model_notes
 from agent.memory import long_results as output

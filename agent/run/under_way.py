@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from agent.decide.move_keys import Key
+from agent.decide.move_outcome import Ended, Making
 from agent.decide.moves import Outward
-from agent.decide.outcome import Ended, Making
 
 EffectTask = asyncio.Task[Ended]
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from agent.decide.for_cards import cards
 from agent.decide.move_keys import MoveKey
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import AnswerPart, Cards, Notice, Post, ShowCard, Work
-from agent.decide.outcome import Ended
 from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.run.background import Background
 from agent.run.narration import Narration
