@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from agent import fence, metrics, telemetry
-from agent.decide.decided import Decided, decided_by
+from agent.decide.call_decision import Decided, decided_by
 from agent.decide.facts import NOTHING_FOUND
 from agent.decide.for_cards import due_at
 from agent.decide.for_rest import learns_at
