@@ -16,7 +16,7 @@ MOST_DEPTH = 64  # of containers within containers: deeper ones are given as the
 MOST_DIGITS = 300  # of an integer; a longer one is given as its text
 MOST_NUMBER_CHARACTERS = 40  # of a number with a fraction
 
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_JSON_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
 def foreign(data: bytes, *as_text: str) -> Any:
@@ -61,7 +61,7 @@ def _shallow(text: str) -> str:
         return text
     kept: list[str] = []
     depth = at = 0
-    for token in _TOKEN.finditer(text):
+    for token in _JSON_TOKEN.finditer(text):
         if token[0] in ("{", "["):
             depth += 1
             if depth == MOST_DEPTH + 1:

@@ -43,6 +43,11 @@ def mention(user: str) -> str:
     return f"<@{user}>"
 
 
+def cut_end(text: str, most: int) -> str:
+    """Return at most so many characters of the text, the cut marked."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 _CODE = re.compile(r"[a-z][a-z_]{0,79}")
 
 
@@ -75,9 +80,9 @@ def whole(value: Any) -> Any:
 
 
 _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_ESCAPE = re.compile(rf"(?P<whole>{_HIGH}{_LOW})|(?P<half>{_HIGH}|{_LOW})|\\u[0-9a-fA-F]{{4}}|\\[^u]", re.DOTALL)
+_JSON_ESCAPE = re.compile(rf"(?P<whole>{_HIGH}{_LOW})|(?P<half>{_HIGH}|{_LOW})|\\u[0-9a-fA-F]{{4}}|\\[^u]", re.DOTALL)
 
 
 def whole_escapes(json_text: str) -> str:
     """Return JSON with half characters replaced: parsers refuse `"\\ud83d"` though JSON can spell it."""
-    return str(whole(_ESCAPE.sub(lambda found: r"\ufffd" if found["half"] else found[0], json_text)))
+    return str(whole(_JSON_ESCAPE.sub(lambda found: r"\ufffd" if found["half"] else found[0], json_text)))

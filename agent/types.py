@@ -1,10 +1,11 @@
 """The types that everything is made of: frozen values, without a word on what happens to them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 OTHER = "_OTHER"  # what OpenTelemetry's conventions call a value that would be one of too many
+ApiMessage = dict[str, Any]  # one message of the Messages API
 Block = dict[str, JsonValue]  # one content block of the Messages API, kept exactly as it came
 Decision = Literal["approved", "rejected", "expired", "withdrawn", "undeliverable", "edited"]
 Outcome = Literal["succeeded", "failed", "unknown", "refused"]
@@ -44,7 +45,7 @@ class Attachment(Frozen):
     size: int = 0  # in bytes, as far as it was told
 
 
-class Room(Frozen):
+class FileRoom(Frozen):
     """What a session has left for files and for images of results."""
 
     files: int
@@ -229,12 +230,12 @@ class Allowed(Frozen):
     value: JsonValue = None  # of the call that the grant was given for
 
 
-Pattern = tuple[Allowed, ...]
+GrantPattern = tuple[Allowed, ...]
 
 
 class Wish(Frozen):
     """A standing permission that an approver asks for together with their approval."""
 
-    pattern: Pattern
+    pattern: GrantPattern
     lasts_seconds: int
     most_uses: int

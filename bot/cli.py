@@ -126,12 +126,12 @@ def check(
 @refusing
 def hold_to_cases(file: Annotated[Path, typer.Argument(help="Calls with the verdicts that you expect, in YAML.")]) -> None:
     """Hold signoff.yaml's policy to a file of cases; each difference is a sentence (then exit status 1)."""
-    from bot.agents.policy_cases import differences, read_cases
+    from bot.agents.policy_cases import read_cases, unmet_cases
 
     path = read_settings().signoff_config
     config, cases = load_config(path), read_cases(file)
     _, known, unseen = _known_tools(path, config)
-    found = list(differences(cases, config.policy, known, unseen))
+    found = list(unmet_cases(cases, config.policy, known, unseen))
     for line, wrong in found:
         typer.echo(f"{file}, line {line}: {wrong}.")
     if found:

@@ -7,23 +7,23 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from agent.memory import pdf
-from agent.memory.chunks import Section, chunks, markdown_sections
+from agent.memory.chunks import DocumentSection, chunks, markdown_sections
 from agent.memory.exported import is_exported
 from agent.memory.look import MOST_TEXT_BYTES, Looked, look_at_file
 from agent.text import whole
 from tools.page_text import decoded, html_sections
 
-Kind = Literal["markdown", "html", "csv", "text", "pdf"]
+FileKind = Literal["markdown", "html", "csv", "text", "pdf"]
 
 MOST_CHUNKS = 10_000
-BY_NAME: dict[str, Kind] = {
+BY_NAME: dict[str, FileKind] = {
     **dict.fromkeys((".md", ".markdown", ".mdx"), "markdown"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     **dict.fromkeys((".csv", ".tsv"), "csv"),
     **dict.fromkeys((".txt", ".text", ".rst", ".adoc"), "text"),
     ".pdf": "pdf",
 }
-BY_MEDIA_TYPE: dict[str, Kind] = {
+BY_MEDIA_TYPE: dict[str, FileKind] = {
     "text/markdown": "markdown",
     "text/html": "html",
     "application/xhtml+xml": "html",
@@ -34,7 +34,7 @@ BACKUP = "it is a backup of memory, and what was forgotten since would be known 
 READABLE = "Markdown, text, HTML, PDF and CSV can be read"
 
 
-def kind_of(name: str) -> Kind | None:
+def kind_of(name: str) -> FileKind | None:
     """Return what a file is by its name, if it is one that can be read."""
     return BY_NAME.get(PurePosixPath(name).suffix.lower())
 
@@ -55,7 +55,7 @@ def read_document(data: bytes, kind: str, charset: str | None) -> dict[str, Any]
     return {"chunks": [{"text": each.text, "told": each.told, "anchor": each.anchor} for each in found], "trouble": trouble}
 
 
-def _sections_or_trouble(data: bytes, kind: str, charset: str | None) -> tuple[list[Section], str]:
+def _sections_or_trouble(data: bytes, kind: str, charset: str | None) -> tuple[list[DocumentSection], str]:
     looked = Looked(**look_at_file(data))
     match looked.kind:
         case "pdf" | "text" if looked.trouble:
@@ -72,21 +72,21 @@ def _sections_or_trouble(data: bytes, kind: str, charset: str | None) -> tuple[l
             return [], f"only {READABLE}"
 
 
-def _page(number: int, text: str) -> Section:
+def _page(number: int, text: str) -> DocumentSection:
     """Return a page of a PDF. Its anchor is that of RFC 8118."""
-    return Section(whole(text).replace("\0", "\ufffd"), (f"page {number}",), (f"page {number}",), f"page={number}")
+    return DocumentSection(whole(text).replace("\0", "\ufffd"), (f"page {number}",), (f"page {number}",), f"page={number}")
 
 
-def _sections(text: str, kind: str) -> list[Section]:
+def _sections(text: str, kind: str) -> list[DocumentSection]:
     match kind:
         case "markdown":
             return markdown_sections(text)
         case "html":
             return html_sections(text)
         case "csv":
-            return [Section(table_text(text))]
+            return [DocumentSection(table_text(text))]
         case _:
-            return [Section(text)]
+            return [DocumentSection(text)]
 
 
 def table_text(text: str) -> str:

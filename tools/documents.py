@@ -9,7 +9,7 @@ from agent.bounded import BoundedError, Limits, run_bounded
 from agent.errors import RefusedError
 from agent.memory.items import NewItem, Source, document_key
 from agent.tool.definition import ToolError
-from tools.document_text import BY_MEDIA_TYPE, READABLE, Kind, kind_of, read_document
+from tools.document_text import BY_MEDIA_TYPE, READABLE, FileKind, kind_of, read_document
 from tools.fetching import Fetching
 
 MOST_BYTES = 20 * 2**20
@@ -29,7 +29,7 @@ class Raw:
     name: str
     link: str
     data: bytes
-    kind: Kind
+    kind: FileKind
     charset: str | None = None
 
 

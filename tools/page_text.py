@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from agent.memory.chunks import Section
+from agent.memory.chunks import DocumentSection
 from agent.text import whole
 
 
@@ -64,7 +64,7 @@ def read_html(html: str) -> tuple[str, str]:
     return " ".join("".join(reader.title).split()), _lines(reader.text)
 
 
-def html_sections(html: str) -> list[Section]:
+def html_sections(html: str) -> list[DocumentSection]:
     """Return the sections of a page between its headings. Those that have an id, or stand in something that begins with one, have
     an anchor."""
     reader = _Outline()
@@ -86,7 +86,7 @@ class _Outline(_Reader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sections: list[Section] = []
+        self.sections: list[DocumentSection] = []
         self._path: list[tuple[int, str]] = []  # levels and words of the headings that hold here
         self._above: tuple[str, ...] = ()
         self._level = 0  # of the heading that we are in
@@ -121,5 +121,5 @@ class _Outline(_Reader):
     def end_section(self) -> None:
         """End the section that the text so far belongs to."""
         if text := _lines(self.text):
-            self.sections.append(Section(text, self._above, tuple(words for _, words in self._path), self._anchor))
+            self.sections.append(DocumentSection(text, self._above, tuple(words for _, words in self._path), self._anchor))
         self.text = []

@@ -33,7 +33,7 @@ class FetchPage(BaseModel, extra="forbid", frozen=True, strict=True):
     url: str = Field(min_length=1, max_length=2000, description="The whole address, such as 'https://docs.example.com/start'.")
 
 
-class Page(BaseModel, frozen=True):
+class WebPage(BaseModel, frozen=True):
     """A page as the model reads it."""
 
     url: str
@@ -53,7 +53,7 @@ def web(allowed_hosts: Sequence[str] = (), *, private_hosts: Collection[str] = (
         lookup=lookup,
     )
 
-    async def fetch(arguments: FetchPage, context: ToolContext) -> Page:
+    async def fetch(arguments: FetchPage, context: ToolContext) -> WebPage:
         return await _page(await fetching.fetch(arguments.url))
 
     return (
@@ -89,7 +89,7 @@ def _followed(first: str, url: str, allowed_hosts: Sequence[str]) -> str:
     raise ToolError("permission_denied", f"The page redirects to {where}. Nothing was sent there.")
 
 
-async def _page(fetched: Fetched) -> Page:
+async def _page(fetched: Fetched) -> WebPage:
     try:
         read = await run_bounded(
             read_page,
@@ -102,4 +102,4 @@ async def _page(fetched: Fetched) -> Page:
     except BoundedError as error:
         raise ToolError("unexpected", f"The page of {url_host(fetched.url)} was not read: {error}.") from None
     note = "The page is longer; this is its beginning." if fetched.cut or read["cut"] else None
-    return Page(url=fetched.url, title=read["title"], text=read["text"], note=note)
+    return WebPage(url=fetched.url, title=read["title"], text=read["text"], note=note)

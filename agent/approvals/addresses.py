@@ -87,14 +87,14 @@ _ADDRESS = re.compile(r"://|[/\\]{2}|^\W*[a-z][a-z0-9+.-]*:\S", re.IGNORECASE)
 _FORBIDDEN = r"\s.#/:<>?@\[\\\]^|%"  # in a label (the URL standard, forbidden host code points), and the dot between labels
 _DOTTED = re.compile(rf"[^{_FORBIDDEN}]+(\.[^{_FORBIDDEN}]+)+\.?")
 _LABEL = re.compile(rf"[^{_FORBIDDEN}]+")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|0[0-7]*|[1-9][0-9]*", re.ASCII)
+_IP_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|0[0-7]*|[1-9][0-9]*", re.ASCII)
 # Names of one word that lead somewhere by themselves: this machine, and what clouds and clusters answer to.
 _LOCAL = frozenset(
     {"localhost", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback", "loopback", "broadcasthost"}
     | {"metadata", "instance-data", "kubernetes", "wpad"}
 )
 _DOTS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})  # full stops to IDNA (RFC 3490, 3.1)
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_JS_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _UNSEEN = re.compile(r"[\t\n\r\x00]")  # dropped by the URL standard, wherever they are; NUL ends a text in C
 _QUOTES = " \t\n\r\f\v'\"`<>(){}"
 FIRST_DESTINATION = 1 << 24  # 0.0.0.0/8 is no destination (RFC 6890, table 1) but for 0.0.0.0, which leads to this machine
@@ -130,7 +130,7 @@ def _readings(text: str) -> Iterator[str]:
 def _unescaped(text: str) -> str:
     """Return a text with one layer of escapes undone: those of addresses, of HTML and of JSON."""
     text = html.unescape(unquote(text))
-    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    return _JS_ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
 
 
 def _mapped(text: str) -> str:
@@ -179,7 +179,7 @@ def is_ipv4(host: str) -> bool:
     Those that are no destination do not count: a page number is no host.
     """
     parts = host.removesuffix(".").split(".")
-    if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts) or len(host) > 64:
+    if len(parts) > 4 or not all(_IP_NUMBER.fullmatch(part) for part in parts) or len(host) > 64:
         return False
     *first, last = [_number(part) for part in parts]
     if any(part > 255 for part in first) or last >= 256 ** (4 - len(first)):

@@ -19,7 +19,7 @@ _MISSING = re.compile(r'Key not found in map : "(.*)"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # The language's tokens, as far as they show which arguments are read (CEL specification, Syntax): comments, texts, names,
 # numbers, and signs one by one.
-_TOKEN = re.compile(
+_CEL_TOKEN = re.compile(
     r"""
     //[^\n]*
     | [bB]?[rR]?[bB]? (?: \'\'\'(?s:\\.|.)*?\'\'\' | \"\"\"(?s:\\.|.)*?\"\"\" | '(?:\\.|[^'\\\n])*' | "(?:\\.|[^"\\\n])*" )
@@ -197,7 +197,7 @@ def _numbers(value: Any, path: str) -> Iterator[tuple[str, int | float]]:
 @cache
 def _tokens(text: str) -> tuple[str, ...]:
     """Return the words, texts and signs of an expression, without its comments."""
-    return tuple(token for token in _TOKEN.findall(text) if not token.startswith("//"))
+    return tuple(token for token in _CEL_TOKEN.findall(text) if not token.startswith("//"))
 
 
 def _arguments(tokens: tuple[str, ...]) -> Iterator[tuple[str, int]]:

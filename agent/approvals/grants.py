@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from agent.canonical import same
 from agent.tool.definition import Effect, Tool
-from agent.types import Allowed, Pattern, Verdict, Wish
+from agent.types import Allowed, GrantPattern, Verdict, Wish
 
 MOST_USES = 100
 LONGEST_SECONDS = 7 * 24 * 3600
@@ -39,7 +39,7 @@ def _choices(name: str, value: JsonValue) -> tuple[Allowed, ...]:
     return (exactly, *at_most, Allowed(argument=name, to_be="anything"))
 
 
-def matches(pattern: Pattern, arguments: Mapping[str, JsonValue]) -> bool:
+def matches(pattern: GrantPattern, arguments: Mapping[str, JsonValue]) -> bool:
     """Return whether a call with these arguments is one that the pattern lets through.
 
     Each argument must be named in the pattern and fulfil it, and each name of the pattern must be there, once.
@@ -50,7 +50,7 @@ def matches(pattern: Pattern, arguments: Mapping[str, JsonValue]) -> bool:
     return all(_fulfils(allowed, arguments[name]) for name, allowed in named.items())
 
 
-def resolves_alike(pattern: Pattern, granted: Mapping[str, JsonValue], now: Mapping[str, JsonValue]) -> bool:
+def resolves_alike(pattern: GrantPattern, granted: Mapping[str, JsonValue], now: Mapping[str, JsonValue]) -> bool:
     """Return whether the arguments resolve to what they did when the permission was given: the same channel behind a name, the
     same price of a product. Of an argument that may be anything it is not asked."""
     free = {allowed.argument for allowed in pattern if allowed.to_be == "anything"}
@@ -82,7 +82,7 @@ def _amount(value: JsonValue) -> TypeGuard[int | float]:
             return False
 
 
-def too_wide(pattern: Pattern) -> bool:
+def too_wide(pattern: GrantPattern) -> bool:
     """Return whether the pattern would let through any call of the tool, whatever its arguments."""
     return bool(pattern) and all(allowed.to_be == "anything" for allowed in pattern)
 

@@ -26,7 +26,7 @@ UNREADABLE = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]|[^\w\x00-\x7f]")  # spaces, b
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedHosts:
     """The hosts that a call names, and whether something in it could name another one."""
 
     hosts: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ def link_host(text: str) -> str | None:
     return _host_of_match(found) if found and found[1] and not UNREADABLE.search(text) else None
 
 
-def hosts_named(arguments: Mapping[str, Any]) -> Named:
+def hosts_named(arguments: Mapping[str, Any]) -> NamedHosts:
     """Return the hosts in all the arguments, however deep: what some program would resolve, and whatever stands in a field that
     says so."""
     hosts: dict[str, None] = {}
@@ -59,7 +59,7 @@ def hosts_named(arguments: Mapping[str, Any]) -> Named:
             unclear = True
         else:
             hosts[host] = None
-    return Named(tuple(hosts), unclear)
+    return NamedHosts(tuple(hosts), unclear)
 
 
 def host_pattern(text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, assert_never
 
 from agent.decide.run_outcome import HALTED
-from agent.reports.run_tree import charged
+from agent.reports.run_tree import tokens_and_cost
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -49,7 +49,7 @@ Role = Literal["person", "file", "memory", "assistant", "tool", "approval", "sig
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class LogMessage:
     """A message as it was said: not masked yet. `part`: which of those that its step makes, from 0."""
 
     seq: int  # of its step
@@ -73,12 +73,12 @@ class Reader:
     tools: dict[str, str] = field(default_factory=dict[str, str])  # by call
     actions: dict[str, str] = field(default_factory=dict[str, str])  # tool by action
 
-    def take(self, seq: int, at: datetime, step: Step) -> Sequence[Message]:
+    def take(self, seq: int, at: datetime, step: Step) -> Sequence[LogMessage]:
         """Take in the next step, and return its messages; most steps make one or none."""
         self.seq = seq
         self._remember(step)
         return [
-            Message(seq, part, at, self.turn, each.role, each.tool, each.outcome, _without_empty(each.ids), each.words)
+            LogMessage(seq, part, at, self.turn, each.role, each.tool, each.outcome, _without_empty(each.ids), each.words)
             for part, each in enumerate(self._said(step))
         ]
 
@@ -135,7 +135,7 @@ class Reader:
         model = started.bill.model if started is not None and started.bill is not None else ""
         if isinstance(step, ModelFailed):
             return _Made("signoff", outcome="no reply", ids={"model": model, "error": step.reason})
-        cost = charged(started, [*step.lost, *([step.usage] if step.usage else ())])
+        cost = tokens_and_cost(started, [*step.lost, *([step.usage] if step.usage else ())])
         match step:
             case WindowExceeded():
                 return _Made("signoff", outcome="window exceeded", ids={"model": model, **cost})

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString, cast
 
-from agent.conversation_log.messages import Message, Reader
+from agent.conversation_log.messages import LogMessage, Reader
 from agent.errors import UnreadableError
-from agent.masking import NOTHING_SEEN, WITHHELD, Masker, Seen
+from agent.masking import NOTHING_SEEN, WITHHELD, Masker, SeenValues
 from agent.session.steps import STEP, Repinned
 from agent.store.chores import Chore
 from agent.store.fenced import Pool, parse_stored, rows
-from agent.store.pins import Pins
+from agent.store.pins import StoredPins
 from agent.trace_ids import spelled, trace_id
 from agent.types import OTHER, Pinned
 
@@ -76,14 +76,14 @@ class _Known:
 
     pin_id: str | None  # None: nobody knows what it was run with by then
     reader: Reader = field(default_factory=Reader)
-    seen: Seen = NOTHING_SEEN
+    seen: SeenValues = NOTHING_SEEN
 
 
 @dataclass(frozen=True, slots=True)
 class _Pinned:
     """A message, and what its session was run with then."""
 
-    message: Message
+    message: LogMessage
     pin_id: str | None
 
 
@@ -91,7 +91,7 @@ class ConversationLog:
     """The writer of the log. As many processes as there are may write: each message is written once."""
 
     def __init__(self, pool: Pool, masker: Masker) -> None:
-        self._pool, self._masker, self._pins = pool, masker, Pins(pool)
+        self._pool, self._masker, self._pins = pool, masker, StoredPins(pool)
         self._pinned: dict[str, Pinned] = {}
         self._known: OrderedDict[str, _Known] = OrderedDict()
 

@@ -9,7 +9,7 @@ from agent.decide.move_keys import MODEL, REPIN, MoveKey
 from agent.session.inbox import Click, Edit, OutcomeClick
 from agent.session.post_keys import PostKey
 from agent.session.steps import Step, Unasked
-from agent.types import Attachment, Call, Change, Decision, Lifetime, Look, Preview, Purpose, Room, Task, Verdict, Wording
+from agent.types import Attachment, Call, Change, Decision, FileRoom, Lifetime, Look, Preview, Purpose, Task, Verdict, Wording
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -54,7 +54,7 @@ class Cards:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerPart:
     """What the agent says, in Markdown; part `part` of a long one."""
 
     text: str
@@ -91,7 +91,7 @@ class Question:
     card: Card
 
 
-Content = Cards | Answer | Work | Notice | Question
+Content = Cards | AnswerPart | Work | Notice | Question
 
 
 # ------------------------------------------------------------------------------------------------ moves
@@ -128,7 +128,7 @@ class FetchFile:
     """Read a file that somebody attached. Its bytes and tokens have to fit into what the session has left for them."""
 
     file: Attachment
-    room: Room
+    room: FileRoom
     key: MoveKey
 
 
@@ -275,6 +275,6 @@ class Close:
     key: MoveKey
 
 
-Turn = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
-Outward = Turn | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
+TurnMove = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
+Outward = TurnMove | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
 Move = Record | Outward

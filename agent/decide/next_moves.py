@@ -8,10 +8,10 @@ from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.for_calls import call_moves
 from agent.decide.for_cards import card_moves
 from agent.decide.for_inbox import inbox_moves
-from agent.decide.for_rest import learns_at, learnt
+from agent.decide.for_rest import all_learnt, learns_at
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
-from agent.decide.moves import Answer, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
+from agent.decide.moves import AnswerPart, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.memory import attachments, compaction
 from agent.model.budget_messages import noted
@@ -96,7 +96,7 @@ def _between_turns(session: Session, rules: Rules, now: datetime) -> list[Move]:
     purpose = session.model.asked_to
     compacts = compaction.due(session, rules)
     rested = (at := learns_at(session, rules)) is not None and now >= at
-    if purpose == "learn" or (purpose is None and (rested or (compacts and not learnt(session, rules)))):
+    if purpose == "learn" or (purpose is None and (rested or (compacts and not all_learnt(session, rules)))):
         return [CallModel(session.turn.iterations, now, purpose="learn", lifetime=_lifetime(rules))]
     return [_compaction(session, rules, now)] if compacts else []
 
@@ -156,7 +156,7 @@ def _closing_moves(session: Session, rules: Rules) -> list[Move]:
         if session.posts.get(key) is None:
             last = part == len(closing.parts) - 1
             streamed = session.stream if part == 0 else None
-            answer = Answer(
+            answer = AnswerPart(
                 text,
                 continue_turn=turn.number if last and closing.offer_continue else None,
                 rated_turn=turn.number if last and closing.answered else None,

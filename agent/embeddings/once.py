@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Read = TypeVar("Read")
+T = TypeVar("T")
 
 
-class Once(Generic[Read]):
+class Once(Generic[T]):
     """What `read` returns, which takes a while and is called beside the event loop."""
 
-    def __init__(self, read: Callable[[], Read]) -> None:
+    def __init__(self, read: Callable[[], T]) -> None:
         self._read = read
         self._one_at_a_time = asyncio.Lock()
-        self._found: Read | None = None
+        self._found: T | None = None
 
-    async def get(self) -> Read:
+    async def get(self) -> T:
         """Return it; those who come before it is read wait. Raises what `read` raises, and then it is tried again."""
         async with self._one_at_a_time:
             if self._found is None:

@@ -6,8 +6,8 @@ Never for what the model or a tool gets, and never a promise that nothing person
 """
 
 from agent.masking.masker import WITHHELD, Masker, patterns_masker
-from agent.masking.placeholders import NOTHING_SEEN, Masked, Seen, mask, mask_json
-from agent.masking.wanted import COUNTRIES, TeamPattern, Wanted
+from agent.masking.placeholders import NOTHING_SEEN, Masked, SeenValues, mask, mask_json
+from agent.masking.wanted import COUNTRIES, TeamPattern, WantedMasks
 
 __all__ = [
     "COUNTRIES",
@@ -15,9 +15,9 @@ __all__ = [
     "WITHHELD",
     "Masked",
     "Masker",
-    "Seen",
+    "SeenValues",
     "TeamPattern",
-    "Wanted",
+    "WantedMasks",
     "mask",
     "mask_json",
     "patterns_masker",

@@ -51,7 +51,7 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?\d[ -]?\d(?:[ -]?[A-Za-z0-9
 _SIGN = re.compile(r"[A-Za-z0-9]")
 
 
-def cards(text: str) -> Places:
+def card_numbers(text: str) -> Places:
     """Yield where numbers of cards stand, whatever digits stand before or behind them."""
     for run in _RUN.finditer(text):
         at = 0

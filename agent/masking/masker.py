@@ -7,13 +7,13 @@ from typing import Any
 
 from agent import metrics
 from agent.bounded import BoundedError, Limits, Processes
-from agent.masking.placeholders import NOTHING_SEEN, Masked, Seen, mask
-from agent.masking.wanted import Wanted
+from agent.masking.placeholders import NOTHING_SEEN, Masked, SeenValues, mask
+from agent.masking.wanted import WantedMasks
 from agent.masking.worker import mask_there, seen_rows
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[bytes, str], dict[str, Any]]
+MaskingWork = Callable[[bytes, str], dict[str, Any]]
 WITHHELD = "[withheld: masking failed]"
 MOST_PROCESSES = 1  # at once, further values wait: it works beside the answers, and must not take the machine from them
 MEMORY_BYTES = 2 * 2**30  # of address space: spaCy with its model takes 700 MB of it, 170 MB of memory
@@ -25,14 +25,14 @@ class Masker:
     """Masks what people or files get to see, as `wanted` says. Those who ask wait for a turn: that is its back-pressure."""
 
     def __init__(
-        self, wanted: Wanted, *, limits: Limits = LIMITS, processes: Processes | None = None, work: Work | None = None
+        self, wanted: WantedMasks, *, limits: Limits = LIMITS, processes: Processes | None = None, work: MaskingWork | None = None
     ) -> None:
         self._wanted = wanted.to_json()
         self._limits = limits
         self._work = work or mask_there
         self._processes = processes or Processes(MOST_PROCESSES, MEMORY_BYTES, MOST_CALLS)
 
-    async def mask(self, value: Any, seen: Seen = NOTHING_SEEN) -> Masked:
+    async def mask(self, value: Any, seen: SeenValues = NOTHING_SEEN) -> Masked:
         """Return a text or JSON masked. Where that fails or takes too long, all of it is withheld and `seen` is as it
         was; nothing is raised."""
         try:
@@ -43,14 +43,14 @@ class Masker:
             metrics.masked(withheld=True)
             return Masked(WITHHELD, seen)
         metrics.masked()
-        return Masked(told["value"], Seen({(kind, value): number for kind, value, number in told["seen"]}))
+        return Masked(told["value"], SeenValues({(kind, value): number for kind, value, number in told["seen"]}))
 
     def end(self) -> None:
         """End its processes."""
         self._processes.end()
 
 
-def patterns_masker(wanted: Wanted) -> Callable[[str], str]:
+def patterns_masker(wanted: WantedMasks) -> Callable[[str], str]:
     """Return what masks a line of a log at once, by patterns alone, each line for itself. Making it loads Presidio, which takes
     1.5 s of a processor and 75 MB.
 

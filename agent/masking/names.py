@@ -25,7 +25,7 @@ KINDS: Mapping[Names, tuple[str, frozenset[str]]] = {
 }
 
 
-def installed() -> bool:
+def names_installed() -> bool:
     """Return whether the model is there."""
     return find_spec(MODEL) is not None
 

@@ -13,14 +13,14 @@ PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,40}_\d{1,9}\]|\[withheld: [a-z ]{1
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenValues:
     """What a session has had masked: a kind and a value, and which of its kind that was. It holds the values themselves: it is
     for the memory of a process alone."""
 
     numbers: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
 
 
-NOTHING_SEEN = Seen()
+NOTHING_SEEN = SeenValues()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Masked:
     """A text, or JSON, with placeholders, and what the session has seen by now."""
 
     value: Any
-    seen: Seen
+    seen: SeenValues
 
     @property
     def text(self) -> str:
@@ -41,7 +41,7 @@ def nothing(text: str) -> Sequence[Span]:
     return ()
 
 
-def mask(text: str, seen: Seen, find: Finder, names: Finder = nothing) -> Masked:
+def mask(text: str, seen: SeenValues, find: Finder, names: Finder = nothing) -> Masked:
     """Return the text with a placeholder for each thing found. The same value has the same placeholder wherever `seen` goes.
 
     What `find` left is looked through again until it finds nothing more, and placeholders that stand there already are left
@@ -57,10 +57,10 @@ def mask(text: str, seen: Seen, find: Finder, names: Finder = nothing) -> Masked
             each for each in (*find(text), *named) if not any(each.start < one.end and one.start < each.end for one in around)
         ]
     pieces = _replaced(text, apart(named), find, numbers)
-    return Masked("".join(pieces), Seen(MappingProxyType(numbers)))
+    return Masked("".join(pieces), SeenValues(MappingProxyType(numbers)))
 
 
-def mask_json(value: Any, seen: Seen, find: Finder, names: Finder = nothing) -> Masked:
+def mask_json(value: Any, seen: SeenValues, find: Finder, names: Finder = nothing) -> Masked:
     """Return JSON with each leaf masked, and each key, but for names in keys. A number that is found becomes a text, and so does
     whatever a key such as `password` names."""
     match value:
@@ -82,7 +82,7 @@ def mask_json(value: Any, seen: Seen, find: Finder, names: Finder = nothing) -> 
             return Masked(kept, seen)
 
 
-def _members(value: Mapping[str, Any], seen: Seen, find: Finder, names: Finder) -> Masked:
+def _members(value: Mapping[str, Any], seen: SeenValues, find: Finder, names: Finder) -> Masked:
     kept = dict[str, Any]()
     for name, item in value.items():
         is_secret = named_secret(name, item)

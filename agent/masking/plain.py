@@ -26,7 +26,7 @@ def _as_ascii(character: str) -> str:
 
 _PLAIN = _Ascii({ord("_"): " "})
 # In JSON, in Python's spelling of a text, and in a URL. Their letters would pass for the beginning of what they stand before.
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|((?:%[0-9a-fA-F]{2})+)|\\[nrtbf]")
+_ANY_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|((?:%[0-9a-fA-F]{2})+)|\\[nrtbf]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class Plain:
 
 def plain(text: str) -> Plain:
     """Return how recognisers read a text."""
-    if ("\\" not in text and "%" not in text) or not _ESCAPE.search(text):
+    if ("\\" not in text and "%" not in text) or not _ANY_ESCAPE.search(text):
         return Plain(text, _numbers(text))
     pieces, places, at = list[str](), list[int](), 0
-    for escape in _ESCAPE.finditer(text):
+    for escape in _ANY_ESCAPE.finditer(text):
         pieces.append(text[at : escape.start()])
         places += range(at, escape.start())
         for character, place in _characters(escape):

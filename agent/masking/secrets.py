@@ -75,7 +75,7 @@ def named_secret(name: str, value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and _PASSWORD_NAME.search(name) is not None
 
 
-def own() -> Iterable[Recogniser]:
+def secret_recognisers() -> Iterable[Recogniser]:
     """Yield recognisers of secrets."""
     for kind, hint, pattern in _MAKERS:
         yield by_pattern(kind, hint, pattern)

@@ -19,7 +19,7 @@ _ANYTHING = re.compile("")
 _engine: Any = re2  # it has no types
 
 
-def trouble(pattern: str) -> str | None:
+def pattern_trouble(pattern: str) -> str | None:
     """Return what is wrong with a pattern, as words that follow its name; None if it can be used."""
     if len(pattern) > MOST_CHARACTERS:
         return f"should have at most {MOST_CHARACTERS:,} characters"

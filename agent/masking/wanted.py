@@ -22,7 +22,7 @@ class TeamPattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedMasks:
     """What to look for. `names`, of which kinds, needs the model that `signoff[names]` brings."""
 
     countries: tuple[str, ...] = DEFAULT_COUNTRIES
@@ -34,7 +34,7 @@ class Wanted:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "Wanted":
+    def from_json(cls, text: str) -> "WantedMasks":
         """Return what `to_json` was made of."""
         told = json.loads(text)
         return cls(tuple(told["countries"]), tuple(TeamPattern(**each) for each in told["patterns"]), tuple(told["names"]))

@@ -18,7 +18,7 @@ from agent.model.port import FILES, files_in
 from agent.session.rules import Rules
 from agent.session.state import FINAL, Session
 from agent.session.steps import Attached
-from agent.types import Attachment, Block, Room
+from agent.types import Attachment, Block, FileRoom
 
 # A request may have 32 MB, of which base64 takes a third more than the bytes; beyond 20 images they have to be smaller
 # (documentation of the Messages API: overview, vision).
@@ -46,29 +46,29 @@ class Nowhere:
 # ------------------------------------------------------------------------------------------ what the session knows
 
 
-def room(session: Session, rules: Rules) -> Room:
+def room(session: Session, rules: Rules) -> FileRoom:
     """Return what is left for one more file: it should not take all that the session may spend, since there is an answer to be
     given."""
     left = rules.budget_tokens + session.spending.granted_tokens - session.spending.used_tokens
-    return Room(
+    return FileRoom(
         files=MOST_KEPT_FILES - session.context.attached,
         bytes=MOST_KEPT_BYTES - session.context.attached_bytes,
         tokens=max(0, left // 2),
     )
 
 
-def room_for_call(session: Session, rules: Rules) -> Room:
+def room_for_call(session: Session, rules: Rules) -> FileRoom:
     """Return what is left for the images of one call: an even share, since calls of one reply run side by side."""
     left = room(session, rules)
     calls = max(1, sum(state.phase not in FINAL for state in session.turn.calls))
-    return Room(files=left.files // calls, bytes=left.bytes // calls, tokens=left.tokens // calls)
+    return FileRoom(files=left.files // calls, bytes=left.bytes // calls, tokens=left.tokens // calls)
 
 
 # ------------------------------------------------------------------------------------------ what the model reads
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class FileRead:
     """A file that was read: its step, and what is to be kept before that under the handle."""
 
     step: Attached
@@ -82,7 +82,7 @@ def not_read(file: Attachment, why: str) -> Attached:
     return Attached(file_id=file.id, blocks=(_as_text_block(f"The attached file {file.name} was not read: {why}."),))
 
 
-def read_attachment(file: Attachment, data: bytes, looked: Looked, room: Room, turn: str) -> Read:
+def read_attachment(file: Attachment, data: bytes, looked: Looked, room: FileRoom, turn: str) -> FileRead:
     """Return what the model reads of these bytes, told by what they are and not by what they are called. Raises RefusedError.
 
     `looked`: what `look.look_at_file` found. `turn`: of which session and turn it is, so that a file that is attached again
@@ -104,7 +104,7 @@ def read_attachment(file: Attachment, data: bytes, looked: Looked, room: Room, t
             raise RefusedError(f"it is {file.mimetype or 'of an unknown kind'}, and only {READABLE}")
 
 
-def _image(file: Attachment, data: bytes, looked: Looked, room: Room, handle: str) -> Read:
+def _image(file: Attachment, data: bytes, looked: Looked, room: FileRoom, handle: str) -> FileRead:
     check_size(data)
     _check_room(room, len(data), looked.tokens, "the image")
     return _kept(file, _image_block(looked, handle), data, handle)
@@ -121,7 +121,7 @@ def _image_block(looked: Looked, handle: str) -> Block:
     return {"type": "image", "source": source}
 
 
-def _pdf(file: Attachment, data: bytes, count: int, room: Room, handle: str) -> Read:
+def _pdf(file: Attachment, data: bytes, count: int, room: FileRoom, handle: str) -> FileRead:
     if count > MOST_PAGES:
         raise RefusedError(f"the PDF has {count} pages, and at most {MOST_PAGES} can be read")
     tokens = count * PAGE_TOKENS
@@ -130,7 +130,7 @@ def _pdf(file: Attachment, data: bytes, count: int, room: Room, handle: str) -> 
     return _kept(file, {"type": "document", "source": source}, data, handle)
 
 
-def _check_room(room: Room, size: int, tokens: int, what: str) -> None:
+def _check_room(room: FileRoom, size: int, tokens: int, what: str) -> None:
     if room.files < 1 or size > room.bytes:
         raise RefusedError("this conversation has no room for more images and PDFs; a new thread has")
     if tokens > room.tokens:
@@ -140,30 +140,30 @@ def _check_room(room: Room, size: int, tokens: int, what: str) -> None:
         )
 
 
-def _kept(file: Attachment, block: Block, data: bytes, handle: str) -> Read:
+def _kept(file: Attachment, block: Block, data: bytes, handle: str) -> FileRead:
     step = Attached(
         file_id=file.id,
         blocks=(_as_text_block(f"The attached file {file.name} follows. {STRANGERS}"), block),
         kept_bytes=len(data),
         source=_source(file),
     )
-    return Read(step, handle, data=data)
+    return FileRead(step, handle, data=data)
 
 
-def _as_text(file: Attachment, text: str, handle: str) -> Read:
+def _as_text(file: Attachment, text: str, handle: str) -> FileRead:
     if not text.strip():
         raise RefusedError("it is empty")
     mark = f"=== {sha256(text)[:16]} ==="  # nobody can write a text that holds its own digest
     if len(text) <= output.MOST_CHARACTERS:
         said = f"The attached file {file.name} stands between two lines {mark}\n{STRANGERS}\n{mark}\n{text}\n{mark}"
-        return Read(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)))
+        return FileRead(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)))
     head, tail = text[: output.HEAD_CHARACTERS], text[-output.TAIL_CHARACTERS :]
     said = (
         f"The attached file {file.name} has {len(text):,} characters. Its beginning and its end stand between lines {mark}\n"
         f"{output.NAME} has all of it: the handle is {handle}, and the next offset {len(head)}.\n{STRANGERS}\n"
         f"{mark}\n{head}\n{mark}\n{tail}\n{mark}"
     )
-    return Read(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)), handle, text=text)
+    return FileRead(Attached(file_id=file.id, blocks=(_as_text_block(said),), source=_source(file)), handle, text=text)
 
 
 def _source(file: Attachment) -> str:
@@ -178,15 +178,15 @@ def _as_text_block(text: str) -> Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownImages:
     """What of a result's images the model sees, and why not the others. `data`: what is to be kept under each handle."""
 
-    room: Room
+    room: FileRoom
     blocks: tuple[Block, ...] = ()
     data: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     not_shown: tuple[str, ...] = ()
 
-    def with_image(self, data: bytes, looked: Looked) -> "Shown":
+    def with_image(self, data: bytes, looked: Looked) -> "ShownImages":
         """Return it with one more image, told by what its bytes are. Raises RefusedError."""
         if looked.trouble:
             raise RefusedError(looked.trouble)
@@ -194,11 +194,13 @@ class Shown:
             raise RefusedError(f"it is no image that can be read: only {IMAGES} can")
         _check_room(self.room, len(data), looked.tokens, "the image")
         handle = f"image-{hashlib.sha256(data).hexdigest()[:32]}"  # a call that is made again may show something else
-        left = Room(files=self.room.files - 1, bytes=self.room.bytes - len(data), tokens=max(0, self.room.tokens - looked.tokens))
+        left = FileRoom(
+            files=self.room.files - 1, bytes=self.room.bytes - len(data), tokens=max(0, self.room.tokens - looked.tokens)
+        )
         blocks = (*self.blocks, _image_block(looked, handle))
-        return Shown(left, blocks, {**self.data, handle: data}, self.not_shown)
+        return ShownImages(left, blocks, {**self.data, handle: data}, self.not_shown)
 
-    def without(self, which: str, why: str) -> "Shown":
+    def without(self, which: str, why: str) -> "ShownImages":
         """Return it with the reason why an image is not in it."""
         return replace(self, not_shown=(*self.not_shown, f"{which} cannot be shown: {why}"))
 

@@ -22,7 +22,7 @@ ENDS = ("\n\n", "\n", ". ", " ")  # where a long text is best cut, the best firs
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class DocumentSection:
     """A stretch of a document. `above`: the headings that it stands under, outermost first; `inner`: those and its own."""
 
     text: str
@@ -47,7 +47,7 @@ class Chunk:
         return f"{path}\n{self.text}" if path else self.text
 
 
-def chunks(sections: Sequence[Section]) -> list[Chunk]:
+def chunks(sections: Sequence[DocumentSection]) -> list[Chunk]:
     """Return the chunks of a document in its order, none of them blank and none longer than `MOST_CHARACTERS`."""
     return [
         Chunk(text, section.inner if number else section.above, section.anchor)
@@ -93,23 +93,25 @@ class _Stretch:
     rest: str
 
 
-def markdown_sections(text: str) -> list[Section]:
+def markdown_sections(text: str) -> list[DocumentSection]:
     """Return the sections of a Markdown text. A heading with nothing below it but a deeper one stands in the section of that.
 
     Headings are those of CommonMark that begin with # or are underlined, outside of fenced code; anchors are made as GitHub does.
     """
-    found: list[Section] = []
+    found: list[DocumentSection] = []
     used: Counter[str] = Counter()
     path: list[tuple[int, str]] = []  # levels and words of the headings that hold here
-    waiting: Section | None = None  # headings that have nothing below them yet
+    waiting: DocumentSection | None = None  # headings that have nothing below them yet
     stretches = [*_stretches(text)]
     for number, each in enumerate(stretches):
         path = [one for one in path if one[0] < each.level]
         above = tuple(words for _, words in path)
         path += [(each.level, each.words)] if each.words else []
         anchor = _github_anchor(each.words, used) if each.level else ""
-        first = waiting or Section("", above, (), anchor)
-        section = Section(first.text + each.head + each.rest, first.above, tuple(words for _, words in path), first.anchor)
+        first = waiting or DocumentSection("", above, (), anchor)
+        section = DocumentSection(
+            first.text + each.head + each.rest, first.above, tuple(words for _, words in path), first.anchor
+        )
         deeper = number + 1 < len(stretches) and stretches[number + 1].level > each.level > 0
         waiting = section if deeper and not each.rest.strip() else None
         if waiting is None and section.text.strip():

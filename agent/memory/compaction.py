@@ -49,7 +49,7 @@ def due(session: Session, rules: Rules) -> bool:
     return long and room >= session.context.tokens + ROOM_TOKENS
 
 
-def request(session: Session, said: Transcript) -> list[dict[str, Any]]:
+def summary_request(session: Session, said: Transcript) -> list[dict[str, Any]]:
     """Return the messages that ask for a summary; empty when nothing was said before this turn.
 
     They begin as every request of this context did, so all but the last few blocks are read from the provider's cache. No

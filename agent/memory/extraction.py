@@ -81,7 +81,7 @@ def messages_of(said: Transcript) -> Sequence[Said]:
     return [one for one in said.unlearnt if own_words(one).strip()][-MOST_MESSAGES:]
 
 
-def request(said: Transcript, known: Sequence[MemoryItem], *, with_answers: bool = True) -> list[dict[str, Any]]:
+def learning_request(said: Transcript, known: Sequence[MemoryItem], *, with_answers: bool = True) -> list[dict[str, Any]]:
     """Return the messages of the request; empty where there is nothing to learn from. `known`: facts that may be said again.
     `with_answers`: what the agent answered is shown too."""
     told = messages_of(said)

@@ -57,7 +57,7 @@ class MemoryItem(Frozen):
     valid_until: datetime | None = None  # when something else took its place
 
 
-def origin_of(item: MemoryItem) -> Origin:
+def item_origin(item: MemoryItem) -> Origin:
     """Return what has to be there for as long as an item may be read on: a fact itself, of the others something of their source,
     since a summary or a document is made anew when it changes."""
     return Origin(fact=item.id) if item.kind == "fact" else Origin(channel=item.channel, source=item.source.key)

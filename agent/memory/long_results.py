@@ -105,7 +105,7 @@ class ReadOutput(Arguments, frozen=True):
     offset: int = Field(ge=0, description="The character to begin with, from 0: a next_offset, or any other.")
 
 
-class Page(BaseModel, frozen=True):
+class ResultPage(BaseModel, frozen=True):
     """A part of a long result."""
 
     text: str
@@ -117,7 +117,7 @@ class Page(BaseModel, frozen=True):
 def read_output(outputs: Outputs) -> Tool:
     """Return the tool that every agent has besides its own."""
 
-    async def read(arguments: ReadOutput, context: ToolContext) -> Page:
+    async def read(arguments: ReadOutput, context: ToolContext) -> ResultPage:
         found = await outputs.output(context.session_id, arguments.handle, arguments.offset, PAGE_CHARACTERS)
         if found is None:
             told = f"No result of this conversation has the handle {arguments.handle!r}; old ones are not kept."
@@ -127,7 +127,9 @@ def read_output(outputs: Outputs) -> Tool:
             raise ToolError("invalid_input", f"The result has {characters} characters: take an offset below that.")
         text = fitting(part, MOST_CHARACTERS - 1_000)  # the other fields take the rest
         end = arguments.offset + len(text)
-        return Page(text=text, offset=arguments.offset, characters=characters, next_offset=end if end < characters else None)
+        return ResultPage(
+            text=text, offset=arguments.offset, characters=characters, next_offset=end if end < characters else None
+        )
 
     return Tool(
         name=NAME,

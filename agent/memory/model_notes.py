@@ -12,7 +12,7 @@ from agent.text import mention
 from agent.tool.definition import Result, failed
 from agent.types import Block
 
-Content = str | list[Block]  # of a tool_result
+ResultContent = str | list[Block]  # of a tool_result
 
 NOT_RUN = failed("permission_denied", "This call was not run: the turn ended before it.").text()
 CUT_OFF = failed(
@@ -77,7 +77,7 @@ def unknown(tool: str) -> Result:
     return failed("unexpected", detail)
 
 
-def with_images(text: str, images: Sequence[Block]) -> Content:
+def with_images(text: str, images: Sequence[Block]) -> ResultContent:
     """Return the content of a result: its text alone, or before the images that belong to it."""
     return [text_block(text), *images] if images else text
 
@@ -87,7 +87,7 @@ def without_files(blocks: Sequence[Block]) -> list[Block]:
     return [LEFT_OUT if block["type"] in FILES else block for block in blocks]
 
 
-def ordered_results(calls: Sequence[str], results: Mapping[str, Content], succeeded: Container[str]) -> list[Block]:
+def ordered_results(calls: Sequence[str], results: Mapping[str, ResultContent], succeeded: Container[str]) -> list[Block]:
     """Return a result for each call, in their order; what is not among those that succeeded is marked as an error."""
     return [
         {

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from agent.canonical import sha256
-from agent.memory.items import EVERYBODY, MemoryItem, message_key, origin_of
+from agent.memory.items import EVERYBODY, MemoryItem, item_origin, message_key
 from agent.memory.values import Owner, Value
-from agent.memory.values import quoted as quoted_values
+from agent.memory.values import quoted_values as quoted_values
 from agent.session.steps import Recalled
 from agent.text import mention
 from agent.types import Origin
@@ -31,7 +31,7 @@ def recalled(
     told: list[MemoryItem] = []
     left = ALLOWANCE_TOKENS * CHARACTERS_A_TOKEN
     for item in items[:MOST_ITEMS]:
-        line = quoted(item)
+        line = quoted_item(item)
         if len(line) > left:
             break
         left -= len(line)
@@ -45,7 +45,7 @@ def recalled(
         text=f"{INTRODUCTION}\n{mark}\n{content.strip()}\n{mark}",
         channels=tuple(dict.fromkeys([*(item.channel for item in told), *_channels_of(values)])),
         sources=tuple(dict.fromkeys([*(source_of(item) for item in told), *([KEPT_VALUES] if _channels_of(values) else [])])),
-        origins=tuple(dict.fromkeys([*(origin_of(item) for item in told), *origins_of_values])),
+        origins=tuple(dict.fromkeys([*(item_origin(item) for item in told), *origins_of_values])),
     )
 
 
@@ -59,7 +59,7 @@ def documents_in(items: Sequence[MemoryItem]) -> str:
     return ", ".join(dict.fromkeys(source_of(item) for item in items if item.kind == "document"))
 
 
-def quoted(item: MemoryItem) -> str:
+def quoted_item(item: MemoryItem) -> str:
     """Return an item as a line: what it says, how often, since when, where from, and the link to it."""
     said = " ".join(item.text.split())
     text = said if len(said) <= ITEM_CHARACTERS else f"{said[: ITEM_CHARACTERS - 1]}…"

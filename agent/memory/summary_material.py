@@ -7,7 +7,7 @@ from itertools import dropwhile, takewhile
 from typing import Any
 
 from agent.memory.long_results import handle_of
-from agent.session import answers
+from agent.session import closings
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -101,7 +101,7 @@ class Past:
             case ModelReplied():
                 self._calls |= {str(block["id"]): block for block in step.content if block.get("type") == "tool_use"}
                 if step.stop_reason != "tool_use":
-                    self._lines.append(("", answers.closing_text(step)[:ANSWER_CHARACTERS]))
+                    self._lines.append(("", closings.closing_text(step)[:ANSWER_CHARACTERS]))
             case Halted():
                 self._lines.append(("", step.sentence))
             case ToolReturned():

@@ -7,7 +7,7 @@ from datetime import timedelta
 from agent.memory.items import ItemKind
 from agent.memory.values import TERMS, ValueKind
 
-Kind = ItemKind | ValueKind
+MemoryKind = ItemKind | ValueKind
 Term = timedelta | None  # None: for good
 ITEM_KINDS: tuple[ItemKind, ...] = ("fact", "summary", "document")
 VALUE_KINDS: tuple[ValueKind, ...] = ("preference", "checkpoint", "flag")
@@ -17,10 +17,10 @@ VALUE_KINDS: tuple[ValueKind, ...] = ("preference", "checkpoint", "flag")
 class Terms:
     """Terms by kind, counted from when something was learnt. `channels`: of what was learnt in one, instead."""
 
-    kinds: Mapping[Kind, Term] = field(default_factory=dict[Kind, Term])
-    channels: Mapping[str, Mapping[Kind, Term]] = field(default_factory=dict[str, Mapping[Kind, Term]])
+    kinds: Mapping[MemoryKind, Term] = field(default_factory=dict[MemoryKind, Term])
+    channels: Mapping[str, Mapping[MemoryKind, Term]] = field(default_factory=dict[str, Mapping[MemoryKind, Term]])
 
-    def term(self, channel: str, kind: Kind) -> Term:
+    def term(self, channel: str, kind: MemoryKind) -> Term:
         """Return how long what is learnt in a channel is kept; None: for good. A kind that is not named has the term that it has
         anyway."""
         for terms in (self.channels.get(channel, {}), self.kinds):

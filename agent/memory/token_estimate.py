@@ -20,7 +20,7 @@ LEAST_FILE_TOKENS, FILE_CHARACTERS_PER_TOKEN = 3_000, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedRequest:
     """What the API said of the last request of this context."""
 
     request_tokens: int
@@ -29,9 +29,9 @@ class Counted:
     characters: int  # of the messages with the reply
 
 
-def counted(usage: Usage, request_characters: int, characters: int) -> Counted:
+def counted(usage: Usage, request_characters: int, characters: int) -> CountedRequest:
     """Return the API's count after a reply: its usage, and the size of the messages before and after it."""
-    return Counted(usage.read_tokens, request_characters, usage.read_tokens + usage.output_tokens, characters)
+    return CountedRequest(usage.read_tokens, request_characters, usage.read_tokens + usage.output_tokens, characters)
 
 
 def input_tokens(said: "Transcript", pinned: Pinned, messages: Sequence[Mapping[str, Any]] | None = None) -> int:

@@ -17,7 +17,7 @@ from agent.memory.model_notes import (
     CUT_OFF,
     GO_ON,
     NOTE,
-    Content,
+    ResultContent,
     changed,
     declined,
     ordered_results,
@@ -27,10 +27,10 @@ from agent.memory.model_notes import (
     without_files,
 )
 from agent.memory.summary_material import Past, said_by, text_with_files
-from agent.memory.token_estimate import Counted
-from agent.memory.written import Message, Written, as_kept, message_shape, without_thinking
+from agent.memory.token_estimate import CountedRequest
+from agent.memory.written import ApiMessage, Written, as_kept, message_shape, without_thinking
 from agent.model import tool_search
-from agent.session import answers, stop_reasons
+from agent.session import closings, stop_reasons
 from agent.session.state import Session
 from agent.session.steps import (
     ActionDecided,
@@ -74,7 +74,7 @@ class _Mark:
 
     messages: int = 0
     calls: tuple[str, ...] = ()
-    results: Mapping[str, Content] = field(default_factory=dict[str, Content])
+    results: Mapping[str, ResultContent] = field(default_factory=dict[str, ResultContent])
     said: tuple[Block, ...] = ()
 
 
@@ -92,7 +92,7 @@ class Transcript:
     call_ids: set[str] = field(default_factory=set[str])  # of all calls that the API may have seen here
     _written: Written = field(default_factory=Written)
     _calls: tuple[str, ...] = ()  # ids of the last reply's calls, not yet answered
-    _results: dict[str, Content] = field(default_factory=dict[str, Content])
+    _results: dict[str, ResultContent] = field(default_factory=dict[str, ResultContent])
     _said: list[Block] = field(default_factory=list[Block])
     _proposed: dict[str, ProposedAction] = field(default_factory=dict[str, ProposedAction])
     _succeeded: set[str] = field(default_factory=set[str])  # calls, by id
@@ -194,13 +194,13 @@ class Transcript:
             ):
                 pass  # what only people see
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[ApiMessage]:
         """Return the `messages` of the request that would be made now."""
         content = self._user_side()
         written = self._written.messages
         return [*written, {"role": "user", "content": content}] if content else list(written)
 
-    def before_turn(self, whole: bool, text: str) -> list[Message]:
+    def before_turn(self, whole: bool, text: str) -> list[ApiMessage]:
         """Return the `messages` of a request about what was said before this turn, or with `whole` about everything; it ends in
         `text`.
 
@@ -235,7 +235,7 @@ class Transcript:
         while content and content[-1].get("type") in stop_reasons.THINKING:
             del content[-1]  # cut off in its thoughts, or nothing but thoughts: the API takes no message that ends in them
         if not content:
-            self._unsaid = answers.closing_text(step)
+            self._unsaid = closings.closing_text(step)
             return
         self._reply(content)
         self._written.replied(step.usage)
@@ -327,12 +327,12 @@ class Transcript:
         return self._written.characters(self._user_side())
 
     @property
-    def counted(self) -> Counted | None:
+    def counted(self) -> CountedRequest | None:
         """Return what the API counted with the last reply."""
         return self._written.counted
 
 
-def messages(steps: Iterable[Step]) -> list[Message]:
+def messages(steps: Iterable[Step]) -> list[ApiMessage]:
     """Return the `messages` of the request that follows these steps."""
     transcript = Transcript()
     for step in steps:

@@ -51,7 +51,7 @@ def owner_key(owner: Owner, user: str, channel: str) -> str:
     return {"user": f"user:{user}", "channel": f"channel:{channel}", "workspace": "workspace"}[owner]
 
 
-def origins_of(kept: Mapping[Owner, tuple[Value, ...]], user: str, channel: str) -> tuple[Origin, ...]:
+def value_origins(kept: Mapping[Owner, tuple[Value, ...]], user: str, channel: str) -> tuple[Origin, ...]:
     """Return where values are from that a person and a channel are told."""
     return tuple(
         Origin(owner=owner_key(owner, user, channel), key=value.key) for owner, values in kept.items() for value in values
@@ -71,7 +71,7 @@ def fault(new: NewValue) -> str:
     return ""
 
 
-def quoted(values: Mapping[Owner, tuple[Value, ...]]) -> str:
+def quoted_values(values: Mapping[Owner, tuple[Value, ...]]) -> str:
     """Return the lines that the first request of a conversation begins with, cut where they get long; empty without values."""
     whose: dict[Owner, str] = {"user": "of who asks", "channel": "of this channel", "workspace": "of the workspace"}
     lines = [

@@ -1,23 +1,20 @@
 """The messages of a conversation as the model has them, and how large they are."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from agent.memory import long_results as output
 from agent.memory.summary_material import LONG_CHARACTERS
-from agent.memory.token_estimate import Counted, counted, json_characters
+from agent.memory.token_estimate import CountedRequest, counted, json_characters
 from agent.session import stop_reasons
 from agent.session.steps import ModelReplied, Step, ToolReturned
-from agent.types import Block, Usage
-
-Message = dict[str, Any]
+from agent.types import ApiMessage, Block, Usage
 
 
 class Written:
     """Messages that only ever grow. Measured when that is asked for: a log is folded more often than a model is called."""
 
-    def __init__(self, messages: list[Message] | None = None) -> None:
-        self.messages: list[Message] = messages or []
+    def __init__(self, messages: list[ApiMessage] | None = None) -> None:
+        self.messages: list[ApiMessage] = messages or []
         self._sizes = {0: 0}  # characters of so many of them as JSON, once measured
         self._usage: tuple[Usage, int] | None = None  # of the last reply, and the number of messages before it
 
@@ -38,7 +35,7 @@ class Written:
         return self._characters_of_first(len(self.messages)) + (json_characters(asked) if asked else 0)
 
     @property
-    def counted(self) -> Counted | None:
+    def counted(self) -> CountedRequest | None:
         """Return what the API counted with the last reply."""
         if self._usage is None:
             return None
@@ -54,7 +51,7 @@ class Written:
         return self._sizes[messages]
 
 
-def message_shape(message: Message) -> str:
+def message_shape(message: ApiMessage) -> str:
     """Return a message for a log: until there is a masker, only the kinds and lengths of its blocks."""
     blocks = ", ".join(f"{block.get('type')} ({len(str(block))} characters)" for block in message["content"])
     return f"{message['role']}: {blocks}"

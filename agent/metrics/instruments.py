@@ -11,7 +11,7 @@ MODALITY = "gen_ai.token.modality"
 TOKEN_TYPE = "gen_ai.token.type"
 OUTCOME = "signoff.outcome"
 DELIVERY = "signoff.delivery"  # event, click, dialog or other
-BUDGET = "signoff.budget"  # agent.model.spending.Kind
+BUDGET = "signoff.budget"  # agent.model.spending.BudgetKind
 POST = "signoff.post"  # agent.session.post_keys.PostKind, or update
 KIND = "signoff.kind"
 

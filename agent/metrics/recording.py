@@ -141,7 +141,7 @@ def delivery(kind: object) -> Generator[Attempt]:
         yield attempt
 
 
-def decided(tool: str, outcome: str, waited_seconds: float | None) -> None:
+def count_decision(tool: str, outcome: str, waited_seconds: float | None) -> None:
     """Count a decision about a call of one of the agent's tools. None: nobody was asked."""
     labels = {TOOL: tool, of.OUTCOME: outcome}
     of.DECISIONS.add(1, labels)
@@ -160,18 +160,18 @@ def budget_refused(kind: str, agent: str) -> None:
     of.BUDGET_REFUSALS.add(1, {of.BUDGET: kind, AGENT: agent})
 
 
-def failed_try(model: str, error_type: str, *, again: bool) -> None:
+def count_failed_try(model: str, error_type: str, *, again: bool) -> None:
     """Count a try of a model call that gave no reply. `again`: another one follows."""
     outcome = "tried_again" if again else "given_up"
     of.FAILED_TRIES.add(1, {MODEL: model, ERROR_TYPE: error_type, of.OUTCOME: outcome})
 
 
-def out_of_reach(model: str, *, open: bool) -> None:
+def show_reach(model: str, *, open: bool) -> None:
     """Show whether the breaker of a model is open."""
     of.BREAKER.set(int(open), {MODEL: model})
 
 
-def retried(move: str, why: str) -> None:
+def count_retry(move: str, why: str) -> None:
     """Count a move that is made again."""
     of.RETRIES.add(1, {of.KIND: move, of.OUTCOME: why})
 
@@ -186,7 +186,7 @@ def masked(*, withheld: bool = False) -> None:
     of.MASKING.add(1, {of.OUTCOME: "withheld" if withheld else "masked"})
 
 
-def learnt(kind: str) -> None:
+def count_learnt(kind: str) -> None:
     """Count an item that was remembered."""
     of.LEARNT.add(1, {of.KIND: kind})
 

@@ -3,12 +3,10 @@
 The traps that this answers to are numbered in the reference on the model API. The home of `anthropic` and `tenacity`.
 """
 
-import functools
 import json
 import logging
 import random
 import re
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +20,7 @@ from anthropic.types.parsed_message import ParsedMessage
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
 from agent import metrics, telemetry
+from agent.certificates import certificates
 from agent.errors import (
     FilesNotTakenError,
     HistoryNotTakenError,
@@ -34,7 +33,7 @@ from agent.model import caching
 from agent.model.call_arguments import WholeArguments
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
-from agent.model.stream_order import InOrder, OddStreamError, of_the_stream, readable
+from agent.model.stream_order import InOrder, OddStreamError, of_the_stream, readable_events
 from agent.retry_after import retry_after_seconds
 from agent.text import code_word, whole
 from agent.types import Usage
@@ -70,7 +69,7 @@ class CutStreamError(Exception):
     """The stream ended before `message_stop`; the SDK returns a message without a stop reason and no error (trap 5)."""
 
 
-def retried(error: BaseException) -> bool:
+def worth_retrying(error: BaseException) -> bool:
     """Return whether another try can help: overload, limits and broken connections; never a spend limit or any other 4xx."""
     if isinstance(error, anthropic.APIStatusError):
         if "spend_limit" in (error.error_code or ""):
@@ -103,7 +102,7 @@ def _trace_failed_try(request: Request, number: int, error: BaseException, waite
     kind = code_word(error.type if isinstance(error, anthropic.APIStatusError) else None, type(error).__name__)
     telemetry.failed_try(number, kind, status, _stated_wait_seconds(error), waited_seconds)
     counted = kind if kind in KINDS_OF_ERROR else type(error).__name__  # a gateway may send any word
-    metrics.failed_try(request.pinned.model, counted, again=waited_seconds is not None)
+    metrics.count_failed_try(request.pinned.model, counted, again=waited_seconds is not None)
 
 
 def _stated_wait_seconds(error: BaseException | None) -> float | None:
@@ -137,7 +136,7 @@ def failure(error: BaseException, *, begun: bool, new_files: bool) -> ModelFaile
     """
     unbilled = isinstance(error, anthropic.APIStatusError) and error.status_code >= 400 and not begun
     match error:
-        case _ if retried(error):
+        case _ if worth_retrying(error):
             return ModelOutOfReachError(outage_sentence(error), _stated_wait_seconds(error), unbilled=unbilled)
         case anthropic.NotFoundError() if error.type == "not_found_error" and "model" in error.message:
             return ModelRetiredError(outage_sentence(error), unbilled=unbilled)
@@ -170,7 +169,7 @@ class AnthropicModel:
             base_url=base_url,
             max_retries=0,
             timeout=timeout,
-            http_client=anthropic.DefaultAsyncHttpxClient(verify=_certificates()),
+            http_client=anthropic.DefaultAsyncHttpxClient(verify=certificates()),
             open_telemetry=False,
         )
         return cls(client, patience.tries_seconds)
@@ -183,7 +182,7 @@ class AnthropicModel:
         """Return one reply, after as many tries as the time for them allows. Raises ModelFailedError."""
         lost: list[Usage] = []
         retrying = AsyncRetrying(
-            retry=retry_if_exception(retried),
+            retry=retry_if_exception(worth_retrying),
             wait=wait_seconds,
             stop=stop_before_delay(0.0 if request.probe else self.tries_seconds),
             before_sleep=_trace_retry,
@@ -229,7 +228,7 @@ class AnthropicModel:
             async with self.client.messages.stream(**request_body(request), extra_headers=telemetry.trace_headers()) as stream:
                 opened = cast(Any, stream)
                 arguments = opened._raw_stream = WholeArguments(InOrder(opened._raw_stream))
-                async for event in readable(stream):
+                async for event in readable_events(stream):
                     match event.type:
                         case "message_start":
                             begun = _usage(event.message)
@@ -252,12 +251,6 @@ class AnthropicModel:
                 written = begun.output_tokens + int((heard + (arguments.characters if arguments else 0)) / CHARACTERS_PER_TOKEN)
                 lost.append(begun.model_copy(update={"output_tokens": written}))
             raise
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Return whom this process trusts. Read once: it takes up to 70 ms, and each client would do it anew."""
-    return httpx2.create_ssl_context()
 
 
 def _shows_new_files(request: Request) -> bool:

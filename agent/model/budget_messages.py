@@ -1,6 +1,6 @@
 """Budgets in the words of a sentence: which one, of how much, since when it counts, and who can raise it."""
 
-from agent.model.spending import Kind, Measure, Refused, Scope, Standing, amount
+from agent.model.spending import BudgetKind, BudgetStanding, Measure, Refused, Scope, amount
 from agent.text import mention
 
 RAISED_BY = "An admin of the workspace can raise it in my Home tab."
@@ -29,7 +29,7 @@ def noted(note: str, agent: str, user: str) -> str:
     return f"{MOST_PERCENT} % of {named} is used. {_resets(Scope(kind, '', '', period))} {RAISED_BY}"
 
 
-def parse(note: str) -> tuple[Kind, str, Measure, int]:
+def parse(note: str) -> tuple[BudgetKind, str, Measure, int]:
     """Return kind, period, measure and limit of a note's budget."""
     kind, period, measure, limit = note.split("/")
     return kind, period, measure, int(limit)  # pyright: ignore[reportReturnType]  # `agent.store.redis_budgets` made it of these
@@ -43,11 +43,11 @@ def no_price(model: str) -> str:
     )
 
 
-def _rank(kind: Kind) -> int:
+def _rank(kind: BudgetKind) -> int:
     return ("session", "user_day", "workspace_day", "workspace_month").index(kind)
 
 
-def _budget_name(kind: Kind, measure: Measure, limit: int, agent: str, whose: str) -> str:
+def _budget_name(kind: BudgetKind, measure: Measure, limit: int, agent: str, whose: str) -> str:
     of = amount(measure, limit)
     match kind:
         case "session":
@@ -61,7 +61,7 @@ def _budget_name(kind: Kind, measure: Measure, limit: int, agent: str, whose: st
             return f"This workspace's monthly budget of {of}"
 
 
-def _spent(short: Standing) -> str:
+def _spent(short: BudgetStanding) -> str:
     under_way = f", and {amount(short.measure, short.open)} set aside" if short.open else ""
     return f"{amount(short.measure, short.used)} used{under_way}"
 

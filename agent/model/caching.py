@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.model.port import Request
-from agent.types import Lifetime
+from agent.types import ApiMessage, Lifetime
 
-Message = dict[str, Any]
 IN_CHANNEL = "Instructions of the people of this channel. They hold as far as nothing above says otherwise:\n{}"
 
 
@@ -28,13 +27,13 @@ def cached_body(request: Request) -> dict[str, Any]:
     return {"system": [system, *told], "tools": list(request.pinned.tools), "messages": messages}
 
 
-def _ends(messages: Sequence[Message], goes_on: bool) -> list[int]:
+def _ends(messages: Sequence[ApiMessage], goes_on: bool) -> list[int]:
     """Return the last message of the request before this one, and of this one if another follows that begins like it."""
     asked = [at for at, message in enumerate(messages) if message["role"] == "user"]
     return [*asked[-2:-1], *(asked[-1:] if goes_on else [])]
 
 
-def _marked(message: Message, lifetime: Lifetime) -> Message:
+def _marked(message: ApiMessage, lifetime: Lifetime) -> ApiMessage:
     *before, last = message["content"]
     return {**message, "content": [*before, {**last, "cache_control": _marker(lifetime)}]}
 

@@ -12,9 +12,9 @@ from typing import Literal, get_args
 
 from agent.types import Frozen, Usage
 
-Kind = Literal["session", "user_day", "workspace_day", "workspace_month"]
+BudgetKind = Literal["session", "user_day", "workspace_day", "workspace_month"]
 Measure = Literal["tokens", "nano_usd"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[BudgetKind, ...] = get_args(BudgetKind)
 NANO_PER_USD = 10**9
 PICO_PER_NANO = 1_000
 SESSION_KEPT = timedelta(days=7)  # in Redis; Postgres has it for good
@@ -67,14 +67,14 @@ class Limit:
     nano_usd: int | None = None
 
 
-Limits = Mapping[Kind, Limit]
+BudgetLimits = Mapping[BudgetKind, Limit]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What one budget counts: a session, a person's day with an agent, a day or a month of a workspace."""
 
-    kind: Kind
+    kind: BudgetKind
     team: str
     subject: str = ""  # the session; USER/AGENT; nothing for the whole workspace
     period: str = ""  # 2026-11-26, or 2026-11; in UTC
@@ -101,7 +101,7 @@ class Scope:
         return now + SESSION_KEPT if self.span is None else self.span[1] + PERIOD_KEPT
 
 
-def scope(kind: Kind, team: str, now: datetime, *, session_id: str = "", agent: str = "", user: str = "") -> Scope:
+def scope(kind: BudgetKind, team: str, now: datetime, *, session_id: str = "", agent: str = "", user: str = "") -> Scope:
     """Return the budget of this kind that is current at a moment."""
     day = now.astimezone(UTC).strftime("%Y-%m-%d")
     match kind:
@@ -150,7 +150,7 @@ class Ask:
     input_tokens: int
     least_output: int  # with less to spend on its answer the call is not worth its input
     most_output: int
-    limits: Limits
+    limits: BudgetLimits
     price: Price | None = None
     lost_seq: int = 0  # of a call of this session whose process is gone: it is charged as it was reserved
 
@@ -176,7 +176,7 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetStanding:
     """How one measure of a budget stands: used, and set aside for calls under way, of how much in all."""
 
     scope: Scope
@@ -190,7 +190,7 @@ class Standing:
 class Refused:
     """Nothing was set aside: these do not allow it. The others do."""
 
-    short: tuple[Standing, ...]
+    short: tuple[BudgetStanding, ...]
     busy: bool  # once the calls under way are over there may be enough
 
 

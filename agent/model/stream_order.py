@@ -72,7 +72,7 @@ def of_the_stream() -> Generator[None]:
         raise OddStreamError(f"{type(error).__name__} in what it is made of") from error
 
 
-async def readable(events: Any) -> AsyncIterator[Any]:
+async def readable_events(events: Any) -> AsyncIterator[Any]:
     """Give the SDK's events. Raises OddStreamError for whatever the SDK stumbles over."""
     with of_the_stream():
         async for event in events:

@@ -22,7 +22,7 @@ MOST_FOUND = 5  # by one search (documentation, tool search)
 SEARCH: dict[str, JsonValue] = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"}
 # Documented for Sonnet and Opus since 4.0, and for no Haiku. What nothing is said of gets all tools.
 _SEARCHING = re.compile(r"claude-(?:sonnet|opus)-(?:[4-9]|\d\d)(?:-|$)")
-_ID = re.compile(r"srvtoolu_[a-zA-Z0-9_]+")  # of a search
+_SEARCH_ID = re.compile(r"srvtoolu_[a-zA-Z0-9_]+")  # of a search
 
 
 def searches(model: str) -> bool:
@@ -61,7 +61,7 @@ def is_whole(block: Block) -> bool:
     may run is not judged here."""
     if block.get("type") == "server_tool_use":
         ours = block.get("name") == SEARCH["name"]
-        return not ours or (_ID.fullmatch(str(block.get("id"))) is not None and isinstance(block.get("input"), dict))
+        return not ours or (_SEARCH_ID.fullmatch(str(block.get("id"))) is not None and isinstance(block.get("input"), dict))
     result, id = members(block.get("content")), block.get("tool_use_id")
     found: Any = result.get("tool_references")
     named = isinstance(found, list) and all(

@@ -26,11 +26,11 @@ def live_version(live: Live, session_id: str) -> Labelled | None:
     """Return the version that a new session gets; None: the one that comes with the code. The same session always gets the same
     one, on whichever replica."""
     canary = live.get("canary")
-    if canary is not None and percentile(session_id) < canary.share:
+    if canary is not None and hundredth(session_id) < canary.share:
         return canary
     return live.get("production")
 
 
-def percentile(session_id: str) -> int:
+def hundredth(session_id: str) -> int:
     """Return a number from 0 to 99 that a session always has, spread evenly over sessions."""
     return int(sha256(f"canary:{session_id}")[:8], 16) % 100

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from agent.reports.audit_rows import Broken, compared
 from agent.reports.audit_shapes import Erased, Older
+from agent.store.fenced import PgConnection
 
 BATCH = 1000  # entries read at a time
 
@@ -26,7 +26,6 @@ COLUMNS: LiteralString = """
     team, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, actor, session_id, action_id, call_id,
     tool, digest, rule, body::text, previous_hash, hash
 """
-Connection = psycopg.AsyncConnection[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def entry_hash(entry: Mapping[str, Any]) -> str:
 
 
 async def verify(
-    connection: Connection, earlier: Sequence[Head] = (), hashes: Collection[str] = ()
+    connection: PgConnection, earlier: Sequence[Head] = (), hashes: Collection[str] = ()
 ) -> AsyncGenerator[Broken | Older | Erased | Head]:
     """Yield what is broken, and the head of every chain, a workspace after the other; then what does not fit the rows.
 
@@ -119,13 +118,13 @@ class _Chain:
         return Broken(self.team, seq, what)
 
 
-async def heads_now(connection: Connection) -> Sequence[Head]:
+async def heads_now(connection: PgConnection) -> Sequence[Head]:
     """Return where every chain ends."""
     rows = await (await connection.execute("SELECT team, seq, hash FROM audit_head ORDER BY team")).fetchall()
     return [Head(*row) for row in rows]
 
 
-async def export(connection: Connection, since: datetime) -> AsyncGenerator[str]:
+async def export(connection: PgConnection, since: datetime) -> AsyncGenerator[str]:
     """Yield entries since then, a JSON object each, in the order of their chains.
 
     `body` is written so that its compact JSON is the text that was hashed.
@@ -136,7 +135,7 @@ async def export(connection: Connection, since: datetime) -> AsyncGenerator[str]
             yield json.dumps(entry | {"body": json.loads(entry["body"])}, ensure_ascii=False, separators=(",", ":"))
 
 
-async def _entries(connection: Connection, statement: LiteralString, values: tuple[Any, ...]) -> AsyncGenerator[DictRow]:
+async def _entries(connection: PgConnection, statement: LiteralString, values: tuple[Any, ...]) -> AsyncGenerator[DictRow]:
     """Yield rows of a statement, by a cursor of the server: a log of years is never in memory."""
     async with connection.cursor(name="audit", row_factory=dict_row) as cursor:
         cursor.itersize = BATCH

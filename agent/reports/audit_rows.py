@@ -11,13 +11,12 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import dict_row
 
-from agent.reports.audit_shapes import ActionOf, Entry, Erased, GrantOf, Line, Older, VoteOf
+from agent.reports.audit_shapes import ActionOf, AuditEntry, Erased, GrantOf, Older, StepLine, VoteOf
 from agent.reports.audit_steps import LOADED, Demanded
+from agent.store.fenced import PgConnection
 
-Connection = psycopg.AsyncConnection[Any]
 SESSIONS = 200  # that are read at a time
 
 
@@ -73,12 +72,12 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenEntry:
     """An entry as it is in the log."""
 
     team: str
     seq: int
-    says: Entry
+    says: AuditEntry
     body: Mapping[str, Any]
 
     @property
@@ -88,12 +87,12 @@ class Written:
 
 
 @dataclass(slots=True)
-class Rows:
+class SessionRows:
     """Everything that is stored of one session."""
 
     session_id: str
-    entries: list[Written] = field(default_factory=list[Written])
-    steps: list[Line] = field(default_factory=list[Line])
+    entries: list[WrittenEntry] = field(default_factory=list[WrittenEntry])
+    steps: list[StepLine] = field(default_factory=list[StepLine])
     actions: dict[str, ActionOf] = field(default_factory=dict[str, ActionOf])
     votes: dict[tuple[str, str], VoteOf] = field(default_factory=dict[tuple[str, str], VoteOf])
     grants: dict[str, GrantOf] = field(default_factory=dict[str, GrantOf])
@@ -106,7 +105,7 @@ class Rows:
         return self.entries[0].team if self.entries else self.session_id.partition(":")[0]
 
 
-async def compared(connection: Connection) -> AsyncGenerator[Broken | Older | Erased]:
+async def compared(connection: PgConnection) -> AsyncGenerator[Broken | Older | Erased]:
     """Compare the rows of every session with the log, in the transaction that the caller has opened."""
     older: defaultdict[str, int] = defaultdict(int)
     erased: defaultdict[str, int] = defaultdict(int)
@@ -129,23 +128,23 @@ async def compared(connection: Connection) -> AsyncGenerator[Broken | Older | Er
             yield Erased(team, count)
 
 
-async def _select(connection: Connection, statement: LiteralString, **values: Any) -> Sequence[Mapping[str, Any]]:
+async def _select(connection: PgConnection, statement: LiteralString, **values: Any) -> Sequence[Mapping[str, Any]]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement, values)
         return await cursor.fetchall()
 
 
-async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence[Rows]:
-    sessions = {id: Rows(id) for id in ids}
+async def _load_sessions(connection: PgConnection, ids: Sequence[str]) -> Sequence[SessionRows]:
+    sessions = {id: SessionRows(id) for id in ids}
     for row in await _select(connection, ENTRIES, ids=ids):
-        says, rows = Entry(**{each.name: row[each.name] for each in fields(Entry)}), sessions[row["session_id"]]
+        says, rows = AuditEntry(**{each.name: row[each.name] for each in fields(AuditEntry)}), sessions[row["session_id"]]
         if says.kind == "erase":
             rows.entries.clear()
             rows.erased = True
         else:
-            rows.entries.append(Written(row["team"], row["seq"], says, json.loads(row["body"])))
+            rows.entries.append(WrittenEntry(row["team"], row["seq"], says, json.loads(row["body"])))
     for row in await _select(connection, STEPS, ids=ids, kinds=list(LOADED)):
-        sessions[row["session_id"]].steps.append(Line(**{each.name: row[each.name] for each in fields(Line)}))
+        sessions[row["session_id"]].steps.append(StepLine(**{each.name: row[each.name] for each in fields(StepLine)}))
     asked_in = {written.says.action_id: rows for rows in sessions.values() for written in rows.entries if written.says.action_id}
     for row in await _select(connection, ACTIONS, ids=list(asked_in)):
         asked_in[row["id"]].actions[row["id"]] = ActionOf(**{each.name: row[each.name] for each in fields(ActionOf)})
@@ -165,7 +164,7 @@ async def _load_sessions(connection: Connection, ids: Sequence[str]) -> Sequence
 # ---------------------------------------------------------------------------------------------- one session
 
 
-def findings(rows: Rows) -> Iterator[Broken]:
+def findings(rows: SessionRows) -> Iterator[Broken]:
     """Yield what does not fit together in one session."""
     demanded = Demanded(rows.session_id, rows.team)
     for line in rows.steps:
@@ -176,9 +175,9 @@ def findings(rows: Rows) -> Iterator[Broken]:
     yield from _grants(rows, demanded)
 
 
-def _entries(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _entries(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     steps = {line.seq: line for line in rows.steps}
-    by_step: dict[int, Written] = {}
+    by_step: dict[int, WrittenEntry] = {}
     for written in rows.entries:
         if (seq := written.body.get("step")) is None:
             continue
@@ -202,7 +201,7 @@ def _entries(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, last, what)
 
 
-def _differences_from_entry(rows: Rows, written: Written, line: Line, demanded: Demanded) -> Iterator[Broken]:
+def _differences_from_entry(rows: SessionRows, written: WrittenEntry, line: StepLine, demanded: Demanded) -> Iterator[Broken]:
     """Yield how a step differs from what was there when its entry was written."""
     where = f"step {line.seq} of session {rows.session_id}"
     sha256 = hashlib.sha256(line.body.encode()).hexdigest()
@@ -219,7 +218,9 @@ def _differences_from_entry(rows: Rows, written: Written, line: Line, demanded: 
         yield Broken(written.team, written.seq, f"{where} was changed after this entry was made: its {' and '.join(changed)}")
     elif line.seq not in demanded.unreadable:
         says = demanded.entries.get(line.seq)
-        differ = [each.name for each in fields(Entry) if says and getattr(says, each.name) != getattr(written.says, each.name)]
+        differ = [
+            each.name for each in fields(AuditEntry) if says and getattr(says, each.name) != getattr(written.says, each.name)
+        ]
         if says is None or differ:
             yield Broken(written.team, written.seq, f"does not say what {where} says: {', '.join(differ) or 'it needs no entry'}")
 
@@ -228,11 +229,11 @@ def _differences_from_entry(rows: Rows, written: Written, line: Line, demanded: 
 class _About:
     """The entries about one action or grant."""
 
-    first: Written  # its ask, or the entry that gave it
-    last: Written
+    first: WrittenEntry  # its ask, or the entry that gave it
+    last: WrittenEntry
 
 
-def _first_and_last(rows: Rows, kind: str, name: str) -> _About | None:
+def _first_and_last(rows: SessionRows, kind: str, name: str) -> _About | None:
     """Return the first and last entry of an action (`ask`) or a grant (`grant`)."""
     if kind == "ask":
         those = [written for written in rows.entries if written.says.action_id == name]
@@ -247,7 +248,7 @@ def _unlike(now: Any, then: Any) -> str:
     return " and ".join(each.name for each in fields(now) if getattr(now, each.name) != getattr(then, each.name))
 
 
-def _actions(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _actions(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     for id in sorted({*rows.actions, *demanded.actions}):
         about = _first_and_last(rows, "ask", id)
         now, then = rows.actions.get(id), demanded.actions.get(id)
@@ -260,7 +261,7 @@ def _actions(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, about.last.seq, what)
 
 
-def _votes(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _votes(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     for action_id, user in sorted({*rows.votes, *demanded.votes}):
         about = _first_and_last(rows, "ask", action_id)
         if about is None or not about.first.binds:
@@ -275,7 +276,7 @@ def _votes(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
             yield Broken(rows.team, seq, f"the vote of {user} on action {action_id} is not what the log says: {unlike}")
 
 
-def _grants(rows: Rows, demanded: Demanded) -> Iterator[Broken]:
+def _grants(rows: SessionRows, demanded: Demanded) -> Iterator[Broken]:
     for id in sorted({*rows.grants, *demanded.grants}):
         about = _first_and_last(rows, "grant", id)
         now, then = rows.grants.get(id), demanded.grants.get(id)

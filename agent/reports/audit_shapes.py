@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StepLine:
     """A row of `step`. `made_at`, as every moment here, is text: UTC, to the microsecond."""
 
     seq: int
@@ -15,7 +15,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """What an audit entry says besides its place in the chain."""
 
     kind: str

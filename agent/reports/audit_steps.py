@@ -12,7 +12,7 @@ from typing import assert_never
 
 from pydantic import ValidationError
 
-from agent.reports.audit_shapes import ActionOf, Entry, GrantOf, Line, VoteOf
+from agent.reports.audit_shapes import ActionOf, AuditEntry, GrantOf, StepLine, VoteOf
 from agent.session.step_text import AUDITED
 from agent.session.steps import (
     STEP,
@@ -84,16 +84,16 @@ class Demanded:
 
     session_id: str
     team: str
-    entries: dict[int, Entry] = field(default_factory=dict[int, Entry])  # by the step's seq
+    entries: dict[int, AuditEntry] = field(default_factory=dict[int, AuditEntry])  # by the step's seq
     actions: dict[str, ActionOf] = field(default_factory=dict[str, ActionOf])
     votes: dict[tuple[str, str], VoteOf] = field(default_factory=dict[tuple[str, str], VoteOf])
     grants: dict[str, GrantOf] = field(default_factory=dict[str, GrantOf])
     unreadable: dict[int, str] = field(default_factory=dict[int, str])  # step to why
-    _asks: dict[str, Entry] = field(default_factory=dict[str, Entry])  # by action
-    _calls: dict[str, Entry] = field(default_factory=dict[str, Entry])  # the latest ask or claim, by call
+    _asks: dict[str, AuditEntry] = field(default_factory=dict[str, AuditEntry])  # by action
+    _calls: dict[str, AuditEntry] = field(default_factory=dict[str, AuditEntry])  # the latest ask or claim, by call
     _action_of: dict[str, str] = field(default_factory=dict[str, str])  # by call of the latest reply
 
-    def take(self, line: Line) -> None:
+    def take(self, line: StepLine) -> None:
         """Take in the next step."""
         if line.kind == "model_replied":  # its body is long and says nothing of rows
             self._action_of.clear()
@@ -117,13 +117,13 @@ class Demanded:
 
     # ------------------------------------------------------------------------------------------ entries
 
-    def _entry(self, step: Step) -> Entry | None:
+    def _entry(self, step: Step) -> AuditEntry | None:
         if isinstance(step, Silent):
             return None
         match step:
             case ProposedAction():
                 actor = step.requesters[0] if step.requesters else ""
-                return Entry("ask", actor, step.action_id, step.call_id, step.tool, step.digest, step.verdict.rule)
+                return AuditEntry("ask", actor, step.action_id, step.call_id, step.tool, step.digest, step.verdict.rule)
             case Voted():
                 return self._entry_of_action(step.action_id, "vote", step.by)
             case Edited():
@@ -143,24 +143,24 @@ class Demanded:
             case _:
                 assert_never(step)
 
-    def _claim(self, step: ToolStarted) -> Entry | None:
+    def _claim(self, step: ToolStarted) -> AuditEntry | None:
         if step.grant_id is not None:
             grant = self.grants.get(step.grant_id)
             by, tool = (grant.granted_by, grant.tool) if grant else ("", "")
-            return Entry("claim", by, "", step.call_id, tool, step.digest, f"grant {step.grant_id}")
+            return AuditEntry("claim", by, "", step.call_id, tool, step.digest, f"grant {step.grant_id}")
         if step.unasked is not None:
             why = step.unasked
             actor = why.requesters[0] if why.requesters else ""
-            return Entry("claim", actor, "", step.call_id, why.tool, why.digest, why.rule)
+            return AuditEntry("claim", actor, "", step.call_id, why.tool, why.digest, why.rule)
         if step.action_id is not None:
             return self._entry_of_action(step.action_id, "claim")
         return self._again(step.call_id, "claim")  # of a run that is repeated after a crash
 
-    def _entry_of_action(self, action_id: str, kind: str, actor: str = "") -> Entry:
-        ask = self._asks.get(action_id, Entry("ask", action_id=action_id))
+    def _entry_of_action(self, action_id: str, kind: str, actor: str = "") -> AuditEntry:
+        ask = self._asks.get(action_id, AuditEntry("ask", action_id=action_id))
         return replace(ask, kind=kind, actor=actor)
 
-    def _again(self, call_id: str, kind: str) -> Entry | None:
+    def _again(self, call_id: str, kind: str) -> AuditEntry | None:
         """Return an entry about a call that is in the log already. None: it is a read, or was refused before anybody was
         asked."""
         before = self._calls.get(call_id)
@@ -168,7 +168,7 @@ class Demanded:
 
     # ------------------------------------------------------------------------------------------ rows
 
-    def _fold_rows(self, step: Step, line: Line) -> None:
+    def _fold_rows(self, step: Step, line: StepLine) -> None:
         """Bring actions, votes and grants to where this step's commit brought them."""
         match step:
             case ProposedAction():
@@ -201,7 +201,7 @@ class Demanded:
             case _:
                 pass  # no other step has a row
 
-    def _proposed(self, step: ProposedAction, line: Line) -> None:
+    def _proposed(self, step: ProposedAction, line: StepLine) -> None:
         self._close_action(step.call_id, "refused")  # asked anew: the action before is over
         self._action_of[step.call_id] = step.action_id
         self.actions[step.action_id] = ActionOf(
@@ -230,7 +230,7 @@ class Demanded:
     def _vote(self, action_id: str, by: str, vote: VoteOf) -> None:
         self.votes[action_id, by] = vote
 
-    def _grant(self, step: Granted, line: Line) -> None:
+    def _grant(self, step: Granted, line: StepLine) -> None:
         self.grants[step.grant_id] = GrantOf(
             session_id=self.session_id,
             team=self.team,

@@ -92,7 +92,7 @@ class GrantSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class SpentOfBudget:
     """What a conversation has used of its budget. `added_tokens` were allowed in it beyond what is configured."""
 
     place: Place
@@ -125,10 +125,10 @@ class Overview:
         """End a standing permission. False: it is not this person's, or was revoked before."""
         return bool(await self._query_rows(REVOKE, grant_id=grant_id, user=user))
 
-    async def spent(self, team: str, user: str, limit: int) -> list[Spent]:
+    async def spent(self, team: str, user: str, limit: int) -> list[SpentOfBudget]:
         """Return what conversations that the person asked something in during the last 30 days have used; newest first."""
         rows = await self._query_rows(SPENT, team=team, said_by=f'"user":{json.dumps(user)}', limit=limit)
-        return [Spent(_place_of(*row[:3]), int(row[3]), int(row[4])) for row in rows]
+        return [SpentOfBudget(_place_of(*row[:3]), int(row[3]), int(row[4])) for row in rows]
 
     async def _query_rows(self, statement: LiteralString, **values: Any) -> list[tuple[Any, ...]]:
         return await rows(self._pool, statement, values)

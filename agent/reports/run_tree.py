@@ -44,7 +44,7 @@ from agent.session.steps import (
 )
 from agent.types import OTHER, Pinned, Usage
 
-Name = Literal["turn", "chat", "approval", "execute_tool", "recall", "compact", "learn", "event"]
+SpanName = Literal["turn", "chat", "approval", "execute_tool", "recall", "compact", "learn", "event"]
 Fact = str | int | float | Sequence[str]
 
 
@@ -60,7 +60,7 @@ class Committed:
 class Node:
     """A part of a run. `ended_at` None: it is not over. Grows while the log is read."""
 
-    name: Name
+    name: SpanName
     of: str  # what is called, decided or run
     at: datetime
     ended_at: datetime | None = None
@@ -169,7 +169,7 @@ class _Reader:
         if self.chat is None:
             return
         self.chat.ended_at = at
-        self.chat.facts |= {"stop_reason": stop_reason, **charged(self.started, [*lost, *([usage] if usage else ())])}
+        self.chat.facts |= {"stop_reason": stop_reason, **tokens_and_cost(self.started, [*lost, *([usage] if usage else ())])}
         self.chat = self.started = None
 
     # ------------------------------------------------------------------------------------------ people
@@ -219,13 +219,13 @@ class _Reader:
     def _open_turn(self, by: str, at: datetime, **facts: Fact) -> None:
         self.turns.append(Node("turn", str(len(self.turns) + 1), at, facts={"by": by, **facts}))
 
-    def _begin(self, name: Name, of: str, at: datetime) -> Node:
+    def _begin(self, name: SpanName, of: str, at: datetime) -> Node:
         node = Node(name, of, at)
         if self.turns:
             self.turns[-1].children.append(node)
         return node
 
-    def _event(self, name: Name, of: str, at: datetime, **facts: Fact) -> None:
+    def _event(self, name: SpanName, of: str, at: datetime, **facts: Fact) -> None:
         node = self._begin(name, of, at)
         node.ended_at = at
         node.facts |= facts
@@ -235,7 +235,7 @@ class _Reader:
             self.turns[-1].facts |= facts
 
 
-def charged(started: ModelStarted | None, usages: Sequence[Usage]) -> Mapping[str, Fact]:
+def tokens_and_cost(started: ModelStarted | None, usages: Sequence[Usage]) -> Mapping[str, Fact]:
     """Return the tokens of a model call with all its tries, those of the cache by themselves, and its cost in dollars."""
     if not usages:
         return {}

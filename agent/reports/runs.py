@@ -30,7 +30,7 @@ STEPS_OF: LiteralString = "SELECT made_at, body::text FROM step WHERE session_id
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedConversation:
     """A conversation that was found. `trace_id` is that of one turn of it, if it was named so."""
 
     session_id: str
@@ -67,13 +67,13 @@ async def run_of(connection: psycopg.AsyncConnection[Any], named: str) -> Run | 
     return Run(id, Pinned.model_validate(pinned[0]) if pinned else None, tuple(log), unread, found.trace_id)
 
 
-async def session_named(connection: psycopg.AsyncConnection[Any], named: str) -> Named | None:
+async def session_named(connection: psycopg.AsyncConnection[Any], named: str) -> NamedConversation | None:
     """Return the conversation of a session's id, of a trace that the conversation log knows, or of a link to a message."""
     if TRACE.fullmatch(named):
         row = await (await connection.execute(BY_TRACE, {"trace": named})).fetchone()
-        return None if row is None else Named(*row, trace_id=named)
+        return None if row is None else NamedConversation(*row, trace_id=named)
     row = await _session(connection, named)
-    return None if row is None else Named(*row)
+    return None if row is None else NamedConversation(*row)
 
 
 async def _session(connection: psycopg.AsyncConnection[Any], named: str) -> tuple[str, str | None] | None:

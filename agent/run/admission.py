@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from agent import metrics
-from agent.decide.outcome import Ended, Queued
+from agent.decide.move_outcome import Ended, Queued
 from agent.model.breaker import Breaker
 from agent.model.limits import Patience
 from agent.model.slots import Slots
@@ -57,7 +57,7 @@ class Admission:
     def answered(self, model: str) -> None:
         """Note that the model was reached."""
         self._breaker(model).succeeded(time.monotonic())
-        metrics.out_of_reach(model, open=False)
+        metrics.show_reach(model, open=False)
 
     def gave_up(self, model: str, began_at: float, retry_seconds: float | None) -> float | None:
         """Note that a call that began then had no answer. Returns how long its session waits at least; None: longer than any
@@ -66,7 +66,7 @@ class Admission:
             return None  # the next call finds out whether the model means that
         breaker = self._breaker(model)
         wait_seconds = breaker.failed(began_at, time.monotonic(), retry_seconds)
-        metrics.out_of_reach(model, open=breaker.open)
+        metrics.show_reach(model, open=breaker.open)
         return wait_seconds
 
     def _breaker(self, model: str) -> Breaker:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from agent import fence, metrics, telemetry
-from agent.decide.decided import Decided, decided_by
+from agent.decide.call_decision import Decided, decided_by
 from agent.decide.facts import NOTHING_FOUND
 from agent.decide.for_cards import due_at
 from agent.decide.for_rest import learns_at
@@ -114,7 +114,7 @@ class Held:
             self.unwritten.charges.append(due)
         if (decided := decided_by(self.session, step)) is not None:
             self.unwritten.decided.append(decided)
-        self.unwritten.capped_seq = charges.capped(self.session, step) or self.unwritten.capped_seq
+        self.unwritten.capped_seq = charges.capping_call(self.session, step) or self.unwritten.capped_seq
         outcome, before = run_outcome(self.session, step), self._rested.spending.used_tokens
         self._fold(step, self.lease.epoch)
         self.trace.note(self.session, step, due, outcome)
@@ -177,7 +177,7 @@ class Held:
             told = replace(each, tool=self.pins.pinned.recorded(each.tool))
             with self.trace.within(self.session):
                 telemetry.decision_span(**asdict(told))
-            metrics.decided(told.tool, told.outcome, told.waited_seconds)
+            metrics.count_decision(told.tool, told.outcome, told.waited_seconds)
         for outcome, tokens in self.unwritten.runs:
             metrics.run_ended(self.pins.pinned.agent, outcome, tokens)
         self.unwritten.decided.clear()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent.decide.move_outcome import Making
 from agent.decide.moves import (
     Admit,
     CallModel,
@@ -18,7 +19,6 @@ from agent.decide.moves import (
     TurnAway,
     Vouch,
 )
-from agent.decide.outcome import Making
 from agent.memory.attachments import Nowhere, room_for_call
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import Model

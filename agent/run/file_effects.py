@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.bounded import BoundedError, Limits, run_bounded
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import FetchFile
-from agent.decide.outcome import Ended
 from agent.errors import RefusedError
 from agent.memory import attachments
-from agent.memory.attachments import MOST_RESULT_IMAGES, Shown
+from agent.memory.attachments import MOST_RESULT_IMAGES, ShownImages
 from agent.memory.look import Looked, look_at_file
-from agent.memory.transcript import Message
+from agent.memory.transcript import ApiMessage
 from agent.run.ports import Files
 from agent.session.state import Session
 from agent.store.sessions import Store
-from agent.types import Room
+from agent.types import FileRoom
 
 LOOK = Limits(seconds=2.0)  # at one image of a result: what has run waits for it to be written down
 
@@ -40,9 +40,9 @@ class FileEffects:
             await self.store.kept.keep_file(session.id, session.epoch, read.handle, read.data)
         return Ended((read.step,))
 
-    async def keep_images(self, session_id: str, epoch: int, images: Sequence[bytes], room: Room) -> Shown:
+    async def keep_images(self, session_id: str, epoch: int, images: Sequence[bytes], room: FileRoom) -> ShownImages:
         """Keep the images of a result that can be shown, before the step that names them. Raises FencedError."""
-        shown, count = Shown(room), len(images)
+        shown, count = ShownImages(room), len(images)
         for number, data in enumerate(images[:MOST_RESULT_IMAGES], 1):
             try:
                 attachments.check_size(data)
@@ -57,7 +57,7 @@ class FileEffects:
             await self.store.kept.keep_file(session_id, epoch, handle, data)
         return shown
 
-    async def shown(self, session: Session, messages: list[Message]) -> Sequence[Message]:
+    async def shown(self, session: Session, messages: list[ApiMessage]) -> Sequence[ApiMessage]:
         """Return the messages of a request, with the bytes of files in them."""
         if not (handles := attachments.handles(messages)):
             return messages

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from agent.decide.for_clicks import counts_now, grant_with, runs_at_most_seconds
+from agent.decide.move_outcome import Begin, Instead, NotYet, Start
 from agent.decide.moves import CallModel, Close, RunTool, Settle
-from agent.decide.outcome import Begin, Instead, NotYet, Start
 from agent.decide.ways import run_started
 from agent.errors import ModelRetiredError
 from agent.model.port import NO_SUCH_MODEL

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from agent import metrics
+from agent.decide.move_outcome import Begin, Instead, NotYet, Queued
 from agent.decide.moves import CallModel, Move, Outward, Record
 from agent.decide.next_moves import next_moves
-from agent.decide.outcome import Begin, Instead, NotYet, Queued
 from agent.decide.surface_status import surface_status
 from agent.decide.ways import Gated, Way, way
 from agent.errors import DelayedError, FencedError, UnclearError
@@ -24,8 +24,8 @@ from agent.run.effects import ClaimedWorld, Effects
 from agent.run.gate import StoreGate
 from agent.run.narration import Narration
 from agent.run.retries import Retries
-from agent.run.status import Status
-from agent.run.under_way import Task, UnderWay
+from agent.run.status import ShownStatus
+from agent.run.under_way import EffectTask, UnderWay
 from agent.run.waiting import first_of
 from agent.session.rules import Rules
 from agent.store.queue import Queue
@@ -56,7 +56,7 @@ class Drive:
         self.retries = Retries()
         self.looked_at = held.lease.now()  # what was due by then is a move
         before = None if held.lease.abandoned else "active"
-        self.status = Status(effects.surface, held.lease.place, effects.background, before)
+        self.status = ShownStatus(effects.surface, held.lease.place, effects.background, before)
 
     async def run(self) -> bool:
         """Make moves until none is left, then release. True: the session is due again at once."""
@@ -163,16 +163,16 @@ class Drive:
         for move, task in self.under_way.ended():
             await self._take_result(move, task)
 
-    async def _take_result(self, move: Outward, task: Task) -> None:
+    async def _take_result(self, move: Outward, task: EffectTask) -> None:
         try:
             ended = task.result()
         except DelayedError as error:
-            metrics.retried(type(move).__name__, "delayed")
+            metrics.count_retry(type(move).__name__, "delayed")
             self.retries = self.retries.later(move.key, time.monotonic() + error.seconds)
             return
         except UnclearError as error:
             log.warning("session %s: %s: %s", self.held.session.id, move.key, error)
-            metrics.retried(type(move).__name__, "unclear")
+            metrics.count_retry(type(move).__name__, "unclear")
             self.retries = self.retries.troubled(move.key, time.monotonic())
             return
         except FencedError:

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent import metrics
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import Recall
-from agent.decide.outcome import Ended
 from agent.embeddings.port import Embedder, Vector
 from agent.errors import AudienceGrewError, UnreachableError
 from agent.memory import compaction, extraction
-from agent.memory.items import Audience, MemoryItem, origin_of
+from agent.memory.items import Audience, MemoryItem, item_origin
 from agent.memory.recalled import recalled
 from agent.memory.transcript import Transcript
-from agent.memory.values import Owner, Value, known_to, origins_of, owner_key
+from agent.memory.values import Owner, Value, known_to, owner_key, value_origins
 from agent.model.port import Reply
 from agent.run.ports import Readers
 from agent.session.state import Session
@@ -100,7 +100,7 @@ class MemoryEffects:
         user, first = session.turn.speakers[0], move.values or gone
         values = await self.memory.told_values(session.place, user, audience) if first else dict[Owner, tuple[Value, ...]]()
         items = await self.memory.found(session.place.team, audience, words, FOUND_ITEMS)
-        return Ended((*anew, recalled(items, values, origins_of(values, user, session.place.channel))))
+        return Ended((*anew, recalled(items, values, value_origins(values, user, session.place.channel))))
 
     async def grew(self, session: Session) -> Halted | None:
         """Return the end of a turn whose conversation was told something that is not for all who read along now: a turn that
@@ -127,7 +127,7 @@ class MemoryEffects:
             embedded = await self.memory.embedded(lesson.item.text)
             item = await self.memory.items.learn(session.place.team, lesson.item, embedded, replaces=lesson.replaces)
             learnt += [item] if item is not None else []
-        facts = tuple(origin_of(item) for item in learnt if item.kind == "fact")
+        facts = tuple(item_origin(item) for item in learnt if item.kind == "fact")
         return Learnt(count=len(learnt), origins=facts, usage=reply.usage, lost=reply.lost)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent import metrics, telemetry
+from agent.decide.move_outcome import Begin, Ended, Instead, NotYet, Queued, Start
 from agent.decide.moves import CallModel
-from agent.decide.outcome import Begin, Ended, Instead, NotYet, Queued, Start
 from agent.errors import (
     BudgetExceededError,
     DelayedError,
@@ -23,7 +23,7 @@ from agent.errors import (
 )
 from agent.memory import compaction
 from agent.memory import token_estimate as estimate
-from agent.memory.transcript import Message, Transcript
+from agent.memory.transcript import ApiMessage, Transcript
 from agent.model import budget_messages as budget_words
 from agent.model.limits import PATIENCE, Patience
 from agent.model.normalised import normalised
@@ -35,7 +35,7 @@ from agent.run.full_window import after_full_window
 from agent.run.memory_effects import MemoryEffects
 from agent.run.off_turn import asked_for, read_with, without_model
 from agent.run.ports import Budget
-from agent.run.spent import exceeded, limits_of
+from agent.run.spent import halted_by_budget, limits_of
 from agent.session.charges import spender
 from agent.session.rules import Rules
 from agent.session.state import Session
@@ -134,7 +134,7 @@ class ModelCalls:
         now: datetime,
         move: CallModel,
         least: int,
-        messages: Sequence[Message] | None = None,
+        messages: Sequence[ApiMessage] | None = None,
     ) -> ModelStarted | Halted:
         """Reserve a call. `messages`: of a request that is not the conversation itself."""
         await self.settled(session.id)
@@ -149,7 +149,7 @@ class ModelCalls:
         if isinstance(answer, Refused):
             if answer.busy:
                 raise DelayedError(BUSY_SECONDS)
-            return exceeded(answer, payer)
+            return halted_by_budget(answer, payer)
         notes = tuple(note for note in answer.notes if note not in session.spending.noted)
         bill = Bill(
             payer=payer.user,
@@ -270,7 +270,7 @@ class ModelCalls:
             answer = await self.budget.reserve(ask)
         except UnreachableError as error:
             raise DelayedError(CONFIRM_SECONDS) from error
-        return exceeded(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
+        return halted_by_budget(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
 
     # ------------------------------------------------------------------------------------------ settlement
 

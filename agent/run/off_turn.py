@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agent.decide.moves import CallModel
 from agent.memory import compaction, extraction
 from agent.memory.items import MemoryItem
-from agent.memory.transcript import Message, Transcript
+from agent.memory.transcript import ApiMessage, Transcript
 from agent.session.rules import Rules
 from agent.session.state import Session
 from agent.session.steps import Compacted, Learnt
@@ -24,13 +24,13 @@ def read_with(move: CallModel, pinned: Pinned, rules: Rules) -> Pinned:
     return extraction.pinned_for(pinned, rules.learns_with) if move.purpose == "learn" else pinned
 
 
-def asked_for(move: CallModel, session: Session, said: Transcript, known: Sequence[MemoryItem] = ()) -> list[Message]:
+def asked_for(move: CallModel, session: Session, said: Transcript, known: Sequence[MemoryItem] = ()) -> list[ApiMessage]:
     """Return the messages of a request; empty where there is nothing to sum up or to learn from. `known`: facts that may be said
     again."""
     match move.purpose:
         case "reply":
             return said.messages()
         case "compact":
-            return compaction.request(session, said)
+            return compaction.summary_request(session, said)
         case "learn":
-            return extraction.request(said, known, with_answers=not session.context.known_from)
+            return extraction.learning_request(said, known, with_answers=not session.context.known_from)

@@ -11,8 +11,8 @@ from agent import metrics
 from agent.approvals.deciders import APPS, why_not_asked
 from agent.decide.facts import Facts
 from agent.decide.for_clicks import is_settled
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import Admit, Cards, Content, Permit, Post, Settle, ShowCard, TurnAway, Vouch, Work
-from agent.decide.outcome import Ended
 from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.run import streams
 from agent.run.background import Background
@@ -32,7 +32,7 @@ UNSURE = "Slack does not say right now what you may do here, so nothing counts y
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class PeopleEffects:
                 return True
         return await self.surface.is_admin(user)
 
-    async def _answer_or_whisper(self, asking: Awaitable[Answer], place: Place, user: str, inbox_id: int) -> Answer:
+    async def _answer_or_whisper(self, asking: Awaitable[T], place: Place, user: str, inbox_id: int) -> T:
         """Return Slack's answer. Without one, or while it takes its time, the person hears once that nothing counts yet. Raises
         what `asking` raises."""
         task = asyncio.ensure_future(asking)

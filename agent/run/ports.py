@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agent.approvals.deciders import Membership
-from agent.decide.moves import Answer, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Cards, Content, Work
 from agent.decide.surface_status import SurfaceStatus
 from agent.memory.items import Audience
 from agent.model.spending import Ask, Charge, Refused, Reserved
@@ -56,7 +56,7 @@ class Surface(Protocol):
         """Let a message that shows `shown` show `work`, which goes on with that. Raises like `post`."""
         ...
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str:
         """Make a message that has grown into this one, whatever became of it, and however often this is asked; its ts.
 
         `shown`: its content, if that is known for sure. It may be another message in the end: then the one that grew still stands

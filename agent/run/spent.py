@@ -5,7 +5,7 @@ import logging
 from agent import metrics
 from agent.errors import BudgetExceededError
 from agent.model import budget_messages as budget_words
-from agent.model.spending import Limit, Limits, Refused, Spender
+from agent.model.spending import BudgetLimits, Limit, Refused, Spender
 from agent.session.rules import Rules
 from agent.session.state import Session
 from agent.session.steps import Halted
@@ -13,12 +13,12 @@ from agent.session.steps import Halted
 log = logging.getLogger(__name__)
 
 
-def limits_of(session: Session, rules: Rules) -> Limits:
+def limits_of(session: Session, rules: Rules) -> BudgetLimits:
     """Return the limits of every budget that this session's calls count in."""
     return {**rules.limits, "session": Limit(tokens=rules.budget_tokens + session.spending.granted_tokens)}
 
 
-def exceeded(refused: Refused, payer: Spender) -> Halted:
+def halted_by_budget(refused: Refused, payer: Spender) -> Halted:
     """Return the step that ends the turn, with an offer to continue if only the conversation's own budget is short."""
     log.warning("session %s: %s", payer.session_id, "; ".join(map(str, refused.short)))
     for each in refused.short:

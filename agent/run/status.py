@@ -10,7 +10,7 @@ from agent.types import Place
 SETTLE_SECONDS = 2.0  # that a session's release waits for Slack to show how it rests
 
 
-class Status:
+class ShownStatus:
     """Of one claim. `shown`: the one that is there before it; None: nobody knows, since the claim before was never released."""
 
     def __init__(self, surface: Surface, place: Place, background: Background, shown: SurfaceStatus | None = "active") -> None:

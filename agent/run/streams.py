@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from agent.decide.moves import Answer, Post, Work
+from agent.decide.moves import AnswerPart, Post, Work
 from agent.errors import DelayedError, RefusedError
 from agent.run.narration import Narration
 from agent.run.ports import Surface
@@ -43,7 +43,7 @@ async def open_stream(surface: Surface, post: Post, session: Session, narration:
 async def finish(surface: Surface, post: Post, session: Session, narration: Narration) -> str:
     """Make the message that has grown into what it is to be. Raises like `Surface.post`."""
     shown, content = await narration.closed(), post.content
-    assert isinstance(content, Answer | Work)
-    if isinstance(content, Answer) and content.after_words and narration.words:
+    assert isinstance(content, AnswerPart | Work)
+    if isinstance(content, AnswerPart) and content.after_words and narration.words:
         content = replace(content, text=f"{closed(narration.words)}\n\n{content.text}")
     return await surface.finish(session.place, post.stream_ts, content, str(post.key), shown)

@@ -6,8 +6,8 @@ from typing import Any
 from agent import fence, metrics, telemetry
 from agent.approvals.digest import judged_digest
 from agent.decide.facts import Facts
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import CountCards, MakePreview, Reconcile, RunTool
-from agent.decide.outcome import Ended
 from agent.errors import FencedError
 from agent.memory import attachments, model_notes
 from agent.memory import long_results as output
@@ -22,7 +22,7 @@ from agent.tool import definition as tool
 from agent.tool.definition import Result, ToolContext, failed
 from agent.tool.progress import Progress
 from agent.tool.validation import validate
-from agent.types import Call, Room, Said
+from agent.types import Call, FileRoom, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _Into:
     """The log that a result goes into: under which epoch, and what its images may take."""
 
     epoch: int
-    room: Room
+    room: FileRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ToolEffects:
     background: Background
     attached: FileEffects
 
-    async def run(self, move: RunTool, session: Session, room: Room, asked: tuple[Said, ...] = ()) -> Ended:
+    async def run(self, move: RunTool, session: Session, room: FileRoom, asked: tuple[Said, ...] = ()) -> Ended:
         """Run a call, begun in time or not at all. What became of a lost run that cannot be repeated is unknown.
 
         `room`: what its images may take of what the session has left. `asked`: what people said that the turn answers.
@@ -99,7 +99,7 @@ class ToolEffects:
             return Ended((ToolReturned(call_id=move.call_id, outcome="refused", text=found.text()),))
         return Ended((Previewed(call_id=move.call_id, preview=found),))
 
-    async def reconcile(self, move: Reconcile, session: Session, room: Room) -> Ended:
+    async def reconcile(self, move: Reconcile, session: Session, room: FileRoom) -> Ended:
         """Ask what became of a call that a lost process started. It is not repeated, whatever its tool says of that.
 
         `room`: as in `run`.
@@ -135,7 +135,7 @@ class ToolEffects:
     ) -> Ended:
         """Bring a result into the log, the one way for all: a long one is kept whole, and the model gets its head and tail."""
         outcome = "succeeded" if result.ok else "failed" if result.begun else "refused"
-        shown = attachments.Shown(into.room)
+        shown = attachments.ShownImages(into.room)
         if result.ok and result.images:  # the API takes nothing but text in what is marked as an error
             shown = await self.attached.keep_images(context.session_id, into.epoch, result.images, into.room)
             result = result.model_copy(update={"not_shown": shown.not_shown, "written": ""})

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from agent.decide.move_keys import Key
+from agent.decide.move_outcome import Ended, Making
 from agent.decide.moves import Outward
-from agent.decide.outcome import Ended, Making
 
-Task = asyncio.Task[Ended]
+EffectTask = asyncio.Task[Ended]
 
 
 class UnderWay:
     """The moves of one claim that have begun and whose outcome was not taken in yet. Of one key there is one at most."""
 
     def __init__(self) -> None:
-        self._made: dict[Key, tuple[Outward, Task]] = {}
+        self._made: dict[Key, tuple[Outward, EffectTask]] = {}
 
     def __len__(self) -> int:
         return len(self._made)
@@ -22,18 +22,18 @@ class UnderWay:
     def __contains__(self, move: Outward) -> bool:
         return move.key in self._made
 
-    def begin(self, move: Outward, making: Making) -> Task:
+    def begin(self, move: Outward, making: Making) -> EffectTask:
         """Make a move."""
         task = asyncio.create_task(making, name=str(move.key))
         self._made[move.key] = (move, task)
         return task
 
     @property
-    def tasks(self) -> Sequence[Task]:
+    def tasks(self) -> Sequence[EffectTask]:
         """Return the tasks that can be waited for."""
         return [task for _, task in self._made.values()]
 
-    def ended(self) -> Sequence[tuple[Outward, Task]]:
+    def ended(self) -> Sequence[tuple[Outward, EffectTask]]:
         """Return what is over, and forget it here."""
         over = [made for made in self._made.values() if made[1].done()]
         for move, _ in over:

@@ -8,7 +8,7 @@ from agent.session.steps import Asked, Attached
 from agent.types import Attachment
 
 
-def unread(asked: Asked) -> tuple[Attachment, ...]:
+def unread_files(asked: Asked) -> tuple[Attachment, ...]:
     """Return the files that a turn begins with, each once."""
     return tuple({file.id: file for said in asked.said for file in said.files}.values())
 
@@ -19,7 +19,7 @@ def attached(session: Session, step: Attached) -> Session:
     left = tuple(file for file in turn.unread if file.id != step.file_id)
     if left == turn.unread:
         raise IllegalStepError(f"session {session.id} waits for no file {step.file_id}")
-    context = sources.read(context, step.source)
+    context = sources.read_source(context, step.source)
     kept = context.attached + (step.kept_bytes > 0)
     return replace(
         session,

@@ -64,7 +64,7 @@ def spender(session_id: str, place: Place, seq: int, started: ModelStarted) -> S
     return Spender(place.team, session_id, bill.agent, bill.payer, bill.started_at, seq)
 
 
-def capped(session: Session, step: Step) -> int | None:
+def capping_call(session: Session, step: Step) -> int | None:
     """Return the model call after which the turn ends with this step because it may make no more; None for any other end."""
     hit = isinstance(step, Halted) and step.error == AgentMaxIterationsError.__name__
     return session.model.seq if hit and session.model.seq else None

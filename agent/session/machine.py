@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from agent.errors import IllegalStepError
-from agent.session import actions, attached, model_steps, post_steps, sources, tool_steps
-from agent.session.actions import keep, open_action, undecided_action
+from agent.session import action_steps, attached, model_steps, post_steps, sources, tool_steps
+from agent.session.action_steps import keep, open_action, undecided_action
 from agent.session.calls import advance, with_call
 from agent.session.evolve import replace
-from agent.session.state import NOT_POSTED, CallState, GrantState, Run, Session, Status, Turn
+from agent.session.state import NOT_POSTED, ActionRun, CallState, GrantState, Session, Status, Turn
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -135,11 +135,11 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             state = replace(advance(session, step.call_id, step.kind), preview=None, changed=step.changes)
             return with_call(session, state)
         case ProposedAction():
-            return actions.proposed(session, step)
+            return action_steps.proposed(session, step)
         case Voted():
-            return actions.voted(session, step)
+            return action_steps.voted(session, step)
         case Edited():
-            return actions.edited(session, step)
+            return action_steps.edited(session, step)
         case Escalated():
             action = undecided_action(session, step.action_id)
             return keep(session, replace(action, escalated=True, changes=action.changes + 1))
@@ -149,9 +149,9 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             left = {id: grant for id, grant in session.standing.grants.items() if id != step.grant_id}
             return tool_steps.with_grants(session, left)
         case ActionDecided():
-            return actions.decided(session, step)
+            return action_steps.decided(session, step)
         case CardShown():
-            return actions.card_shown(session, step)
+            return action_steps.card_shown(session, step)
         case ToolStarted():
             return tool_steps.run_begun(session, step, epoch)
         case ToolReturned():
@@ -176,11 +176,11 @@ def _open_turn(session: Session, step: Asked) -> Session:
     opened = _opened(session, users, users[0], reads=True)
     context = replace(session.context, speakers=speakers)
     for source in [source for said in step.said for source in said.sources]:
-        context = sources.read(context, source)
+        context = sources.read_source(context, source)
     heard_at = datetime.fromtimestamp(max(float(said.ts) for said in step.said), UTC)
     return replace(
         opened,
-        turn=replace(opened.turn, unread=attached.unread(step)),
+        turn=replace(opened.turn, unread=attached.unread_files(step)),
         context=context,
         model=replace(opened.model, heard_at=heard_at),
     )
@@ -201,7 +201,7 @@ def _recalled(session: Session, step: Recalled) -> Session:
     if turn.recalled or turn.iterations or turn.ending.closing:
         raise IllegalStepError(f"session {session.id} recalls once in a turn, before the model is asked")
     for source in step.sources:
-        context = sources.read(context, source)
+        context = sources.read_source(context, source)
     return replace(session, turn=replace(turn, recalled=True), context=sources.remembered(context, step))
 
 
@@ -223,6 +223,6 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
     assert action.decided is not None
     decided = action.decided.model_copy(update={"decided_at": step.told_at})  # this word is as good as an approval, from now on
     reminders, wanted = action.run.reminders, action.run.again_before + len(action.run.again_by)  # no key is used twice
-    run = Run(key, reminders=reminders, reminders_before=reminders, again_told=wanted, again_before=wanted)
+    run = ActionRun(key, reminders=reminders, reminders_before=reminders, again_told=wanted, again_before=wanted)
     undone = replace(action, decided=decided, run=run)
     return keep(replace(opened, turn=replace(opened.turn, calls=(again,))), undone)

@@ -1,7 +1,7 @@
 """What steps change about the model: a call made, answered, failed, charged; the turn resumed or ended; a new context."""
 
 from agent.errors import IllegalStepError
-from agent.session import answers, stop_reasons
+from agent.session import closings, stop_reasons
 from agent.session import message_parts as parts
 from agent.session.calls import tool_calls
 from agent.session.charges import EndsCall, charged_tokens
@@ -67,13 +67,13 @@ def model_replied(session: Session, step: ModelReplied) -> Session:
         calls = tuple(CallState(call, unusable=step.unusable.get(call.id, "")) for call in tool_calls(step))
     else:
         answered = reason not in ("refusal", "strange")
-        text = answers.closing_text(step, before) + (answers.BEGAN_ANEW if ending.began_anew else "")
+        text = closings.closing_text(step, before) + (closings.BEGAN_ANEW if ending.began_anew else "")
         closing = Closing(parts.split(text), answered=answered)
         ending = replace(ending, closing=closing, stopped_for=reason)
     return replace(
         session,
         turn=replace(session.turn, calls=calls, ending=ending),
-        model=replace(session.model, reply_seq=session.seq, reply_text=answers.reply_words(step), outage_since=None),
+        model=replace(session.model, reply_seq=session.seq, reply_text=closings.reply_words(step), outage_since=None),
         context=replace(session.context, tokens=read + step.usage.output_tokens, began_tokens=began),
     )
 

@@ -1,8 +1,8 @@
 """What steps change about messages: a post begun, and what follows once it is in Slack or was refused."""
 
 from agent.errors import IllegalStepError
-from agent.session import actions
-from agent.session.actions import keep
+from agent.session import action_steps
+from agent.session.action_steps import keep
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
 from agent.session.state import Session
@@ -42,16 +42,16 @@ def _followed(session: Session, step: Posted) -> Session:
     """Return the session with what a message changes beside being there."""
     match step.key:
         case PostKey("card"):
-            return actions.card_posted(session, session.shown_in(step.key), step)
+            return action_steps.card_posted(session, session.shown_in(step.key), step)
         case PostKey("copy", str(action_id)):
             rows = session.shown_in(PostKey("card", action_id))
-            return keep(session, *(actions.copied(row, step) for row in rows))
+            return keep(session, *(action_steps.copied(row, step) for row in rows))
         case PostKey("remind", str(action_id), int(number)):
             rows = session.shown_in(PostKey("card", action_id))
             return keep(session, *(replace(row, reminders=max(row.reminders, number)) for row in rows))
         case PostKey("question" | "escalated" | "remind_outcome" | "again", str(action_id)):
             action = session.actions.get(action_id)
-            return session if action is None else keep(session, actions.told_people(action, step))
+            return session if action is None else keep(session, action_steps.told_people(action, step))
         case PostKey("budget", name):
             left = tuple(note for note in session.spending.notes if note.name != name)
             return replace(session, spending=replace(session.spending, notes=left))

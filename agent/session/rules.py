@@ -8,7 +8,7 @@ from typing import Any
 from agent.approvals import policy
 from agent.approvals.deciders import FULL_MEMBERS, Membership
 from agent.model.limits import PATIENCE
-from agent.model.spending import Kind, Limit, Limits, Price
+from agent.model.spending import BudgetKind, BudgetLimits, Limit, Price
 from agent.session.steps import ProposedAction
 from agent.tool.definition import Tool, Tools
 from agent.types import Asker, Verdict
@@ -47,7 +47,7 @@ class Rules:
     budget_tokens: int = 50_000  # of a session
     judge: Callable[[Tool, Mapping[str, Any], Asker], Verdict] = policy.Policy().judge
     bounds: Bounds = Bounds()
-    limits: Limits = field(default_factory=dict[Kind, Limit])  # of people and the workspace
+    limits: BudgetLimits = field(default_factory=dict[BudgetKind, Limit])  # of people and the workspace
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])  # by model
     context_tokens: int = 12_500  # a conversation that takes more is compacted when its turn is over (`agent.model.windows`)
     can_show: Callable[[ProposedAction], bool] = anything  # whether people can be shown all of an action

@@ -5,7 +5,7 @@ from agent.session.state import Context
 from agent.session.steps import Recalled, ToolReturned
 
 
-def read(context: Context, source: str) -> Context:
+def read_source(context: Context, source: str) -> Context:
     """Return the context after something of this source was read into it. Empty: it is of no untrusted source."""
     if not source or source in context.sources:
         return context

@@ -77,7 +77,7 @@ class Votes:
 
 
 @dataclass(frozen=True)
-class Run:
+class ActionRun:
     """The run of an action's call: its key, what came of it, and what people were asked about that."""
 
     idempotency_key: str = ""
@@ -100,7 +100,7 @@ class ActionState:
     decided: ActionDecided | None = None
     shown: Shown = Shown()
     votes: Votes = Votes()
-    run: Run = Run()
+    run: ActionRun = ActionRun()
     changes: int = 0  # of its open card since it was proposed
     escalated: bool = False
     escalation_told: bool = False

@@ -24,14 +24,14 @@ def text_of(reply: ModelReplied) -> str:
     return "\n\n".join(str(block["text"]) for block in reply.content if block.get("type") == "text")
 
 
-def kind_of(block: Block) -> str:
+def block_kind(block: Block) -> str:
     """Return the block's type; of what the provider runs by itself, the search over tools is the one thing that we ask for."""
     return str(block.get("name") if block.get("type") == "server_tool_use" else block.get("type"))
 
 
 def reason_of(reply: ModelReplied) -> str:
     """Return the stop reason as stated, but `empty` for an end without a word, and `strange` for what we do not know."""
-    kinds = {kind_of(block) for block in reply.content}
+    kinds = {block_kind(block) for block in reply.content}
     last = reply.content[-1].get("type") if reply.content else None
     calls = "tool_use" in kinds
     sent_back = not calls and last not in (None, *THINKING)  # as a pause is: it must be something that can be

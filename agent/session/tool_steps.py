@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from agent.errors import IllegalStepError
 from agent.session import sources, tasks
-from agent.session.actions import keep, open_action
+from agent.session.action_steps import keep, open_action
 from agent.session.calls import advance, call_ended, fingerprint, with_call
 from agent.session.evolve import replace
 from agent.session.state import GrantState, Session
@@ -48,7 +48,7 @@ def run_returned(session: Session, step: ToolReturned) -> Session:
     """Record a call's result, which is its action's too."""
     state = replace(advance(session, step.call_id, step.kind), outcome=step.outcome)
     session = tasks.ended(call_ended(session, state, step.outcome), step)
-    context = sources.remembered(sources.read(session.context, step.source), step)
+    context = sources.remembered(sources.read_source(session.context, step.source), step)
     files, size = context.attached + len(step.images), context.attached_bytes + step.kept_bytes
     session = replace(session, context=replace(context, attached=files, attached_bytes=size))
     if state.action_id is None:

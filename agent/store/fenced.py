@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeVar
 
+from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.errors import FencedError, UnreadableError
 from agent.types import Place
 
+PgConnection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Any]
 _Stored = TypeVar("_Stored")
 

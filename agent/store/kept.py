@@ -9,7 +9,7 @@ from agent.store.statements import FILES, FORGET, KEEP, KEEP_FILE, OUTPUT, STEP_
 OUTPUT_DAYS = 30  # that a long result is kept whole
 
 
-class Kept:
+class KeptWhole:
     """Long results and files in Postgres. To keep one needs the session's epoch, to read one needs its session."""
 
     def __init__(self, pool: Pool) -> None:

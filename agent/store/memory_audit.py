@@ -11,7 +11,7 @@ from typing import Any, Literal, LiteralString
 
 import psycopg
 
-Where = Literal["tool", "home", "command", "slack"]  # slack: the message itself was deleted or changed
+TakenWhere = Literal["tool", "home", "command", "slack"]  # slack: the message itself was deleted or changed
 
 NOTE: LiteralString = """
 INSERT INTO audit (team, kind, actor, session_id, rule, body)
@@ -24,7 +24,7 @@ class By:
     """Who takes something out of memory, and where. `user`: a person's id, or `operator:NAME`; empty: nobody says."""
 
     user: str
-    where: Where
+    where: TakenWhere
     session_id: str = ""
 
 

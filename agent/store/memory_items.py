@@ -13,7 +13,7 @@ from agent import metrics
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
-from agent.store.fenced import Pool, rows
+from agent.store.fenced import PgConnection, Pool, rows
 from agent.store.memory_audit import By, note_items
 from agent.store.memory_gone import any_gone
 from agent.store.memory_terms import LASTS, term_values
@@ -115,9 +115,6 @@ WHERE memory.id = should.id AND expires_at IS DISTINCT FROM should.at RETURNING 
 """
 
 
-Connection = psycopg.AsyncConnection[Any]
-
-
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """The vector of an item, and the model that made it."""
@@ -145,7 +142,7 @@ class Items:
             await connection.execute(LOCK_SHARED, values)
             learnt = await _learnt(connection, values, replaces)
         if learnt is not None:
-            metrics.learnt(learnt.kind)
+            metrics.count_learnt(learnt.kind)
         return learnt
 
     async def correct(self, team: str, id: int, item: NewItem, embedded: Embedded | None = None, *, by: By) -> MemoryItem | None:
@@ -255,7 +252,7 @@ class Items:
         }
 
 
-async def _learnt(connection: Connection, values: Mapping[str, Any], replaces: int | None = None) -> MemoryItem | None:
+async def _learnt(connection: PgConnection, values: Mapping[str, Any], replaces: int | None = None) -> MemoryItem | None:
     """Learn an item whose source is locked. None: see `Items.learn`."""
     gone = await connection.execute(GONE, {**values, "sources": [values["source"]]})
     if await gone.fetchone() is not None:
@@ -268,7 +265,7 @@ async def _learnt(connection: Connection, values: Mapping[str, Any], replaces: i
     return item_of(row)
 
 
-async def _lock(connection: Connection, values: Mapping[str, Any], *further: str) -> None:
+async def _lock(connection: PgConnection, values: Mapping[str, Any], *further: str) -> None:
     """Lock the sources of what is to be forgotten, and further ones, in one order: nobody waits in a circle."""
     said = await (await connection.execute(SAID, values)).fetchall()
     for key in sorted({*further, *(row[0] for row in said)}):

@@ -14,7 +14,7 @@ from agent.store.statements import (
 from agent.types import PINNED, Pinned
 
 
-class Pins:
+class StoredPins:
     """The pins of sessions in Postgres."""
 
     def __init__(self, pool: Pool) -> None:

@@ -22,7 +22,7 @@ import redis.asyncio as redis
 from redis.exceptions import RedisError
 
 from agent.errors import UnreachableError
-from agent.model.spending import KINDS, Ask, Charge, Measure, Refused, Reserved, Scope, Standing
+from agent.model.spending import KINDS, Ask, BudgetStanding, Charge, Measure, Refused, Reserved, Scope
 from agent.store.chores import Chore
 from agent.store.redis_scripts import FILL, FORGET, RESERVE, SETTLE
 from agent.store.usage import Ledger
@@ -156,12 +156,12 @@ def _settlement(charge: Charge) -> list[Any]:
 def _refusal(ask: Ask, scopes: Sequence[Scope], told: Sequence[int]) -> tuple[Refused, list[tuple[Scope, int]]]:
     """Return which budgets are short, and those of them that were filled too long ago to refuse anybody."""
     needed = (ask.tokens(ask.least_output), ask.nano_usd(ask.least_output))
-    short: list[Standing] = []
+    short: list[BudgetStanding] = []
     stale: dict[Scope, int] = {}
     for scope, filled_at, *figures in zip(scopes, *(told[at::7] for at in range(7)), strict=True):
         for measure, need, (used, open_, limit) in zip(MEASURES, needed, _threes(figures), strict=True):
             if 0 <= limit < used + open_ + need:
-                short.append(Standing(scope, measure, used, open_, limit))
+                short.append(BudgetStanding(scope, measure, used, open_, limit))
                 if filled_at + FRESH_SECONDS < time.time():
                     stale[scope] = filled_at
     need_of = dict(zip(MEASURES, needed, strict=True))

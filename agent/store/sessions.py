@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 
 from agent.approvals import deciders
 from agent.model.spending import Charge
-from agent.session import answers
+from agent.session import closings
 from agent.session.charges import charged, usage_rows
 from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, OutcomeClick
 from agent.session.steps import (
@@ -32,8 +32,8 @@ from agent.session.steps import (
     Voted,
 )
 from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, rows
-from agent.store.kept import Kept
-from agent.store.pins import Pins
+from agent.store.kept import KeptWhole
+from agent.store.pins import StoredPins
 from agent.store.statements import (
     APPEND,
     CLOSE,
@@ -92,7 +92,7 @@ class Store:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.kept, self.pins = Kept(pool), Pins(pool)
+        self.kept, self.pins = KeptWhole(pool), StoredPins(pool)
 
     async def _fetch_one(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...]:
         [row] = await rows(self._pool, statement, values)
@@ -124,7 +124,7 @@ class Store:
     async def asks(self, place: Place) -> bool:
         """Return whether the session's last answer ends in a question. Raises UnreadableError."""
         found = await self._fetch_all(LAST_WORD, {"session_id": session_id(place)})
-        return bool(found) and answers.asks(parse_stored(STEP, found[0][0]))
+        return bool(found) and closings.asks(parse_stored(STEP, found[0][0]))
 
     async def action(self, action_id: str) -> ActionSeen | None:
         """Return an action by its own id: never by thread, order or position."""

@@ -248,7 +248,7 @@ class BudgetRaiseRow(SQLModel, table=True):
 
     key: str = Field(sa_column=Column(Text, primary_key=True))  # of the dialog that it was entered in
     team: str = Field(sa_column=Column(Text, nullable=False))
-    kind: str = Field(sa_column=Column(Text, nullable=False))  # agent.model.spending.Kind
+    kind: str = Field(sa_column=Column(Text, nullable=False))  # agent.model.spending.BudgetKind
     subject: str = Field(sa_column=Column(Text, nullable=False))
     period: str = Field(sa_column=Column(Text, nullable=False))
     tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))

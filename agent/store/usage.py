@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-from agent.model.spending import Charge, Kind, Scope, Spender
+from agent.model.spending import BudgetKind, Charge, Scope, Spender
 from agent.store.sessions import Pool, rows
 
 # One statement, so that all of it is as of one moment.
@@ -23,7 +23,7 @@ OF_SESSION: LiteralString = "session_id = %(subject)s"
 OF_WORKSPACE: LiteralString = "team = %(team)s AND started_at >= %(since)s AND started_at < %(until)s"
 OF_USER: LiteralString = f"{OF_WORKSPACE} AND payer = split_part(%(subject)s, '/', 1) AND payer || '/' || agent = %(subject)s"
 
-TOTAL: dict[Kind, LiteralString] = {
+TOTAL: dict[BudgetKind, LiteralString] = {
     "session": f"WITH counted AS (SELECT * FROM usage WHERE {OF_SESSION}) {_TOTAL}",
     "user_day": f"WITH counted AS (SELECT * FROM usage WHERE {OF_USER}) {_TOTAL}",
     "workspace_day": f"WITH counted AS (SELECT * FROM usage WHERE {OF_WORKSPACE}) {_TOTAL}",

@@ -137,7 +137,7 @@ def failed(kind: ErrorKind, detail: str, *, unclear: bool = False) -> Result:
 
 
 Handler = Callable[[Any, ToolContext], Awaitable[Answer]]
-Reconcile = Callable[[Any, ToolContext], Awaitable[Result | None]]
+Reconciler = Callable[[Any, ToolContext], Awaitable[Result | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ class Tool:
     effect: Effect = Effect.WRITE
     time_limit_seconds: float = 10.0
     idempotent: bool = False  # the handler honours `idempotency_key`: a second run with the same key changes nothing
-    reconcile: Reconcile | None = None  # after a crash: did it happen? None when that cannot be told
+    reconcile: Reconciler | None = None  # after a crash: did it happen? None when that cannot be told
     verb: str = "Run"
     consequence: str = ""
     undo: str = ""

@@ -30,20 +30,20 @@ def checked_once(tool: object, arguments: Mapping[str, Any], check: Callable[[],
     kept = _kept.get()
     if kept is None:
         return check()
-    key = (id(tool), spelled(arguments))  # the tool is kept too, so that its id is not another's
+    key = (id(tool), exact_spelling(arguments))  # the tool is kept too, so that its id is not another's
     if key not in kept:
         kept[key] = (tool, check())
     found = kept[key][1]
     return cast(Checked, found.model_copy(deep=True)) if isinstance(found, BaseModel) else found
 
 
-def spelled(value: Any) -> Hashable:
+def exact_spelling(value: Any) -> Hashable:
     """Return the same for the same JSON value, of the same types all the way down, in the same order, and for nothing else."""
     match value:
         case dict():
-            return ("{", *((key, spelled(each)) for key, each in cast("dict[str, Any]", value).items()))
+            return ("{", *((key, exact_spelling(each)) for key, each in cast("dict[str, Any]", value).items()))
         case list() | tuple():
-            return ("[", *(spelled(each) for each in cast("list[Any]", value)))
+            return ("[", *(exact_spelling(each) for each in cast("list[Any]", value)))
         case float():
             return ("float", repr(value))
         case _:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from agent.tool.definition import Result, Tool, Tools, failed
 from agent.tool.once import checked_once
 
-Problem = tuple[tuple[int | str, ...], str]  # where in the arguments, () for all of them, and what is wrong there
+ArgumentProblem = tuple[tuple[int | str, ...], str]  # where in the arguments, () for all of them, and what is wrong there
 NOT_FINITE = "Infinite numbers and NaN are not values that it can take."
 
 
@@ -25,18 +25,18 @@ def validate(tools: Tools, name: str, arguments: Mapping[str, Any]) -> BaseModel
     return failed("invalid_input", f"{name} was not run. " + "; ".join(f"{_path(where)}: {what}" for where, what in found))
 
 
-def problems(tool: Tool, arguments: Mapping[str, Any]) -> Sequence[Problem]:
+def problems(tool: Tool, arguments: Mapping[str, Any]) -> Sequence[ArgumentProblem]:
     """Return what is wrong with the arguments, each with its place in them; nothing where the tool takes them."""
     found = checked(tool, arguments)
     return () if isinstance(found, BaseModel) else found
 
 
-def checked(tool: Tool, arguments: Mapping[str, Any]) -> BaseModel | Sequence[Problem]:
+def checked(tool: Tool, arguments: Mapping[str, Any]) -> BaseModel | Sequence[ArgumentProblem]:
     """Return the arguments as the tool's own model, or what is wrong with them. Within a claim each are looked at once."""
     return checked_once(tool, arguments, lambda: _check(tool, arguments))
 
 
-def _check(tool: Tool, arguments: Mapping[str, Any]) -> BaseModel | Sequence[Problem]:
+def _check(tool: Tool, arguments: Mapping[str, Any]) -> BaseModel | Sequence[ArgumentProblem]:
     try:
         valid = tool.arguments.model_validate(dict(arguments))
         plain = valid.model_dump(mode="json")  # raises ValueError for what has no place in JSON: it cannot be shown or hashed

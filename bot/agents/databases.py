@@ -24,7 +24,7 @@ def look_at_sql(databases: Mapping[str, Database]) -> dict[str, Sequence[Tool]]:
 
 
 def _pack(name: str, database: Database, url: str) -> Sequence[Tool]:
-    return sql.sql(sql.Database(name, url, database.rows, database.seconds, database.connections))
+    return sql.sql(sql.NamedDatabase(name, url, database.rows, database.seconds, database.connections))
 
 
 def address(name: str, database: Database, environment: Mapping[str, str]) -> str:

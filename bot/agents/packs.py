@@ -8,16 +8,16 @@ from psycopg_pool import AsyncConnectionPool
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.memory.long_results import read_output
-from agent.store.kept import Kept
+from agent.store.kept import KeptWhole
 from agent.tool.definition import Tool, Tools, registry
 from bot.agents.remembering import unconnected
 from bot.agents.tool_files import load_tool_file
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.config.refusal import Refusal
 from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from tools.catalog import catalog
-from tools.memory import Memory, memory
+from tools.memory import Memory, memory_tools
 from tools.slack import Slack, slack, slack_channels
 from tools.web import web
 
@@ -26,7 +26,7 @@ from tools.web import web
 ON_REQUEST = frozenset({"web", "slack:channels"})
 BROUGHT_ALONG = {"slack": "slack:channels"}  # who names the first pack means the second, too
 
-MEMORY = "memory"  # there where signoff.yaml has the section of this name
+MEMORY = "memory_tools"  # there where signoff.yaml has the section of this name
 BUILT_IN = "built in"  # what every agent has, whatever its packs
 
 Packs = Mapping[str, Sequence[Tool]]
@@ -49,9 +49,9 @@ def tool_packs(
     files = {name: load_tool_file(Path(name)) for name in dict.fromkeys(named)}
     port = workspace or SlackPort(AsyncWebClient(), AsyncWebClient(), "", SlackReaders(AsyncWebClient(), ""))
     return {
-        BUILT_IN: [read_output(Kept(pool))],
+        BUILT_IN: [read_output(KeptWhole(pool))],
         "catalog": catalog(pool),
-        **({MEMORY: memory(remembered or unconnected())} if config.memory is not None else {}),
+        **({MEMORY: memory_tools(remembered or unconnected())} if config.memory is not None else {}),
         "slack": slack(port),
         "slack:channels": slack_channels(port),
         "web": web(config.policy.allowed_hosts),
@@ -78,7 +78,7 @@ def all_tools(packs: Packs) -> Tools:
     return registry([tool for tools in packs.values() for tool in tools])
 
 
-def chosen_packs(name: str, agent: Agent, packs: Packs) -> Sequence[str]:
+def chosen_packs(name: str, agent: AgentSection, packs: Packs) -> Sequence[str]:
     """Return the packs of an agent; unless it names some, all but those that have to be named. Raises Refusal for one that does
     not exist."""
     there = [pack for pack in packs if pack != BUILT_IN]

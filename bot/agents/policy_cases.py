@@ -12,7 +12,7 @@ from agent.approvals.policy import Policy, Rule
 from agent.tool.definition import Result, Tools
 from agent.tool.validation import validate
 from agent.types import Asker, Verdict
-from bot.config.policy_section import Approvers
+from bot.config.policy_section import ApproversSection
 from bot.config.refusal import Refusal
 from bot.config.sections import Section
 from bot.config.yaml_file import read_yaml
@@ -22,7 +22,7 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
-class Call(Section):
+class CaseCall(Section):
     """What the model asks for."""
 
     tool: str
@@ -33,7 +33,7 @@ class Expected(Section):
     """What policy should say. Only what is named is looked at."""
 
     verdict: Literal["allow", "ask", "refuse"] | None = None
-    approvers: Approvers | None = None
+    approvers: ApproversSection | None = None
     """Exactly these users, user groups and, with `channel_members`, the members of the conversation."""
     quorum: int | None = None
     requester: bool | None = None
@@ -46,7 +46,7 @@ class Case(Section):
     """One call, and what policy should say of it."""
 
     name: str = ""
-    call: Call
+    call: CaseCall
     requester: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(default=("U0SOMEBODY",), min_length=1)
     channel: str = "C0SOMEWHERE"
     expect: Expected
@@ -87,7 +87,7 @@ def read_cases(path: Path) -> Sequence[Numbered]:
     return [Numbered(file.line([str(index)]), case) for index, case in enumerate(cases)]
 
 
-def differences(cases: Sequence[Numbered], policy: Policy, tools: Tools, unseen: Sequence[str]) -> Iterator[tuple[int, str]]:
+def unmet_cases(cases: Sequence[Numbered], policy: Policy, tools: Tools, unseen: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield each line and sentence, without its full stop, that says what policy does not say as expected.
 
     Raises Refusal for a call of a tool that is not there: `unseen` are what the names begin with of servers that do not answer.

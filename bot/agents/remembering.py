@@ -74,7 +74,7 @@ async def embedder(
         yield WordLlama()
         return
     if of == memory_section.EXTRA:
-        if not minilm.installed():
+        if not minilm.minilm_installed():
             raise Refusal(NOT_INSTALLED)
         yield minilm.MiniLm()
         return

@@ -21,9 +21,9 @@ from agent.tool.definition import Effect, Tool, Tools, registry
 from agent.types import Pinned, Place
 from bot.agents.packs import MEMORY, all_tools, chosen_packs
 from bot.cards.review import can_show
-from bot.config.file import Agent as Settings
 from bot.config.file import Config
 from bot.config.refusal import Refusal
+from bot.config.sections import AgentSection
 from tools.mcp import Bridge, Connection, Server
 
 log = logging.getLogger(__name__)
@@ -216,7 +216,7 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], promp
     return Agent(pinned, rules)
 
 
-def with_settings(settings: Settings, prompt: Version) -> Settings:
+def with_settings(settings: AgentSection, prompt: Version) -> AgentSection:
     """Return an agent's settings with those of its prompt where signoff.yaml leaves them open."""
     wanted = prompt.settings.model_dump(exclude_none=True)
     return settings.model_copy(update={name: value for name, value in wanted.items() if name not in settings.model_fields_set})

@@ -35,7 +35,7 @@ class Bolt(AsyncApp):
             with as_made():
                 answer = await super().async_dispatch(req)
         except OddDeliveryError as error:
-            return left_out(error)
+            return ack_left_out(error)
         return answer if answer.status != NO_LISTENER else BoltResponse(status=200)
 
 
@@ -48,7 +48,7 @@ class Socket(AsyncSocketModeHandler):
             with as_made():
                 await super().handle(client, req)
         except OddDeliveryError as error:
-            left_out(error)
+            ack_left_out(error)
             await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
 
 
@@ -59,7 +59,7 @@ async def over_http(app: AsyncApp, signing_secret: str, request: web.Request) ->
             asked = await to_bolt_request(request)
     except OddDeliveryError as error:
         signed = SignatureVerifier(signing_secret).is_valid_request(await request.read(), dict(request.headers))
-        return await to_aiohttp_response(left_out(error) if signed else BoltResponse(status=401))
+        return await to_aiohttp_response(ack_left_out(error) if signed else BoltResponse(status=401))
     return await to_aiohttp_response(await app.async_dispatch(asked))
 
 
@@ -69,7 +69,7 @@ def of_bolt(error: Exception) -> bool:
     return bool(files) and Path(files[-1]).is_relative_to(Path(slack_bolt.__file__).parent)
 
 
-def left_out(error: OddDeliveryError | DataError) -> BoltResponse:
+def ack_left_out(error: OddDeliveryError | DataError) -> BoltResponse:
     """Return Slack's answer to a delivery that nobody can take in: acked, since it would be the same the next time."""
     log.warning("a delivery is left out, it is not made as Slack makes them: %s", error)
     return BoltResponse(status=200)

@@ -25,7 +25,7 @@ from agent.store.memory_items import Items
 from agent.store.sessions import ActionSeen, Store, session_id, settled_sentence
 from agent.text import whole
 from agent.types import Place
-from bot.app.bolt import Bolt, left_out, of_bolt
+from bot.app.bolt import Bolt, ack_left_out, of_bolt
 from bot.dialogs.dialogs import Dialogs
 from bot.dialogs.ratings import Ratings
 from bot.home.home_tab import HomeTab
@@ -97,8 +97,8 @@ class Edge:
             try:
                 answer = await self._answer_delivery(body)
             except (OddDeliveryError, DataError) as error:
-                measured.outcome = "left_out"
-                return left_out(error)
+                measured.outcome = "ack_left_out"
+                return ack_left_out(error)
             except DatabaseError as error:  # not acked: Slack delivers an event again, and a person clicks again
                 log.warning("not taken in, the database does not answer: %s", error)
                 measured.outcome = "refused"
@@ -115,9 +115,9 @@ class Edge:
     async def _failed(self, error: Exception) -> BoltResponse | None:
         """Answer Slack when a listener, which only shows something, has failed, or Bolt itself. Bolt calls it."""
         if isinstance(error, OddDeliveryError | DataError):
-            return left_out(error)
+            return ack_left_out(error)
         if of_bolt(error):
-            return left_out(OddDeliveryError(place_of(error)))
+            return ack_left_out(OddDeliveryError(place_of(error)))
         log.error("what Slack delivered could not be dealt with: %s", place_of(error), exc_info=error)
         return None
 

@@ -19,7 +19,7 @@ OLDER = ("gen_ai.client.operation.duration", "gen_ai.client.token.usage")  # wha
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class FigureReaders:
     """Who gets figures of this process. `page`: all of them as they are now, in Prometheus' text form; None: nobody asks."""
 
     wanted: bool = False
@@ -27,11 +27,11 @@ class Figures:
     content_type: str = ""
 
 
-NO_FIGURES = Figures()
+NO_FIGURES = FigureReaders()
 
 
 @contextmanager
-def exporting(environment: Mapping[str, str], *, scraped: bool = False, older_names: bool = False) -> Generator[Figures]:
+def exporting(environment: Mapping[str, str], *, scraped: bool = False, older_names: bool = False) -> Generator[FigureReaders]:
     """Export spans and figures for as long as the block runs; what waits at its end is sent.
 
     `environment`: with the variables of `.env`, which are put into the process's own: the SDK reads nothing else. `scraped`:
@@ -66,7 +66,7 @@ def _export_spans(stack: ExitStack) -> None:
     stack.callback(provider.shutdown)
 
 
-def _export_figures(stack: ExitStack, *, sent: bool, scraped: bool, older_names: bool) -> Figures:
+def _export_figures(stack: ExitStack, *, sent: bool, scraped: bool, older_names: bool) -> FigureReaders:
     if not (sent or scraped):
         return NO_FIGURES
     from opentelemetry import metrics
@@ -89,4 +89,4 @@ def _export_figures(stack: ExitStack, *, sent: bool, scraped: bool, older_names:
     metrics.set_meter_provider(provider)
     stack.callback(provider.shutdown)
     begin_at_zero()
-    return Figures(True, (lambda: generate_latest(REGISTRY)) if scraped else None, CONTENT_TYPE_LATEST)
+    return FigureReaders(True, (lambda: generate_latest(REGISTRY)) if scraped else None, CONTENT_TYPE_LATEST)

@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 from agent.metrics import backlog_read
 from agent.reports.backlog import backlog
 from agent.store.sessions import Pool
-from bot.app.exporting import Figures
+from bot.app.exporting import FigureReaders
 from bot.config.refusal import Refusal
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ READ_SECONDS = 10.0  # between two looks at the database
 
 
 @asynccontextmanager
-async def showing(figures: Figures, pool: Pool, port: int | None) -> AsyncGenerator[None]:
+async def showing(figures: FigureReaders, pool: Pool, port: int | None) -> AsyncGenerator[None]:
     """Show figures for as long as the block runs, if somebody gets them. Raises Refusal where the port cannot be had."""
     if not figures.wanted:
         yield
@@ -50,7 +50,7 @@ async def _keep_reading(pool: Pool) -> None:
 
 
 @asynccontextmanager
-async def _serve_page(figures: Figures, port: int | None) -> AsyncGenerator[None]:
+async def _serve_page(figures: FigureReaders, port: int | None) -> AsyncGenerator[None]:
     if figures.page is None or port is None:
         yield
         return

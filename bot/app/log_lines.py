@@ -9,18 +9,17 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
 from agent.errors import place_of
-from agent.masking import Wanted, patterns_masker
+from agent.masking import WantedMasks, patterns_masker
 from agent.trace_ids import spelled, trace_id, working_on
+from bot.cards.values import Mask
 
 log = logging.getLogger(__name__)
-
-Mask = Callable[[str], str]
 
 BEGINNING = "%(asctime)s %(levelname)s %(name)s: "
 MOST_CHARACTERS = 10_000  # of one record: a traceback fits
@@ -95,7 +94,7 @@ def log_handler(stream: TextIO, mask: Mask | None = None, *, as_json: bool = Fal
     """Return a handler that writes such lines to a stream. `mask` is what a team's settings ask for; None: what is masked without
     any."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter((OneObject if as_json else OneLine)(mask or patterns_masker(Wanted())))
+    handler.setFormatter((OneObject if as_json else OneLine)(mask or patterns_masker(WantedMasks())))
     handler.addFilter(worth_a_line)
     return handler
 

@@ -35,7 +35,7 @@ from bot.app.anchors import keep_heads, post_heads
 from bot.app.bolt import Socket
 from bot.app.conversations import card_mask, conversation_chores
 from bot.app.edge import Edge
-from bot.app.exporting import NO_FIGURES, Figures
+from bot.app.exporting import NO_FIGURES, FigureReaders
 from bot.app.figures import showing
 from bot.app.memory import instructions, memory_chores, open_memory
 from bot.app.ops import watch
@@ -89,7 +89,7 @@ async def running(
     mask: Mask | None = None,
     patience: Patience = PATIENCE,
     log_conversations: bool = True,
-    figures: Figures = NO_FIGURES,
+    figures: FigureReaders = NO_FIGURES,
 ) -> AsyncGenerator[Bot]:
     """Run the bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from bot.cards.harmless_text import cut
 
-Block = dict[str, Any]
+SlackBlock = dict[str, Any]
 
 HEADER_CHARACTERS = 150
 BUTTON_CHARACTERS = 75
@@ -17,92 +17,105 @@ OPTION_CHARACTERS = 75
 MESSAGE_CHARACTERS = 9_500
 
 
-def plain(text: str) -> Block:
+def literal_text(text: str) -> SlackBlock:
     """Return text that is shown letter for letter: not even an emoji code in it is live."""
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def header(text: str) -> Block:
-    return {"type": "header", "text": plain(cut(text, HEADER_CHARACTERS))}
+def header(text: str) -> SlackBlock:
+    return {"type": "header", "text": literal_text(cut(text, HEADER_CHARACTERS))}
 
 
-def section(text: str) -> Block:
-    return {"type": "section", "text": plain(text)}
+def section(text: str) -> SlackBlock:
+    return {"type": "section", "text": literal_text(text)}
 
 
-def prose_section(mrkdwn: str) -> Block:
+def prose_section(mrkdwn: str) -> SlackBlock:
     """Return a section of our own words, as mrkdwn, cut to what Slack takes."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": cut(mrkdwn, SECTION_CHARACTERS)}}
 
 
-def modal(callback_id: str, title: str, blocks: Sequence[Block], *, close: str, submit: str = "", metadata: str = "") -> Block:
+def modal(
+    callback_id: str, title: str, blocks: Sequence[SlackBlock], *, close: str, submit: str = "", metadata: str = ""
+) -> SlackBlock:
     """Return a dialog. Without `submit` it only shows something; `metadata` comes back with what was entered."""
-    made: Block = {"type": "modal", "callback_id": callback_id, "title": plain(title), "close": plain(close)}
-    made |= {"submit": plain(submit)} if submit else {}
+    made: SlackBlock = {"type": "modal", "callback_id": callback_id, "title": literal_text(title), "close": literal_text(close)}
+    made |= {"submit": literal_text(submit)} if submit else {}
     made |= {"private_metadata": metadata} if metadata else {}
     return {**made, "blocks": list(blocks)}
 
 
-def entry(block_id: str, label: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
+def entry(block_id: str, label: str, element: SlackBlock, *, optional: bool = False, hint: str = "") -> SlackBlock:
     """Return an input of a dialog, below its label."""
-    made: Block = {"type": "input", "block_id": block_id, "optional": optional, "label": plain(label), "element": element}
-    return made | ({"hint": plain(hint)} if hint else {})
+    made: SlackBlock = {
+        "type": "input",
+        "block_id": block_id,
+        "optional": optional,
+        "label": literal_text(label),
+        "element": element,
+    }
+    return made | ({"hint": literal_text(hint)} if hint else {})
 
 
-def option(value: str, text: str) -> Block:
+def option(value: str, text: str) -> SlackBlock:
     """Return an option of a menu."""
-    return {"text": plain(cut(text, OPTION_CHARACTERS)), "value": value}
+    return {"text": literal_text(cut(text, OPTION_CHARACTERS)), "value": value}
 
 
-def mrkdwn(text: str) -> Block:
+def mrkdwn(text: str) -> SlackBlock:
     """Return our own sentence: `verbatim`, so that only what we spelled out as a mention or a link is one."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def context(*elements: str | Block) -> Block:
+def context(*elements: str | SlackBlock) -> SlackBlock:
     """Return small print: our own sentences as mrkdwn, and other elements as they are given."""
     return {"type": "context", "elements": [mrkdwn(one) if isinstance(one, str) else one for one in elements]}
 
 
-def button(action_id: str, label: str, value: str, *, style: str | None = None) -> Block:
-    made: Block = {"type": "button", "action_id": action_id, "text": plain(cut(label, BUTTON_CHARACTERS)), "value": value}
+def button(action_id: str, label: str, value: str, *, style: str | None = None) -> SlackBlock:
+    made: SlackBlock = {
+        "type": "button",
+        "action_id": action_id,
+        "text": literal_text(cut(label, BUTTON_CHARACTERS)),
+        "value": value,
+    }
     return {**made, "style": style} if style else made
 
 
-def feedback_buttons(turn: int) -> Block:
+def feedback_buttons(turn: int) -> SlackBlock:
     """Return Slack's own pair of thumbs, for the answer of this turn."""
 
-    def thumb(label: str, told: str, value: str) -> Block:
-        return {"text": plain(label), "accessibility_label": told, "value": f"{value}:{turn}"}
+    def thumb(label: str, told: str, value: str) -> SlackBlock:
+        return {"text": literal_text(label), "accessibility_label": told, "value": f"{value}:{turn}"}
 
     good, bad = thumb("Good answer", "This answer was good", "good"), thumb("Bad answer", "This answer was bad", "bad")
     return {"type": "feedback_buttons", "action_id": "feedback", "positive_button": good, "negative_button": bad}
 
 
-def confirm(title: str, text: str, yes: str, *, no: str = "Go back", style: str | None = None) -> Block:
+def confirm(title: str, text: str, yes: str, *, no: str = "Go back", style: str | None = None) -> SlackBlock:
     """Return the dialog that asks once more."""
-    made: Block = {
-        "title": plain(title),
-        "text": plain(cut(text, CONFIRM_CHARACTERS)),
-        "confirm": plain(cut(yes, 30)),
-        "deny": plain(no),
+    made: SlackBlock = {
+        "title": literal_text(title),
+        "text": literal_text(cut(text, CONFIRM_CHARACTERS)),
+        "confirm": literal_text(cut(yes, 30)),
+        "deny": literal_text(no),
     }
     return {**made, "style": style} if style else made
 
 
-def rich_text(elements: Sequence[Block], block_id: str = "") -> Block:
-    made: Block = {"type": "rich_text", "elements": list(elements)}
+def rich_text(elements: Sequence[SlackBlock], block_id: str = "") -> SlackBlock:
+    made: SlackBlock = {"type": "rich_text", "elements": list(elements)}
     return {**made, "block_id": block_id} if block_id else made
 
 
-def line(*parts: tuple[str, bool]) -> Block:
+def rich_line(*parts: tuple[str, bool]) -> SlackBlock:
     """Return a line of rich text: each part with whether it is bold. Empty parts are left out."""
     bold = {"style": {"bold": True}}
     texts = [{"type": "text", "text": text, **(bold if is_bold else {})} for text, is_bold in parts if text]
     return {"type": "rich_text_section", "elements": texts}
 
 
-def preformatted(text: str) -> Block:
+def preformatted(text: str) -> SlackBlock:
     return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text}]}
 
 
@@ -112,7 +125,7 @@ def block_characters(blocks: Any) -> int:
         case list():
             return sum(map(block_characters, cast(list[Any], blocks)))
         case dict():
-            fields = cast(Block, blocks)
+            fields = cast(SlackBlock, blocks)
             own = len(fields["text"]) + 3 if isinstance(fields.get("text"), str) else 0
             return own + sum(block_characters(field) for name, field in fields.items() if name != "confirm")
         case _:

@@ -13,18 +13,18 @@ from agent.types import Verdict
 from bot.cards.block_kit import (
     CONFIRM_CHARACTERS,
     VALUE_CHARACTERS,
-    Block,
+    SlackBlock,
     button,
     confirm,
     context,
     header,
-    line,
-    plain,
+    literal_text,
+    rich_line,
     rich_text,
     section,
 )
 from bot.cards.harmless_text import cut, escaped
-from bot.cards.people import moment, people, who_may_decide
+from bot.cards.people import people, slack_time, who_may_decide
 from bot.cards.row import (
     MayGrant,
     Row,
@@ -38,9 +38,9 @@ from bot.cards.row import (
     what_blocks,
     why_in_words,
 )
-from bot.cards.values import Mask, Room, arguments_block, clipped, cut_in_the_middle, fitted, one_line, source_name, unmasked
+from bot.cards.values import Mask, TextRoom, arguments_block, clipped, cut_in_the_middle, fitted, one_line, source_name, unmasked
 
-__all__ = ["card_blocks", "card_text", "headline", "moment", "people", "question_blocks", "question_text", "who_may_decide"]
+__all__ = ["card_blocks", "card_text", "headline", "people", "question_blocks", "question_text", "slack_time", "who_may_decide"]
 
 READ_BEFORE = ":warning: Read before, from outside, unchecked:"
 TEXT_CHARACTERS = 1_000
@@ -56,7 +56,7 @@ def never(tool: Tool, verdict: Verdict) -> bool:
     return False
 
 
-def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant: MayGrant = never) -> list[Block]:
+def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant: MayGrant = never) -> list[SlackBlock]:
     """Return the message: what, with exactly which arguments, to which effect; then buttons, or how it ended. At most five rows.
 
     `may_grant`: whether such a call may be allowed from now on as well.
@@ -64,7 +64,7 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
     rows = [row_of(card, tools.get(card.tool), mask) for card in cards.rows]
     sources, said = _sources(cards, mask), _model_words(cards, mask)
 
-    def render(room: Room) -> list[Block]:
+    def render(room: TextRoom) -> list[SlackBlock]:
         read, all_named = _sources_block(sources, room)
         claimed = _said_block(said, room, edited=any(card.edited_by for card in cards.rows))
         if len(rows) == 1:
@@ -91,7 +91,9 @@ def card_text(cards: Cards, tools: Tools, mask: Mask = unmasked) -> str:
     return escaped(cut(text, TEXT_CHARACTERS))
 
 
-def _single(row: Row, room: Room, beside: Sequence[Block], may_grant: MayGrant, *, sources_whole: bool) -> list[Block]:
+def _single(
+    row: Row, room: TextRoom, beside: Sequence[SlackBlock], may_grant: MayGrant, *, sources_whole: bool
+) -> list[SlackBlock]:
     told, _ = effect_in_words(row.wording, room)
     what, whole = what_blocks(row, room)
     whole = whole and sources_whole
@@ -105,18 +107,18 @@ class _Once:
 
     effect: str  # of the open rows
     asked: str  # and by which rule
-    why: tuple[Block, ...]
+    why: tuple[SlackBlock, ...]
     until: str  # of the open rows
 
-    def top(self) -> list[Block]:
+    def top(self) -> list[SlackBlock]:
         effect = [section(f"Each of them: {self.effect}")] if self.effect else []
         return [*effect, *([context(self.asked, *self.why)] if self.asked else [])]
 
-    def bottom(self) -> list[Block]:
+    def bottom(self) -> list[SlackBlock]:
         return [context(self.until)] if self.until else []
 
 
-def _common_lines(rows: Sequence[Row], room: Room) -> _Once:
+def _common_lines(rows: Sequence[Row], room: TextRoom) -> _Once:
     effect = _same([effect_in_words(row.wording, room)[0] for row in rows if row.open])
     told = [(asked_in_words(row, room), why_in_words(row.card, room)) for row in rows]
     asked, why = (told[0][0], tuple(told[0][1])) if len(told) > 1 and all(one == told[0] for one in told) else ("", ())
@@ -133,16 +135,16 @@ def _same(said: Sequence[str]) -> str:
 
 
 def _row_blocks(
-    row: Row, number: int, room: Room, once: _Once, may_grant: MayGrant, *, sources_whole: bool
-) -> tuple[list[Block], bool]:
+    row: Row, number: int, room: TextRoom, once: _Once, may_grant: MayGrant, *, sources_whole: bool
+) -> tuple[list[SlackBlock], bool]:
     """Return one of several actions, of one that is decided only what was to run and how it ended. True: all of it is there."""
-    title = line((f"{number}. {cut(row.texts.headline, min(HEADLINE_CHARACTERS, room.prose))}", True))
+    title = rich_line((f"{number}. {cut(row.texts.headline, min(HEADLINE_CHARACTERS, room.prose))}", True))
     told = effect_in_words(row.wording, room)[0] if row.open and not once.effect else ""
     what, whole = what_blocks(row, room, asked=not once.asked, changes=row.open)
     whole = whole and sources_whole
     decide = open_blocks(row, room, whole=whole, may_grant=may_grant, until=not once.until) if row.open else []
     end = decide or closed_blocks(row, room)
-    return [{"type": "divider"}, rich_text([title, *([line((told, False))] if told else [])]), *what, *end], whole
+    return [{"type": "divider"}, rich_text([title, *([rich_line((told, False))] if told else [])]), *what, *end], whole
 
 
 def _count(cards: Cards) -> str:
@@ -159,7 +161,7 @@ def _model_words(cards: Cards, mask: Mask) -> str:
     return " ".join(dict.fromkeys(filter(None, (one_line(card.said, mask) for card in cards.rows))))
 
 
-def _sources_block(names: Sequence[str], room: Room) -> tuple[list[Block], bool]:
+def _sources_block(names: Sequence[str], room: TextRoom) -> tuple[list[SlackBlock], bool]:
     """Return where texts that were read before the call came from: what they say may have led to it. True: all are named."""
     most = min(SOURCES_CHARACTERS, room.prose)
     fitting: list[str] = []
@@ -168,19 +170,19 @@ def _sources_block(names: Sequence[str], room: Room) -> tuple[list[Block], bool]
         if not fitting or sum(map(len, fitting)) + len(short) <= most:
             fitting.append(short)
     rest = f", and {len(names) - len(fitting)} more" if len(names) > len(fitting) else ""
-    listed = plain(", ".join(fitting) + rest)
+    listed = literal_text(", ".join(fitting) + rest)
     whole = not rest and fitting == list(names)
     return ([context(READ_BEFORE, listed)] if names else []), whole
 
 
-def _said_block(said: str, room: Room, *, edited: bool) -> list[Block]:
+def _said_block(said: str, room: TextRoom, *, edited: bool) -> list[SlackBlock]:
     """Return the model's reason, last and labelled: it is a claim, not a fact, and not about what a person made of the call."""
     label = "The model's own words, before the edit (not checked):" if edited else "The model's own words (not checked):"
     short = clipped(said, min(SAID_CHARACTERS, room.prose))
-    return [context(label, plain(short))] if said else []
+    return [context(label, literal_text(short))] if said else []
 
 
-def _approve_all(rows: Sequence[Row]) -> list[Block]:
+def _approve_all(rows: Sequence[Row]) -> list[SlackBlock]:
     """Return one button for all that is open, if the same people decide all of it and all of it can be undone."""
     undecided = [row for row in rows if row.open]
     value = ",".join(row.card.action_id for row in undecided)
@@ -207,7 +209,7 @@ def _decided_alike(card: Card) -> tuple[object, ...]:
 # ---------------------------------------------------------------------------------------------- unknown outcome
 
 
-def question_blocks(card: Card, tool: Tool | None, mask: Mask = unmasked) -> list[Block]:
+def question_blocks(card: Card, tool: Tool | None, mask: Mask = unmasked) -> list[SlackBlock]:
     """Return the question after an unknown outcome: people say what happened."""
     row = row_of(card, tool, mask)
     return fitted(lambda room: _question_blocks(row, room))
@@ -218,7 +220,7 @@ def question_text(card: Card, tool: Tool | None, mask: Mask = unmasked) -> str:
     return escaped(cut(f"Outcome unknown: {headline(card, tool, mask)}", TEXT_CHARACTERS))
 
 
-def _question_blocks(row: Row, room: Room) -> list[Block]:
+def _question_blocks(row: Row, room: TextRoom) -> list[SlackBlock]:
     card = row.card
     explained = (
         "This was started, and its result was lost. It may have happened. It will not be run again unless somebody here says so: "
@@ -242,7 +244,7 @@ def _question_blocks(row: Row, room: Room) -> list[Block]:
         header(f"Outcome unknown: {row.texts.headline}"),
         section(explained),
         arguments,
-        *([context(READ_BEFORE, plain(cut(row.texts.sources, SOURCES_CHARACTERS)))] if row.texts.sources else []),
+        *([context(READ_BEFORE, literal_text(cut(row.texts.sources, SOURCES_CHARACTERS)))] if row.texts.sources else []),
         {"type": "actions", "block_id": f"outcome:{card.action_id}", "elements": buttons},
         context("\n".join([*hidden, who])),
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class CardEnding:
     """Whom and when stand between `how` and `then`. `short`: both in a list, where that is not simply one after the other."""
 
     icon: str
@@ -24,17 +24,17 @@ class Ending:
 
 
 # By how the card looks, or by the action's status.
-ENDINGS: Mapping[str, Ending] = {
-    "approved": Ending(":hourglass_flowing_sand:", "Approved", "Running now"),
-    "running": Ending(":hourglass_flowing_sand:", "Approved", "Running now"),
-    "succeeded": Ending(":white_check_mark:", "Approved", "Done", short="Done"),
-    "failed": Ending(":x:", "Approved", "but it failed", between=", "),
-    "unknown": Ending(":warning:", "Approved", "Its outcome is unknown: it was started, and the result was lost"),
-    "left": Ending(":warning:", "Approved", "Its outcome is unknown and was left so: it is not run again"),
-    "rejected": Ending(":no_entry:", "Rejected", "Nothing was run"),
-    "expired": Ending(":alarm_clock:", "Expired", "Nobody decided in time; nothing was run"),
-    "withdrawn": Ending(":leftwards_arrow_with_hook:", "Withdrawn", "Nothing was run"),
-    "undeliverable": Ending(":no_entry:", "Its card could not be posted", "Nothing was run"),
-    "edited": Ending(":pencil2:", "Edited", "The new card is below; nothing was run", short="Edited, and proposed anew"),
-    "refused": Ending(":no_entry:", "Not run", "The approval no longer holds", short="Not run, or not run again"),
+ENDINGS: Mapping[str, CardEnding] = {
+    "approved": CardEnding(":hourglass_flowing_sand:", "Approved", "Running now"),
+    "running": CardEnding(":hourglass_flowing_sand:", "Approved", "Running now"),
+    "succeeded": CardEnding(":white_check_mark:", "Approved", "Done", short="Done"),
+    "failed": CardEnding(":x:", "Approved", "but it failed", between=", "),
+    "unknown": CardEnding(":warning:", "Approved", "Its outcome is unknown: it was started, and the result was lost"),
+    "left": CardEnding(":warning:", "Approved", "Its outcome is unknown and was left so: it is not run again"),
+    "rejected": CardEnding(":no_entry:", "Rejected", "Nothing was run"),
+    "expired": CardEnding(":alarm_clock:", "Expired", "Nobody decided in time; nothing was run"),
+    "withdrawn": CardEnding(":leftwards_arrow_with_hook:", "Withdrawn", "Nothing was run"),
+    "undeliverable": CardEnding(":no_entry:", "Its card could not be posted", "Nothing was run"),
+    "edited": CardEnding(":pencil2:", "Edited", "The new card is below; nothing was run", short="Edited, and proposed anew"),
+    "refused": CardEnding(":no_entry:", "Not run", "The approval no longer holds", short="Not run, or not run again"),
 }

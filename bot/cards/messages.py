@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from agent.decide.moves import Answer, Card, Notice
+from agent.decide.moves import AnswerPart, Card, Notice
 from agent.tool.definition import Effect, Tools
-from bot.cards.block_kit import VALUE_CHARACTERS, Block, button, feedback_buttons, line, prose_section, rich_text
+from bot.cards.block_kit import VALUE_CHARACTERS, SlackBlock, button, feedback_buttons, prose_section, rich_line, rich_text
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
-from bot.cards.people import approvers_named, moment, people, to_be_decided
+from bot.cards.people import approvers_named, people, slack_time, to_be_decided
 from bot.cards.row import headline
 from bot.cards.values import Mask, unmasked
 
@@ -19,14 +19,14 @@ MOST_MENTIONED = 40  # in a notice: who is not named is not notified
 LONGEST_MESSAGE_CHARACTERS = 12_000  # of a person's message that the agent reads
 
 
-def answer_blocks(answer: Answer) -> list[Block]:
+def answer_blocks(answer: AnswerPart) -> list[SlackBlock]:
     """Return the agent's answer in Markdown, and what goes below it."""
     return [{"type": "markdown", "text": fitted_markdown(answer.text)}, *below_answer(answer)]
 
 
-def below_answer(answer: Answer) -> list[Block]:
+def below_answer(answer: AnswerPart) -> list[SlackBlock]:
     """Return a Continue button where a limit ended it; how good it was, where it is the model's own."""
-    blocks: list[Block] = []
+    blocks: list[SlackBlock] = []
     if answer.continue_turn is not None:
         offered = button("continue", "Continue", str(answer.continue_turn))
         blocks.append({"type": "actions", "block_id": "continue", "elements": [offered]})
@@ -35,17 +35,17 @@ def below_answer(answer: Answer) -> list[Block]:
     return blocks
 
 
-def answer_text(answer: Answer) -> str:
+def answer_text(answer: AnswerPart) -> str:
     """Return the answer as plain text."""
     return cut(escaped(readable(answer.text)), TEXT_CHARACTERS)
 
 
-def plain_answer(answer: Answer) -> str:
+def plain_answer(answer: AnswerPart) -> str:
     """Return all of the answer as a text without any form, for places and moments where Slack takes no other."""
     return cut(escaped(readable(answer.text)), PLAIN_CHARACTERS)
 
 
-def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[Block] | None:
+def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[SlackBlock] | None:
     """Return what a notice about actions looks like; None where `notice_text` is all of it.
 
     Headlines stand in rich text, where nothing is live; those who are to decide are mentioned, so that they are notified.
@@ -116,23 +116,23 @@ ALLOWED = "Run without a card:"
 def _by_permission(card: Card, notice: Notice) -> str:
     """Return whose permission let it run, and what is left of that."""
     who = people((card.decided_by,))
-    return f"{who} always allows this here: use {notice.uses} of {notice.most_uses}, until {moment(card.expires_at)}."
+    return f"{who} always allows this here: use {notice.uses} of {notice.most_uses}, until {slack_time(card.expires_at)}."
 
 
 def _card_headline(card: Card, tools: Tools, mask: Mask) -> str:
     return headline(card, tools.get(card.tool), mask)
 
 
-def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, mask: Mask) -> list[Block]:
+def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, mask: Mask) -> list[SlackBlock]:
     """Return a sentence that ends in the actions' headlines."""
     headlines = [cut(_card_headline(card, tools, mask), HEADLINE_CHARACTERS) for card in cards[:MOST_HEADLINES]] or [SOMETHING]
     left = f" and {len(cards) - MOST_HEADLINES} more" if len(cards) > MOST_HEADLINES else ""
     separated = [(f"{'; ' if number else ''}", text) for number, text in enumerate(headlines)]
     parts = [part for between, text in separated for part in ((between, False), (text, True))]
-    return [rich_text([line((f"{before} ", False), *parts, (left, False))])]
+    return [rich_text([rich_line((f"{before} ", False), *parts, (left, False))])]
 
 
-def _withdraw(cards: Sequence[Card]) -> list[Block]:
+def _withdraw(cards: Sequence[Card]) -> list[SlackBlock]:
     """Return the offer to take back all that waits. A button that names only some of it would not let the conversation go on."""
     value = ",".join(card.action_id for card in cards)
     if not value or len(value) > VALUE_CHARACTERS:
@@ -158,7 +158,7 @@ def _further(card: Card) -> str:
     """Return a sentence that mentions those who may decide from now on."""
     to = card.verdict.escalation.to if card.verdict.escalation is not None else card.verdict.approvers
     who = approvers_named(to, card.requesters, MOST_MENTIONED)
-    return f"Escalated: may be decided by {who} too, until {moment(card.expires_at)}."
+    return f"Escalated: may be decided by {who} too, until {slack_time(card.expires_at)}."
 
 
 def capabilities(tools: Tools) -> str:

@@ -42,10 +42,10 @@ def to_be_decided(who: str, until: datetime) -> str:
 
 def decided_until(who: str, until: datetime) -> str:
     """Return by whom an action is to be decided, and until when, as its dialog says it too."""
-    return f"To be decided by {who}, until {moment(until)}"
+    return f"To be decided by {who}, until {slack_time(until)}"
 
 
-def moment(at: datetime) -> str:
+def slack_time(at: datetime) -> str:
     """Return a time that Slack shows in the reader's own zone."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 

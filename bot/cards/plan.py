@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agent.decide.moves import Work
 from agent.tool.definition import Tool, Tools
 from agent.types import Task
-from bot.cards.block_kit import Block
+from bot.cards.block_kit import SlackBlock
 from bot.cards.harmless_text import cut
 from bot.cards.markdown import fitted_markdown, harmless_markdown
 from bot.cards.row import in_authors_words
@@ -33,9 +33,9 @@ def plan_title(tasks: Sequence[Task], *, over: bool) -> str:
     return f"{steps}, {failed} failed" if failed else steps
 
 
-def chunks(shown: Work, work: Work, tools: Tools, mask: Mask = unmasked, *, over: bool = False) -> list[Block]:
+def stream_chunks(shown: Work, work: Work, tools: Tools, mask: Mask = unmasked, *, over: bool = False) -> list[SlackBlock]:
     """Return what a message that shows `shown` takes to show `work`. `over`: it will not grow any more."""
-    grown: list[Block] = []
+    grown: list[SlackBlock] = []
     if work.tasks and (not shown.tasks or plan_title(shown.tasks, over=False) != plan_title(work.tasks, over=over)):
         grown.append({"type": "plan_update", "title": plan_title(work.tasks, over=over)})
     for task in work.tasks:
@@ -48,7 +48,7 @@ def chunks(shown: Work, work: Work, tools: Tools, mask: Mask = unmasked, *, over
     return grown
 
 
-def plan_blocks(tasks: Sequence[Task], tools: Tools, mask: Mask = unmasked) -> list[Block]:
+def plan_blocks(tasks: Sequence[Task], tools: Tools, mask: Mask = unmasked) -> list[SlackBlock]:
     """Return the tasks in a message that does not grow any more."""
     if not tasks:
         return []

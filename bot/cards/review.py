@@ -8,11 +8,11 @@ from agent.session.state import ActionState
 from agent.session.steps import ProposedAction
 from agent.tool.definition import Effect, Tool, Tools
 from agent.types import Change
-from bot.cards.block_kit import Block, block_characters, context, line, modal, preformatted, rich_text
+from bot.cards.block_kit import SlackBlock, block_characters, context, modal, preformatted, rich_line, rich_text
 from bot.cards.harmless_text import cut, ends_seen, visible
 from bot.cards.people import decided_until, people, who_may_decide
 from bot.cards.row import headline, wording_of
-from bot.cards.values import change_text, name_of, one_line, plain_text, source_name, unmasked, value_text
+from bot.cards.values import argument_name, change_text, one_line, plain_text, source_name, unmasked, value_text
 
 PIECE_CHARACTERS = 2_800
 TITLE_CHARACTERS = 1_000
@@ -24,7 +24,7 @@ ELEMENT_CHARACTERS = 2_000  # of mrkdwn in a context block
 Titled = Sequence[tuple[str, str]]  # a title, and the text below it
 
 
-def review_view(card: Card, tool: Tool | None) -> Block:
+def review_view(card: Card, tool: Tool | None) -> SlackBlock:
     """Return the dialog of a card that could not show all of it: everything whole and unmasked. Its submit approves."""
     verb = visible(wording_of(card, tool).verb)
     irreversible = wording_of(card, tool).effect == Effect.IRREVERSIBLE
@@ -42,7 +42,7 @@ def fits_a_dialog(card: Card, tool: Tool | None) -> bool:
     return titled and len(blocks) < MODAL_BLOCKS and block_characters(blocks) <= MODAL_CHARACTERS
 
 
-def _whole_blocks(card: Card, bound: Titled, told: Titled) -> list[Block]:
+def _whole_blocks(card: Card, bound: Titled, told: Titled) -> list[SlackBlock]:
     """Return everything that an approval covers: what, to which effect, what is different, from which sources, by whom, until
     when; and last, labelled, the model's own words."""
     everybody = 10_000
@@ -64,7 +64,7 @@ def _bound(card: Card, tool: Tool | None) -> list[tuple[str, str]]:
     titled += [("What it does", does)] if does else []
     titled += [("Its button says", verb)] if len(verb := visible(wording.verb)) > SUBMIT_CHARACTERS else []
     titled += change_texts("Not as it was shown before", card.changed)
-    titled += [(name_of(name), value_text(value, unmasked)) for name, value in card.arguments.items()]
+    titled += [(argument_name(name), value_text(value, unmasked)) for name, value in card.arguments.items()]
     if card.preview is not None:
         titled += change_texts("Would change", card.preview.changes)
         titled += [("No preview", one_line(card.preview.trouble, unmasked))] if card.preview.trouble else []
@@ -104,7 +104,7 @@ def can_show(proposed: ProposedAction, tools: Tools) -> bool:
     return fits_a_dialog(card(ActionState(proposed)), tools.get(proposed.tool))
 
 
-def in_boxes(titled: Sequence[tuple[str, str]], most: int) -> list[Block]:
+def in_boxes(titled: Sequence[tuple[str, str]], most: int) -> list[SlackBlock]:
     """Return each text under its title, at most so many characters of it."""
     return list(_packed(piece for title, text in titled for piece in _titled_pieces(title, text, most)))
 
@@ -130,15 +130,15 @@ def _cut_up(text: str) -> Iterator[str]:
         at = end
 
 
-def _packed(pieces: Iterable[tuple[str, str]]) -> Iterator[Block]:
+def _packed(pieces: Iterable[tuple[str, str]]) -> Iterator[SlackBlock]:
     """Yield a box for each piece; as many in one block as it holds."""
-    elements: list[Block] = []
+    elements: list[SlackBlock] = []
     length = 0
     for title, text in pieces:
         if elements and length + len(title) + len(text) > PIECE_CHARACTERS:
             yield rich_text(elements)
             elements, length = [], 0
-        elements += [line((title, True)), preformatted(text)]
+        elements += [rich_line((title, True)), preformatted(text)]
         length += len(title) + len(text)
     if elements:
         yield rich_text(elements)

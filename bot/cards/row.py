@@ -11,15 +11,25 @@ from agent.decide.moves import Card
 from agent.tool.definition import Effect, Result, Tool
 from agent.tool.validation import checked
 from agent.types import Verdict, Wording
-from bot.cards.block_kit import CONFIRM_CHARACTERS, Block, button, confirm, context, line, plain, preformatted, rich_text
+from bot.cards.block_kit import (
+    CONFIRM_CHARACTERS,
+    SlackBlock,
+    button,
+    confirm,
+    context,
+    literal_text,
+    preformatted,
+    rich_line,
+    rich_text,
+)
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, escaped, visible
-from bot.cards.people import approvers_named, moment, people, to_be_decided, who_may_decide
+from bot.cards.people import approvers_named, people, slack_time, to_be_decided, who_may_decide
 from bot.cards.schema import argument_names
 from bot.cards.values import (
     Mask,
     Named,
-    Room,
+    TextRoom,
     arguments_block,
     change_text,
     changes_block,
@@ -133,13 +143,13 @@ def _outcome(card: Card, mask: Mask) -> str:
 # ---------------------------------------------------------------------------------------------- what, and to which effect
 
 
-def effect_in_words(wording: Wording, room: Room) -> tuple[str, bool]:
+def effect_in_words(wording: Wording, room: TextRoom) -> tuple[str, bool]:
     """Return its consequence, and whether it can be undone, by the tool's author. True: nothing is cut."""
     told = one_line(" ".join(part for part in (wording.consequence, wording.undo) if part), unmasked)
     return cut_in_the_middle(told, room.prose), len(told) <= room.prose  # an author may be a server that nobody here has written
 
 
-def what_blocks(row: Row, room: Room, *, asked: bool = True, changes: bool = True) -> tuple[list[Block], bool]:
+def what_blocks(row: Row, room: TextRoom, *, asked: bool = True, changes: bool = True) -> tuple[list[SlackBlock], bool]:
     """Return every argument, what would change, who asked by which rule, and what is not as the card before said it.
 
     `asked`, `changes`: whether it says who asked, and what would change. True: nothing is cut or hidden.
@@ -157,12 +167,12 @@ def what_blocks(row: Row, room: Room, *, asked: bool = True, changes: bool = Tru
         blocks.append(table)
         whole = whole and all_of_them
     if row.texts.trouble:
-        blocks.append(context(plain(cut(f"No preview: {row.texts.trouble}", TROUBLE_CHARACTERS))))
+        blocks.append(context(literal_text(cut(f"No preview: {row.texts.trouble}", TROUBLE_CHARACTERS))))
     blocks.append(context(_digest_line(row, room, asked=asked), *(why_in_words(row.card, room) if asked else [])))
     return blocks, whole and _named_whole(row, room)
 
 
-def _named_whole(row: Row, room: Room) -> bool:
+def _named_whole(row: Row, room: TextRoom) -> bool:
     """Return whether everything about an action stands on the card besides its arguments and changes: who, why, to which effect.
 
     The model's own words do not count: they bind nothing.
@@ -179,15 +189,15 @@ def _named_whole(row: Row, room: Room) -> bool:
     )
 
 
-def asked_in_words(row: Row, room: Room) -> str:
+def asked_in_words(row: Row, room: TextRoom) -> str:
     """Return who asked for which tool, and what a call of it does to the world."""
     tool = f"`{escaped(visible(row.card.tool))}` ({escaped(visible(row.wording.effect))})"
     return f"Asked by {people(row.card.requesters, room.people)}  ·  {tool}"
 
 
-def why_in_words(card: Card, room: Room) -> list[Block]:
+def why_in_words(card: Card, room: TextRoom) -> list[SlackBlock]:
     """Return the rule by which people are asked, and the reason for it. Both may hold words of strangers: they are plain text."""
-    return [plain(cut(text, min(RULE_CHARACTERS, room.prose))) for text in _why(card)]
+    return [literal_text(cut(text, min(RULE_CHARACTERS, room.prose))) for text in _why(card)]
 
 
 def _why(card: Card) -> list[str]:
@@ -195,7 +205,7 @@ def _why(card: Card) -> list[str]:
     return [rule if rule.startswith("rule ") else f"rule: {rule}", *([f"Why: {reason}"] if reason else [])]
 
 
-def _digest_line(row: Row, room: Room, *, asked: bool) -> str:
+def _digest_line(row: Row, room: TextRoom, *, asked: bool) -> str:
     card = row.card
     edited = f"Arguments edited by {people([card.edited_by])}: the votes started anew.\n" if card.edited_by else ""
     hidden = "\n:lock: Personal data is hidden here." if row.hidden else ""
@@ -208,20 +218,20 @@ def _digest_line(row: Row, room: Room, *, asked: bool) -> str:
 # ---------------------------------------------------------------------------------------------- open, or ended
 
 
-def open_blocks(row: Row, room: Room, *, whole: bool, may_grant: MayGrant, until: bool = True) -> list[Block]:
+def open_blocks(row: Row, room: TextRoom, *, whole: bool, may_grant: MayGrant, until: bool = True) -> list[SlackBlock]:
     """Return the buttons, and the state of the vote. `until`: whether it says who may decide, and until when."""
     card, tool = row.card, row.tool
     approve = _approve(row) if whole else button("review", "Review…", card.action_id, style="primary")
     buttons = [approve, button("reject", "Reject", card.action_id), button("edit", "Edit…", card.action_id)]
     if whole and tool is not None and not card.escalated and may_grant(tool, card.verdict):
         buttons.append(button("grant", "Always allow…", card.action_id))
-    actions: Block = {"type": "actions", "block_id": f"decide:{card.action_id}", "elements": buttons}
+    actions: SlackBlock = {"type": "actions", "block_id": f"decide:{card.action_id}", "elements": buttons}
     by_whom = until_in_words(card, card.expires_at, room) if until else ""
     told = [*filter(None, [_progress(card, room), _escalated(card, room), by_whom, _too_few(card), _not_posted(card)])]
     return [actions, context("\n".join(told))] if told else [actions]
 
 
-def _approve(row: Row) -> Block:
+def _approve(row: Row) -> SlackBlock:
     """Return the button that approves a card that shows all of it; what cannot be undone asks once more, with its sources."""
     verb = visible(row.wording.verb)
     approve = button("approve", verb, row.card.action_id, style="primary")
@@ -233,12 +243,12 @@ def _approve(row: Row) -> Block:
     return approve
 
 
-def until_in_words(card: Card, at: datetime, room: Room) -> str:
+def until_in_words(card: Card, at: datetime, room: TextRoom) -> str:
     """Return who may decide, and until when."""
     return to_be_decided(who_may_decide(card.verdict, card.requesters, room.people), at)
 
 
-def _progress(card: Card, room: Room) -> str:
+def _progress(card: Card, room: TextRoom) -> str:
     """Return how far a quorum has come; nothing where the first word settles it."""
     verdict = card.verdict
     if verdict.quorum == 1 and verdict.rejections == 1:
@@ -249,11 +259,11 @@ def _progress(card: Card, room: Room) -> str:
     return f"{approvals}, *{len(card.rejecters)} of {verdict.rejections}* rejections{_by(card.rejecters, room)}."
 
 
-def _by(users: tuple[str, ...], room: Room) -> str:
+def _by(users: tuple[str, ...], room: TextRoom) -> str:
     return f": {people(users, room.people)}" if users else ""
 
 
-def _escalated(card: Card, room: Room) -> str:
+def _escalated(card: Card, room: TextRoom) -> str:
     if not card.escalated:
         return ""
     escalation = card.verdict.escalation
@@ -272,16 +282,16 @@ def _not_posted(card: Card) -> str:
     )
 
 
-def closed_blocks(row: Row, room: Room) -> list[Block]:
+def closed_blocks(row: Row, room: TextRoom) -> list[SlackBlock]:
     """Return who decided, when, and what came of it."""
     card = row.card
     voted = {"rejected": card.rejecters, "expired": (), "withdrawn": (), "edited": ()}.get(card.look, card.voters)
     decided_by = voted or tuple(filter(None, [card.decided_by]))
     by = f" by {people(decided_by, room.people)}" if decided_by else ""
-    at = f", {moment(card.decided_at)}" if card.decided_at else ""
+    at = f", {slack_time(card.decided_at)}" if card.decided_at else ""
     blocks = [context(ENDINGS[card.look].on_card(by, at))]
     if told := row.texts.told:
         most = min(RESULT_CHARACTERS, room.value)
-        cut_here = [line((f"{len(told):,} characters, cut here", False))] if len(told) > most else []
+        cut_here = [rich_line((f"{len(told):,} characters, cut here", False))] if len(told) > most else []
         blocks.append(rich_text([*cut_here, preformatted(cut(told, most))], f"outcome:{card.action_id}"))
     return blocks

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from agent.types import Change
-from bot.cards.block_kit import MESSAGE_CHARACTERS, Block, block_characters, line, preformatted, rich_text
+from bot.cards.block_kit import MESSAGE_CHARACTERS, SlackBlock, block_characters, preformatted, rich_line, rich_text
 from bot.cards.harmless_text import cut, in_prose, visible
 
 LINE_CHARACTERS = 60  # of a value that stands on a line of the table
@@ -33,7 +33,7 @@ def unmasked(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class TextRoom:
     """How much of the parts that may be long is shown."""
 
     value: int  # characters of one value
@@ -46,13 +46,13 @@ class Room:
 # The first with which the message is not too long is taken. A preview yields first, then long values, then our own sentences;
 # names only where there are more of them than any message holds.
 ROOMS = (
-    *(Room(value, changes=changes) for value, changes in ((1_200, 20), (1_200, 8), (600, 8), (300, 4), (160, 4), (90, 2))),
-    *(Room(value, changes=1, people=4, prose=prose) for value, prose in ((60, 600), (40, 300), (20, 150), (8, 150))),
-    *(Room(8, names=names, changes=0, people=1, prose=40) for names in (1_000, 60, 30, 8)),
+    *(TextRoom(value, changes=changes) for value, changes in ((1_200, 20), (1_200, 8), (600, 8), (300, 4), (160, 4), (90, 2))),
+    *(TextRoom(value, changes=1, people=4, prose=prose) for value, prose in ((60, 600), (40, 300), (20, 150), (8, 150))),
+    *(TextRoom(8, names=names, changes=0, people=1, prose=40) for names in (1_000, 60, 30, 8)),
 )
 
 
-def fitted(render: Callable[[Room], list[Block]]) -> list[Block]:
+def fitted(render: Callable[[TextRoom], list[SlackBlock]]) -> list[SlackBlock]:
     """Return blocks that were rendered with ever less room, until Slack takes the whole message."""
     rendered = map(render, ROOMS)
     return next((blocks for blocks in rendered if block_characters(blocks) <= MESSAGE_CHARACTERS), None) or render(ROOMS[-1])
@@ -60,10 +60,12 @@ def fitted(render: Callable[[Room], list[Block]]) -> list[Block]:
 
 def named_values(values: Mapping[str, Any], mask: Mask, declared: Collection[str]) -> Named:
     """Return each argument's name and value as texts. A name that the tool does not declare may hold a value too."""
-    return tuple((name_of(name if name in declared else mask(name)), value_text(value, mask)) for name, value in values.items())
+    return tuple(
+        (argument_name(name if name in declared else mask(name)), value_text(value, mask)) for name, value in values.items()
+    )
 
 
-def name_of(name: str) -> str:
+def argument_name(name: str) -> str:
     """Return an argument's name; one that is not a plain word is in quotes, with hidden characters spelled out."""
     return name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else in_prose(visible(json.dumps(name, ensure_ascii=False)))
 
@@ -141,26 +143,26 @@ def cut_in_the_middle(text: str, most: int) -> str:
     return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def arguments_block(texts: Named, room: Room, block_id: str) -> tuple[Block, bool]:
+def arguments_block(texts: Named, room: TextRoom, block_id: str) -> tuple[SlackBlock, bool]:
     """Return every argument by name: short ones as lines of one table, the others in a box each, cut with their length.
 
     A line of the table holds no line break, so no value can pass itself off as another argument. True: all stand there whole.
     """
     shown = texts[: room.names]
     short = [(cut(name, LONGEST_NAME_CHARACTERS), text) for name, text in shown if _short(text)]
-    elements: list[Block] = []
+    elements: list[SlackBlock] = []
     if short:
         width = min(max(len(name) for name, _ in short), NAME_CHARACTERS)
         elements.append(preformatted("\n".join(f"{name:<{width}}  {clipped(text, room.value)}" for name, text in short)))
     for name, text in shown:
         if not _short(text):
             cut_here = f" ({len(text):,} characters, cut in the middle)" if len(text) > room.value else ""
-            elements.append(line((cut(name, LONGEST_NAME_CHARACTERS), True), (cut_here, False)))
+            elements.append(rich_line((cut(name, LONGEST_NAME_CHARACTERS), True), (cut_here, False)))
             elements.append(preformatted(cut_in_the_middle(text, room.value)))
     if not texts:
-        elements.append(line(("No arguments.", False)))
+        elements.append(rich_line(("No arguments.", False)))
     if len(texts) > len(shown):
-        elements.append(line((f"{len(texts) - len(shown)} further arguments do not fit here.", True)))
+        elements.append(rich_line((f"{len(texts) - len(shown)} further arguments do not fit here.", True)))
     whole = all(len(name) <= LONGEST_NAME_CHARACTERS and len(text) <= room.value for name, text in texts) and shown == texts
     return rich_text(elements, block_id), whole
 
@@ -181,7 +183,7 @@ def _cell(text: str, mask: Mask) -> str:
     return in_prose(visible(json.dumps(text, ensure_ascii=False))) if quoted else visible(text)
 
 
-def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: Room, block_id: str) -> tuple[Block, bool]:
+def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: TextRoom, block_id: str) -> tuple[SlackBlock, bool]:
     """Return a table of what is different afterwards, and whether it holds all of it."""
     most = min(CHANGE_CHARACTERS, room.value)
     shown = changes[: room.changes]
@@ -190,7 +192,7 @@ def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: Roo
     lines = [f"{clipped(what, most):<{width}}  {_change(before, after, most)}" for what, before, after in shown]
     table = [preformatted("\n".join(lines))] if lines else []
     whole = not left and all(len(cell) <= most for change in changes for cell in change)
-    return rich_text([line((label, True), (left, False)), *table], block_id), whole
+    return rich_text([rich_line((label, True), (left, False)), *table], block_id), whole
 
 
 def _change(before: str, after: str, most: int) -> str:
@@ -206,7 +208,7 @@ def news(result: Any, arguments: Mapping[str, Any], mask: Mask) -> str:
         return _news_text(result, mask)
     fields = cast(dict[str, Any], result)
     new = {name: value for name, value in fields.items() if value not in ("", None) and arguments.get(name) != value}
-    texts = [(name_of(mask(name)), _news_text(value, mask)) for name, value in new.items()]
+    texts = [(argument_name(mask(name)), _news_text(value, mask)) for name, value in new.items()]
     width = min(max((len(name) for name, _ in texts), default=0), NAME_CHARACTERS)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in texts)
 

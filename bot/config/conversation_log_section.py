@@ -7,7 +7,7 @@ from pydantic import Field
 from bot.config.sections import Section
 
 
-class ConversationLog(Section):
+class ConversationLogSection(Section):
     """What was said and done, a row a message in Postgres, masked."""
 
     write: Annotated[bool, Field(strict=True)] = True

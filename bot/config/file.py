@@ -10,28 +10,28 @@ from agent.approvals.hosts import host_pattern
 from agent.approvals.policy import Policy
 from agent.approvals.policy import Rule as PolicyRule
 from agent.model.limits import PATIENCE
-from agent.model.spending import Kind, Limit, Limits
+from agent.model.spending import BudgetKind, BudgetLimits, Limit
 from bot.config.audit_section import Audit
-from bot.config.conversation_log_section import ConversationLog
+from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
-from bot.config.memory_section import EmbeddingServer, Keep, Memory
-from bot.config.policy_section import Approvers, Channel, Escalate, Rule
+from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
+from bot.config.policy_section import ApproversSection, ChannelId, Escalate, RuleSection
 from bot.config.refusal import Refusal
 from bot.config.sections import (
-    Agent,
+    AgentSection,
     AppId,
-    Budget,
+    BudgetSection,
     Database,
     DatabaseName,
     McpServer,
     ModelPrice,
-    People,
+    PeopleSection,
     Section,
     WorkspaceBudget,
 )
 from bot.config.yaml_file import Problem, YamlFile, read_yaml
 
-__all__ = ["Agent", "Budget", "Config", "Problem", "examine_config", "line_of", "load_config"]
+__all__ = ["AgentSection", "BudgetSection", "Config", "Problem", "examine_config", "line_of", "load_config"]
 
 DEFAULT_PATH = Path("signoff.yaml")
 
@@ -44,7 +44,7 @@ class Config(Section):
     Wide because each field is one setting at its top.
     """
 
-    agents: Mapping[str, Agent] = Field(default={"assistant": Agent()}, min_length=1)
+    agents: Mapping[str, AgentSection] = Field(default={"assistant": AgentSection()}, min_length=1)
     channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], str] = {}
     """Channel id to agent."""
     databases: Mapping[DatabaseName, Database] = {}
@@ -57,30 +57,30 @@ class Config(Section):
     """Where reads that send something out may go without asking."""
     policy: InstanceOf[Policy] = Policy()
     budget: WorkspaceBudget = WorkspaceBudget()
-    people: People = People()
+    people: PeopleSection = PeopleSection()
     apps: tuple[AppId, ...] = ()
     """Apps and workflows whose messages count as if people had typed them."""
     prices: Mapping[str, ModelPrice] = {}
     """Of models: what budgets in dollars are counted by."""
-    ops_channel: Channel = ""
+    ops_channel: ChannelId = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
-    conversation_log: ConversationLog = ConversationLog()
+    conversation_log: ConversationLogSection = ConversationLogSection()
     masking: Masking = Masking()
     instructions: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Annotated[str, Field(max_length=2_000)]] = {}
     """Channel id to what agents are to do there, unless somebody sets other instructions in Slack."""
-    memory: Memory | None = None
+    memory: MemorySection | None = None
     """Named, agents remember things beyond a conversation; those that name their tools have to name the pack memory."""
 
-    def agent_for(self, channel: str) -> tuple[str, Agent]:
+    def agent_for(self, channel: str) -> tuple[str, AgentSection]:
         """Name and settings of the agent of this channel: the first one where none is named."""
         name = self.channels.get(channel, next(iter(self.agents)))
         return name, self.agents[name]
 
-    def limits(self, agent: str) -> Limits:
+    def limits(self, agent: str) -> BudgetLimits:
         """Return what an agent's calls may spend, besides their conversation's own budget."""
         of, own = self.budget, self.agents[agent].budget
-        limits: dict[Kind, Limit] = {
+        limits: dict[BudgetKind, Limit] = {
             "user_day": Limit(own.user_tokens_per_day, own.user_usd_per_day),
             "workspace_day": Limit(of.workspace_tokens_per_day, of.workspace_usd_per_day),
             "workspace_month": Limit(of.workspace_tokens_per_month, of.workspace_usd_per_month),
@@ -153,7 +153,7 @@ class _File:
         understood: list[PolicyRule] = []
         for index, content in enumerate(cast(list[Any], rules)):
             place = ("policy", str(index))
-            if rule := self._validated(Rule, content, place):
+            if rule := self._validated(RuleSection, content, place):
                 line = self._file.line(place)
                 understood.append(rule.rule(f"rule {index + 1} of {self._name}, line {line}", line))
         return tuple(understood)
@@ -214,9 +214,9 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ():
             return Config
         case ("agents", _):
-            return Agent
+            return AgentSection
         case ("agents", _, _):
-            return Budget
+            return BudgetSection
         case ("budget",):
             return WorkspaceBudget
         case ("prices", _):
@@ -226,22 +226,22 @@ def _around(place: tuple[str, ...]) -> type[Section]:
         case ("mcp", _):
             return McpServer
         case ("people",):
-            return People
+            return PeopleSection
         case ("audit",):
             return Audit
         case ("conversation_log",):
-            return ConversationLog
+            return ConversationLogSection
         case ("masking",):
             return Masking
         case ("memory",):
-            return Memory
+            return MemorySection
         case ("memory", "embeddings"):
-            return EmbeddingServer
+            return EmbeddingsSection
         case ("memory", "keep") | ("memory", "channels", _):
             return Keep
         case ("policy", _):
-            return Rule
+            return RuleSection
         case ("policy", _, "escalate"):
             return Escalate
         case _:
-            return Approvers
+            return ApproversSection

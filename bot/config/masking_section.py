@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from agent.masking.names import installed
-from agent.masking.team import trouble
-from agent.masking.wanted import COUNTRIES, DEFAULT_COUNTRIES, DEFAULT_NAMES, Names, TeamPattern, Wanted
+from agent.masking.names import names_installed
+from agent.masking.team import pattern_trouble
+from agent.masking.wanted import COUNTRIES, DEFAULT_COUNTRIES, DEFAULT_NAMES, Names, TeamPattern, WantedMasks
 from bot.config.sections import Section
 
 MOST_PATTERNS = 50
@@ -20,7 +20,7 @@ def _country(code: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    if wrong := trouble(text):
+    if wrong := pattern_trouble(text):
         raise ValueError(wrong)
     return text
 
@@ -29,12 +29,12 @@ def _names(value: Any) -> Any:
     """Return the kinds of names; YAML's `off`, or `false`, is none."""
     if value is False:
         return ()
-    if value and not installed():
+    if value and not names_installed():
         raise ValueError('needs a model that is not installed: `pip install "signoff[names]"`, or remove it')
     return value
 
 
-Kind = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,29}$")]
+MaskedKind = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,29}$")]
 
 
 class Masking(Section):
@@ -42,7 +42,7 @@ class Masking(Section):
 
     countries: tuple[Annotated[str, AfterValidator(_country)], ...] = DEFAULT_COUNTRIES
     """Whose ids and phone numbers are known."""
-    patterns: Annotated[Mapping[Kind, Annotated[str, AfterValidator(_pattern)]], Field(max_length=MOST_PATTERNS)] = {}
+    patterns: Annotated[Mapping[MaskedKind, Annotated[str, AfterValidator(_pattern)]], Field(max_length=MOST_PATTERNS)] = {}
     """A team's own: a kind, which its placeholders name, to a regular expression in RE2's syntax."""
     names: Annotated[tuple[Names, ...] | Literal["default"], BeforeValidator(_names)] = "default"
     """Which names are masked where there is time for that, so not in logs; by default those without organisations, if the model
@@ -51,8 +51,8 @@ class Masking(Section):
     cards: Annotated[bool, Field(strict=True)] = False
     """Whether cards in channels hold placeholders too: who may decide then reads all of it in a dialog, and approves there."""
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WantedMasks:
         """Return it as the masker takes it."""
-        default = DEFAULT_NAMES if installed() else ()
+        default = DEFAULT_NAMES if names_installed() else ()
         patterns = tuple(TeamPattern(kind, pattern) for kind, pattern in self.patterns.items())
-        return Wanted(self.countries, patterns, default if self.names == "default" else self.names)
+        return WantedMasks(self.countries, patterns, default if self.names == "default" else self.names)

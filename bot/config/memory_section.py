@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, GetPydanticSchema, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
-from agent.memory.terms import Kind, Term, Terms
+from agent.memory.terms import MemoryKind, Term, Terms
 from bot.config.policy_section import duration_seconds
 from bot.config.sections import Section
 
@@ -19,7 +19,7 @@ FOREVER = "forever"
 MOST_TERM_SECONDS = 3650 * 24 * 3600
 
 
-class EmbeddingServer(Section):
+class EmbeddingsSection(Section):
     """A model behind `/v1/embeddings`."""
 
     url: str
@@ -73,9 +73,9 @@ def _term_seconds(value: Any) -> int | None:
         raise ValueError(f"should be a duration such as 30d, and at most 3650d, or {FOREVER}") from None
 
 
-Embeddings = EmbeddingServer | Literal["minilm"] | None
+Embeddings = EmbeddingsSection | Literal["minilm"] | None
 # What is wrong with a server is told as such: of all that it may be, nothing else is a mapping.
-ONLY_A_SERVER = GetPydanticSchema(lambda _, schema_of: schema_of(EmbeddingServer))
+ONLY_A_SERVER = GetPydanticSchema(lambda _, schema_of: schema_of(EmbeddingsSection))
 KeptFor = Annotated[int | None, BeforeValidator(_term_seconds)]
 
 
@@ -89,9 +89,9 @@ class Keep(Section):
     checkpoints: KeptFor = None
     flags: KeptFor = None
 
-    def kinds(self) -> Mapping[Kind, Term]:
+    def kinds(self) -> Mapping[MemoryKind, Term]:
         """Return the terms that are named here."""
-        named: Mapping[str, Kind] = {
+        named: Mapping[str, MemoryKind] = {
             "facts": "fact",
             "summaries": "summary",
             "documents": "document",
@@ -99,13 +99,13 @@ class Keep(Section):
             "checkpoints": "checkpoint",
             "flags": "flag",
         }
-        seconds: Mapping[Kind, int | None] = {
+        seconds: Mapping[MemoryKind, int | None] = {
             kind: getattr(self, name) for name, kind in named.items() if name in self.model_fields_set
         }
         return {kind: None if each is None else timedelta(seconds=each) for kind, each in seconds.items()}
 
 
-class Memory(Section):
+class MemorySection(Section):
     """What is remembered beyond a conversation."""
 
     embeddings: Annotated[Embeddings, ONLY_A_SERVER, WrapValidator(_named)] = None

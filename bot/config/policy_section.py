@@ -26,7 +26,7 @@ def _slack_id(letters: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Channel = Annotated[str, _slack_id("CG", "channel")]
+ChannelId = Annotated[str, _slack_id("CG", "channel")]
 
 
 def duration_seconds(text: Any, most: int = MOST_SECONDS) -> int:
@@ -55,7 +55,7 @@ def _condition(text: Any) -> Condition:
         raise ValueError(f"cannot be a condition over args, requester and channel: {error}") from None
 
 
-class Approvers(Section):
+class ApproversSection(Section):
     """Anybody in one of these sets may decide."""
 
     users: tuple[Annotated[str, _slack_id("UW", "user")], ...] = ()
@@ -69,7 +69,7 @@ class Approvers(Section):
         return types.Approvers.model_validate(self.model_dump())
 
 
-def _somebody(approvers: Approvers) -> Approvers:
+def _somebody(approvers: ApproversSection) -> ApproversSection:
     if _most(approvers.as_type()) == 0:
         raise ValueError("names nobody who could approve: add users, groups or `channel_members: true`")
     return approvers
@@ -84,7 +84,7 @@ class Escalate(Section):
     """Who may decide too when a card has waited so long."""
 
     after: Annotated[int, BeforeValidator(duration_seconds)]
-    to: Annotated[Approvers, AfterValidator(_somebody)]
+    to: Annotated[ApproversSection, AfterValidator(_somebody)]
 
     def as_type(self) -> types.Escalation:
         """Return it as the core takes it."""
@@ -109,7 +109,7 @@ def _in_one_line(text: str) -> str:
     return text.strip()
 
 
-class Rule(Section):
+class RuleSection(Section):
     """One rule of `policy`. The order of the fields matters: each is checked against those before it."""
 
     tool: Annotated[str, AfterValidator(_tool_pattern)] = Field(min_length=1)
@@ -118,7 +118,7 @@ class Rule(Section):
     """Only tools of these effects; without it those of every effect."""
     when: Annotated[InstanceOf[Condition] | None, BeforeValidator(_condition)] = None
     verdict: Literal["ask", "allow", "refuse"] = "ask"
-    approvers: Annotated[Approvers, AfterValidator(_somebody)] = Approvers(channel_members=True)
+    approvers: Annotated[ApproversSection, AfterValidator(_somebody)] = ApproversSection(channel_members=True)
     expires: Annotated[int, BeforeValidator(duration_seconds)] = policy.DAY_SECONDS
     remind: Annotated[int | None, BeforeValidator(duration_seconds)] = None
     """Until the first reminder; each further wait is twice the one before."""
@@ -126,7 +126,7 @@ class Rule(Section):
     quorum: int = Field(default=1, ge=1, strict=True)
     rejections: int = Field(default=1, ge=1, strict=True)
     """How many of them settle it."""
-    post_to: Channel = ""
+    post_to: ChannelId = ""
     """Where the card stands besides the thread."""
     reason: Annotated[str, AfterValidator(_in_one_line)] = ""
     """Why the rule is there, for people: it stands on the card."""

@@ -47,7 +47,7 @@ UsdPerMillion = Annotated[int, _scaled(6)]  # as trillionths a token
 OwnPrice = Annotated[UsdPerMillion | None, BeforeValidator(given)]
 
 
-class Budget(Section):
+class BudgetSection(Section):
     """What one agent may spend. Tokens are input plus output, cache reads at a tenth, as they are priced. None: no such limit."""
 
     session_tokens: int = Field(default=50_000, gt=0, strict=True)
@@ -89,7 +89,7 @@ class ModelPrice(Section):
         )
 
 
-class Agent(Section):
+class AgentSection(Section):
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
     prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
     """A prompt's name for its promoted version; name@2 pins one."""
@@ -102,7 +102,7 @@ class Agent(Section):
     """Model calls in one turn."""
     max_output_tokens: int = Field(default=16_000, ge=1_024, le=128_000, strict=True)
     """Of one reply, its thoughts and calls included: a call that does not fit is not made."""
-    budget: Budget = Budget()
+    budget: BudgetSection = BudgetSection()
     context_tokens: Annotated[int | None, BeforeValidator(given)] = Field(default=None, ge=1_000, strict=True)
     """A conversation that takes more is compacted when a turn of it is over; None: a quarter of its budget."""
     cards_per_hour: Annotated[int | None, BeforeValidator(given)] = Field(default=None, gt=0, strict=True)
@@ -118,7 +118,7 @@ class Agent(Section):
         """Return the bounds as the core has them."""
         return Bounds(self.calls_per_reply, self.cards_per_hour, self.open_cards, self.open_cards_per_person)
 
-    def beside(self, folder: Path) -> "Agent":
+    def beside(self, folder: Path) -> "AgentSection":
         """Return the agent with its tool files as seen from here; signoff.yaml is in `folder`."""
         if self.tools is None:
             return self
@@ -156,7 +156,7 @@ class Database(Section):
         return url
 
 
-class People(Section):
+class PeopleSection(Section):
     """Who but full members of the workspace may ask. A person whom a rule names by id may decide, no matter what is set here."""
 
     guests: Literal["refuse", "ask"] = "refuse"

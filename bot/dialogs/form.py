@@ -17,8 +17,8 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from agent.text import whole
-from agent.tool.validation import Problem
-from bot.cards.block_kit import Block, context, entry, modal, plain, section
+from agent.tool.validation import ArgumentProblem
+from bot.cards.block_kit import SlackBlock, context, entry, literal_text, modal, section
 from bot.cards.harmless_text import cut
 from bot.cards.schema import Property, Schema, properties
 from bot.dialogs.fitting_input import input_for
@@ -57,7 +57,7 @@ class Field:
     input: Input | None = None
     shown: str = ""
 
-    def block(self) -> Block:
+    def block(self) -> SlackBlock:
         """Return the field as a block of the modal."""
         name = label(self.property.name)
         if self.input is None:
@@ -144,16 +144,16 @@ def field_id(index: int, name: str) -> str:
     return f"argument-{index}-{sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
-def edit_view(schema: Schema, values: Mapping[str, JsonValue], *, headline: str, action_id: str, submit: str) -> Block:
+def edit_view(schema: Schema, values: Mapping[str, JsonValue], *, headline: str, action_id: str, submit: str) -> SlackBlock:
     """Return the modal. `headline` is the action in one line, `submit` what the tool calls it."""
     laid_out = fields(schema, values)
-    blocks: list[Block] = [
+    blocks: list[SlackBlock] = [
         section(cut_between_words(headline, HEADLINE_CHARACTERS) or "This call"),
-        context(plain(EXPLAINED)),
+        context(literal_text(EXPLAINED)),
         *(field.block() for field in laid_out),
     ]
     if left := len(properties(schema, values)) - len(laid_out):
-        blocks.append(context(plain(f"{left} more do not fit here, and stay exactly as they are.")))
+        blocks.append(context(literal_text(f"{left} more do not fit here, and stay exactly as they are.")))
     propose = cut_between_words(submit, TITLE_CHARACTERS) or "Propose"
     return modal("edit", "Edit", blocks, submit=propose, close="Go back", metadata=action_id)
 
@@ -176,7 +176,7 @@ def read_form(schema: Schema, values: Mapping[str, JsonValue], state: State) -> 
     return Filled({name: read[name] for name in {**values, **read} if name in read}, errors)
 
 
-def field_errors(schema: Schema, values: Mapping[str, JsonValue], problems: Sequence[Problem]) -> Mapping[str, str]:
+def field_errors(schema: Schema, values: Mapping[str, JsonValue], problems: Sequence[ArgumentProblem]) -> Mapping[str, str]:
     """Return what is wrong with the arguments, by block_id. An argument without a field is named at the first one."""
     inputs = {field.property.name: field.block_id for field in fields(schema, values) if field.input}
     found: dict[str, list[str]] = {}

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from agent.approvals import grants
 from agent.types import Allowed, Wish
-from bot.cards.block_kit import Block, entry, modal, option, section
+from bot.cards.block_kit import SlackBlock, entry, modal, option, section
 from bot.cards.harmless_text import cut, visible
 from bot.dialogs.form import (
     HEADLINE_CHARACTERS,
@@ -41,13 +41,13 @@ def grant_fits(arguments: Mapping[str, JsonValue]) -> bool:
     return len(blocks) <= MODAL_BLOCKS and len(json.dumps(blocks)) <= VIEW_CHARACTERS
 
 
-def grant_view(headline: str, verb: str, tool: str, action_id: str, arguments: Mapping[str, JsonValue]) -> Block:
+def grant_view(headline: str, verb: str, tool: str, action_id: str, arguments: Mapping[str, JsonValue]) -> SlackBlock:
     """Return the modal. `headline` is the call in one line, `verb` what its tool calls it, `arguments` are those on its card."""
     blocks = _intro_blocks(headline, verb, tool, arguments)
     return modal("grant", "Always allow", blocks, submit="Approve and allow", close="Go back", metadata=action_id)
 
 
-def _intro_blocks(headline: str, verb: str, tool: str, arguments: Mapping[str, JsonValue]) -> list[Block]:
+def _intro_blocks(headline: str, verb: str, tool: str, arguments: Mapping[str, JsonValue]) -> list[SlackBlock]:
     fitting = " and fit what you choose here" if arguments else ""
     named = f"“{cut_between_words(verb, VERB_CHARACTERS)}” ({cut(label(tool), VERB_CHARACTERS)})"
     told = (
@@ -67,7 +67,7 @@ def _offered(arguments: Mapping[str, JsonValue]) -> list[tuple[str, tuple[Allowe
     return list(grants.choices(arguments).items())
 
 
-def _argument(index: int, name: str, value: JsonValue, offered: tuple[Allowed, ...]) -> Block:
+def _argument(index: int, name: str, value: JsonValue, offered: tuple[Allowed, ...]) -> SlackBlock:
     words = {allowed.to_be: _allowed_value(allowed) for allowed in offered}
     spelled = visible(in_a_line(value))
     hint = cut(f"Now: {spelled}", HINT_CHARACTERS) if len(spelled) > WORDS_CHARACTERS else ""
@@ -82,14 +82,14 @@ def _allowed_value(allowed: Allowed) -> str:
             return f"{bound.replace('_', ' ')}: {cut(visible(in_a_line(allowed.value)), WORDS_CHARACTERS)}"
 
 
-def _select(block_id: str, name: str, words: Mapping[str, str], chosen: str, hint: str = "") -> Block:
+def _select(block_id: str, name: str, words: Mapping[str, str], chosen: str, hint: str = "") -> SlackBlock:
     options = [option(value, told) for value, told in words.items()]
     initial = next(one for one in options if one["value"] == chosen)
     select = {"type": "static_select", "action_id": "choice", "options": options, "initial_option": initial}
     return entry(block_id, name, select, hint=hint)
 
 
-def _uses() -> Block:
+def _uses() -> SlackBlock:
     number = {"type": "number_input", "action_id": "number", "is_decimal_allowed": False, "initial_value": str(USES_AT_FIRST)}
     number |= {"min_value": "1", "max_value": str(grants.MOST_USES)}
     return entry("uses", "How many times at most", number)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pydantic import JsonValue
 
 from agent.canonical import canonical
-from bot.cards.block_kit import OPTION_CHARACTERS, Block, option
+from bot.cards.block_kit import OPTION_CHARACTERS, SlackBlock, option
 from bot.cards.harmless_text import cut
 from bot.cards.schema import Shape
 from bot.dialogs.spelling import (
@@ -58,13 +58,13 @@ class Input(ABC):
         """Return the value that a text stands for. Raises Unreadable."""
 
     @abstractmethod
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         """Return Slack's element, with this text in it."""
 
 
-def typed_input(action_id: str, shown: str, *, multiline: bool, most: int | None = None) -> Block:
+def typed_input(action_id: str, shown: str, *, multiline: bool, most: int | None = None) -> SlackBlock:
     """Return an input for text."""
-    element: Block = {"type": "plain_text_input", "action_id": action_id, "multiline": multiline}
+    element: SlackBlock = {"type": "plain_text_input", "action_id": action_id, "multiline": multiline}
     element |= {"initial_value": shown} if shown else {}
     return element | ({"max_length": most} if most else {})
 
@@ -86,7 +86,7 @@ class Text(Input):
     def read(self, text: str) -> JsonValue:
         return text
 
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         most = self.shape.count("maxLength")
         prose = (most or 0) >= LONG_TEXT and "pattern" not in self.shape.keywords
         multiline = "\n" in shown or len(shown) > LINE_CHARACTERS or prose
@@ -109,10 +109,14 @@ class Number(Input):
     def read(self, text: str) -> JsonValue:
         return read_number(text, whole_only=self.shape.type == "integer")
 
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         low, high = self._bounds()
         bounds = {"min_value": low, "max_value": high, "initial_value": shown or None}
-        element: Block = {"type": "number_input", "action_id": self.action_id, "is_decimal_allowed": self.shape.type == "number"}
+        element: SlackBlock = {
+            "type": "number_input",
+            "action_id": self.action_id,
+            "is_decimal_allowed": self.shape.type == "number",
+        }
         return element | {name: str(bound) for name, bound in bounds.items() if bound is not None}
 
     def _bounds(self) -> tuple[Any, Any]:
@@ -145,7 +149,7 @@ class WrittenNumber(Input):
     def read(self, text: str) -> JsonValue:
         return read_number(text, whole_only=self.shape.type == "integer")
 
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         return typed_input(self.action_id, shown, multiline=False)
 
 
@@ -177,11 +181,11 @@ class Choice(Input):
             raise Unreadable("Please choose one of the options.")
         return read_json(text)
 
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         options = [option(value, words) for value, words in self.labels]
         options += [option(EMPTY, LEAVE_EMPTY)] if self.may_be_empty else []
         initial = [one for one in options if one["value"] == (shown or EMPTY)]
-        select: Block = {"type": "static_select", "action_id": self.action_id, "options": options}
+        select: SlackBlock = {"type": "static_select", "action_id": self.action_id, "options": options}
         return select | ({"initial_option": initial[0]} if initial else {})
 
 
@@ -200,7 +204,7 @@ class Date(Input):
             raise Unreadable("Please choose a day.")
         return text
 
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         return {"type": "datepicker", "action_id": self.action_id} | ({"initial_date": shown} if shown else {})
 
 
@@ -235,7 +239,7 @@ class Lines(Input):
         except Unreadable as problem:
             raise Unreadable(f"Line {number}: {problem}") from None
 
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         return typed_input(self.action_id, shown, multiline=True)
 
 
@@ -256,7 +260,7 @@ class Json(Input):
     def read(self, text: str) -> JsonValue:
         return read_json(text)
 
-    def element(self, shown: str) -> Block:
+    def element(self, shown: str) -> SlackBlock:
         return typed_input(self.action_id, shown, multiline=True)
 
 

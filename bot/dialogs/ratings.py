@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.store.feedback import Feedback
 from agent.types import Place
-from bot.cards.block_kit import Block, entry, modal
+from bot.cards.block_kit import SlackBlock, entry, modal
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at, thread_of
 from bot.slack.web_api import view_opened
@@ -56,7 +56,7 @@ def _parse_rating(body: dict[str, Any]) -> tuple[int, str] | None:
     return (int(found[2]), found[1]) if at(action, "action_id") == "feedback" and found else None
 
 
-def why_view(place: Place, turn: int) -> Block:
+def why_view(place: Place, turn: int) -> SlackBlock:
     """Return the dialog that asks what was wrong with an answer."""
     reason = {"type": "plain_text_input", "action_id": "reason", "multiline": True, "max_length": REASON_CHARACTERS}
     hint = "The people who run the agent read this; the agent itself does not."

@@ -17,7 +17,7 @@ NAME_CHARACTERS = 500
 EXACT_DIGITS = 15  # that a number keeps in any client
 
 _ALTERED = re.compile(r"&(?=(?:amp|lt|gt);)")  # how Slack escapes, and may undo it
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?P<fraction>\.[0-9]*)?|(?P<point>\.[0-9]+))(?P<exponent>[eE][+-]?[0-9]+)?")
+_DECIMAL_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?P<fraction>\.[0-9]*)?|(?P<point>\.[0-9]+))(?P<exponent>[eE][+-]?[0-9]+)?")
 
 
 class Unreadable(Exception):
@@ -78,7 +78,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def read_number(text: str, *, whole_only: bool) -> int | float:
     """Return the number that is written here; one without a point is whole. Raises Unreadable."""
-    found = _NUMBER.fullmatch(text.strip())
+    found = _DECIMAL_NUMBER.fullmatch(text.strip())
     is_whole = found is not None and not any(found.group("fraction", "point", "exponent"))
     if found is None or (whole_only and not is_whole):
         raise Unreadable("Please enter a whole number, such as 12." if whole_only else "Please enter a number, such as 12.5.")

@@ -7,10 +7,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
-from agent.model.spending import NANO_PER_USD, Kind, Limit, Measure, Scope, scope
+from agent.model.spending import NANO_PER_USD, BudgetKind, Limit, Measure, Scope, scope
 from agent.store.redis_budgets import RedisBudget
 from agent.store.usage import Ledger
-from bot.cards.block_kit import Block, entry, modal, option, section
+from bot.cards.block_kit import SlackBlock, entry, modal, option, section
 from bot.config.file import Config
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
@@ -24,7 +24,7 @@ MOST_RAISED = {"tokens": 10**12, "nano_usd": 10**6 * NANO_PER_USD}  # by one cli
 EXPLAINED = "More may then be spent of this budget, from the next step on and until its day or month is over. It goes on record."
 NOT_ADMIN = "Only admins of this workspace can raise a budget."
 UNSURE = "Slack does not say right now whether you are an admin; please try again in a moment."
-WORDS: Mapping[Kind, str] = {"workspace_day": "The workspace's day", "workspace_month": "The workspace's month"}
+WORDS: Mapping[BudgetKind, str] = {"workspace_day": "The workspace's day", "workspace_month": "The workspace's month"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class BudgetSeen:
 class Raisable:
     """What the dialog offers."""
 
-    kind: Kind
+    kind: BudgetKind
     agent: str
     measure: Measure
 
@@ -80,7 +80,7 @@ class Budgets:
                 seen += await self._standing(scope(kind, self._team, now, agent=agent, user=user), words, limit)
         return seen, admin
 
-    def _limited(self) -> Iterator[tuple[Kind, str, Limit]]:
+    def _limited(self) -> Iterator[tuple[BudgetKind, str, Limit]]:
         """Yield every limit, those of the workspace once."""
         for agent in self._config.agents:
             if (limit := self._config.limits(agent).get("user_day")) is not None:
@@ -170,7 +170,7 @@ class _Entered:
         return cls(int(choice) if choice.isdecimal() else -1, person, amount)
 
 
-def raise_view(raisable: Sequence[Raisable]) -> Block:
+def raise_view(raisable: Sequence[Raisable]) -> SlackBlock:
     """Return the dialog that asks which budget to raise, whose, and by how much."""
     options = [option(str(number), each.words) for number, each in enumerate(raisable)]
     choice = {"type": "static_select", "action_id": "budget", "options": options, "initial_option": options[0]}

@@ -16,10 +16,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approvals.deciders import Membership, deciders_of
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
-from agent.reports.home_overview import Overview, Spent, Waiting
+from agent.reports.home_overview import Overview, SpentOfBudget, Waiting
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
-from bot.home.home_view import Gathered, Pages, home_view, trouble_view
+from bot.home.home_view import HomeContent, Pages, home_view, trouble_view
 from bot.home.memories import Memories
 from bot.slack.as_made import as_made, user_in
 from bot.slack.people import Says, decides
@@ -47,7 +47,7 @@ class Answers(Protocol):
         ...
 
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 class AskedOnce:
@@ -75,7 +75,7 @@ class AskedOnce:
         people = await self._lists[list_id]
         return None if people is None else user in people
 
-    async def _ask(self, asking: Coroutine[Any, Any, Answer], about: str) -> Answer | None:
+    async def _ask(self, asking: Coroutine[Any, Any, T], about: str) -> T | None:
         async with self._turns:
             if self._enough:
                 asking.close()
@@ -188,12 +188,12 @@ class HomeTab:
         except (RefusedError, DelayedError, UnclearError, FencedError) as error:
             log.warning("a Home tab was not published: %s", error)
 
-    async def gather(self, user: str) -> Gathered:
+    async def gather(self, user: str) -> HomeContent:
         """Return what this person may see now."""
         pending = await self._overview.pending(self._team, READS)
         decide, unclear = await self._to_decide(pending, user)
         budgets, may_raise = await self._budgets.seen(user)
-        return Gathered(
+        return HomeContent(
             decide=decide,
             asked=[each for each in pending if user in each.seen.proposed.requesters],
             recent=await self._overview.recent(self._team, user, RECENT),
@@ -213,7 +213,7 @@ class HomeTab:
         answers = await asyncio.gather(*(may_decide_now(slack, each, user, now) for each in open_to))
         return [each for each, may in zip(open_to, answers, strict=True) if may], answers.count(None)
 
-    def _limit(self, spent: Spent) -> int:
+    def _limit(self, spent: SpentOfBudget) -> int:
         return self._session_tokens(spent.place.channel) + spent.added_tokens
 
 

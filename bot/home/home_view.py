@@ -11,21 +11,21 @@ from typing import Literal, TypeVar
 
 from agent.decide.for_cards import card
 from agent.model.spending import amount
-from agent.reports.home_overview import GrantSeen, Spent, Waiting
+from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
 from agent.session.state import ActionState
 from agent.session.steps import ProposedAction
 from agent.store.sessions import ActionSeen
 from agent.tool.definition import Tools
-from agent.types import Allowed, Pattern, Place
-from bot.cards.block_kit import Block, button, confirm, header, mrkdwn, option, prose_section, rich_text, section
-from bot.cards.cards import headline, moment
+from agent.types import Allowed, GrantPattern, Place
+from bot.cards.block_kit import SlackBlock, button, confirm, header, mrkdwn, option, prose_section, rich_text, section
+from bot.cards.cards import headline, slack_time
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import capabilities
 from bot.home.budgets import BudgetSeen
-from bot.home.memories import Seen
+from bot.home.memories import SeenItem
 
-Section = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
+HomeSection = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
 Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
 _Item = TypeVar("_Item")
 
@@ -35,43 +35,43 @@ VALUE_CHARACTERS = 60
 PATTERN_CHARACTERS = 1_500
 DATE = "{date_short_pretty} at {time}"
 
-RAISE: Block = {"type": "actions", "block_id": "raise", "elements": [button("raise_budget", "Raise a budget…", "raise")]}
+RAISE: SlackBlock = {"type": "actions", "block_id": "raise", "elements": [button("raise_budget", "Raise a budget…", "raise")]}
 ABOVE = "What you asked for stands above: you may decide it yourself."
 TROUBLE = "What waits for you could not be read just now. Nothing is lost: please open this tab again in a minute."
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class HomeContent:
     """What one person may see."""
 
     decide: Sequence[Waiting] = ()  # may decide, and has not given their word yet
     asked: Sequence[Waiting] = ()
     recent: Sequence[ActionSeen] = ()
     grants: Sequence[GrantSeen] = ()
-    budget: Sequence[tuple[Spent, int]] = ()  # with what the conversation may use in all
+    budget: Sequence[tuple[SpentOfBudget, int]] = ()  # with what the conversation may use in all
     budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
     may_raise: bool = False
-    remembered: Sequence[Seen] | None = None  # of the words that this person said; None: nothing is remembered here
+    remembered: Sequence[SeenItem] | None = None  # of the words that this person said; None: nothing is remembered here
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 
 
-def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) -> Block:
+def home_view(gathered: HomeContent, pages: Pages, tools: Tools, slack_url: str) -> SlackBlock:
     """Return the tab. `slack_url`: the workspace's address, with which links to threads begin."""
 
-    def waiting(each: Waiting) -> Block:
+    def waiting(each: Waiting) -> SlackBlock:
         return _item(_title(each, tools), *_waiting(each), *_link(each.seen.place, slack_url))
 
-    def ended(seen: ActionSeen) -> Block:
+    def ended(seen: ActionSeen) -> SlackBlock:
         return _item(home_headline(seen.proposed, tools), *_ended(seen), *_link(seen.place, slack_url))
 
-    def granted(each: GrantSeen) -> Block:
+    def granted(each: GrantSeen) -> SlackBlock:
         return _grant(each, tools)
 
-    def remembered(each: Seen) -> Block:
+    def remembered(each: SeenItem) -> SlackBlock:
         return _remembered(each, slack_url)
 
-    def spent(each: tuple[Spent, int] | BudgetSeen) -> Block:
+    def spent(each: tuple[SpentOfBudget, int] | BudgetSeen) -> SlackBlock:
         if isinstance(each, BudgetSeen):
             return _rich_line(
                 _text_element(f"{each.words}: {amount(each.measure, each.used)} of {amount(each.measure, each.limit)}")
@@ -108,7 +108,7 @@ def home_view(gathered: Gathered, pages: Pages, tools: Tools, slack_url: str) ->
     return {"type": "home", "private_metadata": json.dumps(dict(pages)), "blocks": blocks}
 
 
-def trouble_view() -> Block:
+def trouble_view() -> SlackBlock:
     """Return a tab that says what is wrong, instead of one that would be wrong."""
     return {"type": "home", "blocks": [section(TROUBLE)]}
 
@@ -118,7 +118,7 @@ def home_headline(proposed: ProposedAction, tools: Tools) -> str:
     return headline(card(ActionState(proposed)), tools.get(proposed.tool))
 
 
-def pattern_in_words(pattern: Pattern) -> str:
+def pattern_in_words(pattern: GrantPattern) -> str:
     """Return what a grant allows each argument to be."""
     return ", ".join(_allowed(each) for each in pattern) or "no arguments"
 
@@ -139,8 +139,8 @@ def _allowed(allowed: Allowed) -> str:
 
 
 def _section(
-    name: Section, title: str, items: Sequence[_Item], block: Callable[[_Item], Block], none: str, pages: Pages
-) -> list[Block]:
+    name: HomeSection, title: str, items: Sequence[_Item], block: Callable[[_Item], SlackBlock], none: str, pages: Pages
+) -> list[SlackBlock]:
     """Return a heading, one page of the items, and the way to the others."""
     last = max(1, -(-len(items) // PAGE))
     page = min(max(pages.get(name, 1), 1), last)
@@ -157,12 +157,12 @@ def _section(
     return [*blocks, where, {"type": "actions", "block_id": f"pages:{name}", "elements": turns}]
 
 
-def _turn(name: Section, label: str, page: int) -> Block:
+def _turn(name: HomeSection, label: str, page: int) -> SlackBlock:
     """Return a button that turns a page. Two buttons of one block may not have one action_id."""
     return button(f"home_page_{label.lower()}", label, f"{name}:{page}")
 
 
-def _unsure(gathered: Gathered) -> list[Block]:
+def _unsure(gathered: HomeContent) -> list[SlackBlock]:
     """Return what is missing above, and why."""
     lines: list[str] = []
     if gathered.unclear:
@@ -178,7 +178,7 @@ def _title(waiting: Waiting, tools: Tools) -> str:
     return unknown + home_headline(waiting.seen.proposed, tools)
 
 
-def _waiting(waiting: Waiting) -> list[Block]:
+def _waiting(waiting: Waiting) -> list[SlackBlock]:
     """Return who asked, where, until when, and how far the vote is."""
     proposed, place = waiting.seen.proposed, waiting.seen.place
     until = [_text_element("  ·  until "), _date(proposed.expires_at)] if waiting.seen.status == "pending" else []
@@ -188,7 +188,7 @@ def _waiting(waiting: Waiting) -> list[Block]:
     return [_text_element("Asked by "), *_people(proposed.requesters), *_where(place), *until, *progress, *voted]
 
 
-def _ended(seen: ActionSeen) -> list[Block]:
+def _ended(seen: ActionSeen) -> list[SlackBlock]:
     """Return what came of it, by whom, and who had asked where."""
     by = [_text_element("  ·  decided by "), _user(seen.decided_by)] if seen.decided_by else []
     at = [_text_element("  ·  "), _date(seen.decided_at)] if seen.decided_at else []
@@ -196,12 +196,12 @@ def _ended(seen: ActionSeen) -> list[Block]:
     return [_text_element(ENDINGS[seen.status].in_a_list() if seen.status in ENDINGS else seen.status), *by, *at, *asked]
 
 
-def _grant(grant: GrantSeen, tools: Tools) -> Block:
+def _grant(grant: GrantSeen, tools: Tools) -> SlackBlock:
     """Return a section, so that the button is beside the grant that it is about."""
     granted = grant.granted
     tool = tools.get(granted.tool)
     words = f"{visible(f'{tool.verb} ({granted.tool})' if tool else granted.tool)}: {pattern_in_words(granted.pattern)}"
-    left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {moment(grant.expires_at)}"
+    left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {slack_time(grant.expires_at)}"
     channel = "a direct message" if grant.place.direct else f"<#{grant.place.channel}>"
     asked = confirm(
         "Revoke this permission?", "From now on each such call in that thread is asked for again.", "Revoke", no="Keep it"
@@ -211,7 +211,7 @@ def _grant(grant: GrantSeen, tools: Tools) -> Block:
     return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke}
 
 
-def _remembered(each: Seen, slack_url: str) -> Block:
+def _remembered(each: SeenItem, slack_url: str) -> SlackBlock:
     """Return a section with what is remembered, where and when it was said, and what can be done about it."""
     item, at = each.item, each.message
     where = "for everybody" if not item.channel else "in a direct message" if item.channel[0] == "D" else f"in <#{item.channel}>"
@@ -219,48 +219,48 @@ def _remembered(each: Seen, slack_url: str) -> Block:
     link = f"  ·  <{slack_url}archives/{at[0]}/p{at[1].replace('.', '')}|Open the message>" if at is not None else ""
     asked = confirm("Change what I remember?", "What is forgotten is not learnt from that message again.", "Go on", no="Keep it")
     options = [option(f"correct:{item.id}", "Correct…"), option(f"forget:{item.id}", "Forget")]
-    what: Block = {"type": "overflow", "action_id": "memory", "options": options, "confirm": asked}
-    fields = [mrkdwn(f"{moment(item.learnt_at)} {where}{often}{link}")]
+    what: SlackBlock = {"type": "overflow", "action_id": "memory", "options": options, "confirm": asked}
+    fields = [mrkdwn(f"{slack_time(item.learnt_at)} {where}{often}{link}")]
     return {**section(cut(visible(item.text), HEADLINE_CHARACTERS)), "fields": fields, "accessory": what}
 
 
 # ---------------------------------------------------------------------------------------------- pieces
 
 
-def _item(title: str, *details: Block) -> Block:
+def _item(title: str, *details: SlackBlock) -> SlackBlock:
     return _rich_line(_text_element(cut(title, HEADLINE_CHARACTERS), bold=True), _text_element("\n"), *details)
 
 
-def _rich_line(*elements: Block) -> Block:
+def _rich_line(*elements: SlackBlock) -> SlackBlock:
     return rich_text([{"type": "rich_text_section", "elements": list(elements)}])
 
 
-def _text_element(text: str, *, bold: bool = False) -> Block:
+def _text_element(text: str, *, bold: bool = False) -> SlackBlock:
     return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
 
 
-def _user(user: str) -> Block:
+def _user(user: str) -> SlackBlock:
     return {"type": "user", "user_id": user}
 
 
-def _people(users: Sequence[str]) -> list[Block]:
-    named: list[Block] = []
+def _people(users: Sequence[str]) -> list[SlackBlock]:
+    named: list[SlackBlock] = []
     for user in users:
         named += [_text_element(", "), _user(user)] if named else [_user(user)]
     return named
 
 
-def _where(place: Place) -> list[Block]:
+def _where(place: Place) -> list[SlackBlock]:
     if place.direct:
         return [_text_element(" in a direct message")]
     return [_text_element(" in "), {"type": "channel", "channel_id": place.channel}]
 
 
-def _link(place: Place, slack_url: str) -> list[Block]:
+def _link(place: Place, slack_url: str) -> list[SlackBlock]:
     url = f"{slack_url}archives/{place.channel}/p{place.thread_ts.replace('.', '')}"
     return [_text_element("  ·  "), {"type": "link", "url": url, "text": "Open the thread"}]
 
 
-def _date(at: datetime) -> Block:
+def _date(at: datetime) -> SlackBlock:
     fallback = f"{at:%Y-%m-%d %H:%M} UTC"
     return {"type": "date", "timestamp": int(at.timestamp()), "format": DATE, "fallback": fallback}

@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.memory.items import Audience, MemoryItem, NewItem, Source
 from agent.store.memory_audit import By
-from bot.cards.block_kit import Block, entry, modal, section
+from bot.cards.block_kit import SlackBlock, entry, modal, section
 from bot.cards.harmless_text import cut, visible
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
@@ -19,7 +19,7 @@ NOT_THERE = "This is not remembered any more."
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenItem:
     """An item, and channel and ts of the message that says it. None: no message does, or the person cannot open it any more."""
 
     item: MemoryItem
@@ -32,13 +32,13 @@ class Memories:
     def __init__(self, memory: Memory | None, team: str) -> None:
         self._memory, self._team = memory, team
 
-    async def seen(self, user: str) -> Sequence[Seen] | None:
+    async def seen(self, user: str) -> Sequence[SeenItem] | None:
         """Return what is remembered of this person's words, newest first. None: nothing is ever remembered here."""
         if self._memory is None:
             return None
         audience = await self._memory.long_term.readers.of_person(user)
         said = await self._memory.items.said(self._team, user, sorted(audience.scopes), MOST_ITEMS)
-        return [Seen(item, message_of(item, audience)) for item in said]
+        return [SeenItem(item, message_of(item, audience)) for item in said]
 
     async def chosen(self, body: dict[str, Any], client: Any) -> str:
         """Forget what the person chose, or open the dialog that corrects it, if they said it; whose tab is to be shown anew."""
@@ -73,7 +73,7 @@ class Memories:
         return next((each.item for each in await self.seen(user) or () if each.item.id == id), None)
 
 
-def correct_view(item: MemoryItem) -> Block:
+def correct_view(item: MemoryItem) -> SlackBlock:
     """Return the dialog that asks what is right."""
     words = {"type": "plain_text_input", "action_id": "fact", "multiline": True, "max_length": MOST_CHARACTERS}
     blocks = [

@@ -17,12 +17,12 @@ from agent.reports.period.decisions import RuleFigures
 from agent.reports.period.measures import percentile
 from agent.reports.period.prompts import PromptFigures
 from agent.reports.period.runs import Iterations
-from agent.reports.period.spending import By, Day, Spent
+from agent.reports.period.spending import Day, Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.cards.harmless_text import cut
 from bot.report.parts import Chart, times
 
-Name = Callable[[str], str]
+Naming = Callable[[str], str]
 MOST_SERIES = 7  # of one chart; the rest is one more
 MOST_BARS = 15
 LABEL_CHARACTERS = 26
@@ -42,7 +42,7 @@ def _plotly() -> Any:
     return graph_objects
 
 
-def spent_over_time(by: By, spent: Sequence[Spent], until: datetime, name: Name) -> Chart:
+def spent_over_time(by: SpentBy, spent: Sequence[Spent], until: datetime, name: Naming) -> Chart:
     """Draw what was spent each day, stacked; in dollars where models have prices, else in tokens."""
     priced = any(one.nano_usd for one in spent)
     amounts: Sequence[tuple[str, Mapping[date, float]]] = [
@@ -73,7 +73,7 @@ def sessions_over_time(days: Sequence[Day]) -> Chart:
     return _chart("sessions", "Tokens of a session in a day: P50 and P99", lines, layout)
 
 
-def iterations(agents: Sequence[Iterations], name: Name) -> Chart:
+def iterations(agents: Sequence[Iterations], name: Naming) -> Chart:
     """Draw how many runs took how many model calls."""
     bars = [
         _plotly().Bar(x=[*one.by_count], y=[*one.by_count.values()], name=_label(name(one.agent))) for one in agents[:MOST_SERIES]
@@ -90,7 +90,7 @@ def _step(agents: Sequence[Iterations]) -> int:
     return 1 + max((count for one in agents for count in one.by_count), default=1) // 12
 
 
-def latency(tools: Sequence[ToolFigures], name: Name) -> Chart:
+def latency(tools: Sequence[ToolFigures], name: Naming) -> Chart:
     """Draw how long tools take, as dots on a logarithmic line."""
     shown = [one for one in tools if one.median_seconds is not None][:MOST_BARS]
     rows = [*range(len(shown))]
@@ -114,7 +114,7 @@ def _drawn(seconds: float | None) -> float:
     return max(seconds or 0.0, min(MARKS))
 
 
-def failures(tools: Sequence[ToolFigures], name: Name) -> Chart:
+def failures(tools: Sequence[ToolFigures], name: Naming) -> Chart:
     """Draw which share of each tool's runs failed."""
     shown = [one for one in tools if one.runs][:MOST_BARS]
     bars = [
@@ -131,7 +131,7 @@ def failures(tools: Sequence[ToolFigures], name: Name) -> Chart:
     return _chart("failures", "Share of the runs that failed, by tool", bars, layout | _height(shown))
 
 
-def decisions(rules: Sequence[RuleFigures], name: Name) -> Chart:
+def decisions(rules: Sequence[RuleFigures], name: Naming) -> Chart:
     """Draw what became of the cards of each tool and rule."""
     shown = sorted(rules, key=lambda one: -one.cards)[:MOST_BARS]
     ends: Mapping[str, Callable[[RuleFigures], int]] = {
@@ -164,7 +164,7 @@ def times_to_decision(seconds: Sequence[float]) -> Chart:
     return _chart("times-to-decision", f"Time to decision (P50 {times(percentile(seconds, 0.5))})", bars, layout)
 
 
-def ratings(prompts: Sequence[PromptFigures], name: Name) -> Chart:
+def ratings(prompts: Sequence[PromptFigures], name: Naming) -> Chart:
     """Draw the share of good ratings of each prompt version, with the interval that the true share lies in."""
     shown = [one for one in prompts if one.good.whole][:MOST_BARS]
     values = [one.good.value or 0.0 for one in shown]
@@ -189,7 +189,7 @@ def _label(text: str) -> str:
     return html.escape(cut(text, LABEL_CHARACTERS), quote=False) or "-"
 
 
-def _tool_rows(shown: Sequence[ToolFigures], name: Name) -> dict[str, Any]:
+def _tool_rows(shown: Sequence[ToolFigures], name: Naming) -> dict[str, Any]:
     return {**_rows(shown), "ticktext": [_label(name(one.tool)) for one in shown]}
 
 

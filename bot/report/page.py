@@ -11,12 +11,12 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from bot.report.parts import Chart, Number, Section, Table
+from bot.report.parts import Chart, LargeFigure, ReportSection, Table
 
 HERE = Path(__file__).parent
 
 
-def page(heading: str, sections: Sequence[Section]) -> str:
+def page(heading: str, sections: Sequence[ReportSection]) -> str:
     """Return the whole file. Its scripts are its own two, by their hashes; plotly.js styles what it draws, which is allowed."""
     from plotly.offline import get_plotlyjs  # an extra, which is not there in most installations
 
@@ -35,7 +35,7 @@ def page(heading: str, sections: Sequence[Section]) -> str:
     )
 
 
-def _section_html(of: Section) -> str:
+def _section_html(of: ReportSection) -> str:
     inner = _parts(of.parts) if of.parts else f'<p class="empty">{escape(of.empty)}</p>'
     return (
         f'<section id="{of.name}" aria-labelledby="{of.name}-title"><h2 id="{of.name}-title">{escape(of.title)}</h2>'
@@ -43,10 +43,10 @@ def _section_html(of: Section) -> str:
     )
 
 
-def _parts(parts: Iterable[Table | Chart | Number]) -> str:
+def _parts(parts: Iterable[Table | Chart | LargeFigure]) -> str:
     """Return the figures in large, then the charts side by side, then the tables."""
     numbers = "".join(
-        f"<div><dt>{escape(part.of)}</dt><dd>{escape(part.value)}</dd></div>" for part in parts if isinstance(part, Number)
+        f"<div><dt>{escape(part.of)}</dt><dd>{escape(part.value)}</dd></div>" for part in parts if isinstance(part, LargeFigure)
     )
     drawn = "".join(_chart(part) for part in parts if isinstance(part, Chart))
     tables = "".join(_table_html(part) for part in parts if isinstance(part, Table))

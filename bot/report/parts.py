@@ -31,7 +31,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class LargeFigure:
     """A figure in large, and what it counts."""
 
     value: str
@@ -39,14 +39,14 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A part of the page. Where nothing happened it is the sentence `empty` alone."""
 
     name: str
     title: str
     lead: str
     empty: str
-    parts: Sequence[Table | Chart | Number] = ()
+    parts: Sequence[Table | Chart | LargeFigure] = ()
 
 
 def times(seconds: float | None) -> str:
@@ -59,7 +59,7 @@ def times(seconds: float | None) -> str:
     return f"{seconds:.0f}s" if seconds >= 10 else f"{seconds:.1f}s" if seconds >= 1 else f"{seconds * 1_000:.0f}ms"
 
 
-def counted(value: float | None) -> str:
+def count_text(value: float | None) -> str:
     """Return a count, or an average of counts, with commas; averages below 100 with a decimal."""
     if value is None:
         return "-"

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from agent.reports.period.decisions import REFLEX_SECONDS, Approver, RuleFigures
 from agent.reports.period.measures import Share
 from agent.reports.period.read import Period
-from agent.reports.period.runs import Iterations, Run
-from agent.reports.period.spending import By, Spent
+from agent.reports.period.runs import Iterations, PeriodRun
+from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
-from bot.report.charts import Name
-from bot.report.parts import Chart, Number, Section, Table, counted, interval, moment, money, share, times
+from bot.report.charts import Naming
+from bot.report.parts import Chart, LargeFigure, ReportSection, Table, count_text, interval, moment, money, share, times
 
 MOST_TABLE_ROWS = 50
 REFLEXES = f"under {REFLEX_SECONDS:.0f}s"
@@ -36,7 +36,7 @@ RUN = (
 )
 
 
-def sections(of: Period, name: Name) -> Sequence[Section]:
+def sections(of: Period, name: Naming) -> Sequence[ReportSection]:
     """Return the sections of the page, in their order."""
     return [
         _overview(of),
@@ -49,26 +49,26 @@ def sections(of: Period, name: Name) -> Sequence[Section]:
     ]
 
 
-def _overview(of: Period) -> Section:
+def _overview(of: Period) -> ReportSection:
     agents, rules = of.spent["agent"], of.rules
     capped = Share(sum(one.capped.part for one in of.iterations), sum(one.runs for one in of.iterations))
     failed = Share(sum(one.failed.part for one in of.tools), sum(one.runs for one in of.tools))
     decided = Share(sum(one.rejected for one in rules), sum(one.rejected + one.approved for one in rules))
     numbers = [
-        Number(counted(of.runs), "runs"),
-        Number(counted(sum(one.tokens for one in agents)), "tokens"),
-        Number(money(sum(one.nano_usd for one in agents)), "cost"),
-        Number(share(capped), "of the runs at the cap"),
-        Number(share(failed), "of the tool runs failed"),
-        Number(counted(sum(one.cards for one in rules)), "approval cards"),
-        Number(share(decided), "of the decisions rejected"),
+        LargeFigure(count_text(of.runs), "runs"),
+        LargeFigure(count_text(sum(one.tokens for one in agents)), "tokens"),
+        LargeFigure(money(sum(one.nano_usd for one in agents)), "cost"),
+        LargeFigure(share(capped), "of the runs at the cap"),
+        LargeFigure(share(failed), "of the tool runs failed"),
+        LargeFigure(count_text(sum(one.cards for one in rules)), "approval cards"),
+        LargeFigure(share(decided), "of the decisions rejected"),
     ]
     lead = "A run is a turn: what people said, and all that came of it until they said something else."
-    return Section("overview", "At a glance", lead, "", numbers)
+    return ReportSection("overview", "At a glance", lead, "", numbers)
 
 
-def _spending(of: Period, name: Name) -> Section:
-    parts: list[Table | Chart | Number] = []
+def _spending(of: Period, name: Naming) -> ReportSection:
+    parts: list[Table | Chart | LargeFigure] = []
     if of.days:
         parts.append(charts.sessions_over_time(of.days))
     for by, spent in of.spent.items():
@@ -76,56 +76,56 @@ def _spending(of: Period, name: Name) -> Section:
             named = name if by == "agent" else str  # the others are ids
             parts += [charts.spent_over_time(by, spent, of.until, named), _spent_table(by, spent, named)]
     lead = "Model calls as they were charged; one under way counts as it was reserved. Days are those of UTC."
-    return Section("spending", "Spending", lead, "No model was called.", parts)
+    return ReportSection("spending", "Spending", lead, "No model was called.", parts)
 
 
-def _spent_table(by: By, spent: Sequence[Spent], name: Name) -> Table:
+def _spent_table(by: SpentBy, spent: Sequence[Spent], name: Naming) -> Table:
     rows = [
         (
             name(one.of) or "-",
-            counted(one.sessions),
-            counted(one.calls),
-            counted(one.tokens),
+            count_text(one.sessions),
+            count_text(one.calls),
+            count_text(one.tokens),
             money(one.nano_usd),
-            counted(one.median_tokens),
-            counted(one.p99_tokens),
+            count_text(one.median_tokens),
+            count_text(one.p99_tokens),
         )
         for one in spent
     ]
     return _table(f"Spent by {by}", (by, *SPENT), rows, words=(by,))
 
 
-def _iterations(of: Period, name: Name) -> Section:
+def _iterations(of: Period, name: Naming) -> ReportSection:
     def row(one: Iterations) -> Sequence[str]:
-        caps = (counted(one.capped.part), share(one.capped))
-        return (name(one.agent) or "-", counted(one.runs), counted(one.median), counted(one.p99), *caps)
+        caps = (count_text(one.capped.part), share(one.capped))
+        return (name(one.agent) or "-", count_text(one.runs), count_text(one.median), count_text(one.p99), *caps)
 
-    parts: list[Table | Chart | Number] = []
+    parts: list[Table | Chart | LargeFigure] = []
     if of.iterations:
         headings = ("agent", "runs", "P50 of model calls", "P99", "at the cap", "share")
         rows = [row(one) for one in of.iterations]
         parts = [charts.iterations(of.iterations, name), _table("Model calls of a run", headings, rows, words=("agent",))]
     lead = "How many model calls a run takes, and how many runs used all that they may make."
-    return Section("iterations", "Iterations and the cap", lead, "No run called a model.", parts)
+    return ReportSection("iterations", "Iterations and the cap", lead, "No run called a model.", parts)
 
 
-def _tools(of: Period, name: Name) -> Section:
+def _tools(of: Period, name: Naming) -> ReportSection:
     def row(one: ToolFigures) -> Sequence[str]:
-        counts = (counted(one.failed.part), share(one.failed), counted(one.unknown), counted(one.not_run))
-        return (name(one.tool) or "-", counted(one.runs), *counts, times(one.median_seconds), times(one.p99_seconds))
+        counts = (count_text(one.failed.part), share(one.failed), count_text(one.unknown), count_text(one.not_run))
+        return (name(one.tool) or "-", count_text(one.runs), *counts, times(one.median_seconds), times(one.p99_seconds))
 
-    parts: list[Table | Chart | Number] = []
+    parts: list[Table | Chart | LargeFigure] = []
     if any(one.runs for one in of.tools):
         parts = [charts.latency(of.tools, name), charts.failures(of.tools, name)]
     if of.tools:
         headings = ("tool", "runs", "failed", "rate", "outcome unknown", "not run", "P50", "P99")
         parts.append(_table("Tools", headings, [row(one) for one in of.tools], words=("tool",)))
     lead = "From the step that began a run to the one with its result. Calls that were refused before they began are not runs."
-    return Section("tools", "Tools", lead, "No tool was called.", parts)
+    return ReportSection("tools", "Tools", lead, "No tool was called.", parts)
 
 
-def _approvals(of: Period, name: Name) -> Section:
-    parts: list[Table | Chart | Number] = []
+def _approvals(of: Period, name: Naming) -> ReportSection:
+    parts: list[Table | Chart | LargeFigure] = []
     if of.rules:
         parts.append(charts.decisions(of.rules, name))
     if of.decision_seconds:
@@ -140,27 +140,27 @@ def _approvals(of: Period, name: Name) -> Section:
         f"From the card to the decision, of what people approved or rejected. A decision in {REFLEXES} is a reflex: "
         "nobody has read the card by then."
     )
-    return Section("approvals", "Approvals", lead, "Nobody was asked to approve anything.", parts)
+    return ReportSection("approvals", "Approvals", lead, "Nobody was asked to approve anything.", parts)
 
 
-def _rule_row(one: RuleFigures, name: Name) -> Sequence[str]:
+def _rule_row(one: RuleFigures, name: Naming) -> Sequence[str]:
     counts = (one.expired, one.waiting, one.ended_otherwise)
     return (
         *(name(one.tool) or "-", name(one.rule) or "-"),
-        *map(counted, (one.cards, one.approved, one.rejected)),
+        *map(count_text, (one.cards, one.approved, one.rejected)),
         share(one.rejection),
-        *map(counted, counts),
-        *(times(one.median_seconds), times(one.p99_seconds), counted(one.reflexes)),
+        *map(count_text, counts),
+        *(times(one.median_seconds), times(one.p99_seconds), count_text(one.reflexes)),
     )
 
 
 def _approver_row(one: Approver) -> Sequence[str]:
-    counts = map(counted, (one.approved, one.rejected))
-    return (one.user, *counts, times(one.median_seconds), times(one.p99_seconds), counted(one.reflexes))
+    counts = map(count_text, (one.approved, one.rejected))
+    return (one.user, *counts, times(one.median_seconds), times(one.p99_seconds), count_text(one.reflexes))
 
 
-def _unusual(of: Period, name: Name) -> Section:
-    def table(caption: str, runs: Sequence[Run]) -> Sequence[Table]:
+def _unusual(of: Period, name: Naming) -> ReportSection:
+    def table(caption: str, runs: Sequence[PeriodRun]) -> Sequence[Table]:
         rows = [_run_row(run, name, traced=run.trace in of.traced) for run in runs]
         words = ("agent", "came to", "look at it with", "trace")
         return [_table(caption, RUN, rows, words, code=("look at it with", "trace"))] if runs else []
@@ -171,10 +171,10 @@ def _unusual(of: Period, name: Name) -> Section:
         "The time that a run took is without that in which it waited for people. Where the conversation log does not know a "
         "trace, the command shows the whole conversation."
     )
-    return Section("runs", "Runs to look at", lead, "There was no run.", parts)
+    return ReportSection("runs", "Runs to look at", lead, "There was no run.", parts)
 
 
-def _run_row(run: Run, name: Name, *, traced: bool) -> Sequence[str]:
+def _run_row(run: PeriodRun, name: Naming, *, traced: bool) -> Sequence[str]:
     turn = run.turn
     return (
         moment(turn.opened_at),
@@ -182,29 +182,29 @@ def _run_row(run: Run, name: Name, *, traced: bool) -> Sequence[str]:
         turn.outcome,
         times(run.seconds),
         times(run.waited_seconds) if run.waited_seconds else "-",
-        counted(run.iterations),
-        counted(run.tokens),
+        count_text(run.iterations),
+        count_text(run.tokens),
         money(run.nano_usd),
-        counted(run.good),
-        counted(run.bad),
+        count_text(run.good),
+        count_text(run.bad),
         f"signoff trace {run.trace if traced else turn.session_id}",
         run.trace,
     )
 
 
-def _prompts(of: Period, name: Name) -> Section:
+def _prompts(of: Period, name: Naming) -> ReportSection:
     rows = [
         (
             name(one.prompt) or "-",
             one.digest[:12] or "-",
             name(", ".join(one.agents)) or "-",
-            counted(one.runs),
+            count_text(one.runs),
             interval(one.succeeded),
             money(one.nano_usd),
-            counted(one.tokens),
-            counted(one.iterations),
-            counted(one.good.part),
-            counted(one.good.whole - one.good.part),
+            count_text(one.tokens),
+            count_text(one.iterations),
+            count_text(one.good.part),
+            count_text(one.good.whole - one.good.part),
             interval(one.good),
         )
         for one in of.prompts
@@ -223,14 +223,16 @@ def _prompts(of: Period, name: Name) -> Section:
         "rated good",
     )
     words = ("prompt", "digest", "agents")
-    parts: list[Table | Chart | Number] = [_table("Prompt versions", headings, rows, words, code=("digest",))] if rows else []
+    parts: list[Table | Chart | LargeFigure] = (
+        [_table("Prompt versions", headings, rows, words, code=("digest",))] if rows else []
+    )
     if any(one.good.whole for one in of.prompts):
         parts.insert(0, charts.ratings(of.prompts, name))
     lead = (
         "In brackets: between which shares the true one lies in 95 of 100 cases. Where two overlap, nothing is shown yet. "
         "A run counts for the prompt that its conversation has now."
     )
-    return Section("prompts", "Prompt versions", lead, "No prompt was used.", parts)
+    return ReportSection("prompts", "Prompt versions", lead, "No prompt was used.", parts)
 
 
 def _table(

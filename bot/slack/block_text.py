@@ -21,7 +21,7 @@ _READ = (
     *("tasks", "details", "output", "sources", "actions", "blocks", "rows", "alt_text"),
 )
 _MARKS = {"bold": "*", "italic": "_", "strike": "~", "code": "`"}
-_ID = re.compile(r"[A-Za-z0-9_^-]{1,100}\Z")
+_SLACK_ID = re.compile(r"[A-Za-z0-9_^-]{1,100}\Z")
 
 
 def member(value: JsonValue, name: str) -> JsonValue:
@@ -29,7 +29,7 @@ def member(value: JsonValue, name: str) -> JsonValue:
     return value.get(name) if isinstance(value, dict) else None
 
 
-def entries(value: JsonValue) -> Sequence[JsonValue]:
+def list_entries(value: JsonValue) -> Sequence[JsonValue]:
     """Return the entries of a list; none where there is no list."""
     return value if isinstance(value, list) else ()
 
@@ -46,19 +46,19 @@ def inert(text: str) -> str:
     return text.replace("<", "&lt;").replace(">", "&gt;")
 
 
-def quoted(text: str) -> str:
+def as_quote(text: str) -> str:
     """Return a text as a quote, line by line, wherever anything takes a line to end."""
     return "\n".join(f"{QUOTE}{line}" for line in text.splitlines())
 
 
 def blocks_text(blocks: JsonValue) -> str:
     """Return everything that people read in blocks, a line or more each."""
-    return "\n".join(line for block in entries(blocks) for line in pieces(block) if line)
+    return "\n".join(line for block in list_entries(blocks) for line in pieces(block) if line)
 
 
 def all_known(blocks: JsonValue) -> bool:
     """Return whether the blocks are of kinds whose whole text we read."""
-    return all(str(member(block, "type")) in KNOWN for block in entries(blocks))
+    return all(str(member(block, "type")) in KNOWN for block in list_entries(blocks))
 
 
 def pieces(value: JsonValue, depth: int = 0) -> Iterator[str]:
@@ -90,8 +90,8 @@ def _of_kind(value: dict[str, JsonValue], kind: str, depth: int) -> Iterator[str
         case "context" | "actions":
             yield _in_one_line(value.get("elements"), depth)
         case "table":
-            for row in entries(value.get("rows")):
-                yield " | ".join(_in_one_line(cell, depth) for cell in entries(row))
+            for row in list_entries(value.get("rows")):
+                yield " | ".join(_in_one_line(cell, depth) for cell in list_entries(row))
         case _ if kind.startswith("rich_text"):
             yield _rich(value, depth)
         case _:
@@ -112,10 +112,10 @@ def _rich(element: JsonValue, depth: int) -> str:
     if kind == "rich_text_list":
         return "\n".join(_items(element, depth))
     between = "\n" if kind == "rich_text" else ""
-    within = between.join(_rich(one, depth + 1) for one in entries(member(element, "elements")))
+    within = between.join(_rich(one, depth + 1) for one in list_entries(member(element, "elements")))
     match kind:
         case "rich_text_quote":
-            return quoted(within)
+            return as_quote(within)
         case "rich_text_preformatted":
             return f"```\n{within}\n```"
         case _:
@@ -126,7 +126,7 @@ def _items(element: JsonValue, depth: int) -> Iterator[str]:
     indent, offset = member(element, "indent"), member(element, "offset")
     margin = "  " * (min(indent, 8) if isinstance(indent, int) else 0)
     first = offset + 1 if isinstance(offset, int) else 1
-    for number, item in enumerate(entries(member(element, "elements")), first):
+    for number, item in enumerate(list_entries(member(element, "elements")), first):
         bullet = f"{number}." if member(element, "style") == "ordered" else "•"
         yield f"{margin}{bullet} {_rich(item, depth + 1)}"
 
@@ -139,10 +139,10 @@ def _inline(element: JsonValue, kind: str) -> str:
             return f"<{url}|{label}>" if label and url else f"<{url}>" if url else label
         case "user" | "channel" | "usergroup":
             id, mark = string(member(element, f"{kind}_id")), {"user": "@", "channel": "#"}.get(kind, "!subteam^")
-            return f"<{mark}{id}>" if _ID.match(id) else ""
+            return f"<{mark}{id}>" if _SLACK_ID.match(id) else ""
         case "broadcast":
             reach = string(member(element, "range"))
-            return f"<!{reach}>" if _ID.match(reach) else ""
+            return f"<!{reach}>" if _SLACK_ID.match(reach) else ""
         case "emoji":
             return f":{inert(string(member(element, 'name')))}:"
         case "date":

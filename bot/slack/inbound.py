@@ -12,6 +12,7 @@ from bot.slack.as_made import as_made, user_in
 from bot.slack.block_text import member
 from bot.slack.seen_text import Seen, seen
 from bot.slack.whom import Installation, author_of, for_whom
+from tools.slack.text import MARKED
 
 Body = Any  # JSON as Slack sends it; a delivery without what belongs to it is an OddDeliveryError
 
@@ -138,7 +139,6 @@ def _attached(file: Body) -> Attachment:
 
 
 _TIMESTAMP = re.compile(r"\d{1,12}(\.\d{1,9})?")
-_TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 
 
 def text_as_written(raw: str, bot_user_id: str) -> str:
@@ -156,7 +156,7 @@ def text_as_written(raw: str, bot_user_id: str) -> str:
         address = re.sub(r"^(mailto|tel):", "", target)
         return address if label in (None, "", address, target) else f"{label} ({address})"
 
-    text = _TOKEN.sub(plain, raw)
+    text = MARKED.sub(plain, raw)
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
 
 

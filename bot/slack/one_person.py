@@ -7,7 +7,7 @@ from typing import Any
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.foreign_json import members
 from agent.types import Place
-from bot.slack.streams import Call
+from bot.slack.streams import SlackCall
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
 class OnePerson:
     """Tells people something through the surface's own calls. `url`: the workspace's address."""
 
-    def __init__(self, call: Call, url: str) -> None:
+    def __init__(self, call: SlackCall, url: str) -> None:
         self._call, self._url = call, url
 
     async def whisper(self, place: Place, user: str, text: str) -> None:

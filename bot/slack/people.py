@@ -58,7 +58,7 @@ def membership_of(user: Any, team: str) -> Membership:
     return "guest" if user.get("is_restricted") or user.get("is_ultra_restricted") else "member"
 
 
-def team_of(user: Any, team: str) -> str:
+def home_team(user: Any, team: str) -> str:
     """Return the workspace that a person belongs to: `team`, if that is one of theirs."""
     return team if team in _teams_of(user) else str(user.get("team_id") or team)
 

@@ -17,7 +17,7 @@ from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.memory.items import Audience
 from agent.types import Place
 from bot.slack.people import membership_of, people_on, user_of
-from bot.slack.tool_port import channel_of
+from bot.slack.tool_port import channel_from
 from bot.slack.web_api import called, pages_of
 from tools.slack import Channel
 
@@ -88,7 +88,7 @@ class SlackReaders:
         own: list[Channel] = await self._once("own", self._channels)
         if here.get("is_im"):
             return await self._one_person(channel, str(here.get("user") or ""), own)
-        if channel_of(here, self._team).shared or not await self._all_members(channel):
+        if channel_from(here, self._team).shared or not await self._all_members(channel):
             return Audience(frozenset({channel}))
         return Audience(frozenset({channel, *(one.id for one in own if one.public)}), everybody=True)
 
@@ -131,7 +131,7 @@ class SlackReaders:
         """Return the channels that a person, or the bot, is in."""
         of = {"types": KINDS, "exclude_archived": "false", "limit": PAGE, **({"user": user} if user else {})}
         listed = pages_of(self._client, "users.conversations", of)
-        return [channel_of(one, self._team) async for page in listed for one in page["channels"]]
+        return [channel_from(one, self._team) async for page in listed for one in page["channels"]]
 
     async def _people(self) -> dict[str, Membership]:
         """Return what the people of the workspace are to it; of a large workspace only the first of them."""

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from agent.text import whole
 from bot.cards.harmless_text import cut, escaped, visible
-from bot.slack.block_text import QUOTE, all_known, blocks_text, entries, inert, member, pieces, quoted, string
+from bot.slack.block_text import QUOTE, all_known, as_quote, blocks_text, inert, list_entries, member, pieces, string
 
 MOST_CHARACTERS = 12_000  # of what is shown below a message's own words
 MOST_OWN_CHARACTERS = 40_000  # Slack itself takes no more
@@ -62,14 +62,14 @@ def seen(message: JsonValue) -> Seen:
     below = "\n".join([*_clips(message), *dict.fromkeys(one.text for one in read), *left])
     own = _own_words(member(message, "text"), member(message, "blocks"))
     return Seen(
-        own=shortened(whole(own), MOST_OWN_CHARACTERS),
-        below=shortened(whole(below), MOST_CHARACTERS),
+        own=shortened_text(whole(own), MOST_OWN_CHARACTERS),
+        below=shortened_text(whole(below), MOST_CHARACTERS),
         files=tuple(files[:MOST_FILES]),
         sources=tuple(dict.fromkeys(one.source for one in read if one.source)),
     )
 
 
-def shortened(text: str, most: int) -> str:
+def shortened_text(text: str, most: int) -> str:
     """Return about `most` characters of the text: its beginning, how much is left out, and its end. A quote stays one."""
     if len(text) <= most:
         return text
@@ -108,7 +108,7 @@ class _Attached:
 
 def _attachments(holder: JsonValue, depth: int) -> Iterator[_Attached]:
     """Yield what is attached to a message, or to what it forwards."""
-    attached = entries(member(holder, "attachments"))
+    attached = list_entries(member(holder, "attachments"))
     if depth > MOST_NESTED:
         if attached:
             yield _Attached("(what is forwarded within it is not read)", "", ())
@@ -123,14 +123,14 @@ def _attachments(holder: JsonValue, depth: int) -> Iterator[_Attached]:
 
 def _pasted(attachment: JsonValue) -> _Attached | None:
     """Return a table that the message's writer pasted; None if it is none."""
-    blocks = entries(member(attachment, "blocks"))
+    blocks = list_entries(member(attachment, "blocks"))
     if not blocks or any(member(block, "type") != "table" for block in blocks):
         return None
     return _Attached(blocks_text(list(blocks)), "", ())
 
 
 def _from_others(attachment: JsonValue, depth: int) -> _Attached:
-    originals = [message for one in entries(member(attachment, "message_blocks")) if (message := member(one, "message"))]
+    originals = [message for one in list_entries(member(attachment, "message_blocks")) if (message := member(one, "message"))]
     nested = [one for holder in (attachment, *originals) for one in _attachments(holder, depth + 1)]
     holders = (attachment, *originals, *(holder for one in nested for holder in one.holders))
     lines = [*_lines(attachment, originals), *(one.text for one in nested)]
@@ -139,15 +139,15 @@ def _from_others(attachment: JsonValue, depth: int) -> _Attached:
     lines.append(string(member(attachment, "footer")))
     content = "\n".join(dict.fromkeys(filter(None, lines)))
     heading, source = _heading(attachment)
-    return _Attached(f"{heading}\n{quoted(content)}" if content else "", source, holders)
+    return _Attached(f"{heading}\n{as_quote(content)}" if content else "", source, holders)
 
 
 def _lines(attachment: JsonValue, originals: Sequence[JsonValue]) -> list[str]:
     """Return the texts of an attachment in the order in which Slack shows them."""
-    of_original = [block for original in originals for block in entries(member(original, "blocks"))]
-    blocks = [*of_original, *entries(member(attachment, "blocks"))]
+    of_original = [block for original in originals for block in list_entries(member(original, "blocks"))]
+    blocks = [*of_original, *list_entries(member(attachment, "blocks"))]
     words = [string(member(attachment, "pretext")), _titled(attachment), _own_words(member(attachment, "text"), blocks)]
-    words += [_field(one) for one in entries(member(attachment, "fields"))]
+    words += [_field(one) for one in list_entries(member(attachment, "fields"))]
     words += pieces(member(attachment, "actions"))
     if not any(words) and not _files(attachment, clips=True):
         fallback = string(member(attachment, "fallback"))
@@ -201,11 +201,13 @@ def _in_line(value: JsonValue) -> str:
 
 def _files(holder: JsonValue, *, clips: bool = False) -> list[JsonValue]:
     """Return the files that hang on a message or an attachment; clips that are read by their words only if asked for."""
-    return [file for file in entries(member(holder, "files")) if string(member(file, "id")) and (clips or not _clip_text(file))]
+    return [
+        file for file in list_entries(member(holder, "files")) if string(member(file, "id")) and (clips or not _clip_text(file))
+    ]
 
 
 def _clips(holder: JsonValue) -> list[str]:
-    return [heard for file in entries(member(holder, "files")) if (heard := _clip_text(file))]
+    return [heard for file in list_entries(member(holder, "files")) if (heard := _clip_text(file))]
 
 
 def _clip_text(file: JsonValue) -> str:

@@ -8,25 +8,25 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from agent.decide.moves import Answer, Work
+from agent.decide.moves import AnswerPart, Work
 from agent.errors import RefusedError
 from agent.tool.definition import Tools
 from agent.types import Place
 from bot.cards.messages import answer_blocks, answer_text, below_answer
-from bot.cards.plan import chunks, plan_blocks, plan_title
+from bot.cards.plan import plan_blocks, plan_title, stream_chunks
 from bot.cards.values import Mask
 from bot.slack.metadata import POSTED, metadata
 from bot.slack.web_api import meaning
 
 log = logging.getLogger(__name__)
 
-Call = Callable[..., Awaitable[Any]]
+SlackCall = Callable[..., Awaitable[Any]]
 
 
 class Streams:
     """Begins, grows and ends messages, through the surface's own calls."""
 
-    def __init__(self, call: Call, tools: Tools, mask_in: Callable[[Place], Mask]) -> None:
+    def __init__(self, call: SlackCall, tools: Tools, mask_in: Callable[[Place], Mask]) -> None:
         self._call, self._tools, self._mask_in = call, tools, mask_in
         self._offered = True
         self._not_in: set[str] = set()  # channels where Slack begins no stream of ours
@@ -45,7 +45,7 @@ class Streams:
                 recipient_user_id=reader,
                 recipient_team_id=readers_team,
                 task_display_mode="plan",
-                chunks=chunks(Work(), work, self._tools, self._mask_in(place)),
+                chunks=stream_chunks(Work(), work, self._tools, self._mask_in(place)),
             )
         except RefusedError as error:
             match meaning(str(error)):
@@ -62,18 +62,18 @@ class Streams:
 
     async def extend(self, place: Place, ts: str, shown: Work, work: Work) -> None:
         """See `Surface.extend`."""
-        grown = chunks(shown, work, self._tools, self._mask_in(place))
+        grown = stream_chunks(shown, work, self._tools, self._mask_in(place))
         if grown:
             await self._call("chat.appendStream", channel=place.channel, ts=ts, chunks=grown)
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str | None:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str | None:
         """See `Surface.finish`. None: the message is gone, or cannot be changed, and the content stands nowhere yet."""
-        whole = Work(content.tasks, content.text if isinstance(content, Answer) else "")
+        whole = Work(content.tasks, content.text if isinstance(content, AnswerPart) else "")
         if shown is None or not whole.words.startswith(shown.words):
             await self._stop(place, ts)
             return await self._replace(place, ts, content, key)
-        grown = chunks(shown, whole, self._tools, self._mask_in(place), over=True)
-        below = below_answer(content) if isinstance(content, Answer) else []
+        grown = stream_chunks(shown, whole, self._tools, self._mask_in(place), over=True)
+        below = below_answer(content) if isinstance(content, AnswerPart) else []
         if await self._stop(place, ts, chunks=grown, blocks=below, metadata=metadata(POSTED, key)):
             return ts
         return await self._replace(place, ts, content, key)
@@ -91,9 +91,9 @@ class Streams:
             return False
         return True
 
-    async def _replace(self, place: Place, ts: str, content: Answer | Work, key: str) -> str | None:
+    async def _replace(self, place: Place, ts: str, content: AnswerPart | Work, key: str) -> str | None:
         plan = plan_blocks(content.tasks, self._tools, self._mask_in(place))
-        said = isinstance(content, Answer)
+        said = isinstance(content, AnswerPart)
         blocks = [*plan, *(answer_blocks(content) if said else [])]
         text = answer_text(content) if said else plan_title(content.tasks, over=True)
         where = {"channel": place.channel, "ts": ts}

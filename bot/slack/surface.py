@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approvals.deciders import Membership, deciders_of
 from agent.approvals.grants import grantable
-from agent.decide.moves import Answer, Cards, Content, Notice, Question, Work
+from agent.decide.moves import AnswerPart, Cards, Content, Notice, Question, Work
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
 from agent.run.background import Background
 from agent.run.ports import SurfaceStatus
@@ -24,7 +24,7 @@ from bot.cards.values import Mask, unmasked
 from bot.slack import enough
 from bot.slack.metadata import POSTED, find_ts, metadata
 from bot.slack.one_person import NO_PREVIEWS, OnePerson
-from bot.slack.people import decides, membership_of, people_on, team_of, user_of
+from bot.slack.people import decides, home_team, membership_of, people_on, user_of
 from bot.slack.streams import Streams
 from bot.slack.web_api import called, meaning, pages_of
 
@@ -85,7 +85,7 @@ class SlackSurface:
 
     def _without_form(self, content: Content, place: Place) -> str:
         """Return a message as one text that Slack takes in any form."""
-        return plain_answer(content) if isinstance(content, Answer) else str(self._rendered(content, place)["text"])
+        return plain_answer(content) if isinstance(content, AnswerPart) else str(self._rendered(content, place)["text"])
 
     async def find(self, place: Place, key: str) -> str | None:
         """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
@@ -131,12 +131,12 @@ class SlackSurface:
                     found = str(message["ts"])
         return found
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str:
         """See `Surface.finish`."""
         ended = await self._streams.finish(place, ts, content, key, shown)
         if ended is not None:
             return ended
-        if isinstance(content, Answer):
+        if isinstance(content, AnswerPart):
             return await self.post(place, content, key)
         await self.take_away(place, ts)
         return ts
@@ -155,7 +155,7 @@ class SlackSurface:
             case Question(card=card):
                 tool = self._tools.get(card.tool)
                 return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
-            case Answer():
+            case AnswerPart():
                 return {"text": answer_text(content), "blocks": answer_blocks(content)}
             case Work(tasks=tasks):
                 return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
@@ -181,7 +181,7 @@ class SlackSurface:
         found = await user_of(self._client, user)
         if found is None:
             return "inactive"
-        self._teams[user] = team_of(found, self._team)
+        self._teams[user] = home_team(found, self._team)
         return membership_of(found, self._team)
 
     async def _team_of(self, user: str) -> str:

@@ -11,12 +11,12 @@ from agent.errors import CredentialsError, DelayedError, FencedError, NotBegunEr
 from agent.run.ports import Readers
 from agent.tool.definition import ErrorKind, ToolError
 from agent.types import Place
-from bot.cards.block_kit import SECTION_CHARACTERS, Block, context, mrkdwn, plain
+from bot.cards.block_kit import SECTION_CHARACTERS, SlackBlock, context, literal_text, mrkdwn
 from bot.cards.harmless_text import cut, escaped, readable, visible
 from bot.slack.metadata import POSTED_BY_TOOL, find_ts, metadata
 from bot.slack.seen_text import seen
 from bot.slack.web_api import Meaning, called, meaning, pages_of
-from tools.slack import Channel, Message, Page, Person
+from tools.slack import Channel, MessagePage, Person, SlackMessage
 
 PAGE_MESSAGES = 200
 MOST_PEOPLE_PAGES = 5
@@ -41,34 +41,36 @@ class SlackPort:
 
     # ------------------------------------------------------------------------------------------ messages
 
-    async def thread(self, place: Place, most: int) -> Page:
+    async def thread(self, place: Place, most: int) -> MessagePage:
         """See `Slack.thread`."""
         where = {"channel": place.channel, "ts": place.thread_ts, "limit": PAGE_MESSAGES}
-        found: dict[str, Message] = {}  # the first message stands at the head of every page
+        found: dict[str, SlackMessage] = {}  # the first message stands at the head of every page
         async for page in _pages_or_error(pages_of(self._reader, "conversations.replies", where)):
             found |= {str(message["ts"]): _message_read(message) for message in page["messages"]}
             if len(found) >= most:
                 more = len(found) > most or bool(page.get("has_more"))
-                return Page(list(found.values())[:most], more)
-        return Page(list(found.values()), more=False)
+                return MessagePage(list(found.values())[:most], more)
+        return MessagePage(list(found.values()), more=False)
 
-    async def history(self, channel: str, oldest: float, most: int) -> Page:
+    async def history(self, channel: str, oldest: float, most: int) -> MessagePage:
         """See `Slack.history`."""
         where = {"channel": channel, "oldest": f"{oldest:.6f}", "limit": most}
         page = await _answer_or_error(called(self._reader, "conversations.history", **where))
-        return Page([_message_read(message) for message in page["messages"]], more=bool(page.get("has_more")))
+        return MessagePage([_message_read(message) for message in page["messages"]], more=bool(page.get("has_more")))
 
     # ------------------------------------------------------------------------------------------ who is where
 
     async def channel(self, id: str) -> Channel:
         """See `Slack.channel`."""
-        return channel_of((await _answer_or_error(called(self._reader, "conversations.info", channel=id)))["channel"], self._team)
+        return channel_from(
+            (await _answer_or_error(called(self._reader, "conversations.info", channel=id)))["channel"], self._team
+        )
 
     async def channels(self, user: str = "") -> Sequence[Channel]:
         """See `Slack.channels`."""
         of = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": PAGE_MESSAGES}
         listed = _pages_or_error(pages_of(self._reader, "users.conversations", {**of, **({"user": user} if user else {})}))
-        return [channel_of(one, self._team) async for page in listed for one in page["channels"]]
+        return [channel_from(one, self._team) async for page in listed for one in page["channels"]]
 
     async def members(self, channel: str) -> frozenset[str]:
         """See `Slack.members`."""
@@ -160,14 +162,14 @@ class SlackPort:
 # ---------------------------------------------------------------------------------------------- what Slack says
 
 
-def _message_read(message: Any) -> Message:
+def _message_read(message: Any) -> SlackMessage:
     app: Any = message.get("bot_profile") or {}
     sender = message.get("user") or app.get("name") or message.get("username") or "an app"
     shown = seen(message)
-    return Message(str(sender), shown.text, str(message["ts"]), shown.file_names, int(message.get("reply_count") or 0))
+    return SlackMessage(str(sender), shown.text, str(message["ts"]), shown.file_names, int(message.get("reply_count") or 0))
 
 
-def channel_of(channel: Any, team: str) -> Channel:
+def channel_from(channel: Any, team: str) -> Channel:
     """Return a conversation from Slack's object, seen from the workspace `team`."""
     closed = any(channel.get(mark) for mark in ("is_private", "is_im", "is_mpim", "is_group"))
     shared = _is_shared(channel, team)
@@ -201,10 +203,10 @@ def _person(user: Any) -> Person:
     )
 
 
-def _inert_blocks(text: str, name: str) -> list[Block]:
+def _inert_blocks(text: str, name: str) -> list[SlackBlock]:
     """Return the text, in which nothing is live, and for whom it is posted."""
-    sections: list[Block] = [{"type": "section", "text": mrkdwn(part)} for part in _escaped_sections(readable(text))]
-    return [*sections, context(plain(cut(f"Posted for {readable(name)}", 200)))]
+    sections: list[SlackBlock] = [{"type": "section", "text": mrkdwn(part)} for part in _escaped_sections(readable(text))]
+    return [*sections, context(literal_text(cut(f"Posted for {readable(name)}", 200)))]
 
 
 def _escaped_sections(text: str) -> list[str]:

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.statistics.changed_cases import Changed, changed_cases
-from bot.statistics.estimates import SEED, Cases, Interval, clustered_stderr, counted, t_interval
+from bot.statistics.estimates import SEED, Cases, Interval, checked_figures, clustered_stderr, t_interval
 from bot.statistics.permutation import Pair, noise, probability_of_difference
 
 LEVEL = 0.05  # how often noise alone may be called a difference
 VISIBLE = 1.96 + 0.84  # deviations: 1.96 for a level of 0.05 in both directions, 0.84 for four of five
-Verdict = Literal["better", "worse", "no more than noise"]
+Trend = Literal["better", "worse", "no more than noise"]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Figure:
     """What is compared. `name`: as in a sentence, "passed". `share`: scores from 0 to 1, shown in hundredths."""
 
     name: str
@@ -32,7 +32,7 @@ class Comparison:
     one run has.
     """
 
-    measure: Measure
+    measure: Figure
     cases: int
     before: float
     now: float
@@ -40,7 +40,7 @@ class Comparison:
     interval: Interval | None
     probability: float
     noise: float
-    verdict: Verdict
+    verdict: Trend
     changed: tuple[Changed, ...]
     left_out: tuple[str, ...]
 
@@ -55,14 +55,14 @@ class Comparison:
         return VISIBLE * self.noise
 
 
-def compare(before: Cases, now: Cases, measure: Measure, level: float = LEVEL, seed: int = SEED) -> Comparison:
+def compare(before: Cases, now: Cases, measure: Figure, level: float = LEVEL, seed: int = SEED) -> Comparison:
     """Return what changed between two runs.
 
     Paired by case: the difference of a case's means is one observation, so its error is clustered by case. Runs may have
     different numbers of repeats. Raises ValueError where the runs have no case in common.
     """
-    counted(before)
-    counted(now)
+    checked_figures(before)
+    checked_figures(now)
     shared = [case for case in before if before[case] and now.get(case)]
     if not shared:
         raise ValueError("The two runs have no case in common: compare runs of the same set.")
@@ -85,7 +85,7 @@ def compare(before: Cases, now: Cases, measure: Measure, level: float = LEVEL, s
     )
 
 
-def _verdict(difference: float, probability: float, measure: Measure, level: float) -> Verdict:
+def _verdict(difference: float, probability: float, measure: Figure, level: float) -> Trend:
     """Return what a difference is called that is so likely without a change."""
     if probability > level:
         return "no more than noise"

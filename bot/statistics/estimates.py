@@ -42,7 +42,7 @@ class Percentiles:
 
 def mean(cases: Cases) -> float:
     """Return the mean of all repeats. Raises ValueError without any."""
-    values = [value for repeats in counted(cases) for value in repeats]
+    values = [value for repeats in checked_figures(cases) for value in repeats]
     return math.fsum(values) / len(values)
 
 
@@ -57,7 +57,7 @@ def clustered_stderr(cases: Cases) -> float | None:
     Miller, Adding Error Bars to Evals, arXiv 2411.00640, appendix A, with the correction C / (C - 1) for C cases that inspect_ai
     has. With one repeat each it is that of independent values; 0 where nothing varies.
     """
-    clusters = counted(cases)
+    clusters = checked_figures(cases)
     if len(clusters) < 2:
         return None
     middle = mean(cases)
@@ -73,7 +73,7 @@ def t_interval(cases: Cases, level: float = CONFIDENCE) -> Interval | None:
     error = clustered_stderr(cases)
     if error is None:
         return None
-    middle, reach = mean(cases), t_quantile(level, len(counted(cases)) - 1) * error
+    middle, reach = mean(cases), t_quantile(level, len(checked_figures(cases)) - 1) * error
     return Interval(middle - reach, middle + reach)
 
 
@@ -83,7 +83,7 @@ def wilson_interval(cases: Cases, level: float = CONFIDENCE) -> Interval | None:
     Wilson's with as many independent repeats as the clustered error leaves (Korn and Graubard), as inspect_ai's `ci_wilson`.
     Where nothing varies all repeats count as independent. Raises ValueError for other scores.
     """
-    clusters, error = counted(cases), clustered_stderr(cases)
+    clusters, error = checked_figures(cases), clustered_stderr(cases)
     if error is None:
         return None
     if not all(0 <= value <= 1 for repeats in clusters for value in repeats):
@@ -102,7 +102,7 @@ def bootstrap_interval(cases: Cases, level: float = CONFIDENCE, draws: int = DRA
 
     For skewed figures such as cost. RandomState: its stream is the same in every version of numpy (NEP 19).
     """
-    clusters = counted(cases)
+    clusters = checked_figures(cases)
     if len(clusters) < 2:
         return None
     picks = np.random.RandomState(seed).randint(0, len(clusters), size=(draws, len(clusters)))
@@ -150,7 +150,7 @@ def quantile(values: Sequence[float], share: float) -> float:
     Hyndman and Fan's type 7, numpy's default: 0.5 is the median; one value is each of its quantiles, and P99 of fewer than 100
     values lies near the largest. Raises ValueError without values.
     """
-    [ordered] = counted({"": sorted(values)})
+    [ordered] = checked_figures({"": sorted(values)})
     place = share * (len(ordered) - 1)
     below, above = ordered[math.floor(place)], ordered[math.ceil(place)]
     return below + (above - below) * (place - math.floor(place))
@@ -194,7 +194,7 @@ def recall(called: Collection[str], wanted: Collection[str]) -> float | None:
     return len(tools & set(called)) / len(tools) if tools else None
 
 
-def counted(cases: Cases) -> list[Sequence[float]]:
+def checked_figures(cases: Cases) -> list[Sequence[float]]:
     """Return the repeats of each case that has any. Raises ValueError where none has, or a figure is not finite."""
     clusters = [repeats for repeats in cases.values() if len(repeats)]
     if not clusters:

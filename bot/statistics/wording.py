@@ -1,7 +1,7 @@
 """A comparison in sentences for people: its verdict with both figures, and what happened to a case."""
 
 from bot.statistics.changed_cases import Changed
-from bot.statistics.comparison import LEVEL, Comparison, Measure
+from bot.statistics.comparison import LEVEL, Comparison, Figure
 
 
 def sentences(comparison: Comparison) -> str:
@@ -37,11 +37,11 @@ def sentence(changed: Changed) -> str:
     )
 
 
-def _figure(value: float, measure: Measure) -> str:
+def _figure(value: float, measure: Figure) -> str:
     return f"{value:.1%}" if measure.share else f"{value:,.4g}"
 
 
-def _distance(value: float, measure: Measure) -> str:
+def _distance(value: float, measure: Figure) -> str:
     return f"{100 * value:.1f} points" if measure.share else f"{value:,.4g}"
 
 

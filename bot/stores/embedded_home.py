@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.stores.embedded import FakeRedis, Postgres, Redis, Server
+from bot.stores.embedded import EmbeddedServer, FakeRedis, Postgres, Redis
 from bot.stores.embedded.processes import leave_parent, run_detached
 
 GUARD_LOOKS_SECONDS = 1.0
@@ -49,7 +49,7 @@ class Home:
         Blocks for about a second when it makes a new home and less when it starts the servers of an old one: enter it
         before the event loop runs, or in a thread. Raises Refusal.
         """
-        wanted: list[Server] = []
+        wanted: list[EmbeddedServer] = []
         if not database_url:
             wanted.append(self.postgres)
         if not redis_url:
@@ -62,7 +62,7 @@ class Home:
             )
 
     @contextmanager
-    def _used(self, wanted: list[Server]) -> Generator[None]:
+    def _used(self, wanted: list[EmbeddedServer]) -> Generator[None]:
         if not wanted:
             yield
             return

@@ -35,7 +35,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 import prompts
 from agent.prompts.versions import Registry
 from agent.tool.definition import ToolContext, registry
-from bot.config.file import Agent
+from bot.config.file import AgentSection
 from tools.catalog import catalog
 
 TABLES = """
@@ -65,7 +65,7 @@ class Floor:
         self._slack = cast(Any, app.client)
         self._pool = pool
         self._model = model
-        self._agent = Agent()
+        self._agent = AgentSection()
         self._tools = registry(catalog(pool))
         self._schemas = cast(Any, [tool.schema() for tool in self._tools.values()])
         self._system = Registry(Path(prompts.__file__).parent).load(self._agent.prompt).text

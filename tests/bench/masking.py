@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.masking.finders import fast_patterns, patterns
-from agent.masking.names import MODEL, installed, names_finder
+from agent.masking.names import MODEL, names_finder, names_installed
 from agent.masking.placeholders import NOTHING_SEEN, mask
 from agent.masking.spans import Finder, Span, apart
-from agent.masking.wanted import DEFAULT_NAMES, Names, Wanted
+from agent.masking.wanted import DEFAULT_NAMES, Names, WantedMasks
 from tests.bench.latency import percentile
 
 # What is to be reached (issue 14): without names, and with them.
@@ -96,13 +96,13 @@ def as_it_comes() -> Finder:
 
 def engines() -> Mapping[str, Finder]:
     """Return what is compared."""
-    find = patterns(Wanted())
+    find = patterns(WantedMasks())
 
     def with_names(names: Sequence[Names]) -> Finder:
         named = names_finder(names)
         return lambda text: [*find(text), *named(text)]
 
-    if not installed():
+    if not names_installed():
         return {"patterns": find}
     every: Sequence[Names] = (*DEFAULT_NAMES, "organisations")
     return {
@@ -119,7 +119,7 @@ def masking(path: Path, console: Console) -> None:
     results = {name: reached(of, find) for name, find in engines().items()}
     console.print(result_table(results))
     console.print(line_table())
-    if not installed():
+    if not names_installed():
         console.print("Without signoff[names] names are not looked for, and Presidio has no model.", style="dim")
 
 
@@ -145,7 +145,7 @@ def line_table() -> Table:
     table = Table(title="\nA line of the log", title_justify="left")
     for name in ("", "p50, µs", "p99, µs"):
         table.add_column(name, justify="right" if name else "left")
-    find = fast_patterns(Wanted())
+    find = fast_patterns(WantedMasks())
     for name, line in LINES.items():
         took_us = _took_us(lambda line=line: mask(line, NOTHING_SEEN, find))
         table.add_row(name, f"{percentile(took_us, 50):.0f}", f"{percentile(took_us, 99):.0f}")

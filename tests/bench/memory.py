@@ -141,7 +141,7 @@ def interval(shares: Sequence[float], seed: int = 1) -> tuple[float, float, floa
 async def memory(servers: Servers, folder: Path, console: Console) -> None:
     """Measures and prints, with each model that is installed."""
     of = read(folder)
-    for embedder in (WordLlama(), *([MiniLm()] if minilm.installed() else [])):
+    for embedder in (WordLlama(), *([MiniLm()] if minilm.minilm_installed() else [])):
         with database(servers, embedder.model.replace("-", "_")) as url:
             async with AsyncConnectionPool[Any](url, min_size=1, open=False, kwargs={"autocommit": True}) as pool:
                 await fill(pool, of.turns, embedder)

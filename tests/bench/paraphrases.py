@@ -99,7 +99,7 @@ async def told_again(pool: Pool, of: Sequence[Pair], ids: Mapping[str, int], emb
 async def paraphrases(servers: Servers, console: Console) -> None:
     """Measures and prints, with each model that is installed."""
     of, made_up = pairs(), [" ".join(words) for words in itertools.product(WHO, WHAT, WHICH)]
-    for embedder in (WordLlama(), *([MiniLm()] if minilm.installed() else [])):
+    for embedder in (WordLlama(), *([MiniLm()] if minilm.minilm_installed() else [])):
         with database(servers, f"told_{embedder.dimensions}") as url:
             async with AsyncConnectionPool[Any](url, min_size=1, open=False, kwargs={"autocommit": True}) as pool:
                 results = await told_again(pool, of, await know(pool, of, embedder, made_up), embedder)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.bounded import BoundedError, Limits, run_bounded
 from agent.errors import RefusedError
-from agent.memory.attachments import Read, Room, read_attachment
+from agent.memory.attachments import FileRead, FileRoom, read_attachment
 from agent.memory.look import Looked, look_at_file
 from agent.types import Attachment
 from tests.profiles import examples
@@ -19,7 +19,7 @@ from tests.watchdog import watched
 from tools.page_text import read_page
 
 LIMITS = Limits(seconds=10.0)
-ROOM = Room(files=5, bytes=10**8, tokens=10**6)
+ROOM = FileRoom(files=5, bytes=10**8, tokens=10**6)
 FILE = Attachment(id="F1", name="a file", mimetype="text/csv", size=1)
 CSV = 'name,count,price\r\n"Lamp, desk",2,19.99\r\n=1+1,\u20ac,"a ""quote"""\r\n'.encode()
 HTML = (
@@ -97,7 +97,7 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-async def attached(data: bytes) -> Read | str:
+async def attached(data: bytes) -> FileRead | str:
     """What becomes of an attached file, as `FileEffects` makes it; or why it is not read."""
     async with watched():
         try:
@@ -115,7 +115,7 @@ async def attached(data: bytes) -> Read | str:
 def test_any_file_is_read_or_a_sentence_says_why_not(runner: asyncio.Runner, data: bytes) -> None:
     read = runner.run(attached(data))
     if words(data):
-        assert isinstance(read, Read)
+        assert isinstance(read, FileRead)
     if isinstance(read, str):
         assert read
         return

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from agent.reports.period.read import Period, Rows, figures
-from agent.reports.period.rows import Card, ModelCall, Rating, ToolRun, Turn
+from agent.reports.period.read import Period, PeriodRows, figures
+from agent.reports.period.rows import CardRow, ModelCallRow, Rating, ToolRun, TurnRow
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 30, 17, tzinfo=UTC)
@@ -28,11 +28,11 @@ PEOPLE = tuple(f"U0{number:02}" for number in range(12))
 def busy_month(seed: int = 1, sessions: int = 120) -> Period:
     """Return the figures of sessions with a few turns each."""
     lot = Random(seed)
-    calls: list[ModelCall] = []
-    turns: list[Turn] = []
+    calls: list[ModelCallRow] = []
+    turns: list[TurnRow] = []
     ratings: list[Rating] = []
     tools: list[ToolRun] = []
-    cards: list[Card] = []
+    cards: list[CardRow] = []
     for number in range(sessions):
         at = SINCE + timedelta(seconds=lot.uniform(0, (UNTIL - SINCE).total_seconds() - 86_400))
         session_id = f"T1:C{number % 9}:{at.timestamp():.6f}"
@@ -41,13 +41,15 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
             opened, seq = at + timedelta(minutes=turn), turn * 100
             ended = opened + timedelta(seconds=lot.expovariate(1 / 40))
             outcome = lot.choices(("success", "error", "stopped", "open"), (90, 5, 3, 2))[0]
-            turns.append(Turn(session_id, turn, seq, opened, ended, outcome, agent, prompt, digest))
+            turns.append(TurnRow(session_id, turn, seq, opened, ended, outcome, agent, prompt, digest))
             count = min(10, 1 + int(lot.expovariate(1 / 2)))
             for call in range(count):
                 tokens = int(lot.lognormvariate(7, 1))
                 capped = call == 9
                 calls.append(
-                    ModelCall(session_id, seq + 1 + call, opened, agent, lot.choice(PEOPLE), tokens, tokens * 4_000, True, capped)
+                    ModelCallRow(
+                        session_id, seq + 1 + call, opened, agent, lot.choice(PEOPLE), tokens, tokens * 4_000, True, capped
+                    )
                 )
                 outcome = lot.choices(("succeeded", "failed", "unknown", "refused"), (90, 7, 1, 2))[0]
                 seconds = None if outcome == "refused" else lot.lognormvariate(-1, 1.5)
@@ -55,11 +57,11 @@ def busy_month(seed: int = 1, sessions: int = 120) -> Period:
             if lot.random() < 0.4:
                 decision = lot.choices(("approved", "rejected", "expired", "edited", ""), (70, 12, 8, 5, 5))[0]
                 wait = lot.lognormvariate(3, 2.5)
-                card = Card(session_id, opened, lot.choice(TOOLS), lot.choice(RULES), decision, wait if decision else None)
+                card = CardRow(session_id, opened, lot.choice(TOOLS), lot.choice(RULES), decision, wait if decision else None)
                 if decision in ("approved", "rejected"):
                     card = replace(card, people=[lot.choice(PEOPLE[:4])], words=[decision], word_seconds=[wait])
                 cards.append(card)
             if lot.random() < 0.3:
                 value = lot.choices(("good", "bad"), (80, 20))[0]
                 ratings.append(Rating(session_id, turn, value, prompt, digest))
-    return figures(SINCE, UNTIL, Rows(calls, turns, ratings, tools, cards))
+    return figures(SINCE, UNTIL, PeriodRows(calls, turns, ratings, tools, cards))

@@ -8,10 +8,10 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from agent.reports.period.read import Rows, figures
+from agent.reports.period.read import PeriodRows, figures
 from bot.cards.harmless_text import visible
 from bot.report.page import page as html
-from bot.report.parts import counted, money, share
+from bot.report.parts import count_text, money, share
 from bot.report.sections import heading, sections
 from tests.browser.demo import ARTIFACTS
 from tests.browser.report_sample import HOSTILE, LINK, SINCE, TOOLS, UNTIL, busy_month
@@ -85,19 +85,19 @@ async def test_each_section_is_seen_with_its_figures(browser: Browser, file: Pat
             assert cells == [
                 *(
                     dearest.of,
-                    counted(dearest.sessions),
-                    counted(dearest.calls),
-                    counted(dearest.tokens),
+                    count_text(dearest.sessions),
+                    count_text(dearest.calls),
+                    count_text(dearest.tokens),
                     money(dearest.nano_usd),
                 ),
-                *(counted(dearest.median_tokens), counted(dearest.p99_tokens)),
+                *(count_text(dearest.median_tokens), count_text(dearest.p99_tokens)),
             ]
         capped = await page.get_by_role("table", name="Model calls of a run").locator("td:last-child").all_inner_texts()
         assert capped == [share(one.capped) for one in OF.iterations]
         rates = await page.get_by_role("table", name="Tools", exact=True).locator("td:nth-child(4)").all_inner_texts()
         assert rates == [share(one.failed) for one in OF.tools]
         cards = await page.get_by_role("table", name="By tool and rule").locator("td:nth-child(3)").all_inner_texts()
-        assert cards == [counted(one.cards) for one in OF.rules]
+        assert cards == [count_text(one.cards) for one in OF.rules]
         for caption, runs in (
             ("Slowest", OF.unusual.slowest),
             ("Dearest", OF.unusual.dearest),
@@ -106,7 +106,7 @@ async def test_each_section_is_seen_with_its_figures(browser: Browser, file: Pat
             traces = await page.get_by_role("table", name=caption).locator("td:last-child").all_inner_texts()
             assert traces == [run.trace for run in runs]
         good = await page.get_by_role("table", name="Prompt versions").locator("td:nth-child(9)").all_inner_texts()
-        assert good == [counted(one.good.part) for one in OF.prompts]
+        assert good == [count_text(one.good.part) for one in OF.prompts]
         await page.screenshot(path=ARTIFACTS / f"report-{width}-{scheme}.png", full_page=True)
 
 
@@ -177,7 +177,7 @@ async def test_the_browser_is_forbidden_to_ask_anything_of_anybody(browser: Brow
 
 
 async def test_where_nothing_happened_each_section_says_so(browser: Browser, tmp_path: Path) -> None:
-    nothing = figures(SINCE, UNTIL, Rows())
+    nothing = figures(SINCE, UNTIL, PeriodRows())
     (tmp_path / "report.html").write_text(html(heading(nothing), sections(nothing, visible)))
     async with opened(browser, tmp_path / "report.html", 390, "light") as page:
         assert await page.locator(".empty").all_inner_texts() == EMPTY

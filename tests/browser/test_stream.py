@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 from slack_sdk.models.messages.chunk import MarkdownTextChunk, PlanUpdateChunk, TaskUpdateChunk
 
-from agent.decide.moves import Answer
+from agent.decide.moves import AnswerPart
 from bot.cards.messages import below_answer
 from bot.sandbox import SlackSandbox
 from tests.browser.demo import ARTIFACTS
@@ -37,7 +37,7 @@ async def test_tasks_are_open_while_a_message_grows_and_folded_away_afterwards(
     await expect(growing.get_by_label("in progress")).to_be_visible()
     await expect(growing.get_by_label("Still writing")).to_be_visible()
     await screen.page.screenshot(path=ARTIFACTS / "stream-growing.png")
-    answer = Answer("A **Widget Pro** costs 49.00 USD.\n\n| what | price |\n|---|---|\n| lamp | 12 |", rated_turn=1)
+    answer = AnswerPart("A **Widget Pro** costs 49.00 USD.\n\n| what | price |\n|---|---|\n| lamp | 12 |", rated_turn=1)
     await client.chat_stopStream(
         channel=channel,
         ts=started["ts"],

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import Cards
-from agent.decide.outcome import Ended
 from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.run import tool_effects
 from agent.run.people_effects import PeopleEffects

@@ -16,7 +16,7 @@ from aiohttp import web as http
 
 from agent.approvals.policy import Policy, Rule
 from bot.config.file import Config
-from bot.config.sections import Agent, Budget
+from bot.config.sections import AgentSection, BudgetSection
 from bot.sandbox.model import Lines
 from bot.sandbox.slack.types import Message
 from tests.conftest import TOLD
@@ -155,7 +155,9 @@ def config(outside: Outside, world: World) -> Config:
     """Two agents: one of them has tools with poisoned descriptions."""
     packs = ("sources", "gated", "web", "slack")
     # Two people ask for everything here, so many more of their cards wait than ever should.
-    plenty = Agent(tools=packs, max_iterations=30, budget=Budget(session_tokens=5_000_000), open_cards_per_person=1_000)
+    plenty = AgentSection(
+        tools=packs, max_iterations=30, budget=BudgetSection(session_tokens=5_000_000), open_cards_per_person=1_000
+    )
     return Config(
         agents={"assistant": plenty, "poisoned": plenty.model_copy(update={"tools": (*packs, "poisoned")})},
         channels={world.slack.channels["support"]: "poisoned"},

@@ -6,7 +6,7 @@ from agent.memory.items import NewItem, Source, message_key
 from agent.memory.terms import Terms
 from agent.store.memory_items import Items
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from tests.dialog.conftest import World
 from tests.signoff import Environment, ran
 
@@ -21,7 +21,7 @@ def configured(folder: Path) -> Path:
 
 async def knowing(world: World) -> World:
     """Start a bot that remembers."""
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     return world
 

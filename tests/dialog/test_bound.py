@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from agent.tool.definition import Effect, Tool, ToolContext
 from agent.types import Preview
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, dm, mention
 from tests.dialog.test_grants import granted, order
@@ -99,7 +99,7 @@ async def test_a_permission_does_not_cover_another_price(bot: World) -> None:
 
 
 async def test_a_name_that_another_channel_has_by_now_is_not_posted_to(world: World) -> None:
-    world.config = Config(agents={"assistant": Agent(tools=("slack",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("slack",))})
     await world.start_bot()
     finance, general = world.slack.channels["finance"], world.slack.channels["general"]
     await world.slack.invite("signoff", "finance")

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
 from tests.dialog.conventions import ATTRIBUTES, METRICS, SINCE_THEN, SPANS, VALUES
@@ -25,7 +25,7 @@ FACT = "Deploys are on Tuesday"
 
 async def talk_of_everything(world: World) -> None:
     """A failed try, a fact that is remembered, an order that is approved, one that is rejected, a tool that fails."""
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     world.model.faults.status(500)
     lost = call("get_order_status", order_id="ORD-0")

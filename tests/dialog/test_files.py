@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from agent.run.worker import STOP_SECONDS
 from agent.tool.definition import Tool, ToolContext
-from bot.config.file import Agent, Budget, Config
+from bot.config.file import AgentSection, BudgetSection, Config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.model.usage import unmarked
 from bot.sandbox.slack.people import Upload
@@ -224,7 +224,7 @@ async def test_a_files_name_cannot_speak_for_somebody_else(bot: World) -> None:
 
 async def test_an_image_counts_as_what_the_model_sees_of_it(world: World) -> None:
     """A megabyte of base64 would break the budget many times over, if its characters were counted."""
-    world.config = Config(agents={"assistant": Agent(budget=Budget(session_tokens=12_000))})
+    world.config = Config(agents={"assistant": AgentSection(budget=BudgetSection(session_tokens=12_000))})
     await world.start_bot()
     world.model.script = Lines("Seen.")
     large = png()[:-12] + b"\0\x0f\x42\x40teSt" + b"\0" * 1_000_000 + checksum(b"teSt" + b"\0" * 1_000_000) + png()[-12:]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.test_conversation_log import written
@@ -48,7 +48,7 @@ async def everything_said(world: World) -> Talk:
 
 
 async def test_nothing_of_a_person_is_kept_and_the_audit_log_holds(world: World, tmp_path: Path) -> None:
-    world.config, world.log_conversations = Config(memory=Memory(learn_with="")), True
+    world.config, world.log_conversations = Config(memory=MemorySection(learn_with="")), True
     await world.start_bot()
     world.model.script = Lines("Ben's own answer.")
     other = await mention(world, "ben", "what Ben says")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, say
 from tests.dialog.conftest import World, mention
 from tests.dialog.test_memory import read
@@ -23,7 +23,7 @@ LESSON = {
 
 
 async def test_what_people_said_is_learnt_once_they_have_rested(world: World) -> None:
-    world.config = Config(memory=Memory.model_validate({"learn_after": "1s"}))
+    world.config = Config(memory=MemorySection.model_validate({"learn_after": "1s"}))
     await world.start_bot()
     world.model.script = Lines("I see.", say(json.dumps(LESSON)))
     talk = await mention(world, "ann", "so you know: Maya owns billing")
@@ -47,7 +47,7 @@ async def test_what_people_said_is_learnt_once_they_have_rested(world: World) ->
 
 @pytest.mark.parametrize("how", ["deleted", "changed"])
 async def test_what_a_message_said_that_was_taken_back_is_forgotten_and_not_learnt_again(world: World, how: str) -> None:
-    world.config = Config(memory=Memory.model_validate({"learn_after": "1s"}))
+    world.config = Config(memory=MemorySection.model_validate({"learn_after": "1s"}))
     await world.start_bot()
     lesson = say(json.dumps(LESSON))
     world.model.script = Lines("I see.", lesson, "Well.", lesson)

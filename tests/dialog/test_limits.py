@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
-from bot.config.file import Agent, Budget, Config
+from bot.config.file import AgentSection, BudgetSection, Config
 from bot.sandbox.model import Lines, Reply, Request, call, calls, say
 from tests.dialog.conftest import World, mention
 
@@ -35,7 +35,7 @@ async def test_a_turn_ends_after_ten_model_calls(bot: World, caplog: pytest.LogC
 
 
 async def test_at_the_cap_people_read_what_was_done_and_continue(world: World) -> None:
-    world.config = Config(agents={"assistant": Agent(max_iterations=3)})
+    world.config = Config(agents={"assistant": AgentSection(max_iterations=3)})
     await world.start_bot()
     order = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=1)
     other = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
@@ -56,7 +56,7 @@ async def test_at_the_cap_people_read_what_was_done_and_continue(world: World) -
 
 
 async def test_the_budget_stops_before_the_call_that_would_break_it(world: World) -> None:
-    world.config = Config(agents={"assistant": Agent(budget=Budget(session_tokens=6_000))})
+    world.config = Config(agents={"assistant": AgentSection(budget=BudgetSection(session_tokens=6_000))})
     await world.start_bot()
     world.model.script = looping
     talk = await mention(world, "ann", "look for lamps")

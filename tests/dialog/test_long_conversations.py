@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agent.tool.declare import tool
 from agent.tool.definition import Effect
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.sandbox.model import Reply, Request, call, calls, say
 from bot.sandbox.model.usage import input_tokens_of
 from tests.dialog.conftest import Talk, World, mention
@@ -54,7 +54,7 @@ async def test_everything_said_before_is_read_from_the_cache_also_after_a_card_t
 
 
 async def test_where_nobody_can_be_asked_what_was_said_is_kept_for_five_minutes(world: World) -> None:
-    world.config = Config(agents={"assistant": Agent(tools=("handbook",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("handbook",))})
     world.packs = {"handbook": [read_handbook]}
     await world.start_bot()
     world.model.script = growing
@@ -86,7 +86,7 @@ async def read_handbook(chapter: Annotated[int, Field(description="Its number.")
 @pytest.fixture
 async def small(world: World) -> World:
     """A bot whose conversations are soon summed up."""
-    world.config = Config(agents={"assistant": Agent(context_tokens=4_000)})
+    world.config = Config(agents={"assistant": AgentSection(context_tokens=4_000)})
     world.packs = {"handbook": [read_handbook]}
     await world.start_bot()
     world.model.script = growing

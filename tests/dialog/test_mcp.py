@@ -9,7 +9,7 @@ import pytest
 
 from agent.approvals.policy import Policy, Rule
 from bot.config.file import Config
-from bot.config.sections import Agent
+from bot.config.sections import AgentSection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
 from tests.mcp.conftest import HERE, of_python, until
@@ -70,7 +70,7 @@ async def test_a_read_runs_and_a_write_waits_for_a_click_also_across_a_restart(w
 async def test_what_a_server_says_of_its_own_write_is_no_source_of_the_next_card(world: World, tmp_path: Path) -> None:
     own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
     world.mcp = [Server(name="own", reach=own)]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own",))})
     await world.start_bot()
     first, second, third = (call("own__note", text=text) for text in ("one", "two", "three"))
     world.model.script = Lines(first, second, call("own__look"), third, "All noted.")
@@ -88,7 +88,7 @@ async def test_a_read_that_leaves_open_where_it_asks_waits_for_a_click_unless_th
     world: World, tmp_path: Path
 ) -> None:
     own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own",))})
     world.model.script = Lines(call("own__draw"), "Drawn.")
     world.mcp = [Server(name="own", reach=own, open_world=False)]
     stop = await world.start_bot()
@@ -122,7 +122,7 @@ async def test_a_crash_in_mid_call_asks_people_what_became_of_it(world: World, t
     ledger = tmp_path / "ledger"
     own = Local(sys.executable, (str(HERE / "own_server.py"), str(ledger)))
     world.mcp = [Server(name="own", reach=own), Server(name="gone", reach=Local("no-such-program"))]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own", "mcp:gone"))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own", "mcp:gone"))})
     await world.start_bot()
     world.model.script = Lines(call("own__die"), "I do not know.")
     talk = await mention(world, "ann", "do it")
@@ -136,7 +136,7 @@ async def test_a_crash_in_mid_call_asks_people_what_became_of_it(world: World, t
 async def test_an_approval_does_not_carry_over_to_a_tool_that_has_changed(world: World, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     world.mcp = [Server(name="own", reach=Local(sys.executable, (str(HERE / "own_server.py"), str(ledger))))]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own",))})
     await world.start_bot()
     world.model.script = Lines(call("own__note", text="x"), call("own__grow"), "It has grown.", "It was not run.")
     first = await mention(world, "ann", "note x")
@@ -154,7 +154,7 @@ async def test_an_approval_does_not_carry_over_to_a_tool_that_has_changed(world:
 async def test_tools_that_change_are_for_new_conversations_and_running_ones_stay_pinned(world: World, tmp_path: Path) -> None:
     own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
     world.mcp = [Server(name="own", reach=own)]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own",))})
     await world.start_bot()
     world.model.script = Lines(call("own__grow"), "It has grown.", call("own__note", text="x"), "It asks for tags.", "Hello.")
     first = await mention(world, "ann", "grow")
@@ -189,7 +189,7 @@ async def test_a_servers_writes_run_freely_where_a_rule_says_so_and_a_lost_one_i
     ledger = tmp_path / "ledger"
     world.mcp = [Server(name="own", reach=Local(sys.executable, (str(HERE / "own_server.py"), str(ledger))))]
     freely = Policy((Rule(tool="own__*", answer="allow", name="rule 1"),))
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))}, policy=freely)
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own",))}, policy=freely)
     await world.start_bot()
     world.model.script = Lines(call("own__note", text="x"), call("own__die"), "I do not know.")
     talk = await mention(world, "ann", "do both")
@@ -203,7 +203,7 @@ async def test_a_servers_writes_run_freely_where_a_rule_says_so_and_a_lost_one_i
 async def test_how_far_a_call_is_stands_in_the_threads_status_and_goes_away_with_it(world: World, tmp_path: Path) -> None:
     own = Local(sys.executable, (str(HERE / "own_server.py"), str(tmp_path / "ledger")))
     world.mcp = [Server(name="own", reach=own)]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own",))})
     await world.start_bot()
     world.model.script = Lines(call("own__linger"), "Here again.")
     talk = await mention(world, "ann", "look")

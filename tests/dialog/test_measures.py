@@ -4,9 +4,9 @@ import pytest
 
 from agent.errors import ModelOutOfReachError
 from agent.metrics import Backlog, backlog_read
-from bot.config.file import Agent, Config
-from bot.config.memory_section import Memory
-from bot.config.sections import Budget
+from bot.config.file import AgentSection, Config
+from bot.config.memory_section import MemorySection
+from bot.config.sections import BudgetSection
 from bot.sandbox.model import Lines, Reply, Text, call
 from tests.dialog.conftest import World, mention
 from tests.dialog.measured import Measured, measured
@@ -71,8 +71,8 @@ async def test_calls_under_a_standing_permission_are_counted_as_granted(bot: Wor
 
 
 async def test_turns_are_counted_by_how_they_end(world: World, measured: Measured) -> None:
-    poor, short = Agent(budget=Budget(session_tokens=1)), Agent(max_iterations=1)
-    agents, channels = {"assistant": Agent(), "poor": poor, "short": short}, world.slack.channels
+    poor, short = AgentSection(budget=BudgetSection(session_tokens=1)), AgentSection(max_iterations=1)
+    agents, channels = {"assistant": AgentSection(), "poor": poor, "short": short}, world.slack.channels
     world.config = Config(agents=agents, channels={channels["general"]: "poor", channels["support"]: "short"})
     await world.start_bot()
     world.model.script = Lines(SEARCH)
@@ -123,7 +123,7 @@ async def test_what_slack_refuses_or_delays_is_counted(bot: World, measured: Mea
 
 
 async def test_what_is_remembered_and_searched_for_is_counted(world: World, measured: Measured) -> None:
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     fact = "Deploys are on Tuesday"
     world.model.script = Lines(call("remember_fact", fact=fact, quote=fact), "Noted.", "On Tuesday.")

@@ -7,7 +7,7 @@ import pytest
 
 from agent.errors import AudienceGrewError
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, dm, mention
 
@@ -15,7 +15,7 @@ from tests.dialog.conftest import Talk, World, dm, mention
 @pytest.fixture
 async def remembering(world: World) -> World:
     """A bot that remembers."""
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     return world
 
@@ -121,7 +121,7 @@ async def test_forgetting_shows_what_will_go_and_takes_a_click_and_it_does_not_c
 
 async def test_a_thread_that_was_told_something_ends_when_somebody_joins_who_could_not_have_read_it(world: World) -> None:
     remembering = world
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     stop = await world.start_bot()
     await remembers(remembering, "Deploys are on Tuesday")
     assert "Tuesday" in await asks(remembering, "cleo", "when are deploys?", "finance")
@@ -140,7 +140,7 @@ async def test_a_thread_that_was_told_something_ends_when_somebody_joins_who_cou
 
 
 async def test_a_turn_that_waited_for_people_ends_when_somebody_joined_who_could_not_have_read_it(world: World) -> None:
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     stop = await world.start_bot()
     await remembers(world, "Deploys are on Tuesday")
     world.model.script = Lines(call("remember_fact", fact="We ship too", quote="We ship too", everybody=True), "Tuesday!")

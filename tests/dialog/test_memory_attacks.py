@@ -9,7 +9,7 @@ from agent.memory.items import EVERYBODY, NewItem, Source, document_key
 from agent.store.memory_documents import Document, Documents
 from agent.store.memory_items import Items
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.test_memory import read, remembers
@@ -46,7 +46,7 @@ WAYS = {
 
 async def poisoned(world: World, plant: Callable[[World], Awaitable[None]]) -> Talk:
     """Ann asks a harmless question, and the model obeys what it recalls."""
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     await plant(world)
     world.model.script = Lines(EVIL, "Well.")
@@ -65,7 +65,7 @@ async def test_what_is_recalled_opens_no_gate_and_is_named_on_the_card(world: Wo
 
 @pytest.mark.parametrize("found", [True, False])
 async def test_a_document_counts_as_read_outside_whether_it_is_recalled_or_searched_for(world: World, found: bool) -> None:
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     await in_a_document(world)
     asked = "when are deploys?" if not found else "hello"
@@ -82,7 +82,7 @@ async def test_a_document_counts_as_read_outside_whether_it_is_recalled_or_searc
 
 
 async def test_instructions_of_a_channel_open_no_gate(world: World) -> None:
-    world.config = Config(memory=Memory(learn_with=""), instructions={world.slack.channels["orders"]: POISON})
+    world.config = Config(memory=MemorySection(learn_with=""), instructions={world.slack.channels["orders"]: POISON})
     await world.start_bot()
     world.model.script = Lines(EVIL, "Well.")
     talk = await mention(world, "ann", "when are deploys?")
@@ -91,7 +91,7 @@ async def test_instructions_of_a_channel_open_no_gate(world: World) -> None:
 
 
 async def test_the_name_of_a_channel_is_never_read_from_memory(world: World) -> None:
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     await remembers(world, "Deploys are on Tuesday", user="ben", channel="support")
     place = world.slack.workspace.channels[world.slack.channels["support"]]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, mention
 
@@ -15,7 +15,7 @@ FACT = "Deploys are on Tuesday"
 @pytest.fixture
 async def remembering(world: World) -> World:
     """A bot that remembers."""
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     return world
 

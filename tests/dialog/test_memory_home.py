@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, input_of, mention
 from tests.dialog.test_memory import asks, remembers
@@ -31,7 +31,7 @@ async def choose(world: World, user: str, what: str) -> None:
 
 async def started(world: World) -> World:
     """A bot that remembers two facts, of two people."""
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     await remembers(world, "Deploys are on Tuesday")
     await remembers(world, "Lunch is at noon", user="ben")
@@ -83,7 +83,7 @@ async def test_nobody_forgets_the_words_of_somebody_else(world: World) -> None:
 
 
 async def test_what_everybody_may_know_leads_only_those_to_where_it_was_said_who_can_still_read_that(world: World) -> None:
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     stop = await world.start_bot()
     fact = "The office closes at six"
     world.model.script = Lines(call("remember_fact", fact=fact, quote=fact, everybody=True), "Everybody is told.")

@@ -6,7 +6,7 @@ from typing import Any
 from agent.memory.items import NewItem, Source, message_key
 from agent.store.memory_items import Items
 from bot.config.file import Config
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, dm, mention
 from tests.dialog.test_memory import read, remembers
@@ -15,7 +15,7 @@ from tools.memory.listing import MOST_LISTED
 
 async def remembering(world: World) -> World:
     """A bot that remembers."""
-    world.config = Config(memory=Memory(learn_with=""))
+    world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     return world
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from agent.session.steps import Repinned
 from agent.tool.declare import tool
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.sandbox.model import Call, Lines, Reply, Text, call, say, think
 from tests.dialog.conftest import World, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
-BEFORE = Config(agents={"assistant": Agent(model="claude-haiku-5-5", prompt="assistant@1")})
-AFTER = Config(agents={"other": Agent(model="claude-opus-5-5", prompt="assistant@2")})
+BEFORE = Config(agents={"assistant": AgentSection(model="claude-haiku-5-5", prompt="assistant@1")})
+AFTER = Config(agents={"other": AgentSection(model="claude-opus-5-5", prompt="assistant@2")})
 
 
 @tool(effect="read")

@@ -17,9 +17,9 @@ import pytest
 
 from bot.app.log_lines import log_handler, log_uncaught
 from bot.config.audit_section import Audit
-from bot.config.file import Agent, Budget, Config
+from bot.config.file import AgentSection, BudgetSection, Config
 from bot.config.masking_section import Masking
-from bot.config.memory_section import Memory
+from bot.config.memory_section import MemorySection
 from bot.config.sections import Database
 from tests.dialog.conftest import Talk, World
 from tests.dialog.measured import Measured, measured
@@ -75,13 +75,13 @@ async def plants(world: World, logged: io.StringIO, tmp_path: Path, monkeypatch:
     world.packs = {"desk": desk.tools()}
     world.config = Config(
         agents={
-            "assistant": Agent(tools=("desk", "sql:reports", "memory"), budget=Budget(session_tokens=1_000_000)),
-            "server": Agent(tools=("mcp:own",)),
+            "assistant": AgentSection(tools=("desk", "sql:reports", "memory"), budget=BudgetSection(session_tokens=1_000_000)),
+            "server": AgentSection(tools=("mcp:own",)),
         },
         channels={world.slack.channels["general"]: "server"},
         databases={"reports": Database(url="${REPORTS_URL}")},
         masking=Masking(cards=True),
-        memory=Memory(learn_with=""),
+        memory=MemorySection(learn_with=""),
         ops_channel=world.slack.channels["support"],
         audit=Audit.model_validate({"post_every": "1s"}),
     )

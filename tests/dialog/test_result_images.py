@@ -14,7 +14,7 @@ from agent.model.port import files_in
 from agent.tool import WithImages
 from agent.tool.definition import Effect, Tool, ToolContext
 from bot.config.file import Config
-from bot.config.sections import Agent, Budget
+from bot.config.sections import AgentSection, BudgetSection
 from bot.sandbox.model import Lines, call, calls
 from bot.sandbox.model.usage import unmarked
 from tests.dialog.conftest import World, mention
@@ -29,7 +29,7 @@ TOOLS = (
     {"name": "draw", "inputSchema": OPEN},
 )
 BROKEN = png()[:33] + b"\0\0\0\4IDAT????" + checksum(b"IDAT????") + png()[-12:]  # a PNG, but what it shows cannot be unpacked
-WIDE = Config(agents={"assistant": Agent(budget=Budget(session_tokens=1_000_000))})
+WIDE = Config(agents={"assistant": AgentSection(budget=BudgetSection(session_tokens=1_000_000))})
 
 
 def image(data: bytes | str, media_type: str | None = "image/png") -> dict[str, Any]:
@@ -48,7 +48,7 @@ def answering(folder: Path, *content: dict[str, Any], failed: bool = False) -> s
 async def server(world: World, folder: Path) -> None:
     """A bot with a server that reads and draws."""
     world.mcp = [odd_stdio(folder, TOOLS)]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:odd",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:odd",))})
     await world.start_bot()
 
 
@@ -80,7 +80,7 @@ async def test_text_and_images_arrive_byte_for_byte_in_the_result_now_and_in_eve
 ) -> None:
     caplog.set_level(logging.DEBUG, "agent")
     world.mcp = [odd_stdio(tmp_path, TOOLS)]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:odd",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:odd",))})
     stop = await world.start_bot()
     from_file = answering(tmp_path, {"type": "text", "text": "A lamp."}, image(png(), "text/html"), image(jpeg(), None))
     world.model.script = Lines(call("odd__look", from_file=from_file), "A black lamp.", "Still black.")
@@ -237,7 +237,9 @@ async def test_an_image_that_is_refused_in_a_later_turn_begins_the_conversation_
     """Stop came before the model saw it: the turn that it stands in is over when it is first sent."""
     world.packs["camera"] = [BREAK]
     world.mcp = [odd_stdio(tmp_path, TOOLS)]
-    world.config = Config(agents={"assistant": Agent(tools=("camera", "mcp:odd"), budget=Budget(session_tokens=1_000_000))})
+    world.config = Config(
+        agents={"assistant": AgentSection(tools=("camera", "mcp:odd"), budget=BudgetSection(session_tokens=1_000_000))}
+    )
     await world.start_bot()
     world.model.script = Lines(calls(call("photograph"), call("odd__look")), "Fine without it.")
     talk = await mention(world, "ann", "look twice")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from agent.tool.definition import Effect, Tool, ToolContext
 from bot.config.file import Config
 from bot.config.masking_section import Masking
-from bot.config.sections import Agent
+from bot.config.sections import AgentSection
 from bot.sandbox.model import Lines, call, calls
 from tests.dialog.conftest import World, dm, mention
 
@@ -87,7 +87,7 @@ async def test_untrusted_sources_are_named_as_long_as_they_are_in_the_context(wo
 
 async def test_a_source_holds_in_the_summary_that_may_draw_on_it(world: World) -> None:
     world.packs = {"pages": (PAGES,)}
-    world.config = Config(agents={"assistant": Agent(context_tokens=2_000)})
+    world.config = Config(agents={"assistant": AgentSection(context_tokens=2_000)})
     await world.start_bot()
     world.model.script = Lines(call("read_page", host="evil.example"), "It says " + "so " * 4_000, "Summed up.", ORDER, "Done.")
     talk = await mention(world, "ann", "read that page")

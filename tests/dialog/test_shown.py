@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.slack.people import Clip
 from tests.dialog.conftest import Talk, World, dm, mention
@@ -92,7 +92,7 @@ async def test_an_alert_of_another_app_is_read_in_the_thread(bot: World) -> None
 
 
 async def test_an_alert_of_another_app_is_found_by_its_words(world: World) -> None:
-    world.config = Config(agents={"assistant": Agent(tools=("slack",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("slack",))})
     await world.start_bot()
     world.model.script = Lines(call("slack_search_messages", words="disk high"), "Found.")
     await world.slack.post_from_other_app(world.slack.channels["orders"], "", attachments=[ALERT])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.config.file import Agent, Config, load_config
+from bot.config.file import AgentSection, Config, load_config
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, dm, mention
 from tests.signoff import signoff
@@ -17,7 +17,7 @@ POST = call("slack_post_message", channel="#general", text="The shop opens at 9.
 @pytest.fixture
 async def slack(world: World) -> World:
     """A bot whose agent names the pack."""
-    world.config = Config(agents={"assistant": Agent(tools=("slack",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("slack",))})
     await world.start_bot()
     return world
 

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from bot.config.file import Config
-from bot.config.sections import People
+from bot.config.sections import PeopleSection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
 from tests.dialog.test_stream import ANSWER, SENTENCES, SLOW, made
@@ -110,7 +110,7 @@ async def test_one_channel_without_streams_leaves_them_to_the_others(bot: World)
 
 
 async def test_an_answer_grows_for_a_reader_of_another_company_under_their_workspace(world: World) -> None:
-    world.config = Config(people=People(external="ask"))
+    world.config = Config(people=PeopleSection(external="ask"))
     world.slack.share("orders", "TTHEIRS")
     eve = world.slack.join("eve", "orders", team_id="TTHEIRS")
     await world.start_bot()

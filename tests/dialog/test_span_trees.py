@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from agent import telemetry
 from agent.approvals.policy import Policy, Rule
 from agent.trace_ids import trace_id
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.sandbox.model import Call, Lines, Reply, Text, call, calls
 from tests.dialog.conftest import World, mention
 from tests.dialog.traced import Trace, traced
@@ -146,7 +146,7 @@ async def test_an_edited_call_is_decided_twice(world: World, traced: Trace) -> N
 
 
 async def test_a_turn_at_its_cap(world: World, traced: Trace) -> None:
-    world.config = Config(agents={"assistant": Agent(max_iterations=2)})
+    world.config = Config(agents={"assistant": AgentSection(max_iterations=2)})
     stop = await world.start_bot()
     world.model.script = Lines(LOOK, call("search_product_catalog", query="lamp", limit=1), "On it goes.")
     await (await mention(world, "ann", "look")).sees("I stopped after 2 steps")
@@ -179,7 +179,7 @@ async def test_an_expired_call_is_decided_by_the_clock(world: World, traced: Tra
 
 
 async def test_a_summary_belongs_to_the_turn_that_it_follows(world: World, traced: Trace) -> None:
-    world.config = Config(agents={"assistant": Agent(context_tokens=2_000)})
+    world.config = Config(agents={"assistant": AgentSection(context_tokens=2_000)})
     stop = await world.start_bot()
     world.model.script = Lines("so " * 6_000, "## Summary\nLong it was.")
     await (await mention(world, "ann", "talk")).sees("so so")

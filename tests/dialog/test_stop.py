@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from agent.approvals.policy import Policy, Rule
 from agent.tool.declare import tool
 from agent.tool.definition import Effect, Tool, ToolContext
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.sandbox.model import Lines, call, calls
 from tests.dialog.conftest import World, mention
 from tests.dialog.test_home import home
@@ -130,7 +130,7 @@ async def test_a_plain_function_that_blocks_is_left_behind_in_its_thread(world: 
 async def test_a_server_is_told_that_its_call_is_cancelled(world: World, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     world.mcp = [Server(name="own", reach=Local(sys.executable, (str(HERE / "own_server.py"), str(ledger))))]
-    world.config = Config(agents={"assistant": Agent(tools=("mcp:own",))})
+    world.config = Config(agents={"assistant": AgentSection(tools=("mcp:own",))})
     await world.start_bot()
     world.model.script = Lines(call("own__linger"), "Here again.")
     talk = await mention(world, "ann", "look")

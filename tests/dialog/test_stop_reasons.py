@@ -3,7 +3,7 @@
 import pytest
 
 from bot.config.file import Config
-from bot.config.sections import Agent
+from bot.config.sections import AgentSection
 from bot.sandbox.model import Lines, Reply, Request, Text, call, say, think
 from tests.dialog.conftest import World, mention
 
@@ -14,7 +14,7 @@ ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity
 @pytest.fixture
 async def bot(world: World) -> World:
     """A bot whose model may not say much in one reply."""
-    world.config = Config(agents={"assistant": Agent(max_output_tokens=4_096)})
+    world.config = Config(agents={"assistant": AgentSection(max_output_tokens=4_096)})
     await world.start_bot()
     return world
 

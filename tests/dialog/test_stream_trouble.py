@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.session.answers import CLOSINGS
+from agent.session.closings import CLOSINGS
 from bot.sandbox.model import Lines, Reply, Request, say
 from tests.dialog.conftest import World, mention
 from tests.dialog.test_stream import ANSWER, SENTENCES, SLOW, comes_to_rest, grows, made

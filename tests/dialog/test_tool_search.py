@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.config.file import Config
-from bot.config.sections import Agent, Budget
+from bot.config.sections import AgentSection, BudgetSection
 from bot.sandbox.model import Lines, Reply, Search, call
 from tests.dialog.conftest import World, mention
 from tests.mcp.conftest import HERE
@@ -35,7 +35,9 @@ def written(ledger: Path) -> str:
 
 
 async def test_what_a_turn_has_found_is_called_behind_an_approval_also_across_a_restart(world: World, ledger: Path) -> None:
-    world.config = Config(agents={"assistant": Agent(budget=Budget(session_tokens=20_000))})  # all tools alone would be more
+    world.config = Config(
+        agents={"assistant": AgentSection(budget=BudgetSection(session_tokens=20_000))}
+    )  # all tools alone would be more
     stop = await world.start_bot()
     found = Reply((Search("tool199"), call("own__tool199", text="hello")))
     world.model.script = Lines(found, "It is done.", call("own__tool199", text="again"), "Not again.")
@@ -64,7 +66,9 @@ async def test_what_a_turn_has_found_is_called_behind_an_approval_also_across_a_
 
 
 async def test_a_model_that_is_not_searched_for_gets_all_tools(world: World, ledger: Path) -> None:
-    world.config = Config(agents={"assistant": Agent(model="claude-haiku-5-5", budget=Budget(session_tokens=500_000))})
+    world.config = Config(
+        agents={"assistant": AgentSection(model="claude-haiku-5-5", budget=BudgetSection(session_tokens=500_000))}
+    )
     await world.start_bot()
     world.model.script = Lines("Hello.")
     talk = await mention(world, "ann", "hello")

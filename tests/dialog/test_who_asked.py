@@ -5,7 +5,7 @@ import pytest
 from agent.approvals.policy import Policy, Rule
 from agent.types import Approvers
 from bot.config.file import Config
-from bot.config.sections import Agent, Budget
+from bot.config.sections import AgentSection, BudgetSection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.test_approval import Payments, payments
@@ -46,7 +46,9 @@ async def test_whoever_set_it_up_in_an_earlier_turn_asked_for_it_too(strict: Wor
 
 
 async def test_a_continued_turn_keeps_its_requesters(world: World) -> None:
-    world.config = Config(agents={"assistant": Agent(budget=Budget(session_tokens=6_000))}, policy=NOT_THOSE_WHO_ASKED)
+    world.config = Config(
+        agents={"assistant": AgentSection(budget=BudgetSection(session_tokens=6_000))}, policy=NOT_THOSE_WHO_ASKED
+    )
     await world.start_bot()
 
     world.model.script = Lines(*[call("search_product_catalog", query=f"widget {number}", limit=1) for number in range(10)])

@@ -17,7 +17,7 @@ from tests.embeddings.embedding_server import DIMENSIONS, serving
 
 TEXTS = ["Ann prefers green tea.", "", " ", "\x00", "日本語 🧑‍🚀", "x" * 20_000, "a\n\nb", *(f"Item {n}" for n in range(200))]
 REAL = {"wordllama": WordLlama, "minilm": MiniLm}
-WITH_EXTRA = pytest.mark.skipif(not minilm.installed(), reason="without the packages of signoff[minilm]")
+WITH_EXTRA = pytest.mark.skipif(not minilm.minilm_installed(), reason="without the packages of signoff[minilm]")
 EACH_REAL = ["wordllama", pytest.param("minilm", marks=WITH_EXTRA)]
 
 

@@ -117,7 +117,7 @@ async def test_the_budget_is_asked_before_each_request() -> None:
 
 async def test_the_key_comes_from_the_variable_that_the_file_names() -> None:
     async with serving() as server:
-        section = memory_section.EmbeddingServer(url=server.url, model="m", dimensions=DIMENSIONS, key_env="KEY")
+        section = memory_section.EmbeddingsSection(url=server.url, model="m", dimensions=DIMENSIONS, key_env="KEY")
         async with embedder(section, {"KEY": "secret"}) as one:
             await one.embed(["text"])
         assert server.keys == ["Bearer secret"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent import fence
 from agent.approvals.deciders import Membership
-from agent.decide.moves import Answer, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Cards, Content, Work
 from agent.errors import RefusedError
 from agent.run.ports import SurfaceStatus
 from agent.store.sessions import session_id
@@ -90,7 +90,7 @@ class FakeSurface:
             raise RefusedError("message_not_in_streaming_state")
         await self.come_back()
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str:
         """See `Surface.finish`."""
         await self.reach()
         ts = self.threads.finish(place.channel, ts, posted_as(place, key), content, shown)

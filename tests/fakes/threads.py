@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from agent.decide.moves import Answer, Card, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Card, Cards, Content, Work
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Threads:
         message.shows = work
         return True
 
-    def finish(self, channel: str, ts: str, key: str, content: Answer | Work, shown: Work | None) -> str:
+    def finish(self, channel: str, ts: str, key: str, content: AnswerPart | Work, shown: Work | None) -> str:
         """Make it into this; its ts. Its stream may be over; it may stand there already."""
         message = self.growing.pop(ts, None)
         if message is None:

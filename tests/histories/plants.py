@@ -18,9 +18,9 @@ from agent.tool import bound, definition
 from agent.tool.definition import Tool
 from agent.types import Preview, Wording
 from bot.cards import cards, harmless_text
-from bot.cards.block_kit import Block
+from bot.cards.block_kit import SlackBlock
 from bot.cards.row import Row
-from bot.cards.values import Room
+from bot.cards.values import TextRoom
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -102,7 +102,7 @@ def a_cut_card_keeps_its_button(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shown in part is approved as a whole."""
     what = cards.what_blocks
 
-    def whole(row: Row, room: Room, *, asked: bool = True, changes: bool = True) -> tuple[list[Block], bool]:
+    def whole(row: Row, room: TextRoom, *, asked: bool = True, changes: bool = True) -> tuple[list[SlackBlock], bool]:
         return what(row, room, asked=asked, changes=changes)[0], True
 
     monkeypatch.setattr(cards, "what_blocks", whole)
@@ -140,7 +140,7 @@ def what_was_read_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     def forget(context: Context, source: str) -> Context:
         return context
 
-    monkeypatch.setattr(sources, "read", forget)
+    monkeypatch.setattr(sources, "read_source", forget)
 
 
 def a_guest_decides(monkeypatch: pytest.MonkeyPatch) -> None:

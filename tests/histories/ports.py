@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agent import fence
 from agent.approvals.deciders import Membership, deciders_of
 from agent.approvals.grants import grantable
-from agent.decide.moves import Answer, Cards, Content, Question, Work
+from agent.decide.moves import AnswerPart, Cards, Content, Question, Work
 from agent.errors import (
     DelayedError,
     ModelFailedError,
@@ -20,7 +20,7 @@ from agent.errors import (
     UnreachableError,
 )
 from agent.model.port import DEAF, Listener, Reply, Request
-from agent.model.spending import Ask, Charge, Refused, Reserved, Standing
+from agent.model.spending import Ask, BudgetStanding, Charge, Refused, Reserved
 from agent.tool.definition import Tools
 from agent.types import Approvers, Attachment, Place, Usage, Verdict
 from bot.cards.cards import card_blocks, question_blocks
@@ -115,7 +115,7 @@ class Ports(FakeSurface):
         self._outside.tally["appends"] += 1
         await self.come_back()
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str:
         """Count it."""
         if ts in self.threads.growing:
             self._outside.tally["ends known" if shown is not None else "ends unknown"] += 1
@@ -204,7 +204,7 @@ class Ports(FakeSurface):
         if self._outside.happens(0.03):
             raise UnreachableError("the budget does not answer")
         if self._outside.happens(0.06):
-            standing = Standing(ask.spender.scopes()[0], "tokens", used=1, open=0, limit=1)
+            standing = BudgetStanding(ask.spender.scopes()[0], "tokens", used=1, open=0, limit=1)
             return Refused((standing,), busy=self._outside.happens(0.5))
         return Reserved(ask.most_output, ask.tokens(ask.most_output), 0)
 

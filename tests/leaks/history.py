@@ -32,7 +32,7 @@ from tests.leaks.home import pages
 from tests.leaks.judge import WORD, Judge
 from tests.leaks.slack import Slack
 from tests.leaks.talk import Talk
-from tools.memory import Memory, memory
+from tools.memory import Memory, memory_tools
 from tools.slack.search import readable_channels
 
 TOPICS = ("launch", "budget", "salary", "merger", "code")
@@ -68,7 +68,7 @@ class History:
         search = MemorySearch(bench.pool, self.random.choice((BOUNDS, {**BOUNDS, "looked_at": 0})))  # both ways of searching
         embedder = bench.embedder if self.random.random() < 0.6 else None
         self.long_term = LongTerm(self.readers, search, bench.values, items, embedder)
-        self.memory, self.tools = MemoryEffects(self.long_term), registry(memory(self._remembered()))
+        self.memory, self.tools = MemoryEffects(self.long_term), registry(memory_tools(self._remembered()))
         self.talks: list[Talk] = []
         self.messages: dict[str, str] = {}  # by key: the session of its thread
         self.ts = itertools.count(1)
@@ -88,7 +88,7 @@ class History:
             await self.act()
             if self.judge.findings:
                 break
-        for table in ("memory", "memory_gone", "memory_value"):
+        for table in ("memory_tools", "memory_gone", "memory_value"):
             async with self.bench.pool.connection() as connection:
                 await connection.execute(cast(Any, f"DELETE FROM {table} WHERE team = %s"), (self.team,))
         return self.judge.findings

@@ -74,13 +74,13 @@ def public_too(mark: str) -> Plant:
     """Channels of one kind count as public."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        channel_of = readers.channel_of
+        channel_of = readers.channel_from
 
         def wrong(channel: Any, team: str) -> Channel:
             found = channel_of(channel, team)
             return Channel(found.id, found.name, public=True) if channel.get(mark) else found
 
-        monkeypatch.setattr(readers, "channel_of", wrong)
+        monkeypatch.setattr(readers, "channel_from", wrong)
 
     return plant
 
@@ -173,12 +173,12 @@ def all_values_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answers_are_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also what the agent said from memory."""
-    request = extraction.request
+    request = extraction.learning_request
 
     def wrong(said: Any, known: Any, *, with_answers: bool = True) -> Any:
         return request(said, known)
 
-    monkeypatch.setattr(off_turn.extraction, "request", wrong)
+    monkeypatch.setattr(off_turn.extraction, "learning_request", wrong)
 
 
 def what_a_message_told_others_outlives_it(monkeypatch: pytest.MonkeyPatch) -> None:

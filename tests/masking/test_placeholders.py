@@ -2,12 +2,12 @@
 
 import pytest
 
-from agent.masking import NOTHING_SEEN, TeamPattern, Wanted, mask, mask_json
+from agent.masking import NOTHING_SEEN, TeamPattern, WantedMasks, mask, mask_json
 from agent.masking.finders import fast_patterns, patterns
 from agent.masking.spans import Span, apart
-from agent.masking.team import trouble
+from agent.masking.team import pattern_trouble
 
-FIND = patterns(Wanted())
+FIND = patterns(WantedMasks())
 
 
 def test_a_value_has_one_placeholder_in_a_session_and_others_have_others() -> None:
@@ -60,24 +60,24 @@ def test_what_a_key_calls_a_secret_is_one_and_numbers_may_be_personal() -> None:
     ],
 )
 def test_what_is_nobodys_is_left_alone(text: str) -> None:
-    for find in (FIND, fast_patterns(Wanted())):
+    for find in (FIND, fast_patterns(WantedMasks())):
         assert mask(text, NOTHING_SEEN, find).text == text
 
 
 def test_a_line_of_the_log_keeps_its_servers_and_other_texts_do_not() -> None:
     text = "see https://wiki.example.com/page"
-    assert mask(text, NOTHING_SEEN, fast_patterns(Wanted())).text == text
+    assert mask(text, NOTHING_SEEN, fast_patterns(WantedMasks())).text == text
     assert mask(text, NOTHING_SEEN, FIND).text == "see [DOMAIN_1]/page"
 
 
 def test_ids_are_those_of_the_countries_that_are_named() -> None:
     text = "tax id 65929970489"
-    assert mask(text, NOTHING_SEEN, patterns(Wanted(("de",)))).text == "tax id [DE_TAX_ID_1]"
+    assert mask(text, NOTHING_SEEN, patterns(WantedMasks(("de",)))).text == "tax id [DE_TAX_ID_1]"
     assert "DE_TAX_ID" not in mask(text, NOTHING_SEEN, FIND).text
 
 
 def test_a_teams_own_pattern_names_its_placeholder() -> None:
-    find = patterns(Wanted(patterns=(TeamPattern("EMPLOYEE", r"\bEMP-\d{4}\b"),)))
+    find = patterns(WantedMasks(patterns=(TeamPattern("EMPLOYEE", r"\bEMP-\d{4}\b"),)))
     assert mask("caf\u00e9 EMP-1234 and EMP-12345, EMP-1234", NOTHING_SEEN, find).text == (
         "caf\u00e9 [EMPLOYEE_1] and EMP-12345, [EMPLOYEE_1]"
     )
@@ -85,11 +85,11 @@ def test_a_teams_own_pattern_names_its_placeholder() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", r"(?=a)b", r"(a)\1", "a*", "", "\udc80", "a" * 1_001, "((a{100}){100}){100}"])
 def test_a_pattern_that_cannot_be_used_is_a_sentence(pattern: str) -> None:
-    assert str(trouble(pattern)).startswith("should ")
+    assert str(pattern_trouble(pattern)).startswith("should ")
 
 
 def test_a_teams_pattern_takes_time_by_the_length_of_the_text_alone() -> None:
-    find = patterns(Wanted(patterns=(TeamPattern("X", "(a+)+b"),)))
+    find = patterns(WantedMasks(patterns=(TeamPattern("X", "(a+)+b"),)))
     assert mask("a" * 200_000, NOTHING_SEEN, find).text.startswith("aaa")  # Python's own engine would not return
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.masking import NOTHING_SEEN, TeamPattern, Wanted, mask, mask_json
+from agent.masking import NOTHING_SEEN, TeamPattern, WantedMasks, mask, mask_json
 from agent.masking.finders import fast_patterns, patterns
 from tests.masking.planted import KINDS, PLACES, WORDS
 from tests.profiles import examples
 
-FIND, FAST = patterns(Wanted()), fast_patterns(Wanted())
+FIND, FAST = patterns(WantedMasks()), fast_patterns(WantedMasks())
 
 
 def spellings(value: str) -> set[str]:
@@ -77,7 +77,7 @@ def shape(value: Any) -> Any:
 
 
 # Their neighbours decide whether these match, and a placeholder may be a new one.
-AT_THE_EDGES = patterns(Wanted(patterns=(TeamPattern("FIRST", "^ ?[0-9]{4}"), TeamPattern("LAST", "[a-z]+ $"))))
+AT_THE_EDGES = patterns(WantedMasks(patterns=(TeamPattern("FIRST", "^ ?[0-9]{4}"), TeamPattern("LAST", "[a-z]+ $"))))
 ODD = ["[EMAIL_1]", "[", "]", "@", "a.b", "a@b.co ", "4111111111111111", " 1234", " ", "+1 ", "_"]
 
 

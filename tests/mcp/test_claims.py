@@ -10,10 +10,10 @@ from agent.approvals.grants import grantable
 from agent.tool.definition import Effect, Tool
 from agent.types import Verdict, Wording
 from tools.mcp import Local, Server, claimed
-from tools.mcp.bridged import bridged, headline, verb
+from tools.mcp.bridged import bridged, bridged_headline, verb
 from tools.mcp.claims import effect, leaves_open
 from tools.mcp.listed import Listed
-from tools.mcp.schemas import offered
+from tools.mcp.schemas import offered_schema
 from tools.mcp.wording import quoted
 
 NOTHING: dict[str, Any] = {"type": "object", "properties": {}}
@@ -141,9 +141,9 @@ def test_the_button_says_what_the_tool_is_called_unless_that_is_another_button(n
 def test_the_headline_says_what_the_call_is_about() -> None:
     schema: dict[str, Any] = {"type": "object", "properties": {"draft": {}, "body": {}, "title": {}}, "required": ["title"]}
     issue = Listed(name="create_issue", input_schema=schema)
-    assert headline(issue, {"draft": True, "body": "Long", "title": "Broken"}) == "create_issue: “Broken”"
-    assert headline(issue, {"draft": True, "body": "a”b"}) == 'create_issue: “a"b”'
-    assert headline(issue, {}) == "create_issue"
+    assert bridged_headline(issue, {"draft": True, "body": "Long", "title": "Broken"}) == "create_issue: “Broken”"
+    assert bridged_headline(issue, {"draft": True, "body": "a”b"}) == 'create_issue: “a"b”'
+    assert bridged_headline(issue, {}) == "create_issue"
 
 
 def test_a_tool_that_states_that_it_is_idempotent_may_be_repeated_and_allowed_for_good() -> None:
@@ -175,7 +175,7 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("schema", "why"), UNFIT)
 def test_a_schema_that_the_api_refuses_is_known_before(schema: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        offered(schema)
+        offered_schema(schema)
 
 
 def test_a_task_only_tool_is_not_offered() -> None:

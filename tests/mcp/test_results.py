@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.foreign_json import foreign
-from tools.mcp.messages import LARGE_BYTES, read
+from tools.mcp.messages import LARGE_BYTES, read_messages
 from tools.mcp.results import content
 
 
@@ -81,12 +81,14 @@ def test_what_is_nested_without_end_is_told_as_text() -> None:
 
 async def test_an_answer_that_is_too_large_to_be_read_here_is_read_elsewhere() -> None:
     text = "word " * (LARGE_BYTES // 4)
-    [message] = await read(json.dumps({"jsonrpc": "2.0", "id": 7, "result": {"content": text}}).encode())
+    [message] = await read_messages(json.dumps({"jsonrpc": "2.0", "id": 7, "result": {"content": text}}).encode())
     assert content(message["result"]).told == {"text": text}
 
 
 async def test_an_answer_that_is_too_large_and_no_json_is_told_by_its_beginning() -> None:
-    [message] = await read(b'{"jsonrpc": "2.0", "id": 7, "result": {"content": "word ' + b"\x00more " * (LARGE_BYTES // 4))
+    [message] = await read_messages(
+        b'{"jsonrpc": "2.0", "id": 7, "result": {"content": "word ' + b"\x00more " * (LARGE_BYTES // 4)
+    )
     told = content(message["result"]).told["text"]
     assert message["id"] == 7
     assert "could not be read" in told

@@ -12,7 +12,7 @@ from jsonschema import Draft4Validator, Draft7Validator, Draft202012Validator
 from agent.tool.json_schema import json_arguments
 from tests.mcp.schemas import JSON
 from tests.profiles import examples
-from tools.mcp.schemas import offered
+from tools.mcp.schemas import offered_schema
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 PAIR = {"type": "array", "items": [{"type": "number"}, {"type": "number"}]}
@@ -45,8 +45,8 @@ TRANSLATED: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("schema", "expected"), TRANSLATED)
 def test_an_older_schema_is_offered_in_the_words_of_2020_12(schema: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert offered(schema) == expected
-    json_arguments(offered(schema))
+    assert offered_schema(schema) == expected
+    json_arguments(offered_schema(schema))
 
 
 ITEM: st.SearchStrategy[dict[str, Any]] = st.sampled_from([{"type": "number"}, {"type": "string"}, {}])
@@ -79,7 +79,7 @@ def test_what_is_translated_from_draft_4_takes_the_same_values(part: dict[str, A
 
 
 def _takes_the_same(dialect: Any, schema: dict[str, Any], value: Any) -> None:
-    translated = offered(schema)
+    translated = offered_schema(schema)
     Draft202012Validator.check_schema(translated)
     assert valid(Draft202012Validator, translated, {"path": value}) == valid(dialect, schema, {"path": value})
 

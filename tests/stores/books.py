@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from agent.model.spending import Ask, Bill, Charge, Limit, Limits, Price, Refused, Reserved, Scope, Spender
+from agent.model.spending import Ask, Bill, BudgetLimits, Charge, Limit, Price, Refused, Reserved, Scope, Spender
 from agent.session.charges import charged, usage_rows
 from agent.session.steps import ModelStarted
 from agent.store.redis_budgets import RedisBudget
@@ -26,7 +26,7 @@ def who(session_id: str = "S1", seq: int = 1, user: str = "U1", at: datetime = N
     return Spender("T1", session_id, agent, user, at, seq)
 
 
-def ask(spender: Spender, limits: Limits, tokens: int = 50, price: Price | None = None, lost_seq: int = 0) -> Ask:
+def ask(spender: Spender, limits: BudgetLimits, tokens: int = 50, price: Price | None = None, lost_seq: int = 0) -> Ask:
     """A call of so many tokens of input."""
     return Ask(spender, tokens, LEAST, MOST, {"session": SESSION, **limits}, price, lost_seq)
 

@@ -6,7 +6,7 @@ import sys
 from psycopg_pool import AsyncConnectionPool
 
 from agent.conversation_log.writing import FIRST_SECONDS, ConversationLog
-from agent.masking import Masker, Wanted
+from agent.masking import Masker, WantedMasks
 from agent.store.fenced import Pool
 
 
@@ -14,7 +14,7 @@ async def write(url: str) -> None:
     """Catch up, again and again."""
     pool: Pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
     async with pool:
-        log = ConversationLog(pool, Masker(Wanted()))
+        log = ConversationLog(pool, Masker(WantedMasks()))
         while True:
             await log.catch_up(FIRST_SECONDS)
             await asyncio.sleep(0.01)

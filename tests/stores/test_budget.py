@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from agent.errors import UnreachableError
-from agent.model.spending import Charge, Limit, Limits, Reserved, Scope, Standing
+from agent.model.spending import BudgetLimits, BudgetStanding, Charge, Limit, Reserved, Scope
 from agent.store import redis_budgets as budgets
 from agent.store.redis_budgets import RedisBudget
 from agent.store.usage import Ledger, Total
@@ -24,7 +24,7 @@ async def books(core: Core, redis_url: str) -> AsyncIterator[Books]:
     await books.close()
 
 
-def of_user(tokens: int | None = None, nano_usd: int | None = None) -> Limits:
+def of_user(tokens: int | None = None, nano_usd: int | None = None) -> BudgetLimits:
     """A person's day."""
     return {"user_day": Limit(tokens, nano_usd)}
 
@@ -47,10 +47,10 @@ async def test_the_answer_shrinks_to_what_the_scarcest_budget_leaves(books: Book
 
 
 async def test_all_budgets_or_none(books: Books) -> None:
-    limits: Limits = {"user_day": Limit(1_000), "workspace_month": Limit(50 + LEAST - 1)}
+    limits: BudgetLimits = {"user_day": Limit(1_000), "workspace_month": Limit(50 + LEAST - 1)}
     refused = await books.refused(ask(who(), limits))
     [month] = [scope for scope in who().scopes() if scope.kind == "workspace_month"]
-    assert refused.short == (Standing(month, "tokens", 0, 0, 50 + LEAST - 1),)
+    assert refused.short == (BudgetStanding(month, "tokens", 0, 0, 50 + LEAST - 1),)
     assert not refused.busy
     assert (await books.in_redis(day(who())))["open_tokens"] == 0
 

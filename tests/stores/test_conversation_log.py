@@ -14,7 +14,7 @@ from agent.bounded import Limits, Processes
 from agent.conversation_log.reading import Logged, Wanted, logged
 from agent.conversation_log.writing import TAIL_CHARACTERS, TEXT_CHARACTERS, ConversationLog
 from agent.masking import NOTHING_SEEN, Masker, mask_json
-from agent.masking import Wanted as WantedMasks
+from agent.masking import WantedMasks as WantedMasks
 from agent.masking.finders import patterns
 from agent.masking.masker import MEMORY_BYTES, MOST_CALLS
 from agent.session.inbox import Message

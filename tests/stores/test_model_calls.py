@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from agent.decide.moves import Answer, Content, Notice
+from agent.decide.moves import AnswerPart, Content, Notice
 from agent.errors import ModelFailedError, UnreachableError
 from agent.model.port import DEAF, Listener, Reply, Request
-from agent.model.spending import Ask, Limit, Limits, Price, Refused, Reserved
+from agent.model.spending import Ask, BudgetLimits, Limit, Price, Refused, Reserved
 from agent.run import model_calls
 from agent.run.effects import Effects
 from agent.run.runner import Agent, Runner
@@ -40,7 +40,7 @@ class Desk(World):
     """One session's world: what is posted is kept, and the model answers at once or fails."""
 
     books: Books = field(kw_only=True)
-    limits: Limits = field(default_factory=dict[Any, Limit])
+    limits: BudgetLimits = field(default_factory=dict[Any, Limit])
     prices: dict[str, Price] = field(default_factory=dict[str, Price])
     session_tokens: int = 50_000
     failure: ModelFailedError | None = None
@@ -54,7 +54,7 @@ class Desk(World):
 
     async def post(self, place: Place, content: Content, key: str) -> str:
         """Keep the words."""
-        assert isinstance(content, Answer | Notice)
+        assert isinstance(content, AnswerPart | Notice)
         self.told.append(content.text)
         return "9.9"
 

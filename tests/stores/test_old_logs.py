@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 from psycopg import sql
 
-from agent.decide.moves import Answer, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Cards, Content, Work
 from agent.run.claim import Held, Pins
 from agent.session.inbox import Click, OutcomeClick
 from agent.session.snapshot import beginning
@@ -101,7 +101,7 @@ class Anybody(World):
 
     async def post(self, place: Place, content: Content, key: str) -> str:
         """Keep an answer; anything else is simply there."""
-        return await super().post(place, content, key) if isinstance(content, Answer) else "9.9"
+        return await super().post(place, content, key) if isinstance(content, AnswerPart) else "9.9"
 
     async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Any) -> bool:
         """Everybody."""
@@ -111,7 +111,7 @@ class Anybody(World):
         """What grew is gone."""
         return None
 
-    async def finish(self, place: Place, ts: str, content: Answer | Work, key: str, shown: Work | None) -> str:
+    async def finish(self, place: Place, ts: str, content: AnswerPart | Work, key: str, shown: Work | None) -> str:
         """What grew ends as that."""
         return await self.post(place, content, key)
 

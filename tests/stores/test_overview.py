@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.reports.home_overview import Overview, Spent
+from agent.reports.home_overview import Overview, SpentOfBudget
 from agent.session.steps import Asked, Granted, Step
 from agent.types import Allowed, Place, Said
 from tests.stores.core import Core, place
@@ -226,7 +226,7 @@ async def test_a_conversation_has_used_what_its_calls_are_charged(desk: Desk, ov
         """,
         desk.lease.session_id,
     )
-    assert await overview.spent("T1", "U1", 10) == [Spent(desk.place, 123, 500)]
+    assert await overview.spent("T1", "U1", 10) == [SpentOfBudget(desk.place, 123, 500)]
 
 
 async def test_a_person_sees_conversations_that_they_asked_something_in(desk: Desk, overview: Overview) -> None:
@@ -236,8 +236,8 @@ async def test_a_person_sees_conversations_that_they_asked_something_in(desk: De
     await used(second, 5)
     await write(third, asked("U2", "U1"))
     await used(third, 7)
-    assert await overview.spent("T1", "U1", 10) == [Spent(third.place, 7), Spent(desk.place, 0)]
-    assert await overview.spent("T1", "U1", 1) == [Spent(third.place, 7)]
+    assert await overview.spent("T1", "U1", 10) == [SpentOfBudget(third.place, 7), SpentOfBudget(desk.place, 0)]
+    assert await overview.spent("T1", "U1", 1) == [SpentOfBudget(third.place, 7)]
     await write(desk, asked("U1"))  # it goes on
     assert [spent.place for spent in await overview.spent("T1", "U1", 10)] == [desk.place, third.place]
 

@@ -14,7 +14,7 @@ from pydantic_core import PydanticSerializationError
 from agent.errors import FencedError, UnreadableError
 from agent.session.inbox import Click, Edit, Message, OutcomeClick
 from agent.session.steps import ModelReplied, Stopped
-from agent.store.pins import Pins
+from agent.store.pins import StoredPins
 from agent.store.queue import CLAIM
 from agent.store.sessions import Lease, Store, session_id
 from agent.types import Block, OutcomeAnswer, Said
@@ -78,7 +78,10 @@ every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
 
 def test_every_method_that_a_holder_writes_with_is_tried_here() -> None:
-    methods = [*inspect.getmembers(Store, inspect.iscoroutinefunction), *inspect.getmembers(Pins, inspect.iscoroutinefunction)]
+    methods = [
+        *inspect.getmembers(Store, inspect.iscoroutinefunction),
+        *inspect.getmembers(StoredPins, inspect.iscoroutinefunction),
+    ]
     of_a_holder = {name for name, method in methods if "lease" in inspect.signature(method).parameters}
     assert of_a_holder - {"load", "inbox"} == {name.replace(",", "").split()[0] for name in WRITES}
 

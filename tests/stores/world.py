@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from agent.decide.moves import Answer
+from agent.decide.moves import AnswerPart
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import DEAF, Listener, Reply, Request
 from agent.run.effects import Effects
@@ -42,7 +42,7 @@ class World(FakeSurface, FakeModel):
         """The answers in each thread, those that were posted twice included."""
         answers: dict[str, list[str]] = defaultdict(list)
         for message in self.threads.appeared:
-            assert isinstance(message.content, Answer)
+            assert isinstance(message.content, AnswerPart)
             answers[":".join(message.key.split(":")[:3])].append(message.content.text)  # keys begin with the session's id
         return dict(answers)
 

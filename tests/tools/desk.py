@@ -11,7 +11,7 @@ from psycopg import sql as composed
 from agent.tool.definition import Result, ToolContext, Tools, preview, registry, run
 from agent.tool.validation import validate
 from agent.types import Preview
-from tools.sql import Database, sql
+from tools.sql import NamedDatabase, sql
 
 CONTEXT = ToolContext(session_id="session-1", requester="U1", idempotency_key="key-1")
 ROLE = "signoff_reports"
@@ -30,7 +30,7 @@ class Desk:
     """The tools as the agent has them, and the database as a person with psql sees it."""
 
     admin_url: str
-    database: Database
+    database: NamedDatabase
 
     @property
     def tools(self) -> Tools:
@@ -103,5 +103,5 @@ async def desk(empty_database_url: str) -> AsyncIterator[Desk]:
         await admin.execute(composed.SQL(rights).format(role=role))
         url = empty_database_url.replace("postgres@", f"{ROLE}@", 1).replace("//postgres:@", f"//{ROLE}@", 1)
         assert ROLE in url, url
-        yield Desk(empty_database_url, Database("reports", url, rows=3, seconds=2))
+        yield Desk(empty_database_url, NamedDatabase("reports", url, rows=3, seconds=2))
         await admin.execute(composed.SQL("DROP OWNED BY {role}; DROP ROLE {role}").format(role=role))

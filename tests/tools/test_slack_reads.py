@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.tool.definition import Effect, Result
-from bot.slack.tool_port import channel_of
+from bot.slack.tool_port import channel_from
 from tests.tools.workspace import Workspace, workspace
 
 __all__ = ["workspace"]
@@ -181,8 +181,8 @@ async def test_a_private_channel_is_not_shown_where_any_member_may_read_along(bu
 async def test_a_channel_that_says_it_is_shared_and_not_with_whom_is_not_public() -> None:
     teams = {"shared_team_ids": ["T1"], "is_shared": False}
     for said, public in (({}, True), (teams, True), ({"is_shared": True}, False), ({"is_org_shared": True}, False)):
-        assert channel_of({"id": "C1", "name": "c", **said}, "T1").public is public
-    assert channel_of({"id": "C1", "connected_team_ids": ["T1", "T2"]}, "T1").shared
+        assert channel_from({"id": "C1", "name": "c", **said}, "T1").public is public
+    assert channel_from({"id": "C1", "connected_team_ids": ["T1", "T2"]}, "T1").shared
 
 
 async def test_the_result_says_what_was_looked_through(budgets: Workspace) -> None:

@@ -49,11 +49,13 @@ class SimulatedEffects(SimulatedClicks):
     def begin(self, move: Outward) -> None:
         """Commit the start."""
         match move:
-            case CallModel(purpose="compact") if self.random.random() < 0.2 or not compaction.request(self.session, self.said):
+            case CallModel(purpose="compact") if self.random.random() < 0.2 or not compaction.summary_request(
+                self.session, self.said
+            ):
                 self.apply(compaction.compaction_step(self.session, self.said, None))  # no budget, or nothing to sum up
                 return
             case CallModel(purpose="learn") as call:
-                if not extraction.request(self.said, ()) or self.random.random() < 0.2:
+                if not extraction.learning_request(self.said, ()) or self.random.random() < 0.2:
                     self.apply(Learnt())
                     return
                 self.apply(ModelStarted(iteration=call.iteration, reserved_tokens=10, max_tokens=5, purpose="learn"))
@@ -62,7 +64,7 @@ class SimulatedEffects(SimulatedClicks):
                 return
             case CallModel(iteration=iteration, purpose=purpose, lifetime=lifetime):
                 compact = purpose == "compact"
-                messages = compaction.request(self.session, self.said) if compact else self.said.messages()
+                messages = compaction.summary_request(self.session, self.said) if compact else self.said.messages()
                 self.wire.ask(messages, purpose, lifetime, in_turn=self.session.turn.open)
                 self.apply(ModelStarted(iteration=iteration, reserved_tokens=10, max_tokens=5, purpose=purpose))
             case RunTool(call=call, idempotency_key=key, grant_id=str(grant_id), digest=str(digest)):

@@ -122,6 +122,6 @@ class SimulatedSession:
             said.add(item.step)
         assert session == self.session
         assert said.messages() == self.said.messages()
-        assert compaction.request(session, said) == compaction.request(self.session, self.said)
+        assert compaction.summary_request(session, said) == compaction.summary_request(self.session, self.said)
         assert said.past.gathered(whole=True) == self.said.past.gathered(whole=True)
         self.said = said

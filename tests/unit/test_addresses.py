@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.approvals.addresses import FIRST_DESTINATION, resolvable, says_address
-from agent.approvals.hosts import Named, hosts_named, is_allowed
+from agent.approvals.hosts import NamedHosts, hosts_named, is_allowed
 
 ALLOWED = ("docs.example.com", "*.example.org")
 URL = "https://docs.example.com/"
@@ -58,7 +58,7 @@ NUMBERS = (0, 5, 2026, 16_777_215, 1_700_000_000_000, -5, 3.5, True, None, "")
 @pytest.mark.parametrize("value", [*WORDS, *SENTENCES, *NUMBERS])
 def test_words_dates_and_numbers_lead_nowhere(value: object) -> None:
     assert not resolvable(value)
-    assert hosts_named({"url": URL, "beside": value}) == Named(("docs.example.com",))
+    assert hosts_named({"url": URL, "beside": value}) == NamedHosts(("docs.example.com",))
 
 
 SAYING = words(r"""
@@ -138,7 +138,7 @@ TEXTS = st.lists(PARTS, max_size=7).map("".join)
 LEADS = re.compile(r"localhost\.?|\[.*\]|.+\..+")  # of the names that a browser reads: those that are no single word
 
 
-def found(text: str) -> Named:
+def found(text: str) -> NamedHosts:
     """What is made of the text in an argument that does not say that it is an address."""
     return hosts_named({"beside": text})
 
@@ -149,19 +149,19 @@ def found(text: str) -> Named:
 def test_what_a_browser_resolves_is_found_or_unclear(text: str) -> None:
     host = browsers_host(text)
     if host is not None:
-        assert found(text) != Named(), host
+        assert found(text) != NamedHosts(), host
         if not found(text).unclear:
             assert [each.partition(":")[0] for each in found(text).hosts if "[" not in each] in ([host.removesuffix(".")], [])
     without_scheme = browsers_host(f"http://{text}")
     if without_scheme is not None and LEADS.fullmatch(without_scheme):
-        assert found(text) != Named(), without_scheme
+        assert found(text) != NamedHosts(), without_scheme
 
 
 @given(TEXTS)
 @example("127.0.0.1 and more")
 def test_what_libc_reads_as_an_address_is_found(text: str) -> None:
     if libcs_address(text) is not None:
-        assert found(text) != Named()
+        assert found(text) != NamedHosts()
 
 
 @given(TEXTS)
@@ -171,15 +171,15 @@ def test_what_python_reads_as_an_address_is_found(text: str) -> None:
     except ValueError:
         return
     if host:
-        assert found(text) != Named(), host
+        assert found(text) != NamedHosts(), host
 
 
 @given(st.sampled_from(LEADING_SOMEWHERE[:20]), st.integers(0, 12))
 def test_escapes_hide_nothing_however_many_there_are(text: str, times: int) -> None:
     for _ in range(times):
         text = quote(text, safe="")
-    assert found(text) != Named()
-    assert found(quote(quote("".join(f"%{byte:02x}" for byte in text.encode()), safe=""), safe="")) != Named()
+    assert found(text) != NamedHosts()
+    assert found(quote(quote("".join(f"%{byte:02x}" for byte in text.encode()), safe=""), safe="")) != NamedHosts()
 
 
 @given(st.text())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agent.decide.moves import Card, Cards
 from agent.types import Approvers, Change, Escalation, Preview, Verdict
 from bot.cards.cards import card_blocks, card_text, question_blocks
-from bot.cards.values import LONGEST_NAME_CHARACTERS, Mask, name_of, unmasked
+from bot.cards.values import LONGEST_NAME_CHARACTERS, Mask, argument_name, unmasked
 from bot.dialogs.modals import arguments_view
 from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
 from tests.profiles import examples
@@ -107,7 +107,7 @@ def test_slack_takes_every_card_and_shows_every_name(cards: Cards, mask: Mask) -
     for row in cards.rows:
         [table] = [block for block in unhidden if block.get("block_id") == f"arguments:{row.action_id}"]
         read = "\n".join(texts_of(table))
-        assert all(name_of(name)[: LONGEST_NAME_CHARACTERS - 1] in read for name in row.arguments)
+        assert all(argument_name(name)[: LONGEST_NAME_CHARACTERS - 1] in read for name in row.arguments)
     open_rows = [row for row in cards.rows if row.look == "pending"]
     assert [block_id for block_id in decide_blocks(blocks) if block_id != "approve_all"] == [
         f"decide:{row.action_id}" for row in open_rows

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from agent.decide.for_cards import cards
 from agent.decide.move_keys import MoveKey
-from agent.decide.moves import Answer, Cards, Notice, Post, ShowCard, Work
-from agent.decide.outcome import Ended
+from agent.decide.move_outcome import Ended
+from agent.decide.moves import AnswerPart, Cards, Notice, Post, ShowCard, Work
 from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.run.background import Background
 from agent.run.narration import Narration
@@ -37,7 +37,9 @@ KEY = PostKey("answer", 1, 0)
 DIRECT = Place(team="T1", channel="D1", thread_ts="1.0")
 MOST_TRIES = 30
 POSTS_AND_LOOKS = ("chat.postMessage", "conversations.replies")
-CONTENTS = st.sampled_from([Answer(WORDS), Answer(f"{WORDS}\n\n| a | b |\n|---|---|\n| 1 | 2 |"), Notice("told", text=WORDS)])
+CONTENTS = st.sampled_from(
+    [AnswerPart(WORDS), AnswerPart(f"{WORDS}\n\n| a | b |\n|---|---|\n| 1 | 2 |"), Notice("told", text=WORDS)]
+)
 OF_NO_FORM = Trouble("nothing", 200, {}, {"ok": False, "error": "invalid_blocks"})
 OF_NO_PLACE = Trouble("nothing", 200, {}, {"ok": False, "error": "is_archived"})
 Troubles = list[Trouble | None]
@@ -83,8 +85,8 @@ def is_said_to_be_lost(logged: Logged) -> bool:
 
 @examples(4)
 @given(TROUBLES, CONTENTS, st.sampled_from([None, DIRECT]))
-@example([OF_NO_FORM, OF_NO_PLACE, None], Answer(WORDS), None)
-@example([OF_NO_PLACE, OF_NO_PLACE, OF_NO_PLACE, OF_NO_PLACE], Answer(WORDS), None)
+@example([OF_NO_FORM, OF_NO_PLACE, None], AnswerPart(WORDS), None)
+@example([OF_NO_PLACE, OF_NO_PLACE, OF_NO_PLACE, OF_NO_PLACE], AnswerPart(WORDS), None)
 async def test_a_post_is_read_or_said_to_be_lost(troubles: Troubles, content: Any, place: Place | None) -> None:
     slack, session = AnySlack(list(troubles)), asked_in(place)
     with Logged() as logged:
@@ -146,7 +148,7 @@ async def test_what_has_grown_is_read_whole_and_does_not_grow_on(troubles: Troub
     if sure:
         narration.opened("5.0", Work(words=FIRST))
     with Logged() as logged:
-        move = Post(KEY, Answer(WORDS), found=False, stream_ts="5.0")
+        move = Post(KEY, AnswerPart(WORDS), found=False, stream_ts="5.0")
         [posted] = (await until_it_ends(slack, move, session, narration)).steps
     assert isinstance(posted, Posted)
     left = slack.standing.get("5.0")

@@ -11,14 +11,14 @@ from pydantic import BaseModel
 from agent.errors import RefusedError
 from agent.foreign_json import foreign
 from agent.memory import attachments
-from agent.memory.attachments import MOST_RESULT_IMAGES, Shown
+from agent.memory.attachments import MOST_RESULT_IMAGES, ShownImages
 from agent.memory.long_results import MOST_CHARACTERS, shortened
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import messages
 from agent.session.steps import Asked, ModelReplied, ToolReturned
 from agent.tool.answer import Answer
 from agent.tool.definition import Result, Tool, ToolContext, run
-from agent.types import Room, Said, Usage
+from agent.types import FileRoom, Said, Usage
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import Models
 from bot.sandbox.model.pairing import check_pairing
@@ -29,7 +29,7 @@ from tools.mcp.results import answer
 
 CARD = Models().cards["claude-sonnet-5-5"]
 SERVER = Server(name="odd", reach=None)
-ROOM = Room(files=6, bytes=2_000, tokens=10_000)
+ROOM = FileRoom(files=6, bytes=2_000, tokens=10_000)
 JSON: Any = st.recursive(
     st.none()
     | st.booleans()
@@ -61,9 +61,9 @@ class Nothing(BaseModel):
     """No arguments."""
 
 
-def returned(result: Result) -> tuple[ToolReturned, Shown]:
+def returned(result: Result) -> tuple[ToolReturned, ShownImages]:
     """The step of a result, with each image looked at in this process."""
-    shown = Shown(ROOM)
+    shown = ShownImages(ROOM)
     for number, data in enumerate(result.images[:MOST_RESULT_IMAGES] if result.ok else (), 1):
         try:
             attachments.check_size(data)

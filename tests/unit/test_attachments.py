@@ -8,32 +8,32 @@ import pytest
 from agent.errors import RefusedError
 from agent.memory import attachments
 from agent.memory import images as pictures
-from agent.memory.attachments import Read, room
+from agent.memory.attachments import FileRead, room
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import Transcript
 from agent.session import attached
 from agent.session.rules import Rules
 from agent.session.state import Session, Spending, Turn
 from agent.session.steps import Attached
-from agent.types import Attachment, Place, Room
+from agent.types import Attachment, FileRoom, Place
 from tests.samples import gif, jpeg, pdf, png, webp
 
 FILE = Attachment(id="F1", name="report", mimetype="application/x-any", size=1)
-ROOM = Room(files=1, bytes=10_000_000, tokens=100_000)
+ROOM = FileRoom(files=1, bytes=10_000_000, tokens=100_000)
 STANDARD = b"/Encrypt << /Filter /Standard /V 1 /R 2 /O (owner) /U (user) /P -4 >>"
 
 
-def read(data: bytes, room: Room = ROOM, turn: str = "T:1") -> Read:
+def read(data: bytes, room: FileRoom = ROOM, turn: str = "T:1") -> FileRead:
     """What becomes of these bytes, looked at in this process."""
     return attachments.read_attachment(FILE, data, Looked(**look_at_file(data)), room, turn)
 
 
-def texts(done: Read) -> str:
+def texts(done: FileRead) -> str:
     """Return the content as text."""
     return "\n".join(str(block["text"]) for block in done.step.blocks if block["type"] == "text")
 
 
-def refusal(data: bytes, room: Room = ROOM) -> str:
+def refusal(data: bytes, room: FileRoom = ROOM) -> str:
     """Why these bytes are not read."""
     with pytest.raises(RefusedError) as refused:
         read(data, room)
@@ -141,20 +141,20 @@ def test_what_the_model_could_not_take_is_refused_in_words(data: bytes, words: s
 
 
 def test_what_goes_beyond_the_sessions_room_is_refused_in_words() -> None:
-    assert "no room for more images and PDFs" in refusal(png(), Room(files=0, bytes=10_000, tokens=10_000))
-    assert "no room for more images and PDFs" in refusal(png(), Room(files=1, bytes=10, tokens=10_000))
-    tight = refusal(pdf(4), Room(files=1, bytes=10_000, tokens=10_000))
+    assert "no room for more images and PDFs" in refusal(png(), FileRoom(files=0, bytes=10_000, tokens=10_000))
+    assert "no room for more images and PDFs" in refusal(png(), FileRoom(files=1, bytes=10, tokens=10_000))
+    tight = refusal(pdf(4), FileRoom(files=1, bytes=10_000, tokens=10_000))
     assert "the PDF of 4 pages takes about 12,000 tokens, and this conversation's budget leaves 10,000 for it" in tight
-    assert read(b"a,b", Room(files=0, bytes=0, tokens=0)).data is None  # a text needs none of it
+    assert read(b"a,b", FileRoom(files=0, bytes=0, tokens=0)).data is None  # a text needs none of it
 
 
 def test_the_room_shrinks_with_what_was_attached_and_spent() -> None:
     session = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
     rules = Rules({}, budget_tokens=50_000)
-    assert room(session, rules) == Room(files=20, bytes=20 * 2**20, tokens=25_000)
+    assert room(session, rules) == FileRoom(files=20, bytes=20 * 2**20, tokens=25_000)
     used = Session(session.id, session.place, 1, turn=Turn(unread=(FILE,)), spending=Spending(used_tokens=50_001))
     later = attached.attached(used, Attached(file_id="F1", blocks=(), kept_bytes=2**20))
-    assert room(later, rules) == Room(files=19, bytes=19 * 2**20, tokens=0)
+    assert room(later, rules) == FileRoom(files=19, bytes=19 * 2**20, tokens=0)
 
 
 def test_how_large_an_image_is_says_what_it_costs() -> None:

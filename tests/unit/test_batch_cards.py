@@ -8,7 +8,7 @@ import pytest
 
 from agent.decide.moves import Card, Cards
 from agent.types import Approvers, Change, Preview, Verdict
-from bot.cards.block_kit import Block
+from bot.cards.block_kit import SlackBlock
 from bot.cards.cards import card_blocks, card_text
 from bot.sandbox.slack.reading import read_blocks
 from tests.unit.shown import NOW, TOOLS, buttons, card, every, shown
@@ -16,7 +16,7 @@ from tests.unit.shown import NOW, TOOLS, buttons, card, every, shown
 TWO_OF_THEM = Verdict(answer="ask", rule="default", quorum=2)
 
 
-def rows(*cards: Card, **options: Any) -> list[Block]:
+def rows(*cards: Card, **options: Any) -> list[SlackBlock]:
     return card_blocks(Cards(cards), TOOLS, **options)
 
 
@@ -24,7 +24,7 @@ def order(number: int, **fields: Any) -> Card:
     return card({"quantity": number}, "order", f"A{number}", **fields)
 
 
-def decide_blocks(blocks: list[Block]) -> dict[str, list[str]]:
+def decide_blocks(blocks: list[SlackBlock]) -> dict[str, list[str]]:
     """The action ids of the buttons of each row, by block id."""
     return {
         str(block["block_id"]): [str(one["action_id"]) for one in block["elements"]]

@@ -20,7 +20,7 @@ from agent.run.tool_effects import ToolEffects
 from agent.session.steps import ToolReturned
 from agent.store.sessions import Store
 from agent.tool.definition import Tool, ToolContext, registry
-from agent.types import Call, Room
+from agent.types import Call, FileRoom
 from tests.fakes.surface import FakeSurface
 from tests.unit.test_machine import ASKED, after
 
@@ -42,7 +42,7 @@ async def note(arguments: Nothing, context: ToolContext) -> dict[str, Any]:
 
 JUDGED = Tool(name="note", description="note", arguments=Nothing, handler=note, idempotent=True, consequence="Adds a note.")
 CHANGED = replace(JUDGED, consequence="Wipes the disk.")
-NO_ROOM = Room(files=0, bytes=0, tokens=0)
+NO_ROOM = FileRoom(files=0, bytes=0, tokens=0)
 LONG_AGO_SECONDS = 2 * fence.BEGIN_WITHIN_SECONDS
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from agent.decide.moves import Card, Cards
 from agent.types import Approvers, Change, Escalation, Preview, Verdict
-from bot.cards.block_kit import Block
+from bot.cards.block_kit import SlackBlock
 from bot.cards.cards import card_blocks, card_text, headline, question_blocks, question_text
 from bot.cards.review import review_view
 from bot.sandbox.slack.blocks import message_faults, view_faults
@@ -18,7 +18,7 @@ from bot.sandbox.slack.reading import read_blocks
 from tests.unit.shown import NOW, TOOLS, always, buttons, card, every, shown, tool
 
 
-def blocks_of(one: Card, **options: Any) -> list[Block]:
+def blocks_of(one: Card, **options: Any) -> list[SlackBlock]:
     return card_blocks(Cards((one,)), TOOLS, **options)
 
 
@@ -27,7 +27,7 @@ def read(one: Card, **options: Any) -> str:
     return read_blocks(blocks_of(one, **options), {})
 
 
-def boxes(blocks: list[Block]) -> list[str]:
+def boxes(blocks: list[SlackBlock]) -> list[str]:
     """The preformatted texts of the arguments."""
     [block] = [block for block in blocks if block.get("block_id") == "arguments:A1"]
     return [part["elements"][0]["text"] for part in block["elements"] if part["type"] == "rich_text_preformatted"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.memory.chunks import MOST_CHARACTERS, PATH_CHARACTERS, Chunk, Section, chunks, markdown_sections
+from agent.memory.chunks import MOST_CHARACTERS, PATH_CHARACTERS, Chunk, DocumentSection, chunks, markdown_sections
 from agent.memory.recalled import ITEM_CHARACTERS
 from tests.profiles import examples
 from tools.document_text import read_document, table_text
@@ -57,7 +57,7 @@ def test_nothing_of_a_document_is_lost_and_no_chunk_is_blank_or_long(text: str) 
     space=st.sampled_from(" \n\t"),
 )
 def test_no_word_is_cut_that_fits_into_a_chunk(words: list[str], space: str) -> None:
-    found = chunks([Section(space.join(words))])
+    found = chunks([DocumentSection(space.join(words))])
     assert [word for chunk in found for word in chunk.text.split()] == words
 
 
@@ -70,9 +70,15 @@ def test_a_chunk_is_quoted_whole_with_its_headings(headings: list[str], text: st
 
 def test_a_chunk_ends_with_a_paragraph_or_else_a_line_or_a_sentence() -> None:
     paragraph, sentence = "a " * 150, "b " * 120
-    assert [each.text for each in chunks([Section(f"{paragraph}\n\n{sentence}")])] == [paragraph.strip(), sentence.strip()]
-    assert [each.text for each in chunks([Section(f"{paragraph}\n{sentence}")])] == [paragraph.strip(), sentence.strip()]
-    assert [each.text for each in chunks([Section(f"{paragraph}end. {sentence}")])] == [f"{paragraph}end.", sentence.strip()]
+    assert [each.text for each in chunks([DocumentSection(f"{paragraph}\n\n{sentence}")])] == [
+        paragraph.strip(),
+        sentence.strip(),
+    ]
+    assert [each.text for each in chunks([DocumentSection(f"{paragraph}\n{sentence}")])] == [paragraph.strip(), sentence.strip()]
+    assert [each.text for each in chunks([DocumentSection(f"{paragraph}end. {sentence}")])] == [
+        f"{paragraph}end.",
+        sentence.strip(),
+    ]
 
 
 def outline(text: str) -> list[tuple[str, tuple[str, ...], str]]:
@@ -119,11 +125,11 @@ def test_a_page_is_cut_at_its_headings_with_their_ids() -> None:
         "<h2><a name=u></a>Three</h2>c</section><h1>Four</h1>d"
     )
     assert html_sections(page) == [
-        Section("intro"),
-        Section("One\na", (), ("One",), "s"),
-        Section("Two\nb", ("One",), ("One", "Two"), "t"),
-        Section("Three\nc", ("One",), ("One", "Three"), "u"),
-        Section("Four\nd", (), ("Four",)),
+        DocumentSection("intro"),
+        DocumentSection("One\na", (), ("One",), "s"),
+        DocumentSection("Two\nb", ("One",), ("One", "Two"), "t"),
+        DocumentSection("Three\nc", ("One",), ("One", "Three"), "u"),
+        DocumentSection("Four\nd", (), ("Four",)),
     ]
 
 

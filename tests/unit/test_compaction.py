@@ -173,7 +173,9 @@ def test_a_turn_that_goes_on_keeps_its_pairs_without_thinking_and_with_handles_f
     ran = [step.model_copy(update={"call_id": "toolu_2"}) for step in RAN]
     for step in (*replied(THOUGHT, again, reason="tool_use"), *ran, STARTED, WindowExceeded()):
         world.add(step)
-    assert compaction.request(world.session, world.said)[-2]["content"] == [text("There are brass ones.")]  # not this turn
+    assert compaction.summary_request(world.session, world.said)[-2]["content"] == [
+        text("There are brass ones.")
+    ]  # not this turn
     world.add(world.compacted(text("## Summary\nLamps.")))
     [head, question], [call], [result] = told(world)
     assert "> Lamps." in head
@@ -201,7 +203,7 @@ def test_calls_that_a_refusal_left_unanswered_are_answered_in_what_is_asked_abou
 
 def test_a_first_turn_that_does_not_fit_keeps_nothing_but_itself() -> None:
     world = World(asked(TASK), *replied(CALL, reason="tool_use"), *RAN, STARTED, WindowExceeded())
-    assert compaction.request(world.session, world.said) == []
+    assert compaction.summary_request(world.session, world.said) == []
     world.add(world.compacted())
     [[head, question], _, _] = told(world)
     assert (question, TASK in head) == (f"<@U1>: {TASK}", False)

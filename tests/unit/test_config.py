@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agent.masking import TeamPattern, Wanted
+from agent.masking import TeamPattern, WantedMasks
 from agent.model.spending import Limit, Price
 from bot.config.audit_section import Audit
-from bot.config.file import Agent, Budget, Config, examine_config, load_config
+from bot.config.file import AgentSection, BudgetSection, Config, examine_config, load_config
 from bot.config.masking_section import Masking
-from bot.config.memory_section import Embeddings, EmbeddingServer, Keep, Memory
-from bot.config.policy_section import Escalate, Rule
+from bot.config.memory_section import Embeddings, EmbeddingsSection, Keep, MemorySection
+from bot.config.policy_section import Escalate, RuleSection
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer, ModelPrice, WorkspaceBudget
 
@@ -44,10 +44,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_agents_and_channels_are_read(here: Path) -> None:
     Path("signoff.yaml").write_text(GOOD)
     config = load_config()
-    assert config.agent_for("C0123") == ("finance", Agent(prompt="finance@2", max_iterations=3, cards_per_hour=20))
+    assert config.agent_for("C0123") == ("finance", AgentSection(prompt="finance@2", max_iterations=3, cards_per_hour=20))
     assert config.agent_for("C9999") == (
         "assistant",
-        Agent(model="claude-haiku-5", tools=("catalog",), budget=Budget(session_tokens=9000)),
+        AgentSection(model="claude-haiku-5", tools=("catalog",), budget=BudgetSection(session_tokens=9000)),
     )
 
 
@@ -67,9 +67,15 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     config, problems = examine_config()
     assert list(problems) == []
     assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse", "allow"]
-    names = {*Config.model_fields, *Agent.model_fields, *Budget.model_fields, *Rule.model_fields, *Escalate.model_fields}
+    names = {
+        *Config.model_fields,
+        *AgentSection.model_fields,
+        *BudgetSection.model_fields,
+        *RuleSection.model_fields,
+        *Escalate.model_fields,
+    }
     names |= {*McpServer.model_fields, *WorkspaceBudget.model_fields, *ModelPrice.model_fields, *Audit.model_fields}
-    names |= {*Masking.model_fields, *Memory.model_fields, *EmbeddingServer.model_fields, *Keep.model_fields}
+    names |= {*Masking.model_fields, *MemorySection.model_fields, *EmbeddingsSection.model_fields, *Keep.model_fields}
     assert {name for name in names if f"{name}:" not in shown} == set()
 
 
@@ -79,8 +85,8 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
         ("memory: {embeddings: wordllama}", None),
         ("memory: {}", None),
         ("memory: {embeddings: minilm}", "minilm"),
-        (served(), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8)),
-        (served(key_env="KEY"), EmbeddingServer(url="https://h/v1/embeddings", model="m", dimensions=8, key_env="KEY")),
+        (served(), EmbeddingsSection(url="https://h/v1/embeddings", model="m", dimensions=8)),
+        (served(key_env="KEY"), EmbeddingsSection(url="https://h/v1/embeddings", model="m", dimensions=8, key_env="KEY")),
     ],
 )
 def test_the_model_of_embeddings_is_an_offline_one_or_a_server(here: Path, written: str, server: Embeddings) -> None:
@@ -104,7 +110,7 @@ def test_terms_are_those_of_the_channel_then_of_the_kind(here: Path) -> None:
 
 def test_what_is_masked_is_read(here: Path) -> None:
     Path("signoff.yaml").write_text('masking: {countries: [de], patterns: {EMPLOYEE: "EMP-[0-9]+"}, names: false}')
-    assert load_config().masking.wanted() == Wanted(("de",), (TeamPattern("EMPLOYEE", "EMP-[0-9]+"),), ())
+    assert load_config().masking.wanted() == WantedMasks(("de",), (TeamPattern("EMPLOYEE", "EMP-[0-9]+"),), ())
     assert Config().masking.wanted().countries == ("us", "uk")
 
 

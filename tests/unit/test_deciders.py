@@ -15,7 +15,7 @@ from agent.reports.home_overview import Waiting
 from agent.session.steps import ProposedAction
 from agent.store.sessions import ActionSeen
 from agent.types import Approvers, Escalation, Place, Verdict
-from bot.config.sections import People
+from bot.config.sections import PeopleSection
 from bot.home.home_tab import MOST_LISTS, AskedOnce
 from bot.home.home_tab import may_decide_now as may_decide_at_home
 from bot.slack.people import decides, membership_of
@@ -142,10 +142,10 @@ def test_what_slacks_object_of_a_person_means(user: dict[str, Any], membership: 
 @pytest.mark.parametrize("membership", MEMBERSHIPS)
 def test_only_full_members_ask_unless_the_configuration_lets_others(membership: Membership) -> None:
     assert bool(why_not_asked(membership, FULL_MEMBERS)) is (membership != "member")
-    let = People(guests="ask", external="ask").askers()
+    let = PeopleSection(guests="ask", external="ask").askers()
     assert bool(why_not_asked(membership, let)) is (membership in ("bot", "inactive"))
-    assert People(guests="ask").askers() == {"member", "guest"}
-    assert People().askers() == {"member"}
+    assert PeopleSection(guests="ask").askers() == {"member", "guest"}
+    assert PeopleSection().askers() == {"member"}
 
 
 # ---------------------------------------------------------------------------------------------- in the Home tab

@@ -15,13 +15,13 @@ import pytest
 from numpy.typing import NDArray
 
 from bot.statistics.changed_cases import changed_cases, probability_of_case
-from bot.statistics.comparison import Comparison, Measure, compare
+from bot.statistics.comparison import Comparison, Figure, compare
 from bot.statistics.permutation import Pair, noise, probability_of_difference
 from bot.statistics.wording import sentence, sentences
 
 REFERENCE: dict[str, Any] = json.loads(Path(__file__).with_name("eval_reference.json").read_text())
-COMPLETION = Measure("task completion")
-COST = Measure("cost in dollars", share=False, more_is_better=False)
+COMPLETION = Figure("task completion")
+COST = Figure("cost in dollars", share=False, more_is_better=False)
 # How likely cases pass, and the share of cases for which that holds.
 DIFFICULTY = {1.0: 0.35, 0.95: 0.2, 0.8: 0.2, 0.5: 0.1, 0.2: 0.1, 0.0: 0.05}
 CASES = 100
@@ -47,7 +47,7 @@ def broken(random: np.random.RandomState, chances: Chances, points: int) -> Chan
     return left
 
 
-def compared(before: Sequence[Sequence[float]], now: Sequence[Sequence[float]], measure: Measure = COMPLETION) -> Comparison:
+def compared(before: Sequence[Sequence[float]], now: Sequence[Sequence[float]], measure: Figure = COMPLETION) -> Comparison:
     """Return the comparison of two runs whose cases are named by their place."""
     named = [{f"case-{number}": repeats for number, repeats in enumerate(one)} for one in (before, now)]
     return compare(named[0], named[1], measure)
@@ -151,9 +151,9 @@ def test_deals_are_drawn_as_they_are_counted_however_many_repeats_there_are(repe
     before, now = (random.random_sample((60, repeats)) < share for share in (0.6, 0.57))
     pairs = [Pair(was.tolist(), became.tolist()) for was, became in zip(before * 1.0, now * 1.0, strict=True)]
     doubled = [Pair(was.tolist(), became.tolist()) for was, became in zip(before * 2.0, now * 2.0, strict=True)]
-    counted, drawn = probability_of_difference(pairs), probability_of_difference(doubled)
-    assert 0.01 < counted < 0.9
-    assert drawn == pytest.approx(counted, abs=0.02)
+    checked_figures, drawn = probability_of_difference(pairs), probability_of_difference(doubled)
+    assert 0.01 < checked_figures < 0.9
+    assert drawn == pytest.approx(checked_figures, abs=0.02)
     assert drawn == probability_of_difference(doubled)
     assert {probability_of_difference(doubled, seed) for seed in range(5)} != {drawn}
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 
 from agent.approvals.grants import LONGEST_SECONDS, MOST_USES, choices, grantable, matches, sound, too_wide
 from agent.tool.definition import Effect, Result, Tool, ToolContext
-from agent.types import Allowed, Pattern, Verdict, Wish
+from agent.types import Allowed, GrantPattern, Verdict, Wish
 
 PAID: dict[str, JsonValue] = {"to": "ada@example.com", "amount": 5}
 
@@ -37,7 +37,7 @@ def tool(**fields: Any) -> Tool:
     return Tool(name="pay", description="Pays.", arguments=Payment, handler=nothing, **fields)
 
 
-def pattern(arguments: Mapping[str, JsonValue], **to_be: str) -> Pattern:
+def pattern(arguments: Mapping[str, JsonValue], **to_be: str) -> GrantPattern:
     """What a grant for this call allows: everything exactly, but for what is named."""
     offered = choices(arguments)
     return tuple(next(one for one in offered[name] if one.to_be == to_be.get(name, "exactly")) for name in arguments)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.decide.moves import Cards
 from agent.text import OTHER_DEFAULT_IGNORABLE, SEEN_FORMATS, VARIATION_SELECTORS, default_ignorable
 from agent.types import Change
-from bot.cards.block_kit import Block
+from bot.cards.block_kit import SlackBlock
 from bot.cards.cards import card_blocks
 from bot.cards.harmless_text import FSI, PDI, cut, readable, unisolated, visible
 from bot.cards.values import change_text, unmasked, value_text
@@ -74,7 +74,7 @@ def test_cells_of_right_to_left_letters_do_not_change_places() -> None:
 
 @pytest.mark.parametrize("text", [f"5{' ' * 34}{RANK}", f"5\u00a0\u00a0\u3000{RANK}", f"5\t\t\t\t{RANK}", f"5  {RANK}"])
 def test_no_value_can_pass_for_another_row(text: str) -> None:
-    blocks: list[Block] = card_blocks(Cards((card({"amount": text, "note": "x"}, "mail"),)), TOOLS)
+    blocks: list[SlackBlock] = card_blocks(Cards((card({"amount": text, "note": "x"}, "mail"),)), TOOLS)
     lines = [line for each in texts_of(blocks) for line in each.split("\n")]
     [row] = [line for line in lines if "approved_by" in line]
     assert re.search(r'"5|5⟨|5\t⟨', row), row

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from agent.reports.home_overview import GrantSeen, Spent, Waiting
+from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
 from agent.session.steps import Granted, ProposedAction
 from agent.store.sessions import ActionSeen
 from agent.tool.definition import Tool, ToolContext, registry
 from agent.types import Allowed, Place, Preview, Verdict
 from bot.cards.endings import ENDINGS
 from bot.home.budgets import BudgetSeen, Raisable, raise_view
-from bot.home.home_view import PAGE, Gathered, home_view, pattern_in_words
+from bot.home.home_view import PAGE, HomeContent, home_view, pattern_in_words
 from bot.sandbox.slack.blocks import view_faults
 from bot.sandbox.slack.reading import read_blocks
 
@@ -67,7 +67,7 @@ def granted(*pattern: Allowed, uses: int = 1) -> GrantSeen:
     return GrantSeen(body, PLACE, uses, 3, NOW)
 
 
-def read(gathered: Gathered, **pages: int) -> str:
+def read(gathered: HomeContent, **pages: int) -> str:
     """Everything that a person can read of the tab, which Slack takes."""
     view = home_view(gathered, pages, TOOLS, SLACK)
     assert view_faults(view) == []
@@ -78,7 +78,7 @@ def read(gathered: Gathered, **pages: int) -> str:
 
 
 def test_what_waits_for_me_comes_first_then_what_i_asked_for() -> None:
-    text = read(Gathered(decide=[waiting(to="Cleo")], asked=[waiting(to="Ada")], recent=[seen("failed", to="Dan")]))
+    text = read(HomeContent(decide=[waiting(to="Cleo")], asked=[waiting(to="Ada")], recent=[seen("failed", to="Dan")]))
     order = ["Waiting for your decision", "Pay Cleo", "You asked for", "Pay Ada", "Recent outcomes", "Pay Dan"]
     order += ["Your standing permissions", "Budget used", "What I can do"]
     assert sorted(order, key=text.index) == order
@@ -86,37 +86,37 @@ def test_what_waits_for_me_comes_first_then_what_i_asked_for() -> None:
 
 def test_what_i_asked_for_and_may_decide_stands_there_once() -> None:
     mine = waiting(to="Cleo")
-    both = read(Gathered(decide=[mine], asked=[mine, waiting(to="Ada")]))
+    both = read(HomeContent(decide=[mine], asked=[mine, waiting(to="Ada")]))
     assert (both.count("Pay Cleo"), both.count("Pay Ada")) == (1, 1)
     assert both.index("Pay Cleo") < both.index("You asked for") < both.index("Pay Ada")
-    assert "stands above" in read(Gathered(decide=[mine], asked=[mine]))
+    assert "stands above" in read(HomeContent(decide=[mine], asked=[mine]))
 
 
 def test_an_empty_tab_says_so_in_each_part() -> None:
-    text = read(Gathered())
+    text = read(HomeContent())
     for words in ("Nothing waits for you.", "Nothing that you asked for is waiting.", "You have given none."):
         assert words in text
     assert "Pay" in text  # what the agent can do
 
 
 def test_what_waits_says_who_asked_where_and_until_when() -> None:
-    text = read(Gathered(decide=[waiting()]))
+    text = read(HomeContent(decide=[waiting()]))
     assert "Pay Ada\nAsked by @Ann in #orders  ·  until 2026-11-22 12:00 UTC  ·  Open the thread" in text
 
 
 def test_a_quorum_says_who_was_heard() -> None:
     two = Verdict(answer="ask", rule="default", quorum=2)
-    assert "2 approvals needed  ·  heard so far: @Ben" in read(Gathered(decide=[waiting(("U2",), verdict=two)]))
+    assert "2 approvals needed  ·  heard so far: @Ben" in read(HomeContent(decide=[waiting(("U2",), verdict=two)]))
 
 
 def test_an_unknown_outcome_is_a_question_without_a_deadline() -> None:
-    text = read(Gathered(decide=[waiting(status="unknown")]))
+    text = read(HomeContent(decide=[waiting(status="unknown")]))
     assert "Outcome unknown: Pay Ada" in text
     assert "until" not in text
 
 
 def test_a_link_leads_to_the_thread() -> None:
-    view = home_view(Gathered(decide=[waiting()]), {}, TOOLS, SLACK)
+    view = home_view(HomeContent(decide=[waiting()]), {}, TOOLS, SLACK)
     urls = [part["url"] for block in view["blocks"] for part in parts(block) if part["type"] == "link"]
     assert urls == ["https://team.slack.com/archives/C1/p1700000000000100"]
 
@@ -128,12 +128,12 @@ def parts(block: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_direct_message_is_called_one() -> None:
     direct = Place(team="T1", channel="D1", thread_ts="1.0")
-    assert "in a direct message" in read(Gathered(asked=[waiting(place=direct)]))
+    assert "in a direct message" in read(HomeContent(asked=[waiting(place=direct)]))
 
 
 @pytest.mark.parametrize("status", ENDINGS)
 def test_every_outcome_is_told_in_words_with_who_decided(status: str) -> None:
-    text = read(Gathered(recent=[seen(status, decided_by="U2")]))
+    text = read(HomeContent(recent=[seen(status, decided_by="U2")]))
     assert (
         f"Pay Ada\n{ENDINGS[status].in_a_list()}  ·  decided by @Ben  ·  2026-11-22 12:00 UTC  ·  asked by @Ann in #orders"
         in text
@@ -141,7 +141,7 @@ def test_every_outcome_is_told_in_words_with_who_decided(status: str) -> None:
 
 
 def test_a_permission_is_told_in_words_and_can_be_revoked() -> None:
-    view = home_view(Gathered(grants=[granted(Allowed(argument="to", to_be="exactly", value="Ada"))]), {}, TOOLS, SLACK)
+    view = home_view(HomeContent(grants=[granted(Allowed(argument="to", to_be="exactly", value="Ada"))]), {}, TOOLS, SLACK)
     [block] = [block for block in view["blocks"] if "accessory" in block]
     assert block["text"]["text"] == 'Pay (pay): to exactly "Ada"'
     assert block["fields"][0]["text"].startswith("2 of 3 uses left, until <!date^")
@@ -160,7 +160,7 @@ def test_a_pattern_in_words() -> None:
 
 
 def test_tokens_stand_beside_what_the_conversation_may_use() -> None:
-    assert "12,345 of 50,000 tokens in #orders" in read(Gathered(budget=[(Spent(PLACE, 12_345), 50_000)]))
+    assert "12,345 of 50,000 tokens in #orders" in read(HomeContent(budget=[(SpentOfBudget(PLACE, 12_345), 50_000)]))
 
 
 def test_budgets_stand_above_conversations_and_only_admins_may_raise_them() -> None:
@@ -168,7 +168,7 @@ def test_budgets_stand_above_conversations_and_only_admins_may_raise_them() -> N
         BudgetSeen("Your day with assistant", "tokens", 12, 500),
         BudgetSeen("The workspace's month", "nano_usd", 10**9, 10**10),
     ]
-    text = read(Gathered(budget=[(Spent(PLACE, 1), 50_000)], budgets=budgets))
+    text = read(HomeContent(budget=[(SpentOfBudget(PLACE, 1), 50_000)], budgets=budgets))
     lines = [
         "Your day with assistant: 12 tokens of 500 tokens",
         "The workspace's month: $1.00 of $10.00",
@@ -176,39 +176,39 @@ def test_budgets_stand_above_conversations_and_only_admins_may_raise_them() -> N
     ]
     assert sorted(lines, key=text.index) == lines
     assert "Raise a budget" not in text
-    assert "[Raise a budget…]" in read(Gathered(may_raise=True))
+    assert "[Raise a budget…]" in read(HomeContent(may_raise=True))
 
 
 def test_the_headline_is_the_previews_where_it_has_one() -> None:
-    assert "Pay Ada Lovelace" in read(Gathered(decide=[waiting(preview=Preview(headline="Pay Ada Lovelace"))]))
+    assert "Pay Ada Lovelace" in read(HomeContent(decide=[waiting(preview=Preview(headline="Pay Ada Lovelace"))]))
 
 
 def test_a_preview_without_words_leaves_the_tools_own_headline() -> None:
-    assert "Pay Ada" in read(Gathered(decide=[waiting(preview=Preview(headline=" \n"))]))
+    assert "Pay Ada" in read(HomeContent(decide=[waiting(preview=Preview(headline=" \n"))]))
 
 
 def test_a_tool_that_takes_other_arguments_by_now_has_its_plain_name() -> None:
-    assert "Pay: pay" in read(Gathered(decide=[waiting(arguments={"amount": 5})]))
+    assert "Pay: pay" in read(HomeContent(decide=[waiting(arguments={"amount": 5})]))
 
 
 @pytest.mark.parametrize(("unclear", "words"), [(1, "1 action could not"), (12, "12 actions could not")])
 def test_what_could_not_be_checked_is_counted_and_not_shown(unclear: int, words: str) -> None:
-    assert f"{words} be checked right now" in read(Gathered(unclear=unclear))
-    assert "could not be checked" not in read(Gathered())
+    assert f"{words} be checked right now" in read(HomeContent(unclear=unclear))
+    assert "could not be checked" not in read(HomeContent())
 
 
 def test_a_list_that_was_cut_short_says_so() -> None:
-    assert "Not all that waits in this workspace was looked through" in read(Gathered(read_all=False))
+    assert "Not all that waits in this workspace was looked through" in read(HomeContent(read_all=False))
 
 
 # ---------------------------------------------------------------------------------------------- pages
 
-MANY = Gathered(
+MANY = HomeContent(
     decide=[waiting(to=f"person {number}") for number in range(1, 501)],
     asked=[waiting(to=f"other {number}") for number in range(1, 501)],
     recent=[seen("succeeded", to=f"past {number}", decided_by="U2") for number in range(1, 51)],
     grants=[granted(*(Allowed(argument=f"a{number}" * 20, to_be="anything") for number in range(60)))] * 100,
-    budget=[(Spent(PLACE, 1), 50_000)] * 20,
+    budget=[(SpentOfBudget(PLACE, 1), 50_000)] * 20,
     unclear=3,
     read_all=False,
 )
@@ -246,8 +246,8 @@ def test_the_first_and_the_last_page_lead_one_way(page: int, shown: str, leads_t
 
 def test_one_page_has_no_buttons_and_eleven_have_two_pages() -> None:
     ten = [waiting(to=f"p{number}") for number in range(PAGE)]
-    assert "Next" not in read(Gathered(decide=ten))
-    assert "1 to 10 of 11" in read(Gathered(decide=[*ten, waiting()]))
+    assert "Next" not in read(HomeContent(decide=ten))
+    assert "1 to 10 of 11" in read(HomeContent(decide=[*ten, waiting()]))
 
 
 # ---------------------------------------------------------------------------------------------- hostile words
@@ -261,14 +261,14 @@ hostile = st.text(max_size=5_000) | st.sampled_from(
 def test_whatever_arguments_hold_slack_takes_the_tab(words: str, name: str) -> None:
     allowed = Allowed(argument=name, to_be="exactly", value={name: words})
     rows = [waiting(to=words), waiting(preview=Preview(headline=words)), waiting(tool=name or "x", status="unknown")]
-    gathered = Gathered(rows, rows, [each.seen for each in rows], [granted(allowed)], [])
+    gathered = HomeContent(rows, rows, [each.seen for each in rows], [granted(allowed)], [])
     assert view_faults(home_view(gathered, {}, TOOLS, SLACK)) == []
 
 
 @pytest.mark.parametrize("words", ["<!channel> <@U9>", "<https://evil.example|Open>", "https://evil.example", "*bold* `code`"])
 def test_nothing_in_words_from_outside_is_live(words: str) -> None:
     pattern = Allowed(argument=words, to_be="exactly", value=words)
-    gathered = Gathered([waiting(to=words)], [waiting(preview=Preview(headline=words))], [], [granted(pattern)], [])
+    gathered = HomeContent([waiting(to=words)], [waiting(preview=Preview(headline=words))], [], [granted(pattern)], [])
     view = home_view(gathered, {}, TOOLS, SLACK)
     live = [text for text in mrkdwn(view["blocks"]) if words in text or "evil" in text or "U9" in text]
     assert live == []
@@ -289,10 +289,10 @@ def mrkdwn(value: Any) -> list[str]:
 
 
 def test_hidden_characters_are_spelled_out() -> None:
-    assert "Pay ⟨U+202E⟩adA" in read(Gathered(decide=[waiting(to="\u202eadA")]))
-    assert "Run: pay⟨U+202E⟩" in read(Gathered(decide=[waiting(tool="pay\u202e")]))
+    assert "Pay ⟨U+202E⟩adA" in read(HomeContent(decide=[waiting(to="\u202eadA")]))
+    assert "Run: pay⟨U+202E⟩" in read(HomeContent(decide=[waiting(tool="pay\u202e")]))
     pattern = Allowed(argument="to\u200b", to_be="exactly", value="\u202e")
-    assert "to⟨U+200B⟩ exactly" in read(Gathered(grants=[granted(pattern)]))
+    assert "to⟨U+200B⟩ exactly" in read(HomeContent(grants=[granted(pattern)]))
 
 
 def test_the_dialog_to_raise_a_budget_is_one_that_slack_takes() -> None:

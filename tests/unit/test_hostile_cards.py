@@ -8,9 +8,9 @@ import pytest
 
 from agent.decide.moves import Card, Cards
 from agent.types import Change, Preview
-from bot.cards.block_kit import Block
+from bot.cards.block_kit import SlackBlock
 from bot.cards.cards import card_blocks, card_text, question_blocks, question_text
-from bot.cards.values import LONGEST_NAME_CHARACTERS, name_of
+from bot.cards.values import LONGEST_NAME_CHARACTERS, argument_name
 from bot.dialogs.modals import CUT, arguments_view, reject_view
 from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
 from bot.sandbox.slack.reading import read_blocks
@@ -55,16 +55,16 @@ RESULT = json.dumps({"ok": True, "result": {"<!channel>": HOSTILE, "text": MARKS
 FAILURE = json.dumps({"ok": False, "error": "unexpected", "detail": HOSTILE * 20})
 
 
-def alone(hostile: Card) -> tuple[list[Block], str]:
+def alone(hostile: Card) -> tuple[list[SlackBlock], str]:
     return card_blocks(Cards((hostile,)), TOOLS, may_grant=always), card_text(Cards((hostile,)), TOOLS)
 
 
-def in_a_batch(hostile: Card) -> tuple[list[Block], str]:
+def in_a_batch(hostile: Card) -> tuple[list[SlackBlock], str]:
     others = tuple(card({"to": MENTIONS}, "mail", f"A{number}") for number in range(2, 6))
     return card_blocks(Cards((others[0], hostile, *others[1:])), TOOLS), card_text(Cards((hostile, *others)), TOOLS)
 
 
-def asked_about(hostile: Card) -> tuple[list[Block], str]:
+def asked_about(hostile: Card) -> tuple[list[SlackBlock], str]:
     tool = TOOLS.get(hostile.tool)
     return question_blocks(hostile, tool), question_text(hostile, tool)
 
@@ -74,7 +74,7 @@ def asked_about(hostile: Card) -> tuple[list[Block], str]:
 @pytest.mark.parametrize("look", ["pending", "succeeded", "failed", "rejected"])
 @pytest.mark.parametrize("surface", [alone, in_a_batch, asked_about])
 def test_a_hostile_argument(
-    arguments: dict[str, Any], around: dict[str, Any], look: Any, surface: Callable[[Card], tuple[list[Block], str]]
+    arguments: dict[str, Any], around: dict[str, Any], look: Any, surface: Callable[[Card], tuple[list[SlackBlock], str]]
 ) -> None:
     result = {"succeeded": RESULT, "failed": FAILURE}.get(look, "")
     hostile = card(arguments, "mail", look=look, result=result, reason=HOSTILE * 20, decided_by="U2", **around)
@@ -95,7 +95,7 @@ def test_a_hostile_argument_in_full(arguments: dict[str, Any]) -> None:
     assert live(view["blocks"]) == []
     assert_values_stand_where_nothing_is_parsed(view["blocks"])
     read = read_blocks(view["blocks"], {})
-    assert all(name_of(name) in read for name in arguments)
+    assert all(argument_name(name) in read for name in arguments)
     if CUT not in read:
         assert "cut here" not in read
         written = sum(len(value) for value in arguments.values() if isinstance(value, str))
@@ -109,17 +109,17 @@ def test_a_hostile_headline_over_the_question_why() -> None:
 
 
 def test_lookalike_keys_do_not_look_alike() -> None:
-    names = [name_of(name) for name in ARGUMENTS["lookalike keys"]]
+    names = [argument_name(name) for name in ARGUMENTS["lookalike keys"]]
     assert len(set(names)) == len(names)
     assert [name for name in names if not name.startswith('"')] == ["amount", "Amount"]
 
 
 def assert_every_key_can_be_read(arguments: dict[str, Any], read: str) -> None:
     for name in arguments:
-        assert name_of(name)[: LONGEST_NAME_CHARACTERS - 1] in read
+        assert argument_name(name)[: LONGEST_NAME_CHARACTERS - 1] in read
 
 
-def assert_values_stand_where_nothing_is_parsed(blocks: list[Block]) -> None:
+def assert_values_stand_where_nothing_is_parsed(blocks: list[SlackBlock]) -> None:
     for one in every(blocks, "mrkdwn"):
         ours = OURS.sub("", one["text"])
         assert not any(word in ours for word in ("evil", "666", "everyone", "white_check_mark:*", "example.com")), ours

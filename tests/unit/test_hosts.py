@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.approvals.hosts import Named, hosts_named, is_allowed, url_host
+from agent.approvals.hosts import NamedHosts, hosts_named, is_allowed, url_host
 
 ALLOWED = ("docs.example.com", "*.example.org")
 
@@ -119,15 +119,18 @@ def test_a_trick_of_an_address_never_runs_in_whichever_field_it_stands(text: str
 
 def test_a_field_that_says_so_holds_a_host_or_is_unclear() -> None:
     for name in ("host", "base_url", "targetHost", "X-Forwarded-Host", "WEBHOOK", "server"):
-        assert hosts_named({name: "evil"}) == Named(("evil",))
-        assert hosts_named({name: "two words"}) == Named((), unclear=True)
-        assert hosts_named({name: 2130706433}) == Named((), unclear=True)
+        assert hosts_named({name: "evil"}) == NamedHosts(("evil",))
+        assert hosts_named({name: "two words"}) == NamedHosts((), unclear=True)
+        assert hosts_named({name: 2130706433}) == NamedHosts((), unclear=True)
         assert hosts_named({name: {"of": ["evil"]}}).hosts == ("evil",)
-        assert hosts_named({name: None}) == hosts_named({name: ""}) == Named()
+        assert hosts_named({name: None}) == hosts_named({name: ""}) == NamedHosts()
 
 
 def test_words_and_numbers_name_no_host() -> None:
-    assert hosts_named({"query": "what is new? 3.5 of 10, at 10:30", "limit": 5, "deep": [True, {"note": "a/b - ok"}]}) == Named()
+    assert (
+        hosts_named({"query": "what is new? 3.5 of 10, at 10:30", "limit": 5, "deep": [True, {"note": "a/b - ok"}]})
+        == NamedHosts()
+    )
     assert runs(url="https://docs.example.com/", query="what is new?", limit=5)
 
 

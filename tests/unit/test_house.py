@@ -39,6 +39,7 @@ FLOORS = {
     "agent/canonical.py": 1,
     "agent/text.py": 1,
     "agent/retry_after.py": 1,
+    "agent/certificates.py": 1,
     "agent/foreign_json.py": 2,
     "agent/bounded": 2,
     "agent/fence.py": 2,
@@ -90,7 +91,11 @@ HOMES: dict[str, set[str]] = {
     "cel_expr_python": {"agent/approvals/condition.py"},
     "dotenv": {"bot/config/settings.py"},
     "fakeredis": {"bot/stores/embedded/redis.py"},
-    "httpx2": {"agent/model/anthropic.py", "tools/mcp/http.py"},  # the HTTP of the anthropic SDK and of the mcp SDK
+    "httpx2": {
+        "agent/certificates.py",
+        "agent/model/anthropic.py",
+        "tools/mcp/http.py",
+    },  # the HTTP of the anthropic SDK and of the mcp SDK
     "jsonschema": {"agent/tool/json_schema.py", "agent/tool/schema_check.py"},
     "mcp": {"tools/mcp"},
     "mcp_types": {"tools/mcp"},  # the types of the mcp SDK

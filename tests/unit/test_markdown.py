@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from agent.decide.moves import Answer, Work
+from agent.decide.moves import AnswerPart, Work
 from bot.cards.markdown import MARKDOWN_CHARACTERS, fitted_markdown, harmless_markdown
 from bot.cards.messages import answer_blocks, answer_text
-from bot.cards.plan import chunks
+from bot.cards.plan import stream_chunks
 from tests.unit.shown import TOOLS
 
 READER = MarkdownIt("commonmark")
@@ -65,7 +65,7 @@ KEPT = [
 @pytest.mark.parametrize(("text", "expected"), CHANGED)
 def test_what_could_fetch_ring_or_deceive_becomes_what_it_says(text: str, expected: str) -> None:
     assert harmless_markdown(text) == expected
-    assert answer_blocks(Answer(text))[0] == {"type": "markdown", "text": expected}
+    assert answer_blocks(AnswerPart(text))[0] == {"type": "markdown", "text": expected}
 
 
 @pytest.mark.parametrize("text", KEPT)
@@ -167,7 +167,7 @@ def test_what_is_streamed_is_what_is_posted(parts: list[str]) -> None:
     streamed, shown = "", Work()
     for count in range(1, len(parts) + 1):
         work = Work(words="".join(parts[:count]))
-        grown = chunks(shown, work, TOOLS, over=count == len(parts))
+        grown = stream_chunks(shown, work, TOOLS, over=count == len(parts))
         streamed += "".join(chunk["text"] for chunk in grown if chunk["type"] == "markdown_text")
         shown = work
     assert streamed == harmless_markdown("".join(parts))
@@ -175,7 +175,7 @@ def test_what_is_streamed_is_what_is_posted(parts: list[str]) -> None:
 
 @given(MARKDOWN)
 def test_beside_an_answer_nothing_is_live_in_its_text(text: str) -> None:
-    assert not set("<>") & set(answer_text(Answer(text)))
+    assert not set("<>") & set(answer_text(AnswerPart(text)))
 
 
 @pytest.mark.parametrize("hostile", ["<!a ", "\u200b", f"[a]({EVIL}) ", "[" * 3, "`<http://a` "])

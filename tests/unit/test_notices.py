@@ -6,7 +6,7 @@ import pytest
 
 from agent.decide.moves import Card, Notice
 from agent.types import Approvers, Escalation, Verdict
-from bot.cards.block_kit import Block
+from bot.cards.block_kit import SlackBlock
 from bot.cards.messages import notice_blocks, notice_text
 from bot.sandbox.slack.blocks import message_faults
 from bot.sandbox.slack.reading import read_blocks
@@ -21,7 +21,7 @@ BOSSES = Verdict(
 )
 
 
-def blocks_of(subject: Literal["waiting", "reminder", "escalated", "allowed"], *cards: Card, **options: Any) -> list[Block]:
+def blocks_of(subject: Literal["waiting", "reminder", "escalated", "allowed"], *cards: Card, **options: Any) -> list[SlackBlock]:
     blocks = notice_blocks(Notice(subject, cards=cards), TOOLS, **options)
     assert blocks is not None
     return blocks

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator
 
 from agent.tool.definition import Effect, Tool
-from agent.tool.once import spelled, validating_once
+from agent.tool.once import exact_spelling, validating_once
 from agent.tool.validation import finite, validate
 
 looked_at: list[Any] = []
@@ -88,9 +88,9 @@ JSON = st.recursive(
 
 @given(JSON, JSON)
 def test_only_the_same_value_of_the_same_types_in_the_same_order_is_spelled_alike(one: Any, other: Any) -> None:
-    assert spelled(one) == spelled(copy.deepcopy(one))
-    assert (spelled(one) == spelled(other)) == (repr(one) == repr(other))
-    hash(spelled(one))
+    assert exact_spelling(one) == exact_spelling(copy.deepcopy(one))
+    assert (exact_spelling(one) == exact_spelling(other)) == (repr(one) == repr(other))
+    hash(exact_spelling(one))
 
 
 @given(JSON)

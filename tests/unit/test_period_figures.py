@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from agent.reports.period.decisions import REFLEX_SECONDS, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.measures import Share, percentile
 from agent.reports.period.prompts import by_prompt
-from agent.reports.period.rows import Card, ModelCall, Rating, ToolRun, Turn
-from agent.reports.period.runs import iterations_by_agent, runs_of, seconds_waited, unusual
-from agent.reports.period.spending import KEYS, By, spent_by, spent_each_day
+from agent.reports.period.rows import CardRow, ModelCallRow, Rating, ToolRun, TurnRow
+from agent.reports.period.runs import iterations_by_agent, runs_of, seconds_waited, unusual_runs
+from agent.reports.period.spending import KEYS, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import by_tool
 from agent.trace_ids import spelled, trace_id
 
@@ -29,19 +29,21 @@ def at(seconds: float) -> datetime:
     return MONDAY + timedelta(seconds=seconds)
 
 
-def a_turn(number: int = 1, session: str = SESSIONS[0], took: float = 10, outcome: str = "success", prompt: str = "a@1") -> Turn:
+def a_turn(
+    number: int = 1, session: str = SESSIONS[0], took: float = 10, outcome: str = "success", prompt: str = "a@1"
+) -> TurnRow:
     """A turn whose steps begin at a hundred times its number."""
-    return Turn(session, number, number * 100, at(0), at(took), outcome, "assistant", prompt, "d" * 64)
+    return TurnRow(session, number, number * 100, at(0), at(took), outcome, "assistant", prompt, "d" * 64)
 
 
-def a_card(decision: str, seconds: float | None, asked: float = 0, *said: tuple[str, str, float]) -> Card:
+def a_card(decision: str, seconds: float | None, asked: float = 0, *said: tuple[str, str, float]) -> CardRow:
     """A card of `pay` and what people said of it."""
     people, words, after = zip(*said, strict=True) if said else ((), (), ())
-    return Card(SESSIONS[0], at(asked), "pay", "rule 1", decision, seconds, people, words, after)
+    return CardRow(SESSIONS[0], at(asked), "pay", "rule 1", decision, seconds, people, words, after)
 
 
 model_calls = st.builds(
-    ModelCall,
+    ModelCallRow,
     session_id=st.sampled_from(SESSIONS),
     seq=st.integers(1, 399),
     started_at=st.integers(0, 3 * 86_400).map(at),
@@ -77,10 +79,10 @@ def test_a_share_of_nothing_is_none_and_may_be_anything() -> None:
 
 
 @given(st.lists(model_calls, max_size=30), st.sampled_from([*KEYS]))
-def test_what_each_spent_adds_up_to_what_was_spent(calls: list[ModelCall], by: By) -> None:
+def test_what_each_spent_adds_up_to_what_was_spent(calls: list[ModelCallRow], by: SpentBy) -> None:
     spent = spent_by(by, calls)
 
-    def key(call: ModelCall) -> str:
+    def key(call: ModelCallRow) -> str:
         return {"agent": call.agent, "user": call.payer, "channel": call.session_id.split(":")[1]}[by]
 
     tokens: Counter[str] = Counter()
@@ -100,7 +102,7 @@ def test_what_each_spent_adds_up_to_what_was_spent(calls: list[ModelCall], by: B
 
 
 @given(st.lists(model_calls, max_size=30))
-def test_days_add_up_to_what_was_spent(calls: list[ModelCall]) -> None:
+def test_days_add_up_to_what_was_spent(calls: list[ModelCallRow]) -> None:
     days = spent_each_day(calls)
     assert [one.day for one in days] == sorted({call.started_at.date() for call in calls})
     assert sum(one.tokens for one in days) == sum(call.tokens for call in calls)
@@ -109,7 +111,7 @@ def test_days_add_up_to_what_was_spent(calls: list[ModelCall]) -> None:
 
 def test_a_day_is_one_of_utc() -> None:
     tokyo = datetime(2026, 11, 4, 1, tzinfo=ZoneInfo("Asia/Tokyo"))
-    call = ModelCall(SESSIONS[0], 1, tokyo, "assistant", "U1", 5, 0, True, False)
+    call = ModelCallRow(SESSIONS[0], 1, tokyo, "assistant", "U1", 5, 0, True, False)
     assert [str(one.day) for one in spent_each_day([call])] == ["2026-11-03"]
 
 
@@ -127,7 +129,7 @@ def test_the_time_that_cards_wait_counts_once(waits: list[tuple[int, int | None]
 
 
 @given(st.lists(model_calls, max_size=30))
-def test_a_call_belongs_to_the_turn_that_was_open(calls: list[ModelCall]) -> None:
+def test_a_call_belongs_to_the_turn_that_was_open(calls: list[ModelCallRow]) -> None:
     turns = [a_turn(number, session) for session in SESSIONS[:2] for number in (1, 2, 3)]
     for run in runs_of(turns, calls, [], []):
         of = [c for c in calls if c.session_id == run.turn.session_id and c.seq // 100 == run.turn.number]
@@ -138,7 +140,7 @@ def test_a_call_belongs_to_the_turn_that_was_open(calls: list[ModelCall]) -> Non
 
 
 @given(st.lists(model_calls, max_size=30))
-def test_iterations_are_counted_by_agent_and_number(calls: list[ModelCall]) -> None:
+def test_iterations_are_counted_by_agent_and_number(calls: list[ModelCallRow]) -> None:
     runs = runs_of([a_turn(number, session) for session in SESSIONS for number in (1, 2, 3)], calls, [], [])
     counted = Counter(run.iterations for run in runs if run.iterations)
     found = iterations_by_agent(runs)
@@ -149,10 +151,12 @@ def test_iterations_are_counted_by_agent_and_number(calls: list[ModelCall]) -> N
 def test_runs_to_look_at_are_the_slowest_the_dearest_and_the_worst() -> None:
     turns = [a_turn(number, took=took) for number, took in ((1, 5), (2, 50), (3, 30))]
     turns += [a_turn(4, took=900, outcome="open"), a_turn(1, SESSIONS[1], took=400)]
-    calls = [ModelCall(SESSIONS[0], seq, at(0), "assistant", "U1", seq, nano, True, False) for seq, nano in ((101, 9), (201, 3))]
-    cards = [Card(SESSIONS[1], at(10), "pay", "rule 1", "approved", 380.0)]
+    calls = [
+        ModelCallRow(SESSIONS[0], seq, at(0), "assistant", "U1", seq, nano, True, False) for seq, nano in ((101, 9), (201, 3))
+    ]
+    cards = [CardRow(SESSIONS[1], at(10), "pay", "rule 1", "approved", 380.0)]
     ratings = [Rating(SESSIONS[0], turn, value, "a@1", "d" * 64) for turn, value in ((3, "bad"), (3, "good"), (2, "bad"))]
-    found = unusual(runs_of(turns, calls, cards, ratings), most=3)
+    found = unusual_runs(runs_of(turns, calls, cards, ratings), most=3)
     assert [(run.turn.session_id, run.turn.number, run.seconds) for run in found.slowest] == [
         (SESSIONS[0], 2, 50),
         (SESSIONS[0], 3, 30),
@@ -206,7 +210,7 @@ def test_a_decision_in_less_than_two_seconds_is_a_reflex(seconds: float, reflexe
 )
 def test_prompts_are_compared_by_what_came_of_them(made: Sequence[tuple[str, str]], said: Sequence[tuple[str, str]]) -> None:
     turns = [a_turn(number, prompt=prompt, outcome=outcome) for number, (prompt, outcome) in enumerate(made, 1)]
-    calls = [ModelCall(SESSIONS[0], turn.seq + 1, at(0), "assistant", "U1", 100, 10, True, False) for turn in turns]
+    calls = [ModelCallRow(SESSIONS[0], turn.seq + 1, at(0), "assistant", "U1", 100, 10, True, False) for turn in turns]
     ratings = [Rating(SESSIONS[0], number, value, prompt, "d" * 64) for number, (prompt, value) in enumerate(said, 1)]
     found = by_prompt(runs_of(turns, calls, [], ratings), ratings)
     assert [one.prompt for one in found] == sorted({prompt for prompt, _ in (*made, *said)})

@@ -10,7 +10,7 @@ from agent.tool.definition import Effect, Result, ToolContext, registry, run
 from agent.tool.validation import validate
 from bot.agents.tool_files import load_tool_file
 from bot.commands.tools_report import lint
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -22,7 +22,7 @@ async def test_the_tool_that_the_readme_shows_does_what_it_says(tmp_path: Path, 
     monkeypatch.chdir(tmp_path)
     [add_note] = load_tool_file(Path("ops.py"))
     packs = {"built in": [], "ops.py": [add_note]}
-    assert list(lint(Config(agents={"ops": Agent(tools=("ops.py",))}), packs)) == []
+    assert list(lint(Config(agents={"ops": AgentSection(tools=("ops.py",))}), packs)) == []
     assert (add_note.effect, add_note.verb) == (Effect.WRITE, "Add note")
     arguments = validate(registry([add_note]), "add_note", {"text": "Order lamps"})
     assert not isinstance(arguments, Result)

@@ -13,7 +13,7 @@ from agent.decide.move_keys import MoveKey
 from agent.decide.moves import Reconcile
 from agent.errors import FilesNotTakenError
 from agent.memory import attachments
-from agent.memory.attachments import Nowhere, Shown, room_for_call
+from agent.memory.attachments import Nowhere, ShownImages, room_for_call
 from agent.memory.look import Looked, look_at_file
 from agent.memory.transcript import Transcript, messages
 from agent.run.background import Background
@@ -24,7 +24,7 @@ from agent.session.steps import Asked, Compacted, Halted, ModelReplied, OutcomeT
 from agent.store.sessions import Store
 from agent.tool import WithImages, with_fallback
 from agent.tool.definition import Effect, Result, Tool, ToolContext, registry, run
-from agent.types import Block, Call, Outcome, Room, Said, Usage
+from agent.types import Block, Call, FileRoom, Outcome, Said, Usage
 from bot.sandbox.model.message_rules import check_messages
 from bot.sandbox.model.models import Models
 from bot.sandbox.model.pairing import check_pairing
@@ -34,15 +34,15 @@ from tests.samples import gif, jpeg, png, webp
 from tests.unit.test_machine import ASKED, NOW, PROPOSED, STARTED, after
 
 CARD = Models().cards["claude-sonnet-5-5"]
-ROOM = Room(files=20, bytes=20 * 2**20, tokens=100_000)
+ROOM = FileRoom(files=20, bytes=20 * 2**20, tokens=100_000)
 FILES = [png(), png(30, 20), jpeg(), gif(), webp()]
 TEXT = Result(ok=True, result={"text": "Seen."}).text()
 USAGE = Usage(input_tokens=10, output_tokens=5)
 
 
-def shown(*files: bytes) -> Shown:
+def shown(*files: bytes) -> ShownImages:
     """What a result shows of these."""
-    done = Shown(ROOM)
+    done = ShownImages(ROOM)
     for data in files:
         done = done.with_image(data, Looked(**look_at_file(data)))
     return done

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from agent.run.background import Background
 from agent.run.ports import SurfaceStatus
-from agent.run.status import Status
+from agent.run.status import ShownStatus
 from agent.types import Place
 from tests.fakes.surface import FakeSurface
 
@@ -28,7 +28,7 @@ class Statuses(FakeSurface):
 
 async def test_a_slow_status_does_not_take_the_place_of_a_newer_one() -> None:
     surface, background = Statuses(), Background()
-    status = Status(surface, PLACE, background)
+    status = ShownStatus(surface, PLACE, background)
     status.show("processing")
     await asyncio.sleep(0)  # it is on its way
     status.show("active")
@@ -42,7 +42,7 @@ async def test_a_slow_status_does_not_take_the_place_of_a_newer_one() -> None:
 
 async def test_a_status_that_is_over_before_it_was_its_turn_is_not_shown() -> None:
     surface, background = Statuses(), Background()
-    status = Status(surface, PLACE, background)
+    status = ShownStatus(surface, PLACE, background)
     status.show("processing")
     status.show("suspended")
     status.show("active")
@@ -55,15 +55,15 @@ async def test_a_status_that_is_over_before_it_was_its_turn_is_not_shown() -> No
 async def test_what_a_lost_claim_has_shown_is_not_taken_for_known() -> None:
     surface, background = Statuses(), Background()
     surface.gates["active"].set()
-    Status(surface, PLACE, background).show("active")
-    Status(surface, PLACE, background, None).show("active")
+    ShownStatus(surface, PLACE, background).show("active")
+    ShownStatus(surface, PLACE, background, None).show("active")
     await background.drain()
     assert surface.shown == ["active"]
 
 
 async def test_a_release_waits_until_it_is_shown() -> None:
     surface, background = Statuses(), Background()
-    status = Status(surface, PLACE, background, None)
+    status = ShownStatus(surface, PLACE, background, None)
     await status.settled()  # nothing is on its way
     status.show("active")
     released = asyncio.create_task(status.settled())

@@ -10,7 +10,7 @@ from agent.decide.moves import CallModel, Post, Record
 from agent.decide.next_moves import next_moves
 from agent.errors import IllegalStepError
 from agent.memory.transcript import messages
-from agent.session.answers import closing_text
+from agent.session.closings import closing_text
 from agent.session.machine import apply, fold
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules

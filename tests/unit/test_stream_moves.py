@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.decide.for_stream import opening, stream_moves, unsettled
-from agent.decide.moves import Answer, Post, Record, Work
+from agent.decide.moves import AnswerPart, Post, Record, Work
 from agent.decide.next_moves import next_moves
 from agent.session.machine import fold
 from agent.session.post_keys import PostKey
@@ -99,7 +99,7 @@ def test_the_answer_stands_in_the_message_that_has_grown() -> None:
     session = after(ASKED, STARTED, LOOKS, LOOKING, *STREAM, LOOKED, STARTED, ANSWERED)
     [post] = posts(session)
     task = Task(id="L", tool="look", arguments={}, state="complete")
-    assert post == Post(SAYS, Answer("Done.", rated_turn=1, tasks=(task,)), found=False, stream_ts="2.0")
+    assert post == Post(SAYS, AnswerPart("Done.", rated_turn=1, tasks=(task,)), found=False, stream_ts="2.0")
     over = fold(
         session,
         [Recorded(99, 1, step) for step in (PostStarted(key=SAYS), Posted(key=SAYS, ts="2.0"))],
@@ -148,5 +148,5 @@ def test_what_was_read_stays_above_the_word_that_the_turn_was_stopped() -> None:
     assert isinstance(record, Record)
     halted = fold(session, [Recorded(99, 1, step) for step in record.steps])
     [post] = posts(halted)
-    assert isinstance(post.content, Answer)
+    assert isinstance(post.content, AnswerPart)
     assert (post.content.after_words, post.content.rated_turn, post.stream_ts) == (True, None, "2.0")

@@ -14,7 +14,7 @@ from agent.tool.declare import tool
 from agent.tool.definition import Tool
 from bot.agents.packs import BUILT_IN, tool_packs
 from bot.commands.tools_report import lint, listing
-from bot.config.file import Agent, Config
+from bot.config.file import AgentSection, Config
 from bot.config.settings import Settings
 from tests.signoff import says
 
@@ -123,7 +123,7 @@ def test_writes_that_nobody_is_asked_about_are_named_with_their_rule() -> None:
 
 def test_more_than_twenty_tools_are_too_many_for_one_agent_unless_the_api_searches_them() -> None:
     many = [uptime(name=f"uptime{number}") for number in range(21)]
-    haiku = Config(agents={"assistant": Agent(model="claude-haiku-5-5")})
+    haiku = Config(agents={"assistant": AgentSection(model="claude-haiku-5-5")})
     assert findings(*many) == []
     assert list(lint(haiku, {BUILT_IN: (), "ops": many[:20]})) == []
     assert list(lint(haiku, {BUILT_IN: (), "ops": many})) == [

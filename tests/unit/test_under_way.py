@@ -3,8 +3,8 @@
 import asyncio
 
 from agent.decide.move_keys import MoveKey
+from agent.decide.move_outcome import Ended
 from agent.decide.moves import Permit, TurnAway
-from agent.decide.outcome import Ended
 from agent.run.background import Background
 from agent.run.under_way import UnderWay
 from agent.session.inbox import Edit

@@ -8,7 +8,7 @@ import pytest
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import (
     Admit,
-    Answer,
+    AnswerPart,
     CallModel,
     Cards,
     Close,
@@ -34,7 +34,7 @@ from agent.session.inbox import Click, Edit
 from agent.session.post_keys import PostKey
 from agent.session.state import CallState, Phase, Session
 from agent.session.steps import PostStarted, ToolStarted
-from agent.types import Attachment, Call, Room
+from agent.types import Attachment, Call, FileRoom
 from tests.unit.test_machine import ASKED, NOW, READY, STARTED, WAITING, after
 
 CALL = Call(id="toolu_1", tool="pay", arguments={"n": 1})
@@ -46,12 +46,12 @@ PREVIEW = MakePreview("toolu_1", "pay", {}, MoveKey("preview", "toolu_1"))
 MOVES: list[Outward] = [
     MODEL,
     Repin(),
-    FetchFile(FILE, Room(files=1, bytes=1, tokens=1), MoveKey("file", "F1")),
+    FetchFile(FILE, FileRoom(files=1, bytes=1, tokens=1), MoveKey("file", "F1")),
     RUN,
     Vouch("G1", "toolu_1", MoveKey("vouch", "toolu_1")),
     MakePreview("toolu_1", "pay", {"n": 1}, MoveKey("preview", "toolu_1")),
     Reconcile(CALL, "k", MoveKey("tool", "toolu_1")),
-    Post(PostKey("answer", 1, 0), Answer("Hi."), found=False, inbox_ids=(7,)),
+    Post(PostKey("answer", 1, 0), AnswerPart("Hi."), found=False, inbox_ids=(7,)),
     ShowCard(Cards(()), (), MoveKey("show", "card:A1")),
     Settle(1, Click(action_id="A1", user="U1", decision="approved"), MoveKey("settle", "A1")),
     Admit((1,), "U1", MoveKey("admit", "U1")),

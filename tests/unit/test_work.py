@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from agent.decide.moves import Work
 from agent.tool.definition import Effect, Tool, ToolContext
 from agent.types import Task
-from bot.cards.plan import chunks, plan_blocks, plan_title, task_title
+from bot.cards.plan import plan_blocks, plan_title, stream_chunks, task_title
 from bot.sandbox.slack.blocks import message_faults
 
 
@@ -58,24 +58,24 @@ def test_the_line_over_the_tasks() -> None:
 
 def test_only_what_is_new_is_sent() -> None:
     one = Work((task("a"),))
-    assert chunks(Work(), one, TOOLS) == [
+    assert stream_chunks(Work(), one, TOOLS) == [
         {"type": "plan_update", "title": "Working on it"},
         {"type": "task_update", "id": "1", "title": "Looking up a", "status": "in_progress"},
     ]
     two = Work((task("a", state="complete"), task("b", "2")), "It is")
-    assert chunks(one, two, TOOLS) == [
+    assert stream_chunks(one, two, TOOLS) == [
         {"type": "task_update", "id": "1", "title": "Looking up a", "status": "complete"},
         {"type": "task_update", "id": "2", "title": "Looking up b", "status": "in_progress"},
         {"type": "markdown_text", "text": "It is"},
     ]
-    assert chunks(two, Work(two.tasks, "It is 49."), TOOLS) == [{"type": "markdown_text", "text": " 49."}]
-    assert chunks(two, two, TOOLS) == []
+    assert stream_chunks(two, Work(two.tasks, "It is 49."), TOOLS) == [{"type": "markdown_text", "text": " 49."}]
+    assert stream_chunks(two, two, TOOLS) == []
 
 
 def test_a_mention_of_everybody_is_harmless_wherever_the_text_is_cut() -> None:
     shown, whole = Work(words="See <!channel> and"), Work(words="See <!channel> and <!here> too")
-    assert chunks(Work(), shown, TOOLS) == [{"type": "markdown_text", "text": "See &lt;!channel> and"}]
-    assert chunks(shown, whole, TOOLS) == [{"type": "markdown_text", "text": " &lt;!here> too"}]
+    assert stream_chunks(Work(), shown, TOOLS) == [{"type": "markdown_text", "text": "See &lt;!channel> and"}]
+    assert stream_chunks(shown, whole, TOOLS) == [{"type": "markdown_text", "text": " &lt;!here> too"}]
 
 
 def test_the_plan_of_a_message_that_does_not_grow_is_one_that_slack_takes() -> None:

@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 2.0  # two waits for a connection leave most of a tool's 10 s to the work
 
 T = TypeVar("T")
-Connection = AsyncConnection[Any]
+PgConnection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Any]
 
 
-async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+async def in_transaction(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
     """Return what `work` answers, its statements in one transaction.
 
     When the connection breaks, `work` is done once more on a fresh one (a restarted Postgres leaves a pool of dead
@@ -38,6 +38,6 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
     return await _transact(pool, work)
 
 
-async def _transact(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+async def _transact(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
     async with pool.connection(timeout=CONNECT_SECONDS) as connection, connection.transaction():
         return await work(connection)

@@ -11,7 +11,7 @@ from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.catalog.database import Connection, Pool, in_transaction
+from tools.catalog.database import PgConnection, Pool, in_transaction
 
 STATUS_DESCRIPTION = """\
 Read one order: what was ordered, by whom, when, for how much, and how far it is.
@@ -192,7 +192,7 @@ class Foreseen(BaseModel, frozen=True):
         }
 
 
-async def _foresee(connection: Connection, arguments: CreateOrder) -> Foreseen:
+async def _foresee(connection: PgConnection, arguments: CreateOrder) -> Foreseen:
     """Return what the order would come to; reads only. Raises ToolError where it would fail."""
     found = await (await connection.execute(FORESEEN, arguments.model_dump(include={"customer", "sku"}))).fetchone()
     if found is None:
@@ -216,7 +216,7 @@ async def _foresee(connection: Connection, arguments: CreateOrder) -> Foreseen:
     return Foreseen(product=product, stock=stock, price_usd=price_usd, customer_id=customer_id, customer=customer)
 
 
-async def _preview(connection: Connection, arguments: CreateOrder) -> Preview:
+async def _preview(connection: PgConnection, arguments: CreateOrder) -> Preview:
     """Return what the order would come to at this moment; reads only."""
     seen = await _foresee(connection, arguments)
     total = f"{arguments.quantity} × {seen.price_usd} = {arguments.quantity * seen.price_usd} USD"
@@ -230,7 +230,7 @@ async def _preview(connection: Connection, arguments: CreateOrder) -> Preview:
     )
 
 
-async def _place_order(connection: Connection, arguments: CreateOrder, context: ToolContext) -> OrderFound:
+async def _place_order(connection: PgConnection, arguments: CreateOrder, context: ToolContext) -> OrderFound:
     await connection.execute(LOCK_PRODUCT, [arguments.sku])
     if earlier := await _order(connection, ORDER_BY_KEY, context.idempotency_key):
         return earlier
@@ -245,7 +245,7 @@ async def _place_order(connection: Connection, arguments: CreateOrder, context: 
     return placed
 
 
-async def _order(connection: Connection, query: LiteralString, value: str) -> OrderFound | None:
+async def _order(connection: PgConnection, query: LiteralString, value: str) -> OrderFound | None:
     async with connection.cursor(row_factory=class_row(OrderFound)) as cursor:
         await cursor.execute(query, [value])
         return await cursor.fetchone()

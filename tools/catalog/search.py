@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext
-from tools.catalog.database import Connection, Pool, in_transaction
+from tools.catalog.database import PgConnection, Pool, in_transaction
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def search_product_catalog(pool: Pool) -> Tool:
     )
 
 
-async def _search(connection: Connection, arguments: SearchProductCatalog) -> ProductsFound:
+async def _search(connection: PgConnection, arguments: SearchProductCatalog) -> ProductsFound:
     words = re.findall(r"[^\W_]+", arguments.query)
     note = "Full-text search found nothing"
     try:
@@ -134,7 +134,7 @@ async def _search(connection: Connection, arguments: SearchProductCatalog) -> Pr
     )
 
 
-async def _full_text(connection: Connection, arguments: SearchProductCatalog, words: list[str]) -> list[ProductFound]:
+async def _full_text(connection: PgConnection, arguments: SearchProductCatalog, words: list[str]) -> list[ProductFound]:
     # A transaction inside the call's own: a statement that fails must leave a connection on which the fallback can run.
     async with connection.transaction(), connection.cursor(row_factory=class_row(ProductFound)) as cursor:
         await cursor.execute("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT_MS])
@@ -144,7 +144,7 @@ async def _full_text(connection: Connection, arguments: SearchProductCatalog, wo
         return await cursor.fetchall()
 
 
-async def _keywords(connection: Connection, arguments: SearchProductCatalog, words: list[str]) -> list[ProductFound]:
+async def _keywords(connection: PgConnection, arguments: SearchProductCatalog, words: list[str]) -> list[ProductFound]:
     async with connection.cursor(row_factory=class_row(ProductFound)) as cursor:
         await cursor.execute(KEYWORDS, {"words": words, "limit": arguments.limit})
         return await cursor.fetchall()

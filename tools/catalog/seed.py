@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import LiteralString
 
-from tools.catalog.database import Connection, Pool
+from tools.catalog.database import PgConnection, Pool
 
 COPY_PRODUCTS = "COPY shop.product (sku, name, category, description, price_usd, stock) FROM STDIN"
 COPY_CUSTOMERS = "COPY shop.customer (id, name, email, company) FROM STDIN"
@@ -46,7 +46,7 @@ async def seed_shop(pool: Pool) -> None:
         await connection.execute(NUMBER_ON)
 
 
-async def _copy(connection: Connection, statement: LiteralString, name: str) -> None:
+async def _copy(connection: PgConnection, statement: LiteralString, name: str) -> None:
     async with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in _demo_rows(name):
             await copy.write_row(row)

@@ -19,12 +19,12 @@ from tools.mcp.claims import leaves_open
 from tools.mcp.fates import Answered, Fate, NotSent, TurnedAway, Unclear
 from tools.mcp.offer import Offer, offer
 from tools.mcp.results import answer, how_far
-from tools.mcp.server import Local, Server, UnreachableError
+from tools.mcp.server import Local, Server, ServerUnreachableError
 from tools.mcp.wording import INVALID_PARAMS, METHOD_NOT_FOUND, in_words
 
 if TYPE_CHECKING:
     from tools.mcp.line import Line
-    from tools.mcp.session import Session
+    from tools.mcp.session import McpSession
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Connection:
                         try:
                             await self._list(session)
                         except Exception as error:  # told now: on the way out the transport may fail in other words
-                            raise UnreachableError(line.told(error)) from error
+                            raise ServerUnreachableError(line.told(error)) from error
                         patience.reschedule(None)
                         self._patience = None
                         self._stand(line)
@@ -144,7 +144,7 @@ class Connection:
             self._line = None
             self._stands.clear()
 
-    async def _until_done(self, line: "Line", session: "Session") -> None:
+    async def _until_done(self, line: "Line", session: "McpSession") -> None:
         """Look at the tools whenever there is a reason to; a server that does not answer then is connected to anew."""
         while not (self._closing.is_set() or line.done):
             line.wake.clear()
@@ -168,7 +168,7 @@ class Connection:
 
     # ------------------------------------------------------------------------------------------ its tools
 
-    async def _list(self, session: "Session") -> None:
+    async def _list(self, session: "McpSession") -> None:
         """Take the list as it is now. Sessions that run already are pinned to what they started with."""
         entries = await session.entries()
         if entries == self._entries:

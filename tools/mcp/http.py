@@ -5,9 +5,7 @@ The SDK's transport, but for what it makes of a response: it looks at content ty
 that request alone.
 """
 
-import functools
 import logging
-import ssl
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -23,8 +21,9 @@ from mcp.shared._httpx_utils import stream_within_origin
 from mcp.shared.message import SessionMessage
 from mcp_types import INTERNAL_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, RequestId
 
+from agent.certificates import certificates
 from tools.mcp.fates import Fate, NotSent, TurnedAway, Unclear, answer_in, of_response
-from tools.mcp.messages import Calls, fated, incoming, outgoing, read
+from tools.mcp.messages import Calls, fated, incoming, outgoing, read_messages
 from tools.mcp.server import Remote
 
 log = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ class Posts(StreamableHTTPTransport):
         """Take in the messages of one event; whether the request that the stream is for is answered."""
         over = False
         if sse.event == "message" and sse.data:
-            for one in await read(sse.data.encode("utf-8", "surrogatepass")):
+            for one in await read_messages(sse.data.encode("utf-8", "surrogatepass")):
                 told = incoming(one, self._calls, None if answer_in(one) is None else original_request_id)
                 if told is not None:
                     await _hand_over(read_stream_writer, told)
@@ -144,14 +143,14 @@ async def _body(response: httpx2.Response, most: int) -> bytes:
 async def _messages(body: bytes, response: httpx2.Response) -> list[Mapping[str, Any]]:
     """Return the messages in a body, whatever its content type says: those of events too, where it has some."""
     if body.removeprefix(BOM_UTF8).lstrip()[:1] in (b"{", b"["):
-        return await read(body)
+        return await read_messages(body)
     events = {"content-type": "text/event-stream"}
     whole = httpx2.Response(response.status_code, content=body, headers=events, request=response.request)
     found: list[Mapping[str, Any]] = []
     with suppress(httpx2.SSEError):
         async for event in EventSource(whole, max_event_size=MOST_BYTES):
             if event.event == "message" and event.data.lstrip()[:1] in ("{", "["):
-                found += await read(event.data.encode("utf-8", "surrogatepass"))
+                found += await read_messages(event.data.encode("utf-8", "surrogatepass"))
     return found
 
 
@@ -159,12 +158,6 @@ def _words(body: bytes) -> str:
     """Return what a body says that is no answer, on one line; nothing of a page for browsers."""
     text = " ".join(body[: 4 * WORDS_CHARACTERS].decode("utf-8", "replace").split())
     return "" if text.startswith("<") else text[:WORDS_CHARACTERS]
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Return whom this process trusts. Read once: it takes up to 70 ms, and each connection would do it anew."""
-    return httpx2.create_ssl_context()
 
 
 @asynccontextmanager
@@ -175,7 +168,7 @@ async def posting(server: Remote) -> AsyncGenerator[TransportStreams]:
     told, read_stream = create_context_streams[SessionMessage | Exception](0)
     write_stream, asked = create_context_streams[SessionMessage](0)
     async with (
-        httpx2.AsyncClient(headers=dict(server.headers), timeout=timeout, verify=_certificates()) as client,
+        httpx2.AsyncClient(headers=dict(server.headers), timeout=timeout, verify=certificates()) as client,
         told,
         read_stream,
         write_stream,

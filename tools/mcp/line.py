@@ -14,8 +14,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from tools.mcp.fates import Fate
 from tools.mcp.program import LastWords
-from tools.mcp.server import Local, Server, UnreachableError
-from tools.mcp.session import Session
+from tools.mcp.server import Local, Server, ServerUnreachableError
+from tools.mcp.session import McpSession
 from tools.mcp.transport import reached
 from tools.mcp.wording import quoted
 
@@ -32,11 +32,11 @@ class Line:
         self.wake = asyncio.Event()  # there is something to do for the task that keeps it
         self.look = False  # at its tools, or whether it is still there
         self.last_words: LastWords | None = None
-        self._session: Session | None = None
+        self._session: McpSession | None = None
         self._in_flight = 0
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator[Session]:
+    async def open(self) -> AsyncGenerator[McpSession]:
         """Keep the session with the server, for as long as the block runs. Raises whatever keeps it from coming to stand."""
         assert self.server.reach is not None
         async with AsyncExitStack() as stack:
@@ -44,7 +44,7 @@ class Line:
             stack.callback(self.last_words.close)
             read, write = await stack.enter_async_context(reached(self.server.reach, self.last_words, self.over))
             about = Implementation(name="signoff", version="1")
-            session = await stack.enter_async_context(Session(read, write, message_handler=self._hear, client_info=about))
+            session = await stack.enter_async_context(McpSession(read, write, message_handler=self._hear, client_info=about))
             await negotiate_auto(session)
             capabilities = session.server_capabilities
             announces = capabilities is not None and capabilities.tools is not None and capabilities.tools.list_changed
@@ -64,7 +64,7 @@ class Line:
         return self.over.is_set() or (self.retired.is_set() and not self._in_flight)
 
     async def run(self, tool: str, arguments: Mapping[str, Any], hear: ProgressFnT) -> Fate:
-        """See `Session.run`."""
+        """See `McpSession.run`."""
         assert self._session is not None
         self._in_flight += 1
         try:
@@ -92,7 +92,7 @@ class Line:
     def told(self, error: BaseException) -> str:
         """Return a sentence's middle about what went wrong, with a program's last words, and without secrets."""
         error = _innermost(error)
-        if isinstance(error, UnreachableError):
+        if isinstance(error, ServerUnreachableError):
             return str(error)
         if self.last_words is not None and self.last_words.trouble:
             said = self.last_words.trouble

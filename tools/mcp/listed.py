@@ -47,7 +47,7 @@ def listed(entry: Any) -> Listed:
     )
 
 
-def name_of(entry: Any) -> str:
+def entry_name(entry: Any) -> str:
     """Return how an entry that cannot be read is named."""
     name = members(entry).get("name")
     return name if isinstance(name, str) and name else "without a name"

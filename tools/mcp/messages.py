@@ -27,7 +27,7 @@ READ_SECONDS = 10.0
 HEAD_CHARACTERS = 4_000  # of an answer that cannot be read
 _STRUCTURE = ("result", "structuredContent")  # of a large answer it comes as text: nobody reads it as anything else
 _BEGINS_AS_ANSWER = re.compile(r"\s*\{(?P<before>[^{}\[\]]{0,200}?)\"(?P<kind>result|error)\"\s*:(?P<rest>.*)", re.DOTALL)
-_ID = re.compile(r"\"id\"\s*:\s*(?P<id>-?\d{1,15}|\"[^\"\\]{0,80}\")")
+_MESSAGE_ID = re.compile(r"\"id\"\s*:\s*(?P<id>-?\d{1,15}|\"[^\"\\]{0,80}\")")
 
 
 class NotSentError(Exception):
@@ -59,7 +59,7 @@ class Calls:
         self._ids.discard(id)
 
 
-async def read(data: bytes, *, cut: bool = False) -> list[Mapping[str, Any]]:
+async def read_messages(data: bytes, *, cut: bool = False) -> list[Mapping[str, Any]]:
     """Return the messages in what a server sent at once: one, several in a list, or none. Large ones leave the event loop.
 
     `cut`: it broke off there, so what is not whole is no answer.
@@ -84,7 +84,7 @@ def _salvaged(data: bytes, why: str) -> Mapping[str, Any] | None:
     if begun is None:
         log.debug("a message of %d bytes is no JSON-RPC message: %s", len(data), why)
         return None
-    id = _ID.search(begun["before"])
+    id = _MESSAGE_ID.search(begun["before"])
     told = f"(An answer of {len(data):,} bytes that could not be read: {why}. It begins:) {begun['rest'][:HEAD_CHARACTERS]}"
     value = {"content": told} if begun["kind"] == "result" else {"message": told}
     return {"jsonrpc": "2.0", "id": json.loads(id["id"]) if id else None, begun["kind"]: value}

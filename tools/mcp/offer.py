@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.tool.definition import Tool
-from tools.mcp.bridged import Call, bridged, unread
-from tools.mcp.listed import Listed, listed, name_of
+from tools.mcp.bridged import CallServer, bridged, unchecked_schema
+from tools.mcp.listed import Listed, entry_name, listed
 from tools.mcp.server import Server
 from tools.mcp.wording import quoted
 
@@ -24,7 +24,9 @@ class Offer:
     unread: tuple[str, ...] = ()
 
 
-async def offer(server: Server, entries: Sequence[Any], call: Call, mirrors: Callable[[str, Mapping[str, Any]], None]) -> Offer:
+async def offer(
+    server: Server, entries: Sequence[Any], call: CallServer, mirrors: Callable[[str, Mapping[str, Any]], None]
+) -> Offer:
     """Return the tools by our names. One that cannot be offered costs nobody the others, and none holds the event loop up.
 
     `mirrors` takes note of a tool's name and schema, and raises ValueError for one that the protocol does not allow.
@@ -40,7 +42,7 @@ async def offer(server: Server, entries: Sequence[Any], call: Call, mirrors: Cal
             if tool.name in tools:
                 raise ValueError("another one has the same name")
             tools[tool.name] = tool, one
-            left_to_it += [f"the pattern {quoted(each)} of its tool {quoted(one.name)}" for each in unread(tool)]
+            left_to_it += [f"the pattern {quoted(each)} of its tool {quoted(one.name)}" for each in unchecked_schema(tool)]
         except ValueError as error:
-            left_out.append(f"its tool {quoted(server.discreet(name_of(entry)))} is left out: {server.discreet(str(error))}")
+            left_out.append(f"its tool {quoted(server.discreet(entry_name(entry)))} is left out: {server.discreet(str(error))}")
     return Offer(tuple(tools.values()), tuple(left_out), tuple(left_to_it))

@@ -17,7 +17,7 @@ from typing import Any, Self, cast
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 
-from tools.mcp.messages import Calls, NotSentError, incoming, outgoing, read
+from tools.mcp.messages import Calls, NotSentError, incoming, outgoing, read_messages
 from tools.mcp.server import Local
 
 MOST_BYTES = 64 * 1024 * 1024  # of one message
@@ -95,7 +95,7 @@ class Heard(Stream):
     async def __anext__(self) -> SessionMessage | Exception:
         while not self._read:
             line = await self._line()
-            found = (incoming(one, self._calls) for one in await read(line, cut=not line.endswith(b"\n")))
+            found = (incoming(one, self._calls) for one in await read_messages(line, cut=not line.endswith(b"\n")))
             self._read += [one for one in found if one is not None]
         return self._read.popleft()
 
@@ -113,7 +113,7 @@ class Heard(Stream):
         raise StopAsyncIteration
 
 
-class Told(Stream):
+class ProgramTold(Stream):
     """What the program is told."""
 
     def __init__(self, input: asyncio.StreamWriter, calls: Calls, over: asyncio.Event) -> None:
@@ -133,7 +133,9 @@ class Told(Stream):
 
 
 @asynccontextmanager
-async def running(program: Local, last_words: LastWords, over: asyncio.Event) -> AsyncGenerator[tuple[Heard, Told]]:
+async def running_program(
+    program: Local, last_words: LastWords, over: asyncio.Event
+) -> AsyncGenerator[tuple[Heard, ProgramTold]]:
     """Give the program, for as long as the block runs; `over` is set when nothing more comes from it. It and whatever it started
     are ended after that, also when this is cancelled. Raises OSError where it cannot be started."""
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | dict(program.environment)
@@ -152,7 +154,7 @@ async def running(program: Local, last_words: LastWords, over: asyncio.Event) ->
     assert process.stdout is not None
     calls = Calls()
     try:
-        yield Heard(process.stdout, calls, last_words, over), Told(process.stdin, calls, over)
+        yield Heard(process.stdout, calls, last_words, over), ProgramTold(process.stdin, calls, over)
     finally:
         await _whatever_comes(asyncio.create_task(_end_process(process)))
 

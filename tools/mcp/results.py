@@ -23,7 +23,7 @@ LEFT = ("content", "structuredContent", "isError", "_meta", "resultType")  # of 
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class McpContent:
     """What a result holds. `told`: `text`, `structured` and `attachments`, as far as there are any; `images` as their bytes."""
 
     told: Described
@@ -41,11 +41,11 @@ def answer(server: Server, result: Any) -> Answer:
     return WithImages(told, read.images) if read.images else told
 
 
-def content(result: Any) -> Content:
+def content(result: Any) -> McpContent:
     """Return what there is in a result, of whatever shape it is."""
     fields = members(result) or {"content": result or ""}
     if fields.get("resultType") == "input_required":
-        return Content({"text": "it asks for more input before it goes on, which nobody can give it here"}, failed=True)
+        return McpContent({"text": "it asks for more input before it goes on, which nobody can give it here"}, failed=True)
     parts = list(_parts(fields.get("content")))
     texts = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
     structured = fields.get("structuredContent")
@@ -55,7 +55,7 @@ def content(result: Any) -> Content:
     told = _text_and_structure(texts, structured)
     if attachments := list(_attachments(parts)):
         told["attachments"] = attachments
-    return Content(told or {"text": ""}, fields.get("isError") is True, tuple(_images(parts)))
+    return McpContent(told or {"text": ""}, fields.get("isError") is True, tuple(_images(parts)))
 
 
 def how_far(done: float, total: float | None, message: str | None) -> str:

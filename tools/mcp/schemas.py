@@ -32,7 +32,7 @@ _SAYING = (
 _MOST_ROUNDS = 5  # from a reference at the top to another one
 
 
-def offered(schema: Mapping[str, Any]) -> dict[str, Any]:
+def offered_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema as it is offered. Raises ValueError, a sentence's end, where the API would not take it."""
     whole = cast(dict[str, Any], _translated(dict(schema), old=bool(_OLD.search(str(schema.get("$schema", ""))))))
     whole.pop("$schema", None)

@@ -9,7 +9,7 @@ CALL_SECONDS = 60.0
 CONNECT_SECONDS = 60.0  # a package runner may fetch the server first
 
 
-class UnreachableError(Exception):
+class ServerUnreachableError(Exception):
     """A connection did not come to stand: the message says why, in the middle of a sentence and without secrets."""
 
 

@@ -15,7 +15,7 @@ MOST_PAGES = 50
 MOST_TOOLS = 2_000
 
 
-class Session(ClientSession):
+class McpSession(ClientSession):
     """A session whose tools are listed and called as they are."""
 
     async def run(self, tool: str, arguments: Mapping[str, Any], hear: ProgressFnT) -> Fate:

@@ -10,7 +10,7 @@ from mcp.client._transport import ReadStream, TransportStreams
 from mcp.shared.message import SessionMessage
 
 from tools.mcp.http import posting
-from tools.mcp.program import LastWords, running
+from tools.mcp.program import LastWords, running_program
 from tools.mcp.server import Local, Remote
 
 Incoming = SessionMessage | Exception
@@ -57,7 +57,7 @@ async def reached(server: Local | Remote, last_words: LastWords, over: asyncio.E
     """Give the way to a server, for as long as the block runs; a program is started for it and ended after it."""
     match server:
         case Local():
-            async with running(server, last_words, over) as streams:
+            async with running_program(server, last_words, over) as streams:
                 yield streams
         case Remote():
             async with posting(server) as (read, write):

@@ -1,6 +1,6 @@
 """Memory as tools: search and list it, remember facts and files, correct facts, keep values by a key, and forget.
 
-Enter at `memory`. Never shows what somebody who reads along could not have read where it was learnt.
+Enter at `memory_tools`. Never shows what somebody who reads along could not have read where it was learnt.
 """
 
 from agent.tool.definition import Tool
@@ -11,10 +11,10 @@ from tools.memory.listing import list_memory
 from tools.memory.port import Memory
 from tools.memory.values import delete_memory, get_memory, set_memory
 
-__all__ = ["Memory", "memory"]
+__all__ = ["Memory", "memory_tools"]
 
 
-def memory(port: Memory) -> tuple[Tool, ...]:
+def memory_tools(port: Memory) -> tuple[Tool, ...]:
     """Return the tools of the pack."""
     return (
         search_memory(port),

@@ -5,14 +5,15 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from agent.memory.items import EVERYBODY, MemoryItem, origin_of
+from agent.memory.items import EVERYBODY, MemoryItem, item_origin
 from agent.memory.recalled import FROM_MEMORY, documents_in, source_of
+from agent.text import cut_end
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.memory.port import Memory, by_tool, place_of, said_fact
+from tools.memory.port import Memory, said_fact, taker, thread_of_call
 
 MOST_FOUND, MOST_FORGOTTEN, SHOWN_CHARACTERS = 10, 20, 200
 
@@ -78,7 +79,7 @@ class Forget(Arguments, frozen=True):
     ids: tuple[int, ...] = Field(min_length=1, max_length=MOST_FORGOTTEN, description="Ids that search_memory gave.")
 
 
-class Found(BaseModel, frozen=True):
+class FoundFact(BaseModel, frozen=True):
     """One item."""
 
     id: int
@@ -94,11 +95,11 @@ def search_memory(port: Memory) -> Tool:
     """Return the tool that searches."""
 
     async def search(arguments: SearchMemory, context: ToolContext) -> Remembered:
-        place = place_of(context)
+        place = thread_of_call(context)
         audience = await port.audience(place)
         items = await port.long_term.found(place.team, audience, arguments.words, MOST_FOUND)
         found = {"found": [_entry(item).model_dump() for item in items]}
-        return Remembered(found, [item.channel for item in items], [origin_of(item) for item in items], documents_in(items))
+        return Remembered(found, [item.channel for item in items], [item_origin(item) for item in items], documents_in(items))
 
     return Tool(
         name="search_memory",
@@ -118,13 +119,13 @@ def remember_fact(port: Memory) -> Tool:
     """Return the tool that remembers."""
 
     async def remember(arguments: RememberFact, context: ToolContext) -> Remembered:
-        place = place_of(context)
+        place = thread_of_call(context)
         fact = said_fact(context, arguments.fact, arguments.subject, arguments.quote, everybody=arguments.everybody)
         item = await port.items.learn(place.team, fact, await port.embedded(fact.text))
         if item is None:
             raise ToolError("not_found", "This was forgotten or corrected before, so it is not learnt from there again.")
         told = {"id": item.id, "text": item.text, "said_times": item.confirmed}
-        return Remembered(told, (), [origin_of(item)])  # it is said here: who reads along reads it anyway
+        return Remembered(told, (), [item_origin(item)])  # it is said here: who reads along reads it anyway
 
     return Tool(
         name="remember_fact",
@@ -144,7 +145,7 @@ def correct_fact(port: Memory) -> Tool:
     """Return the tool that corrects."""
 
     async def correct(arguments: CorrectFact, context: ToolContext) -> Remembered:
-        place = place_of(context)
+        place = thread_of_call(context)
         [before] = await _known(port, context, [arguments.id])
         fact = said_fact(context, arguments.fact, before.subject, arguments.quote, everybody=before.channel == EVERYBODY)
         fact = fact.model_copy(update={"channel": before.channel})
@@ -154,16 +155,22 @@ def correct_fact(port: Memory) -> Tool:
         if arguments.was_true:
             item = await port.items.learn(place.team, fact, embedded, replaces=before.id)
         else:
-            item = await port.items.correct(place.team, before.id, fact, embedded, by=by_tool(context))
+            item = await port.items.correct(place.team, before.id, fact, embedded, by=taker(context))
         if item is None:
             raise ToolError("not_found", "The fact is not remembered any more, or these words were forgotten before.")
-        return Remembered({"id": item.id, "text": item.text}, (), [origin_of(item)])
+        return Remembered({"id": item.id, "text": item.text}, (), [item_origin(item)])
 
     async def preview(arguments: CorrectFact, context: ToolContext) -> Preview:
         [before] = await _known(port, context, [arguments.id])
         return Preview(
-            headline=f"Correct what is remembered{_for_others(before, place_of(context).channel)}",
-            changes=(Change(what=source_of(before), before=_cut(before.text), after=_cut(arguments.fact)),),
+            headline=f"Correct what is remembered{_for_others(before, thread_of_call(context).channel)}",
+            changes=(
+                Change(
+                    what=source_of(before),
+                    before=cut_end(before.text, SHOWN_CHARACTERS),
+                    after=cut_end(arguments.fact, SHOWN_CHARACTERS),
+                ),
+            ),
             bound={"fact": before.text},
         )
 
@@ -184,19 +191,21 @@ def forget(port: Memory) -> Tool:
     """Return the tool that forgets."""
 
     async def forget_items(arguments: Forget, context: ToolContext) -> Mapping[str, Any]:
-        place = place_of(context)
+        place = thread_of_call(context)
         items = await _known(port, context, arguments.ids)
         if missing := context.bound.keys() - {str(item.id) for item in items}:  # what they said is not to be told any more either
             raise ToolError("not_found", f"Not all who read here may know {', '.join(sorted(missing))} now, or it is gone.")
         if context.bound:
             check_bound(context.bound, _bound_texts(items))
         channels = sorted({item.channel for item in items})
-        gone = await port.items.forget(place.team, channels, by=by_tool(context), ids=[item.id for item in items])
+        gone = await port.items.forget(place.team, channels, by=taker(context), ids=[item.id for item in items])
         return {"forgotten": len(gone)}
 
     async def preview(arguments: Forget, context: ToolContext) -> Preview:
         items = await _known(port, context, arguments.ids)
-        changes = tuple(Change(what=source_of(item), before=_cut(item.text), after="(forgotten)") for item in items)
+        changes = tuple(
+            Change(what=source_of(item), before=cut_end(item.text, SHOWN_CHARACTERS), after="(forgotten)") for item in items
+        )
         count = f"{len(items)} things" if len(items) > 1 else "one thing"
         return Preview(headline=f"Forget {count}", changes=changes, bound=_bound_texts(items))
 
@@ -215,7 +224,7 @@ def forget(port: Memory) -> Tool:
 
 async def _known(port: Memory, context: ToolContext, ids: Sequence[int]) -> Sequence[MemoryItem]:
     """Return the items with these ids that may be told here. Raises ToolError where there is none."""
-    place = place_of(context)
+    place = thread_of_call(context)
     audience = await port.audience(place)
     items = await port.items.listed(place.team, sorted(audience.scopes), ids=ids)
     if not items:
@@ -234,12 +243,8 @@ def _bound_texts(items: Sequence[MemoryItem]) -> dict[str, JsonValue]:
     return {str(item.id): item.text for item in items}
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
-
-
-def _entry(item: MemoryItem) -> Found:
-    return Found(
+def _entry(item: MemoryItem) -> FoundFact:
+    return FoundFact(
         id=item.id,
         kind=item.kind,
         text=item.text,

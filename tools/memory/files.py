@@ -14,7 +14,7 @@ from agent.tool.definition import Tool, ToolContext, ToolError
 from agent.types import Attachment, Change, Preview
 from tools.document_text import READABLE, kind_of
 from tools.documents import MOST_BYTES, Raw, chunks_of, named
-from tools.memory.port import Memory, place_of
+from tools.memory.port import Memory, thread_of_call
 
 DESCRIPTION = f"""\
 Remember a file that is attached to the message that you answer, as a document that is found in later conversations of those who \
@@ -42,13 +42,13 @@ def remember_file(port: Memory) -> Tool:
         chunks = await _chunks(port, file, of, context)
         if context.bound:
             check_bound(context.bound, {"contents": version(chunks)})
-        became = await port.documents.put(place_of(context).team, of, chunks)
+        became = await port.documents.put(thread_of_call(context).team, of, chunks)
         return {"name": file.name, "parts": len(chunks), "became": became}
 
     async def preview(arguments: RememberFile, context: ToolContext) -> Preview:
         file, of = _attached(arguments, context)
         chunks = await _chunks(port, file, of, context)
-        there = of in await port.documents.versions(place_of(context).team)
+        there = of in await port.documents.versions(thread_of_call(context).team)
         parts = f"{len(chunks)} {'part' if len(chunks) == 1 else 'parts'}, {file.size:,} bytes"
         change = Change(what=file.name, before="(an earlier file of this name)" if there else "(not remembered)", after=parts)
         headline = f"Remember the file {file.name} for those who read this channel"
@@ -76,7 +76,7 @@ def _attached(arguments: RememberFile, context: ToolContext) -> tuple[Attachment
     if len(wanted) != 1:
         there = ", ".join(named(file.name) for file in files) or "none"
         raise ToolError("not_found", f"It is not clear which file is meant. Files of the message that you answer: {there}.")
-    return wanted[0], Document(place_of(context).channel, document_key(f"slack:{named(wanted[0].name)}"))
+    return wanted[0], Document(thread_of_call(context).channel, document_key(f"slack:{named(wanted[0].name)}"))
 
 
 async def _chunks(port: Memory, file: Attachment, of: Document, context: ToolContext) -> Sequence[NewItem]:

@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import Field
 
+from agent.text import cut_end
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Tool, ToolContext, ToolError
 from agent.types import Change, Preview
-from tools.memory.port import Memory, place_of
+from tools.memory.port import Memory, thread_of_call
 
 MOST_CHARACTERS, SHOWN_CHARACTERS = 2_000, 1_500
 
@@ -34,7 +35,7 @@ def set_channel_instructions(port: Memory) -> Tool:
     """Return the tool."""
 
     async def keep(arguments: SetInstructions, context: ToolContext) -> Mapping[str, Any]:
-        place, before = place_of(context), await _before(port, context)
+        place, before = thread_of_call(context), await _before(port, context)
         if context.bound:
             check_bound(context.bound, {"instructions": before})
         return {"version": await port.instructions.set(place.team, place.channel, arguments.text.strip(), context.requester)}
@@ -42,7 +43,9 @@ def set_channel_instructions(port: Memory) -> Tool:
     async def preview(arguments: SetInstructions, context: ToolContext) -> Preview:
         before = await _before(port, context)
         change = Change(
-            what="Instructions of this channel", before=_cut(before) or "(none)", after=_cut(arguments.text) or "(none)"
+            what="Instructions of this channel",
+            before=cut_end(before, SHOWN_CHARACTERS) or "(none)",
+            after=cut_end(arguments.text, SHOWN_CHARACTERS) or "(none)",
         )
         return Preview(headline="Set the instructions of this channel", changes=(change,), bound={"instructions": before})
 
@@ -60,7 +63,7 @@ def set_channel_instructions(port: Memory) -> Tool:
 
 async def _before(port: Memory, context: ToolContext) -> str:
     """Return the instructions as they are. Raises ToolError for somebody who may not change them."""
-    place = place_of(context)
+    place = thread_of_call(context)
     if not await port.administers(context.requester, place.channel):
         raise ToolError(
             "permission_denied",
@@ -68,7 +71,3 @@ async def _before(port: Memory, context: ToolContext) -> str:
         )
     now = await port.instructions.now(place.team, place.channel)
     return now.text if now is not None else ""
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

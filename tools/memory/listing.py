@@ -4,13 +4,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.memory.items import MemoryItem, origin_of
+from agent.memory.items import MemoryItem, item_origin
 from agent.memory.recalled import FROM_MEMORY, ITEM_CHARACTERS, documents_in, source_of
-from agent.memory.values import Owner, origins_of
+from agent.memory.values import Owner, value_origins
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext
-from tools.memory.port import Memory, place_of
+from tools.memory.port import Memory, thread_of_call
 
 MOST_LISTED = 20  # items: what people read in one answer
 ELSEWHERE = {
@@ -40,7 +40,7 @@ def list_memory(port: Memory) -> Tool:
     """Return the tool."""
 
     async def listed(arguments: ListMemory, context: ToolContext) -> Remembered:
-        place, of_person = place_of(context), arguments.about == "me"
+        place, of_person = thread_of_call(context), arguments.about == "me"
         audience = await port.audience(place)
         channels = sorted(audience.scopes) if of_person else [place.channel]
         by, kind = (context.requester, "fact") if of_person else ("", "")
@@ -54,7 +54,7 @@ def list_memory(port: Memory) -> Tool:
             "values": [value.model_dump(include={"kind", "key", "value"}) for value in values],
             "elsewhere": ELSEWHERE[arguments.about],
         }
-        origins = [*map(origin_of, items), *origins_of({owner: values}, context.requester, place.channel)]
+        origins = [*map(item_origin, items), *value_origins({owner: values}, context.requester, place.channel)]
         return Remembered(told, sorted({one.channel for one in (*items, *values)}), origins, documents_in(items))
 
     return Tool(

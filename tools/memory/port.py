@@ -40,21 +40,21 @@ class Memory:
         return await self.long_term.embedded(text)
 
 
-def place_of(context: ToolContext) -> Place:
+def thread_of_call(context: ToolContext) -> Place:
     """Return the thread of a call. Raises ToolError where there is none."""
     if context.place is None:
         raise ToolError("not_found", "This conversation is in no Slack workspace, so nothing is remembered.")
     return context.place
 
 
-def by_tool(context: ToolContext) -> By:
+def taker(context: ToolContext) -> By:
     """Return for the audit log who takes something out of memory by a call."""
     return By(context.requester, "tool", context.session_id)
 
 
 def said_fact(context: ToolContext, text: str, subject: str, quote: str, *, everybody: bool) -> NewItem:
     """Return a fact with the message that says it. Raises ToolError where no message of this turn does, word for word."""
-    place = place_of(context)
+    place = thread_of_call(context)
     said = next((one for one in context.asked if says(one, quote)), None)
     if said is None:
         raise ToolError(

@@ -8,11 +8,11 @@ from pydantic import Field, JsonValue
 from agent.errors import UnreachableError
 from agent.memory.items import EVERYBODY
 from agent.memory.recalled import KEPT_VALUES
-from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, origins_of, owner_key
+from agent.memory.values import KEY_RULE, NewValue, Owner, ValueKind, fault, owner_key, value_origins
 from agent.tool.answer import Remembered
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
-from tools.memory.port import Memory, by_tool, out_of_reach, place_of
+from tools.memory.port import Memory, out_of_reach, taker, thread_of_call
 
 GET = """\
 Read the values that are kept by a key: of the person who asks, of this channel and of the workspace.
@@ -61,11 +61,11 @@ def get_memory(port: Memory) -> Tool:
     """Return the tool that reads values."""
 
     async def read(arguments: GetMemory, context: ToolContext) -> Remembered:
-        place = place_of(context)
+        place = thread_of_call(context)
         told = await port.long_term.told_values(place, context.requester, await port.audience(place))
         shown = {owner: [value.model_dump(include={"kind", "key", "value"}) for value in kept] for owner, kept in told.items()}
         channels = sorted({value.channel for kept in told.values() for value in kept})
-        return Remembered(shown, channels, origins_of(told, context.requester, place.channel))
+        return Remembered(shown, channels, value_origins(told, context.requester, place.channel))
 
     return Tool(
         name="get_memory",
@@ -84,7 +84,7 @@ def set_memory(port: Memory) -> Tool:
     """Return the tool that keeps a value."""
 
     async def keep(arguments: SetMemory, context: ToolContext) -> Mapping[str, Any]:
-        place = place_of(context)
+        place = thread_of_call(context)
         new = NewValue(
             kind=arguments.kind,
             key=arguments.key,
@@ -119,13 +119,13 @@ def delete_memory(port: Memory) -> Tool:
     """Return the tool that deletes a value."""
 
     async def delete(arguments: DeleteMemory, context: ToolContext) -> Mapping[str, Any]:
-        place = place_of(context)
+        place = thread_of_call(context)
         told = await port.long_term.told_values(place, context.requester, await port.audience(place))
         if all(value.key != arguments.key for value in told[arguments.owner]):
             raise ToolError("not_found", f"There is no value {arguments.key!r} that all who read here may know.")
         owner = owner_key(arguments.owner, context.requester, place.channel)
         try:
-            deleted = await port.long_term.values.delete(place.team, owner, arguments.key, by_tool(context))
+            deleted = await port.long_term.values.delete(place.team, owner, arguments.key, taker(context))
         except UnreachableError as error:
             raise out_of_reach(error) from None
         return {"deleted": deleted}

@@ -2,12 +2,12 @@
 
 from agent.tool.definition import Tool
 from tools.slack.person import find_person
-from tools.slack.port import Channel, Message, Page, Person, Slack
+from tools.slack.port import Channel, MessagePage, Person, Slack, SlackMessage
 from tools.slack.post import post_message
 from tools.slack.search import search_messages
 from tools.slack.thread import read_thread
 
-__all__ = ["Channel", "Message", "Page", "Person", "Slack", "slack", "slack_channels"]
+__all__ = ["Channel", "MessagePage", "Person", "Slack", "SlackMessage", "slack", "slack_channels"]
 
 
 def slack(port: Slack) -> tuple[Tool, ...]:

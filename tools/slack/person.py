@@ -30,7 +30,7 @@ class FindPerson(Arguments, frozen=True):
     )
 
 
-class Found(BaseModel, frozen=True):
+class FoundPerson(BaseModel, frozen=True):
     """Somebody as the model reads of them."""
 
     user_id: str
@@ -46,7 +46,7 @@ class Found(BaseModel, frozen=True):
 class People(BaseModel, frozen=True):
     """The people who fit."""
 
-    people: tuple[Found, ...]
+    people: tuple[FoundPerson, ...]
     note: str | None = None
 
 
@@ -86,9 +86,9 @@ def _name_contains(person: Person, wanted: str) -> bool:
     return any(wanted in name.casefold() for name in (person.name, person.display_name, person.handle))
 
 
-def _found(person: Person) -> Found:
+def _found(person: Person) -> FoundPerson:
     local = datetime.now(UTC) + timedelta(seconds=person.utc_offset_seconds)
-    return Found(
+    return FoundPerson(
         user_id=person.id,
         name=person.name,
         display_name=person.display_name,

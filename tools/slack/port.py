@@ -20,7 +20,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SlackMessage:
     """A message as it stands in Slack: mentions by id, its text in Slack's own form."""
 
     user: str  # or the name of an app
@@ -31,10 +31,10 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class MessagePage:
     """Some messages, and whether there are more."""
 
-    messages: Sequence[Message]
+    messages: Sequence[SlackMessage]
     more: bool
 
 
@@ -56,11 +56,11 @@ class Person:
 class Slack(Protocol):
     """Slack, as far as the bot is let in."""
 
-    async def thread(self, place: Place, most: int) -> Page:
+    async def thread(self, place: Place, most: int) -> MessagePage:
         """Return a thread's messages, oldest first."""
         ...
 
-    async def history(self, channel: str, oldest: float, most: int) -> Page:
+    async def history(self, channel: str, oldest: float, most: int) -> MessagePage:
         """Return a channel's own messages since then, newest first, without the replies in threads."""
         ...
 

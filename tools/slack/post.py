@@ -38,7 +38,7 @@ class PostMessage(Arguments, frozen=True):
     text: str = Field(min_length=1, max_length=MOST_CHARACTERS, description="The whole message, in Slack's mrkdwn.")
 
 
-class Posted(BaseModel, frozen=True):
+class PostedMessage(BaseModel, frozen=True):
     """Where the message stands."""
 
     channel: str
@@ -49,7 +49,7 @@ class Posted(BaseModel, frozen=True):
 def post_message(port: Slack) -> Tool:
     """Return the tool."""
 
-    async def post(arguments: PostMessage, context: ToolContext) -> Posted:
+    async def post(arguments: PostMessage, context: ToolContext) -> PostedMessage:
         channel = await _channel(port, arguments.channel, context.requester)
         if context.bound:
             check_bound(context.bound, await _resolved_channel(port, channel))
@@ -113,5 +113,5 @@ async def _resolved_channel(port: Slack, channel: Channel) -> dict[str, JsonValu
     return {"channel": {"id": channel.id, "name": channel.name, "readers": readers}}
 
 
-def _posted(channel: Channel, ts: str) -> Posted:
-    return Posted(channel=f"#{channel.name}", channel_id=channel.id, ts=ts)
+def _posted(channel: Channel, ts: str) -> PostedMessage:
+    return PostedMessage(channel=f"#{channel.name}", channel_id=channel.id, ts=ts)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Place
-from tools.slack.port import Channel, Message, Slack
+from tools.slack.port import Channel, Slack, SlackMessage
 from tools.slack.text import mentioned, message_text, message_time
 
 MOST_CHANNELS = 20
@@ -132,7 +132,7 @@ async def _may_be_shown(port: Slack, channel: Channel, here: Channel, there: fro
 async def _looked_through(port: Slack, channels: Sequence[Channel], arguments: SearchMessages, left_out: list[str]) -> Hits:
     words = arguments.words.casefold().split()
     oldest, until = time.time() - arguments.days * 86_400, time.monotonic() + SEARCH_SECONDS
-    found: list[tuple[Channel, Message]] = []
+    found: list[tuple[Channel, SlackMessage]] = []
     read: list[str] = []
     count = 0
     for number, channel in enumerate(channels):
@@ -160,12 +160,12 @@ async def _looked_through(port: Slack, channels: Sequence[Channel], arguments: S
     return Hits(found=hits, looked_through=where, left_out=tuple(left_out))
 
 
-def _holds(message: Message, words: Sequence[str]) -> bool:
+def _holds(message: SlackMessage, words: Sequence[str]) -> bool:
     text = message_text(message.text, {}).casefold()
     return all(word in text for word in words)
 
 
-def _hit(channel: Channel, message: Message, names: Mapping[str, str]) -> Hit:
+def _hit(channel: Channel, message: SlackMessage, names: Mapping[str, str]) -> Hit:
     return Hit(
         channel=f"#{channel.name}",
         channel_id=channel.id,

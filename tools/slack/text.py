@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from tools.slack.port import Message
+from tools.slack.port import SlackMessage
 
-_TOKEN = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
+MARKED = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")  # a mention, link or date in Slack's own form, and its label
 _USER = re.compile(r"<@([UW][A-Z0-9]+)")
 
 
@@ -24,10 +24,10 @@ def message_text(raw: str, names: Mapping[str, str]) -> str:
         address = re.sub(r"^(mailto|tel):", "", target)
         return address if label in (None, "", address, target) else f"{label} ({address})"
 
-    return _TOKEN.sub(plain, raw).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return MARKED.sub(plain, raw).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def mentioned(messages: Iterable[Message]) -> list[str]:
+def mentioned(messages: Iterable[SlackMessage]) -> list[str]:
     """Return ids of those who wrote the messages or are named in them, each once."""
     found = [user for message in messages for user in (message.user, *_USER.findall(message.text))]
     return list(dict.fromkeys(found))

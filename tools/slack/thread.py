@@ -25,7 +25,7 @@ class ReadThread(Arguments, frozen=True):
     """Nothing to choose: it is always this thread."""
 
 
-class Line(BaseModel, frozen=True):
+class ThreadLine(BaseModel, frozen=True):
     """One message as the model reads it."""
 
     sender: str
@@ -38,7 +38,7 @@ class Line(BaseModel, frozen=True):
 class Thread(BaseModel, frozen=True):
     """A thread as the model reads it."""
 
-    messages: tuple[Line, ...]
+    messages: tuple[ThreadLine, ...]
     note: str | None = None
 
 
@@ -51,7 +51,7 @@ def read_thread(port: Slack) -> Tool:
         page = await port.thread(context.place, MOST_MESSAGES)
         names = await port.names(mentioned(page.messages))
         lines = tuple(
-            Line(
+            ThreadLine(
                 sender=names.get(message.user, message.user),
                 user_id=message.user,
                 at=message_time(message.ts),

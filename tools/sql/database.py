@@ -19,7 +19,7 @@ CONNECT_SECONDS = 3
 WAIT_SECONDS = 10  # for one of the connections that other calls have
 LONGEST_SQL = 20_000  # characters of one statement
 
-Connection = AsyncConnection[Any]
+PgConnection = AsyncConnection[Any]
 
 BEGIN: dict[str, Literal["BEGIN READ ONLY", "BEGIN READ WRITE"]] = {"read": "BEGIN READ ONLY", "write": "BEGIN READ WRITE"}
 LIMITS = """
@@ -31,7 +31,7 @@ IDLE_SECONDS = 15.0  # a frozen bot does not hold locks for longer than this
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
+class NamedDatabase:
     """A database as the team named it. `url` may hold a password and is shown nowhere; empty: only to look at the tools."""
 
     name: str
@@ -48,8 +48,8 @@ class Database:
 
 @asynccontextmanager
 async def transaction(
-    database: Database, access: Literal["read", "write"], seconds: float, *, prefix: int = 0
-) -> AsyncGenerator[Connection]:
+    database: NamedDatabase, access: Literal["read", "write"], seconds: float, *, prefix: int = 0
+) -> AsyncGenerator[PgConnection]:
     """Open a transaction in which each statement has so many seconds. It is rolled back unless the block commits it.
 
     It waits for one of the connections that this database may have, so that a crowd of calls leaves the server to others.
@@ -66,7 +66,7 @@ async def transaction(
         database.free.release()
 
 
-async def _turn(database: Database) -> None:
+async def _turn(database: NamedDatabase) -> None:
     try:
         async with asyncio.timeout(database.wait_seconds):
             await database.free.acquire()
@@ -79,7 +79,9 @@ async def _turn(database: Database) -> None:
 
 
 @asynccontextmanager
-async def _open(database: Database, access: Literal["read", "write"], seconds: float, prefix: int) -> AsyncGenerator[Connection]:
+async def _open(
+    database: NamedDatabase, access: Literal["read", "write"], seconds: float, prefix: int
+) -> AsyncGenerator[PgConnection]:
     connection = await _connected(database)
     try:
         await connection.execute(BEGIN[access])
@@ -89,17 +91,17 @@ async def _open(database: Database, access: Literal["read", "write"], seconds: f
         if not connection.broken:
             await connection.rollback()
     except psycopg.Error as error:
-        raise told(database, error, seconds, prefix) from None
+        raise told_error(database, error, seconds, prefix) from None
     finally:
         await connection.close()
 
 
-async def alone(connection: Connection, statement: str | Composed) -> AsyncCursor[Any]:
+async def alone(connection: PgConnection, statement: str | Composed) -> AsyncCursor[Any]:
     """Run what others wrote, as one statement: Postgres refuses several in what is to be prepared, and sees no parameters."""
     return await connection.execute(cast(Any, statement), prepare=True)
 
 
-async def _connected(database: Database) -> Connection:
+async def _connected(database: NamedDatabase) -> PgConnection:
     try:
         return await AsyncConnection[Any].connect(
             database.url,
@@ -115,7 +117,7 @@ async def _connected(database: Database) -> Connection:
         raise ToolError("unexpected", detail) from None
 
 
-def told(database: Database, error: psycopg.Error, seconds: float, prefix: int = 0) -> ToolError:
+def told_error(database: NamedDatabase, error: psycopg.Error, seconds: float, prefix: int = 0) -> ToolError:
     """Return an error before the commit as the model reads it: in Postgres' words where it gave some. Nothing was changed
     then."""
     state = error.sqlstate or ""

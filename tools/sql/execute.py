@@ -12,8 +12,8 @@ from agent.errors import FencedError
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Preview
-from tools.sql.database import CONNECT_SECONDS, Connection, Database, alone, told, transaction
-from tools.sql.preview import COUNTED, ROWS, Tried, preview, rows_by_table, try_out
+from tools.sql.database import CONNECT_SECONDS, NamedDatabase, PgConnection, alone, told_error, transaction
+from tools.sql.preview import COUNTED, ROWS, TriedRun, rows_by_table, statement_preview, try_out
 from tools.sql.statement import Statement, action, first_word
 from tools.sql.values import returned_rows
 
@@ -55,7 +55,7 @@ class Executed(BaseModel, frozen=True):
     more: bool = False
 
 
-def execute(database: Database) -> Tool:
+def execute(database: NamedDatabase) -> Tool:
     """Return the tool that writes. What became of a lost commit it cannot tell, so there is no `reconcile`."""
 
     async def write(arguments: Execute, context: ToolContext) -> Executed:
@@ -66,7 +66,7 @@ def execute(database: Database) -> Tool:
             return executed
 
     async def foresee(arguments: Execute, context: ToolContext) -> Preview:
-        return await preview(database, arguments.sql, arguments.expect_rows)
+        return await statement_preview(database, arguments.sql, arguments.expect_rows)
 
     return Tool(
         name=f"{database.name}__execute",
@@ -92,7 +92,7 @@ def _begin_in_time() -> None:
         raise ToolError("unexpected", "It was not begun in time and did not run. Nothing was changed.") from None
 
 
-async def _execute(connection: Connection, arguments: Execute, rows: int, bound: Mapping[str, Any]) -> Executed:
+async def _execute(connection: PgConnection, arguments: Execute, rows: int, bound: Mapping[str, Any]) -> Executed:
     """Run the statement; nothing is committed yet. `bound`: what its card was shown to change.
 
     Raises ToolError, and ChangedError where it changes other rows than those.
@@ -114,7 +114,7 @@ async def _execute(connection: Connection, arguments: Execute, rows: int, bound:
         raise ToolError("invalid_input", detail)
     _expected(arguments, cursor.rowcount)
     if bound:
-        check_bound(bound, Tried(cursor.rowcount if counted else None, await rows_by_table(connection)).bound())
+        check_bound(bound, TriedRun(cursor.rowcount if counted else None, await rows_by_table(connection)).bound())
     return Executed(
         done=done,
         affected_rows=cursor.rowcount if counted else None,
@@ -133,13 +133,13 @@ def _expected(arguments: Execute, affected: int | None) -> None:
         raise ToolError("invalid_input", detail)
 
 
-async def _commit(connection: Connection, database: Database) -> None:
+async def _commit(connection: PgConnection, database: NamedDatabase) -> None:
     """Commit. Raises ToolError: `unclear` when the connection was lost before Postgres said that it had committed."""
     try:
         cursor = await connection.execute("COMMIT")
     except psycopg.Error as error:
         if connection.broken or error.sqlstate is None:
             raise ToolError("unexpected", "The connection was lost while it was committed.", unclear=True) from None
-        raise told(database, error, database.seconds) from None
+        raise told_error(database, error, database.seconds) from None
     if cursor.statusmessage != "COMMIT":  # a transaction that cannot be committed answers ROLLBACK
         raise ToolError("unexpected", "Postgres rolled it back instead of committing it: nothing was changed.")

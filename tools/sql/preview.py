@@ -7,9 +7,10 @@ from typing import Any
 import psycopg
 from pydantic import JsonValue
 
+from agent.text import cut_end
 from agent.tool.definition import ToolError
 from agent.types import Change, Preview
-from tools.sql.database import Connection, Database, alone, transaction
+from tools.sql.database import NamedDatabase, PgConnection, alone, transaction
 from tools.sql.statement import effectful, first_word, without_end
 
 SECONDS = 1.5  # of each statement here: a card does not wait long, and other people's work not for a card
@@ -38,7 +39,7 @@ Plan = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TriedRun:
     """What a run came to that was rolled back. `affected` is None where Postgres does not count."""
 
     affected: int | None
@@ -53,7 +54,7 @@ class Tried:
         return {"sql": found}
 
 
-async def preview(database: Database, sql: str, expect_rows: int | None) -> Preview:
+async def statement_preview(database: NamedDatabase, sql: str, expect_rows: int | None) -> Preview:
     """Return the plan, the affected rows, and some of them before and after. Raises ToolError for a statement that would fail."""
     if first_word(sql) not in EXPLAINED:
         return Preview(trouble="only INSERT, UPDATE, DELETE and MERGE can be tried out before; this statement was not.")
@@ -81,23 +82,23 @@ async def preview(database: Database, sql: str, expect_rows: int | None) -> Prev
     return Preview(changes=(*_rows_in_words(tried), *changes), bound=tried.bound())
 
 
-async def try_out(connection: Connection, sql: str, *, sample: bool) -> Tried:
+async def try_out(connection: PgConnection, sql: str, *, sample: bool) -> TriedRun:
     """Run it. The caller rolls back its transaction, or what was done since its savepoint."""
     tried = await _sampled(connection, sql) if sample and connection.info.server_version >= RETURNS_OLD_AND_NEW else None
     if tried is None:
         cursor = await alone(connection, sql)
         counted = (cursor.statusmessage or "").partition(" ")[0] in COUNTED
-        tried = Tried(cursor.rowcount if counted else None, ())
+        tried = TriedRun(cursor.rowcount if counted else None, ())
     await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # those that would stop the commit speak up now
-    return Tried(tried.affected, await rows_by_table(connection), tried.samples, tried.rows)
+    return TriedRun(tried.affected, await rows_by_table(connection), tried.samples, tried.rows)
 
 
-async def rows_by_table(connection: Connection) -> Sequence[tuple[str, int, int, int]]:
+async def rows_by_table(connection: PgConnection) -> Sequence[tuple[str, int, int, int]]:
     """Return how many rows of which tables this transaction has inserted, updated and deleted so far."""
     return await (await connection.execute(BY_TABLE)).fetchall()
 
 
-async def _sampled(connection: Connection, sql: str) -> Tried | None:
+async def _sampled(connection: PgConnection, sql: str) -> TriedRun | None:
     """Try the statement with some of its rows; None for one that this form does not fit, such as one with a RETURNING."""
     statement = SAMPLED.format(statement=without_end(sql), rows=SHOWN_ROWS)
     await connection.execute("SAVEPOINT before")
@@ -108,7 +109,7 @@ async def _sampled(connection: Connection, sql: str) -> Tried | None:
             raise
         await connection.execute("ROLLBACK TO SAVEPOINT before")
         return None
-    return Tried(affected, (), samples, rows)
+    return TriedRun(affected, (), samples, rows)
 
 
 # ---------------------------------------------------------------------------------------------- in words
@@ -132,7 +133,7 @@ def _node_in_words(node: Plan) -> str:
     return f"{kind}{table}{rows}"
 
 
-def _rows_in_words(tried: Tried) -> Iterator[Change]:
+def _rows_in_words(tried: TriedRun) -> Iterator[Change]:
     if tried.affected is not None:
         yield Change(what="Affected rows", after=str(tried.affected))
     for table, *counts in tried.by_table:
@@ -159,4 +160,4 @@ def _row_in_words(number: int, before: dict[str, Any] | None, after: dict[str, A
 
 def _columns(row: dict[str, Any] | None, names: Any) -> str:
     text = ", ".join(f"{name}: {'NULL' if row[name] is None else row[name]}" for name in names) if row else ""
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+    return cut_end(text, SHOWN_CHARACTERS)

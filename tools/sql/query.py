@@ -6,7 +6,7 @@ from psycopg import sql as composed
 from pydantic import BaseModel, Field
 
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
-from tools.sql.database import CONNECT_SECONDS, Connection, Database, alone, transaction
+from tools.sql.database import CONNECT_SECONDS, NamedDatabase, PgConnection, alone, transaction
 from tools.sql.statement import Statement, action, effectful, without_end
 from tools.sql.values import LONGEST_ROW, LONGEST_VALUE, from_json
 
@@ -46,7 +46,7 @@ class Rows(BaseModel, frozen=True):
     more: bool
 
 
-def query(database: Database) -> Tool:
+def query(database: NamedDatabase) -> Tool:
     """Return the tool that reads."""
 
     async def read(arguments: Query, context: ToolContext) -> Rows:
@@ -70,7 +70,7 @@ def query(database: Database) -> Tool:
     )
 
 
-async def _fetch_rows(connection: Connection, sql: str, rows: int) -> Rows:
+async def _fetch_rows(connection: PgConnection, sql: str, rows: int) -> Rows:
     """Only a SELECT can stand behind DECLARE CURSOR, and `alone` lets no second statement follow.
 
     It is read through a second cursor, in which Postgres itself writes the values as JSON and cuts them: one value may have

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tools.sql.database import LONGEST_SQL, Connection
+from tools.sql.database import LONGEST_SQL, PgConnection
 
 
 def _sound(text: str) -> str:
@@ -34,7 +34,7 @@ WHERE provolatile = 'v' AND prorettype NOT IN ('pg_catalog.trigger'::regtype, 'p
 """
 
 
-async def effectful(connection: Connection, sql: str) -> str | None:
+async def effectful(connection: PgConnection, sql: str) -> str | None:
     """Return the name of a function in the statement that may do what a rollback does not take back; None: there is none.
 
     What a view, an operator, a trigger or a function marked as STABLE calls in turn is not seen here.

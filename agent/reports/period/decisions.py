@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.reports.period.measures import Share, percentile
-from agent.reports.period.rows import Card
+from agent.reports.period.rows import CardRow
 
 REFLEX_SECONDS = 2.0
 BY_PEOPLE = frozenset({"approved", "rejected"})
@@ -48,15 +48,15 @@ class Approver:
     p99_seconds: float | None
 
 
-def by_rule(cards: Iterable[Card]) -> tuple[RuleFigures, ...]:
+def by_rule(cards: Iterable[CardRow]) -> tuple[RuleFigures, ...]:
     """Return the figures of each tool and rule, by their names."""
-    grouped: dict[tuple[str, str], list[Card]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[CardRow]] = defaultdict(list)
     for card in cards:
         grouped[card.tool, card.rule].append(card)
     return tuple(_rule(*key, grouped[key]) for key in sorted(grouped))
 
 
-def _rule(tool: str, rule: str, cards: Sequence[Card]) -> RuleFigures:
+def _rule(tool: str, rule: str, cards: Sequence[CardRow]) -> RuleFigures:
     ends = Counter(card.decision for card in cards)
     seconds = seconds_to_decision(cards)
     named = (ends["approved"], ends["rejected"], ends["expired"], ends[""])
@@ -65,12 +65,12 @@ def _rule(tool: str, rule: str, cards: Sequence[Card]) -> RuleFigures:
     return RuleFigures(tool, rule, len(cards), *named, otherwise, reflexes, percentile(seconds, 0.5), percentile(seconds, 0.99))
 
 
-def seconds_to_decision(cards: Iterable[Card]) -> list[float]:
+def seconds_to_decision(cards: Iterable[CardRow]) -> list[float]:
     """Return how long each decision took that people made."""
     return [card.seconds for card in cards if card.decision in BY_PEOPLE and card.seconds is not None]
 
 
-def by_approver(cards: Iterable[Card]) -> tuple[Approver, ...]:
+def by_approver(cards: Iterable[CardRow]) -> tuple[Approver, ...]:
     """Return what each person said, the one who said most first."""
     said: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for card in cards:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from agent.reports.period.measures import Share
 from agent.reports.period.rows import Rating
-from agent.reports.period.runs import Run
+from agent.reports.period.runs import PeriodRun
 
 ENDS = frozenset({"success", "error", "stopped"})
-Key = tuple[str, str]  # NAME@N, digest
+PromptKey = tuple[str, str]  # NAME@N, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class PromptFigures:
     iterations: float | None
 
 
-def by_prompt(runs: Iterable[Run], ratings: Iterable[Rating]) -> tuple[PromptFigures, ...]:
+def by_prompt(runs: Iterable[PeriodRun], ratings: Iterable[Rating]) -> tuple[PromptFigures, ...]:
     """Return the figures of each version, by name and digest. A rating counts for the prompt that made the answer."""
-    made: dict[Key, list[Run]] = defaultdict(list)
-    said: dict[Key, Counter[str]] = defaultdict(Counter)
+    made: dict[PromptKey, list[PeriodRun]] = defaultdict(list)
+    said: dict[PromptKey, Counter[str]] = defaultdict(Counter)
     for run in runs:
         made[run.turn.prompt, run.turn.prompt_digest].append(run)
     for rating in ratings:
@@ -38,7 +38,7 @@ def by_prompt(runs: Iterable[Run], ratings: Iterable[Rating]) -> tuple[PromptFig
     return tuple(_prompt(key, made.get(key, []), said[key]) for key in sorted({*made, *said}))
 
 
-def _prompt(key: Key, runs: Sequence[Run], said: Counter[str]) -> PromptFigures:
+def _prompt(key: PromptKey, runs: Sequence[PeriodRun], said: Counter[str]) -> PromptFigures:
     over = [run.turn.outcome for run in runs if run.turn.outcome in ENDS]
     return PromptFigures(
         *key,

@@ -10,24 +10,24 @@ import psycopg
 from agent.reports.period import rows
 from agent.reports.period.decisions import Approver, RuleFigures, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.prompts import PromptFigures, by_prompt
-from agent.reports.period.runs import Iterations, Unusual, iterations_by_agent, runs_of, unusual
-from agent.reports.period.spending import KEYS, By, Day, Spent, spent_by, spent_each_day
+from agent.reports.period.runs import Iterations, UnusualRuns, iterations_by_agent, runs_of, unusual_runs
+from agent.reports.period.spending import KEYS, Day, Spent, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import ToolFigures, by_tool
 
 MOST_ROWS = 200_000  # of each table, so that memory has a bound; 20,000 runs with their steps take 2 s
 
-Row = TypeVar("Row")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PeriodRows:
     """What was read of a period. `cut`: the tables of which only the newest rows were read."""
 
-    calls: Sequence[rows.ModelCall] = ()
-    turns: Sequence[rows.Turn] = ()
+    calls: Sequence[rows.ModelCallRow] = ()
+    turns: Sequence[rows.TurnRow] = ()
     ratings: Sequence[rows.Rating] = ()
     tools: Sequence[rows.ToolRun] = ()
-    cards: Sequence[rows.Card] = ()
+    cards: Sequence[rows.CardRow] = ()
     cut: Sequence[str] = ()
 
 
@@ -40,7 +40,7 @@ class Period:
 
     since: datetime
     until: datetime
-    spent: Mapping[By, Sequence[Spent]]
+    spent: Mapping[SpentBy, Sequence[Spent]]
     days: Sequence[Day]
     runs: int
     iterations: Sequence[Iterations]
@@ -48,7 +48,7 @@ class Period:
     rules: Sequence[RuleFigures]
     approvers: Sequence[Approver]
     decision_seconds: Sequence[float]
-    unusual: Unusual
+    unusual: UnusualRuns
     prompts: Sequence[PromptFigures]
     traced: frozenset[str] = frozenset()
     cut: Sequence[str] = ()
@@ -64,26 +64,26 @@ async def period(connection: psycopg.AsyncConnection[Any], since: datetime, unti
     return replace(found, traced=frozenset(trace for (trace,) in traced))
 
 
-async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime, most: int) -> Rows:
+async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime, most: int) -> PeriodRows:
     cut: list[str] = []
 
-    async def read(table: str, make: Callable[..., Row], statement: LiteralString) -> list[Row]:
+    async def read(table: str, make: Callable[..., T], statement: LiteralString) -> list[T]:
         found = await (await connection.execute(statement, {"since": since, "most": most})).fetchall()
         if len(found) == most:
             cut.append(table)
         return [make(*row) for row in found]
 
-    return Rows(
-        calls=await read("model calls", rows.ModelCall, rows.MODEL_CALLS),
-        turns=await read("runs", rows.Turn, rows.TURNS),
+    return PeriodRows(
+        calls=await read("model calls", rows.ModelCallRow, rows.MODEL_CALLS),
+        turns=await read("runs", rows.TurnRow, rows.TURNS),
         ratings=await read("ratings", rows.Rating, rows.RATINGS),
         tools=await read("tool calls", rows.ToolRun, rows.TOOL_RUNS),
-        cards=await read("cards", rows.Card, rows.CARDS),
+        cards=await read("cards", rows.CardRow, rows.CARDS),
         cut=cut,
     )
 
 
-def figures(since: datetime, until: datetime, of: Rows) -> Period:
+def figures(since: datetime, until: datetime, of: PeriodRows) -> Period:
     """Return what the rows come to."""
     runs = runs_of(of.turns, of.calls, of.cards, of.ratings)
     return Period(
@@ -97,7 +97,7 @@ def figures(since: datetime, until: datetime, of: Rows) -> Period:
         rules=by_rule(of.cards),
         approvers=by_approver(of.cards),
         decision_seconds=seconds_to_decision(of.cards),
-        unusual=unusual(runs),
+        unusual=unusual_runs(runs),
         prompts=by_prompt(runs, of.ratings),
         cut=of.cut,
     )

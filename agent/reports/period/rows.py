@@ -96,7 +96,7 @@ TRACED: LiteralString = "SELECT DISTINCT trace_id FROM conversation_message WHER
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnRow:
     """A run: what people said, and all that came of it until they said something else. `seq`: of the step that opened it.
 
     `ended_at`: when it last did something. The prompt is that of the session's pin now.
@@ -114,7 +114,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCall:
+class ModelCallRow:
     """One model call and what it cost. `replies`: it is an iteration of its turn, and did not fail."""
 
     session_id: str
@@ -154,7 +154,7 @@ class ToolRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CardRow:
     """A call that people were asked about, how it ended first, and what each of them said, after how many seconds."""
 
     session_id: str

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.reports.period.measures import Share, percentile
-from agent.reports.period.rows import Card, ModelCall, Rating, Turn
+from agent.reports.period.rows import CardRow, ModelCallRow, Rating, TurnRow
 from agent.trace_ids import spelled, trace_id
 
 MOST_NAMED = 10  # of the slowest, the dearest, the worst
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PeriodRun:
     """A turn, and all that is known of it."""
 
-    turn: Turn
+    turn: TurnRow
     seconds: float  # without those that it waited for people
     waited_seconds: float
     iterations: int = 0  # replies of the model
@@ -46,27 +46,27 @@ class Iterations:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusual:
+class UnusualRuns:
     """The runs to look at first."""
 
-    slowest: tuple[Run, ...] = ()
-    dearest: tuple[Run, ...] = ()
-    worst: tuple[Run, ...] = ()
+    slowest: tuple[PeriodRun, ...] = ()
+    dearest: tuple[PeriodRun, ...] = ()
+    worst: tuple[PeriodRun, ...] = ()
 
     @property
-    def all(self) -> tuple[Run, ...]:
+    def all(self) -> tuple[PeriodRun, ...]:
         """Return them all; one may be there more than once."""
         return (*self.slowest, *self.dearest, *self.worst)
 
 
 def runs_of(
-    turns: Iterable[Turn], calls: Iterable[ModelCall], cards: Iterable[Card], ratings: Iterable[Rating]
-) -> tuple[Run, ...]:
+    turns: Iterable[TurnRow], calls: Iterable[ModelCallRow], cards: Iterable[CardRow], ratings: Iterable[Rating]
+) -> tuple[PeriodRun, ...]:
     """Return a run for each turn. A call belongs to the turn of its session that was opened last before it."""
-    by_session: dict[str, list[Turn]] = defaultdict(list)
+    by_session: dict[str, list[TurnRow]] = defaultdict(list)
     for turn in turns:
         by_session[turn.session_id].append(turn)
-    made: dict[tuple[str, int], list[ModelCall]] = defaultdict(list)
+    made: dict[tuple[str, int], list[ModelCallRow]] = defaultdict(list)
     for opened in by_session.values():
         opened.sort(key=lambda turn: turn.seq)
     for call in calls:
@@ -74,7 +74,7 @@ def runs_of(
         at = bisect_right(opened, call.seq, key=lambda turn: turn.seq)
         if at:
             made[call.session_id, opened[at - 1].number].append(call)
-    asked: dict[str, list[Card]] = defaultdict(list)
+    asked: dict[str, list[CardRow]] = defaultdict(list)
     for card in cards:
         asked[card.session_id].append(card)
     said: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -87,9 +87,9 @@ def runs_of(
     )
 
 
-def _run(turn: Turn, calls: Sequence[ModelCall], cards: Sequence[Card], said: Sequence[str]) -> Run:
+def _run(turn: TurnRow, calls: Sequence[ModelCallRow], cards: Sequence[CardRow], said: Sequence[str]) -> PeriodRun:
     waited = seconds_waited(turn.opened_at, turn.ended_at, cards)
-    return Run(
+    return PeriodRun(
         turn,
         seconds=(turn.ended_at - turn.opened_at).total_seconds() - waited,
         waited_seconds=waited,
@@ -102,7 +102,7 @@ def _run(turn: Turn, calls: Sequence[ModelCall], cards: Sequence[Card], said: Se
     )
 
 
-def seconds_waited(begin: datetime, end: datetime, cards: Iterable[Card]) -> float:
+def seconds_waited(begin: datetime, end: datetime, cards: Iterable[CardRow]) -> float:
     """Return how many seconds from `begin` to `end` at least one of the cards waited; several at once count once."""
     total, reached = 0.0, begin
     for card in sorted(cards, key=lambda card: card.asked_at):
@@ -114,29 +114,29 @@ def seconds_waited(begin: datetime, end: datetime, cards: Iterable[Card]) -> flo
     return total
 
 
-def iterations_by_agent(runs: Iterable[Run]) -> tuple[Iterations, ...]:
+def iterations_by_agent(runs: Iterable[PeriodRun]) -> tuple[Iterations, ...]:
     """Return how many model calls the runs of each agent took, by the agent's name."""
-    grouped: dict[str, list[Run]] = defaultdict(list)
+    grouped: dict[str, list[PeriodRun]] = defaultdict(list)
     for run in runs:
         if run.iterations:
             grouped[run.turn.agent].append(run)
     return tuple(_iterations(agent, grouped[agent]) for agent in sorted(grouped))
 
 
-def _iterations(agent: str, runs: Sequence[Run]) -> Iterations:
+def _iterations(agent: str, runs: Sequence[PeriodRun]) -> Iterations:
     counts = [run.iterations for run in runs]
     by_count = {count: counts.count(count) for count in sorted(set(counts))}
     capped = Share(sum(run.capped for run in runs), len(runs))
     return Iterations(agent, len(runs), percentile(counts, 0.5) or 0.0, percentile(counts, 0.99) or 0.0, capped, by_count)
 
 
-def unusual(runs: Sequence[Run], most: int = MOST_NAMED) -> Unusual:
+def unusual_runs(runs: Sequence[PeriodRun], most: int = MOST_NAMED) -> UnusualRuns:
     """Return the slowest runs that are over, the dearest, and those that people rated worst."""
 
-    def first(of: Iterable[Run], size: Callable[[Run], tuple[float, ...]]) -> tuple[Run, ...]:
+    def first(of: Iterable[PeriodRun], size: Callable[[PeriodRun], tuple[float, ...]]) -> tuple[PeriodRun, ...]:
         return tuple(sorted(of, key=lambda run: (*(-part for part in size(run)), run.turn.session_id, run.turn.number))[:most])
 
-    return Unusual(
+    return UnusualRuns(
         slowest=first((run for run in runs if run.turn.outcome != "open"), lambda run: (run.seconds,)),
         dearest=first((run for run in runs if run.tokens), lambda run: (run.nano_usd, run.tokens)),
         worst=first((run for run in runs if run.bad), lambda run: (run.bad - run.good, run.bad)),

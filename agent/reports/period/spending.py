@@ -7,10 +7,10 @@ from datetime import UTC, date
 from typing import Literal
 
 from agent.reports.period.measures import percentile
-from agent.reports.period.rows import ModelCall
+from agent.reports.period.rows import ModelCallRow
 
-By = Literal["agent", "user", "channel"]
-KEYS: Mapping[By, Callable[[ModelCall], str]] = {
+SpentBy = Literal["agent", "user", "channel"]
+KEYS: Mapping[SpentBy, Callable[[ModelCallRow], str]] = {
     "agent": lambda call: call.agent,
     "user": lambda call: call.payer,
     "channel": lambda call: call.channel,
@@ -44,23 +44,23 @@ class Day:
     p99_tokens: float
 
 
-def spent_by(by: By, calls: Sequence[ModelCall]) -> tuple[Spent, ...]:
+def spent_by(by: SpentBy, calls: Sequence[ModelCallRow]) -> tuple[Spent, ...]:
     """Return what was spent by each, the one that spent most first."""
-    grouped: dict[str, list[ModelCall]] = defaultdict(list)
+    grouped: dict[str, list[ModelCallRow]] = defaultdict(list)
     for call in calls:
         grouped[KEYS[by](call)].append(call)
     return tuple(sorted((_spent(of, made) for of, made in grouped.items()), key=lambda one: (-one.nano_usd, -one.tokens, one.of)))
 
 
-def spent_each_day(calls: Sequence[ModelCall]) -> tuple[Day, ...]:
+def spent_each_day(calls: Sequence[ModelCallRow]) -> tuple[Day, ...]:
     """Return what was spent in each day that anything was spent in, the oldest first."""
-    grouped: dict[date, list[ModelCall]] = defaultdict(list)
+    grouped: dict[date, list[ModelCallRow]] = defaultdict(list)
     for call in calls:
         grouped[_day(call)].append(call)
     return tuple(_day_spent(day, grouped[day]) for day in sorted(grouped))
 
 
-def _spent(of: str, calls: Sequence[ModelCall]) -> Spent:
+def _spent(of: str, calls: Sequence[ModelCallRow]) -> Spent:
     tokens_by_day: dict[date, int] = defaultdict(int)
     nano_usd_by_day: dict[date, int] = defaultdict(int)
     for call in calls:
@@ -80,14 +80,14 @@ def _spent(of: str, calls: Sequence[ModelCall]) -> Spent:
     )
 
 
-def _day_spent(day: date, calls: Sequence[ModelCall]) -> Day:
+def _day_spent(day: date, calls: Sequence[ModelCallRow]) -> Day:
     sessions = tokens_by_session(calls)
     nano_usd = sum(call.nano_usd for call in calls)
     middle, most = percentile(sessions, 0.5) or 0.0, percentile(sessions, 0.99) or 0.0
     return Day(day, len(sessions), sum(sessions), nano_usd, middle, most)
 
 
-def tokens_by_session(calls: Sequence[ModelCall]) -> list[int]:
+def tokens_by_session(calls: Sequence[ModelCallRow]) -> list[int]:
     """Return the tokens of each session."""
     sessions: dict[str, int] = defaultdict(int)
     for call in calls:
@@ -95,5 +95,5 @@ def tokens_by_session(calls: Sequence[ModelCall]) -> list[int]:
     return [*sessions.values()]
 
 
-def _day(call: ModelCall) -> date:
+def _day(call: ModelCallRow) -> date:
     return call.started_at.astimezone(UTC).date()

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from agent.session.post_keys import PostKey
-from agent.types import Change, Decision, Frozen, Pattern, Preview, Verdict, Wording
+from agent.types import Change, Decision, Frozen, GrantPattern, Preview, Verdict, Wording
 
 
 class ProposedAction(Frozen):
@@ -94,7 +94,7 @@ class Granted(Frozen):
     grant_id: str
     action_id: str
     tool: str
-    pattern: Pattern
+    pattern: GrantPattern
     verdict: Verdict  # that their approval satisfied
     by: str
     expires_at: datetime

@@ -5,7 +5,7 @@ from .models import ModelCard, Models
 from .reply import Call, Reply, Search, Text, Thinking, call, calls, say, think
 from .request import Request, Result
 from .scripts import Conversations, Lines, Script, ScriptEnded, fast
-from .server import Arrived, Refused, ScriptedModel
+from .server import Arrived, RefusedRequest, ScriptedModel
 from .shop import shop_assistant
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "ModelCard",
     "ModelFaults",
     "Models",
-    "Refused",
+    "RefusedRequest",
     "Reply",
     "Request",
     "Result",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .json_shapes import is_list
+from .json_shapes import content_blocks
 from .refusal import Refusal
 
 
@@ -15,7 +15,7 @@ def check_pairing(messages: Sequence[dict[str, Any]], *, has_tools: bool) -> Non
     seen: set[str] = set()
     awaited: list[str] = []  # the ids that the message before asked for
     for at, message in enumerate(messages):
-        blocks = _content_blocks(message)
+        blocks = content_blocks(message)
         _results(at, blocks, awaited)
         awaited = [str(block["id"]) for block in blocks if block["type"] == "tool_use"]
         for place, block in enumerate(blocks):
@@ -58,8 +58,3 @@ def _unanswered(at: int, ids: Sequence[str]) -> Refusal:
         f"messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after: {', '.join(ids)}. "
         "Each `tool_use` block must have a corresponding `tool_result` block in the next message."
     )
-
-
-def _content_blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
-    content: object = message["content"]
-    return content if is_list(content) else []

@@ -38,7 +38,7 @@ class Arrived(dict[str, Any]):
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRequest:
     """A request that got no answer from the script: refused by a check, or the script failed (status 500)."""
 
     status: int
@@ -64,7 +64,7 @@ class ScriptedModel:
         self.base_url = ""
         self.requests: list[Arrived] = []
         self.usages: list[Mapping[str, Any]] = []  # of the answers, in order
-        self.refusals: list[Refused] = []
+        self.refusals: list[RefusedRequest] = []
         self.faults = ModelFaults()
         self.models = Models()
         self.cache = PromptCache()
@@ -181,7 +181,7 @@ class ScriptedModel:
         return finished
 
     def _refuse(self, refusal: Refusal, http: web.Request, body: Mapping[str, Any]) -> web.Response:
-        kept = Refused(refusal.status, refusal.type, refusal.message, http.path, body)
+        kept = RefusedRequest(refusal.status, refusal.type, refusal.message, http.path, body)
         self.refusals.append(kept)
         # A failed script fails again: say so, for clients that heed it.
         return _error(refusal, refusal.status, {"x-should-retry": "false"} if refusal.status == 500 else {})

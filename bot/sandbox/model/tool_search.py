@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .json_shapes import is_list, is_object
+from .json_shapes import content_blocks, is_list, is_object
 from .models import ModelCard
 from .refusal import Refusal, extra
 from .reply import Call, Reply, Search
@@ -56,7 +56,7 @@ def check_searches(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mappin
     """Check that every search is answered in its own message, and that what was found is defined."""
     defined = {tool.get("name") for tool in tools}
     for at, message in enumerate(messages):
-        blocks = _content_blocks(message)
+        blocks = content_blocks(message)
         asked = [block["id"] for block in blocks if block["type"] == "server_tool_use"]
         answered = [block["tool_use_id"] for block in blocks if block["type"] == "tool_search_tool_result"]
         for id in asked:
@@ -139,7 +139,7 @@ def _deferred(tool: Mapping[str, Any]) -> bool:
 
 def _found_before(body: Mapping[str, Any]) -> Iterator[str]:
     for message in body["messages"]:
-        yield from _references(_content_blocks(message))
+        yield from _references(content_blocks(message))
 
 
 def _references(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -160,8 +160,3 @@ def _search(query: str, tools: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _search_words(text: str) -> list[str]:
     return re.findall(r"[a-z]+|\d+", text.lower())
-
-
-def _content_blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    content: object = message["content"]
-    return content if is_list(content) else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias, cast
 
-from bot.sandbox.slack.elements import CONTEXT_ACTIONS, IMAGE, INTERACTIVE, RICH, TYPED_IN, URL, plain, text
+from bot.sandbox.slack.elements import CONTEXT_ACTIONS, IMAGE, INTERACTIVE, RICH, TYPED_IN, URL, plain_element, text
 from bot.sandbox.slack.reading import read_blocks
 from bot.sandbox.slack.shapes import (
     Check,
@@ -67,18 +67,18 @@ BLOCKS: dict[str, Check] = {
         ),
         any_field("text", "fields"),
     ),
-    "header": record({"text": plain(150)}, {**_ID, "level": integer(1, 4)}),
+    "header": record({"text": plain_element(150)}, {**_ID, "level": integer(1, 4)}),
     "divider": record({}, _ID),
     "image": both(
-        record({"alt_text": string(2000)}, {**_ID, "image_url": URL, "slack_file": anything, "title": plain(2000)}),
+        record({"alt_text": string(2000)}, {**_ID, "image_url": URL, "slack_file": anything, "title": plain_element(2000)}),
         any_field("image_url", "slack_file"),
     ),
     "context": record({"elements": listing(typed(_IN_CONTEXT), 10)}, _ID),
     "actions": record({"elements": listing(typed(_IN_ACTIONS), 25)}, _ID),
     "context_actions": record({"elements": listing(typed(CONTEXT_ACTIONS), 5)}, _ID),
     "input": record(
-        {"label": plain(2000), "element": typed(_IN_INPUT)},
-        {**_ID, "hint": plain(2000), "optional": boolean, "dispatch_action": boolean},
+        {"label": plain_element(2000), "element": typed(_IN_INPUT)},
+        {**_ID, "hint": plain_element(2000), "optional": boolean, "dispatch_action": boolean},
     ),
     "markdown": record({"text": string(MARKDOWN_CHARACTERS)}, _ID),
     "rich_text": _RICH_TEXT,
@@ -103,8 +103,8 @@ _SURFACES: dict[Surface, frozenset[str]] = {
 
 _VIEW: dict[str, Check] = {"private_metadata": string(3000, 0), "callback_id": string(255), "external_id": string(255)}
 _MODAL = record(
-    {"title": plain(24), "blocks": anything},
-    {**_VIEW, "submit": plain(24), "close": plain(24), "clear_on_close": boolean, "notify_on_close": boolean}
+    {"title": plain_element(24), "blocks": anything},
+    {**_VIEW, "submit": plain_element(24), "close": plain_element(24), "clear_on_close": boolean, "notify_on_close": boolean}
     | {"submit_disabled": boolean},
 )
 _HOME = record({"blocks": anything}, _VIEW)

@@ -31,7 +31,7 @@ URL = both(string(3000), matching(r"(?s)[a-zA-Z][a-zA-Z0-9+.-]*:.*", "must be a 
 ACTION_ID = string(255)
 
 
-def plain(most: int, least: int = 1) -> Check:
+def plain_element(most: int, least: int = 1) -> Check:
     return typed({"plain_text": record({"text": string(most, least)}, {"emoji": boolean})})
 
 
@@ -40,20 +40,20 @@ def text(most: int, least: int = 1) -> Check:
     return typed({"plain_text": record({"text": string(most, least)}, {"emoji": boolean}), "mrkdwn": mrkdwn})
 
 
-CONFIRM = record({"title": plain(100), "text": text(300), "confirm": plain(30), "deny": plain(30)}, {
+CONFIRM = record({"title": plain_element(100), "text": text(300), "confirm": plain_element(30), "deny": plain_element(30)}, {
     "style": one_of("primary", "danger")
 })  # fmt: skip
 IMAGE = both(record({"alt_text": string(2000)}, {"image_url": URL, "slack_file": anything}), any_field("image_url", "slack_file"))
-_OPTION = record({"text": plain(75), "value": string(150)}, {"description": plain(75)})
+_OPTION = record({"text": plain_element(75), "value": string(150)}, {"description": plain_element(75)})
 _TICKED_OPTION = record({"text": text(75), "value": string(150)}, {"description": text(75)})
-_OVERFLOW_OPTION = record({"text": plain(75), "value": string(150)}, {"description": plain(75), "url": URL})
-_GROUP = record({"label": plain(75), "options": listing(_OPTION, 100)})
+_OVERFLOW_OPTION = record({"text": plain_element(75), "value": string(150)}, {"description": plain_element(75), "url": URL})
+_GROUP = record({"label": plain_element(75), "options": listing(_OPTION, 100)})
 
 _COMMON: dict[str, Check] = {"action_id": ACTION_ID, "confirm": CONFIRM, "focus_on_load": boolean}
-_SELECT = {**_COMMON, "placeholder": plain(150)}
+_SELECT = {**_COMMON, "placeholder": plain_element(150)}
 _TYPED_IN = {
     "action_id": ACTION_ID,
-    "placeholder": plain(150),
+    "placeholder": plain_element(150),
     "focus_on_load": boolean,
     "dispatch_action_config": anything,
     "initial_value": string(3000, 0),
@@ -91,12 +91,12 @@ def _choosing(shape: Check) -> Check:
 
 
 _BUTTON = record(
-    {"text": plain(75)},
+    {"text": plain_element(75)},
     {"action_id": ACTION_ID, "url": URL, "value": string(2000), "style": one_of("primary", "danger")}
     | {"confirm": CONFIRM, "accessibility_label": string(75), "agent_prompt": string(4000)}
     | {"agent_prompt_display": anything, "visible_to_user_ids": listing(string(255), 100)},
 )
-_FEEDBACK = record({"text": plain(75), "value": string(2000)}, {"accessibility_label": string(75)})
+_FEEDBACK = record({"text": plain_element(75), "value": string(2000)}, {"accessibility_label": string(75)})
 _DATE = matching(r"\d{4}-\d{2}-\d{2}", "must be a date in the format YYYY-MM-DD")
 _TIME = matching(r"\d{2}:\d{2}", "must be a time in the format HH:mm")
 _NUMBER = matching(r"-?\d+(\.\d+)?", "must be a number in a string")
@@ -153,7 +153,7 @@ TYPED_IN: dict[str, Check] = {
 CONTEXT_ACTIONS: dict[str, Check] = {
     "feedback_buttons": record({"positive_button": _FEEDBACK, "negative_button": _FEEDBACK}, {"action_id": ACTION_ID}),
     "icon_button": record(
-        {"icon": string(255), "text": plain(75)},
+        {"icon": string(255), "text": plain_element(75)},
         {"action_id": ACTION_ID, "value": string(2000), "confirm": CONFIRM, "accessibility_label": string(75)}
         | {"visible_to_user_ids": listing(string(255), 100)},
     ),

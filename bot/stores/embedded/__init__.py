@@ -8,10 +8,10 @@ from typing import Protocol
 from bot.stores.embedded.postgres import Postgres
 from bot.stores.embedded.redis import FakeRedis, Redis
 
-__all__ = ["FakeRedis", "Postgres", "Redis", "Server"]
+__all__ = ["EmbeddedServer", "FakeRedis", "Postgres", "Redis"]
 
 
-class Server(Protocol):
+class EmbeddedServer(Protocol):
     """One embedded server. `bot.stores.embedded_home` sees to it that one process at a time starts or stops it."""
 
     @property

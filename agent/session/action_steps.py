@@ -6,7 +6,7 @@ from agent.errors import IllegalStepError
 from agent.session.calls import advance, call_ended, fingerprint, with_call
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
-from agent.session.state import NOT_POSTED, ActionState, CallState, Phase, Run, Session, Votes
+from agent.session.state import NOT_POSTED, ActionRun, ActionState, CallState, Phase, Session, Votes
 from agent.session.steps import ActionDecided, CardShown, Edited, Posted, ProposedAction, Voted
 
 
@@ -60,7 +60,7 @@ def _asked_about(session: Session, state: CallState | None, step: ProposedAction
     if state is None or not state.lost:
         raise IllegalStepError(f"call {step.call_id} did not get lost")
     yes = ActionDecided(action_id=step.action_id, decision="approved", decided_at=step.proposed_at)
-    action = ActionState(step, decided=yes, run=Run(idempotency_key=state.idempotency_key, outcome="unknown"))
+    action = ActionState(step, decided=yes, run=ActionRun(idempotency_key=state.idempotency_key, outcome="unknown"))
     return keep(with_call(session, replace(state, action_id=step.action_id)), action)
 
 

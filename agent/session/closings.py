@@ -59,7 +59,7 @@ def asks(last: Step) -> bool:
 
 def _strange(reply: ModelReplied) -> str:
     """Return a sentence's part that names an unknown stop reason."""
-    kinds = [stop_reasons.kind_of(block) for block in reply.content]
+    kinds = [stop_reasons.block_kind(block) for block in reply.content]
     known = {*stop_reasons.KNOWN_BLOCKS, stop_reasons.SEARCH}
     return next((kind for kind in kinds if kind not in known), reply.stop_reason)
 
