@@ -23,6 +23,7 @@ from bot.config.file import DEFAULT_PATH, Config, Problem, examine_config, line_
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, check_model, check_slack, environment, read_settings
 from bot.memory_cli import memory
+from bot.prompts_cli import prompts
 from bot.refusing import console, refusing
 from bot.stores.embedded_home import Home
 
@@ -38,6 +39,7 @@ cli.add_typer(audit, name="audit")
 tools = typer.Typer(help="What the agents can do.")
 cli.add_typer(tools, name="tools")
 cli.add_typer(memory, name="memory")
+cli.add_typer(prompts, name="prompts")
 log = logging.getLogger("signoff")
 
 MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]

@@ -23,7 +23,8 @@ from tools.web import web
 
 # Only for agents that name them: "all there are" leaves these out. People who talk to an agent may always have it read their own
 # thread and say who somebody is; other channels are another matter.
-ON_REQUEST = frozenset({"web", "slack:channels"})
+PROMPTS_PACK = "prompts"  # there where signoff.yaml has the section `promotion`
+ON_REQUEST = frozenset({"web", "slack:channels", PROMPTS_PACK})
 BROUGHT_ALONG = {"slack": "slack:channels"}  # who names the first pack means the second, too
 
 MEMORY = "memory_tools"  # there where signoff.yaml has the section of this name
@@ -39,6 +40,7 @@ def tool_packs(
     databases: Packs = NONE,
     workspace: Slack | None = None,
     remembered: Memory | None = None,
+    promoting: Tool | None = None,
 ) -> dict[str, Sequence[Tool]]:
     """Return all of them, those of the named databases too. As long as no tool is run, the pool need not be open, nor Slack be
     there.
@@ -54,6 +56,7 @@ def tool_packs(
         **({MEMORY: memory_tools(remembered or unconnected())} if config.memory is not None else {}),
         "slack": slack(port),
         "slack:channels": slack_channels(port),
+        **({PROMPTS_PACK: [promoting]} if promoting is not None else {}),
         "web": web(config.policy.allowed_hosts),
         **databases,
         **files,

@@ -39,6 +39,7 @@ from bot.app.exporting import NO_FIGURES, FigureReaders
 from bot.app.figures import showing
 from bot.app.memory import instructions, memory_chores, open_memory
 from bot.app.ops import watch
+from bot.app.promotion import promoting
 from bot.app.set_aside import setting_aside
 from bot.app.site import Health, serve_http
 from bot.cards.values import Mask
@@ -109,11 +110,13 @@ async def running(
         remembered = await open_memory(stack, config, pool, servers.redis_url, reader, team)
         readers = remembered.long_term.readers if remembered is not None else SlackReaders(reader, team)
         databases, workspace = sql_packs(config.databases, environment()), SlackPort(reader, client, team, readers)
-        packs = tool_packs(pool, config, databases, workspace, remembered)
+        labels = PromptLabels(pool)
+        promotes = promoting(config, pool, labels, lambda: tools.packs())
+        packs = tool_packs(pool, config, databases, workspace, remembered, promotes)
         tools = Toolbox({**packs, **(further_packs or {})}, bridge)
         name_problems(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
-        agents = Agents(config, tools, patience, PromptLabels(pool).live)
+        agents = Agents(config, tools, patience, labels.live)
         store = Store(pool)
         surface = SlackSurface(client, tools, mask or card_mask(config), team=team, url=slack_url, bot_user_id=bot_user_id)
         stack.push_async_callback(surface.background.drain)

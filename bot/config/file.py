@@ -16,6 +16,7 @@ from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
 from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
 from bot.config.policy_section import ApproversSection, ChannelId, Escalate, RuleSection
+from bot.config.promotion_section import PromotionSection
 from bot.config.refusal import Refusal
 from bot.config.sections import (
     AgentSection,
@@ -69,6 +70,8 @@ class Config(Section):
     masking: Masking = Masking()
     instructions: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Annotated[str, Field(max_length=2_000)]] = {}
     """Channel id to what agents are to do there, unless somebody sets other instructions in Slack."""
+    promotion: PromotionSection | None = None
+    """Named, `signoff prompts promote` asks people in Slack; without it only what comes with the code is live."""
     memory: MemorySection | None = None
     """Named, agents remember things beyond a conversation; those that name their tools have to name the pack memory."""
 
@@ -144,7 +147,8 @@ class _File:
             if in_dollars and agent.model not in config.prices:
                 wrong = f"agent `{name}` has a budget in dollars, and its model {agent.model} no price: add it to `prices`"
                 self._file.note(("agents", name, "model"), wrong)
-        return config.model_copy(update={"policy": Policy(self._rules(rules), config.allowed_hosts)})
+        first = config.promotion.rules() if config.promotion is not None else ()
+        return config.model_copy(update={"policy": Policy((*first, *self._rules(rules)), config.allowed_hosts)})
 
     def _rules(self, rules: Any) -> tuple[PolicyRule, ...]:
         if not isinstance(rules, list):
@@ -231,6 +235,10 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return Audit
         case ("conversation_log",):
             return ConversationLogSection
+        case ("promotion",):
+            return PromotionSection
+        case ("promotion", "approvers"):
+            return ApproversSection
         case ("masking",):
             return Masking
         case ("memory",):

@@ -69,13 +69,13 @@ class ApproversSection(Section):
         return types.Approvers.model_validate(self.model_dump())
 
 
-def _somebody(approvers: ApproversSection) -> ApproversSection:
-    if _most(approvers.as_type()) == 0:
+def somebody(approvers: ApproversSection) -> ApproversSection:
+    if most_people(approvers.as_type()) == 0:
         raise ValueError("names nobody who could approve: add users, groups or `channel_members: true`")
     return approvers
 
 
-def _most(approvers: types.Approvers) -> int | None:
+def most_people(approvers: types.Approvers) -> int | None:
     """Return how many people these are at most, if one person asked; None if nobody can say."""
     return how_many(approvers, ("somebody else",))
 
@@ -84,7 +84,7 @@ class Escalate(Section):
     """Who may decide too when a card has waited so long."""
 
     after: Annotated[int, BeforeValidator(duration_seconds)]
-    to: Annotated[ApproversSection, AfterValidator(_somebody)]
+    to: Annotated[ApproversSection, AfterValidator(somebody)]
 
     def as_type(self) -> types.Escalation:
         """Return it as the core takes it."""
@@ -118,7 +118,7 @@ class RuleSection(Section):
     """Only tools of these effects; without it those of every effect."""
     when: Annotated[InstanceOf[Condition] | None, BeforeValidator(_condition)] = None
     verdict: Literal["ask", "allow", "refuse"] = "ask"
-    approvers: Annotated[ApproversSection, AfterValidator(_somebody)] = ApproversSection(channel_members=True)
+    approvers: Annotated[ApproversSection, AfterValidator(somebody)] = ApproversSection(channel_members=True)
     expires: Annotated[int, BeforeValidator(duration_seconds)] = policy.DAY_SECONDS
     remind: Annotated[int | None, BeforeValidator(duration_seconds)] = None
     """Until the first reminder; each further wait is twice the one before."""
@@ -174,7 +174,7 @@ class RuleSection(Section):
         if approvers is None or "escalate" not in info.data:
             return number
         those = widened(approvers.as_type(), escalate.to.as_type()) if escalate else approvers.as_type()
-        most = _most(those)
+        most = most_people(those)
         if most is not None and number > most:
             who = "`approvers` and those of `escalate` are" if escalate else "`approvers` are"
             raise ValueError(f"is {number}, but {who} {most} at most: name more of them, or ask fewer")

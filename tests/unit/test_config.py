@@ -66,7 +66,7 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     Path("signoff.yaml").write_text(shown)
     config, problems = examine_config()
     assert list(problems) == []
-    assert [rule.answer for rule in config.policy.rules] == ["ask", "refuse", "allow"]
+    assert [rule.answer for rule in config.policy.rules] == ["ask", "ask", "ask", "refuse", "allow"]  # the first two are those of `promotion`
     names = {
         *Config.model_fields,
         *AgentSection.model_fields,
@@ -164,7 +164,7 @@ def test_a_folder_is_no_file(here: Path) -> None:
             "agent: {}",
             "signoff.yaml, line 1: `agent` is not a setting: "
             "the ones there are agents, channels, databases, mcp, model_calls_at_once, allowed_hosts, policy, budget, "
-            "people, apps, prices, ops_channel, audit, conversation_log, masking, instructions and memory.",
+            "people, apps, prices, ops_channel, audit, conversation_log, masking, instructions, promotion and memory.",
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),

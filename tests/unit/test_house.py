@@ -75,6 +75,7 @@ FLOORS = {
     "bot/commands": 4,
     "bot/app": 4,
     "bot/memory_cli.py": 5,
+    "bot/prompts_cli.py": 5,
     "bot/sandbox": 5,
     "bot/eval": 6,
     "bot/cli.py": 7,
@@ -144,7 +145,7 @@ HOMES: dict[str, set[str]] = {
     },
     "tenacity": {"agent/embeddings/server.py", "agent/model/anthropic.py"},
     "tokenizers": {"agent/embeddings/minilm.py", "agent/embeddings/wordllama.py"},
-    "typer": {"bot/cli.py", "bot/memory_cli.py", "bot/refusing.py"},
+    "typer": {"bot/cli.py", "bot/memory_cli.py", "bot/prompts_cli.py", "bot/refusing.py"},
     "yaml": {"agent/prompts/versions.py", "bot/config/yaml_file.py", "bot/config/manifest.py"},
 }
 

@@ -1,0 +1,179 @@
+"""`signoff prompts`: the versions of prompts, which of them is live, and how that is changed."""
+
+import asyncio
+import difflib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from agent.prompts.labels import Label, Labelled, Live
+from agent.prompts.versions import Registry, Version
+from agent.store.given_calls import begin_with_call
+from agent.store.prompt_labels import Moved, PromptLabels, Reason
+from agent.types import Place, Said
+from bot.agents.packs import PROMPTS_PACK
+from bot.agents.toolbox import PROMPTS
+from bot.commands.memory_report import operator, team_of
+from bot.config.file import Config
+from bot.config.promotion_section import TOOL
+from bot.config.refusal import Refusal
+from bot.config.settings import Settings
+from bot.slack.web_api import open_client
+from bot.stores.database import connected_pool
+
+
+def load(registry: Registry, reference: str) -> Version:
+    """Return a version by `NAME` or `NAME@N`. Raises Refusal."""
+    try:
+        return registry.load(reference)
+    except LookupError as error:
+        raise Refusal(f"{str(error.args[0]).capitalize()}.") from None
+
+
+def print_prompts(settings: Settings) -> None:
+    """Print each prompt's versions: which comes with the code, and where labels point. Raises Refusal."""
+
+    async def looked_up() -> Mapping[str, Live]:
+        async with connected_pool(settings) as pool:
+            labels = PromptLabels(pool)
+            return {name: await labels.live(name) for name in PROMPTS.names()}
+
+    live = asyncio.run(looked_up())
+    for name in PROMPTS.names():
+        for number in PROMPTS.versions(name):
+            version = load(PROMPTS, f"{name}@{number}")
+            print(f"{version.reference}  {version.digest}  {', '.join(marks(version, live[name])) or '-'}  {version.notes}")
+
+
+def marks(version: Version, live: Live) -> Sequence[str]:
+    """Return what is said of a version: that it is live, for how many, or that it comes with the code."""
+    said: list[str] = []
+    for label, at in live.items():
+        if at.version == version.number:
+            share = f" {at.share} %" if label == "canary" else ""
+            said.append(f"{label}{share}" + ("" if at.digest == version.digest else " (another text than was promoted)"))
+    if version.number == PROMPTS.shipped(version.name):
+        said.append("comes with the code" if "production" in live else "live: comes with the code")
+    return said
+
+
+def print_version(reference: str) -> None:
+    """Print a version: who wrote it, from which one, its variables and its text. Raises Refusal."""
+    version = load(PROMPTS, reference)
+    print(f"{version.reference}  {version.digest}\nby {version.author}, from version {version.parent or '-'}: {version.notes}")
+    for name, variable in version.variables.items():
+        print(f"variable {name}: {variable.type}, default {variable.default!r}. {variable.about}")
+    for name, value in version.settings.model_dump(exclude_none=True).items():
+        print(f"{name}: {value}")
+    print(f"\n{version.text}")
+
+
+def print_difference(before: str, after: str) -> None:
+    """Print what is different between two versions. Raises Refusal."""
+    one, two = load(PROMPTS, before), load(PROMPTS, after)
+    lines = difflib.unified_diff(one.text.splitlines(), two.text.splitlines(), one.reference, two.reference, lineterm="")
+    found = list(lines)
+    for name in ("variables", "settings"):
+        if getattr(one, name) != getattr(two, name):
+            found.append(f"{name}: {getattr(one, name)!r} -> {getattr(two, name)!r}")
+    print("\n".join(found) or "The same text, variables and settings.")
+
+
+def new_version(folder: Path, name: str, author: str, notes: str) -> Path:
+    """Write the next version of a prompt as a copy of the newest, to be edited; its file. Raises Refusal."""
+    registry = Registry(folder)
+    if name not in registry.names():
+        raise Refusal(f"There is no prompt {name} in {folder}: run this in a checkout, or name its folder with --folder.")
+    newest = registry.versions(name)[-1]
+    written = (folder / name / f"{newest}.yaml").read_text("utf-8").splitlines()
+    kept = [line for line in written if not line.startswith(("author:", "parent:", "notes:"))]
+    path = folder / name / f"{newest + 1}.yaml"
+    head = [f"author: {_quoted_yaml(author)}", f"parent: {newest}", f"notes: {_quoted_yaml(notes)}"]
+    path.write_text("\n".join([*head, *kept]) + "\n", "utf-8")
+    return path
+
+
+def _quoted_yaml(text: str) -> str:
+    return "'" + " ".join(text.split()).replace("'", "''") + "'"
+
+
+def print_moves(settings: Settings, name: str) -> None:
+    """Print how the labels of a prompt were moved, newest first. Raises Refusal."""
+    load(PROMPTS, name)
+
+    async def moved() -> Sequence[Moved]:
+        async with connected_pool(settings) as pool:
+            return await PromptLabels(pool).history(name)
+
+    found = asyncio.run(moved())
+    if not found:
+        raise Refusal(f"No label of {name} was ever moved: version {PROMPTS.shipped(name)} comes with the code.", status=1)
+    for each in found:
+        where = f"{name}@{each.version}" if each.version is not None else "nowhere"
+        share = f" ({each.share} %)" if each.label == "canary" and each.version is not None else ""
+        print(f"{each.at:%Y-%m-%d %H:%M} {each.label}{share} -> {where} by {each.set_by}{': ' + each.why if each.why else ''}")
+
+
+def roll_back(settings: Settings, team: str | None, name: str, label: Label, why: str) -> None:
+    """Let a label point where it did before: at once, since what was live before was decided then. Raises Refusal."""
+    load(PROMPTS, name)
+
+    async def moved() -> str:
+        async with connected_pool(settings) as pool:
+            labels = PromptLabels(pool)
+            history = [each for each in await labels.history(name) if each.label == label]
+            if not history:
+                raise Refusal(f"The label {label} of {name} was never moved: there is nothing to go back to.", status=1)
+            earlier = [each for each in history if each.version != history[0].version]
+            to = _pointing(earlier[0]) if earlier and label != "canary" else None
+            key = f"rollback:{datetime.now(UTC).isoformat()}"
+            await labels.move(name, label, to, Reason(await team_of(settings, team), key, operator().user, why))
+            return f"{name}@{to.version}" if to else f"nowhere: {name}@{PROMPTS.shipped(name)} comes with the code"
+
+    print(f"{label} points at {asyncio.run(moved())} for every new conversation.")
+
+
+def _pointing(moved: Moved) -> Labelled | None:
+    return None if moved.version is None else Labelled(moved.version, moved.digest, moved.share)
+
+
+def ask_for(settings: Settings, config: Config, by: str, arguments: dict[str, Any]) -> str:
+    """Ask people in Slack to promote a version, with a card in the channel of `promotion`; where it is asked. Raises Refusal."""
+    if config.promotion is None:
+        raise Refusal("signoff.yaml has no section `promotion`: name the channel there in which promotions are decided.")
+    channel = config.promotion.channel
+    agent, settings_of_agent = config.agent_for(channel)
+    if PROMPTS_PACK not in (settings_of_agent.tools or ()):
+        raise Refusal(f"Agent {agent}, which answers in {channel}, cannot promote: add `{PROMPTS_PACK}` to its tools.")
+    version = load(PROMPTS, f"{arguments['prompt']}@{arguments['version']}")
+    words = f"Promote {version.reference} to {arguments['label']}."
+
+    async def asked() -> str:
+        async with connected_pool(settings) as pool:
+            team, ts = await _posted(settings, channel, f"<@{by}> asks on the command line: {words}")
+            place = Place(team=team, channel=channel, thread_ts=ts)
+            await begin_with_call(pool, place, Said(user=by, text=words, ts=ts), TOOL, arguments)
+            return f"{channel}, message {ts}"
+
+    return asyncio.run(asked())
+
+
+async def _posted(settings: Settings, channel: str, text: str) -> tuple[str, str]:
+    """Post a message, and return our workspace's id and the message's ts. Raises Refusal."""
+    token = settings.slack_bot_token
+    if token is None:
+        raise Refusal("SLACK_BOT_TOKEN is not set: promotions are decided in Slack.")
+    client = cast(Any, open_client(token.get_secret_value(), settings.slack_api_url))
+    try:
+        team = (await client.auth_test())["team_id"]
+        return str(team), str((await client.chat_postMessage(channel=channel, text=text))["ts"])
+    except SlackApiError as error:
+        raise Refusal(f"Slack does not take the message in {channel} ({cast(Any, error.response).get('error')}).") from None
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        raise Refusal(f"Slack cannot be reached at {settings.slack_api_url}: check the network, or SLACK_API_URL.") from None
+    finally:
+        await client.session.close()

@@ -1,0 +1,32 @@
+"""The section `promotion` of signoff.yaml: who decides which version of a prompt is live."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from agent.approvals import policy
+from agent.approvals.condition import Condition
+from bot.config.policy_section import ApproversSection, ChannelId, somebody
+from bot.config.sections import Section
+
+TOOL = "promote_prompt"
+
+
+class PromotionSection(Section):
+    """Where the card of a promotion is decided, and by whom."""
+
+    channel: ChannelId
+    """Where `signoff prompts promote` asks. Its agent needs the pack `prompts`."""
+    approvers: Annotated[ApproversSection, AfterValidator(somebody)] = ApproversSection(channel_members=True)
+    quorum: int = Field(default=2, ge=1, strict=True)
+    """How many people decide what is live for everybody; a canary needs one."""
+
+    def rules(self) -> Sequence[policy.Rule]:
+        """Return the rules of policy that say so. They come before those of the section `policy`."""
+        approvers, reason = self.approvers.as_type(), "A prompt is promoted like any other deployment"
+        canary = Condition('args.label == "canary"')
+        return (
+            policy.Rule(tool=TOOL, when=canary, approvers=approvers, reason=reason, name="promotion of signoff.yaml"),
+            policy.Rule(tool=TOOL, approvers=approvers, quorum=self.quorum, reason=reason, name="promotion of signoff.yaml"),
+        )
