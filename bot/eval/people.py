@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from bot.eval.cases import Line, World
@@ -23,8 +24,13 @@ SELECT EXISTS (SELECT FROM session WHERE lease_until IS NOT NULL OR wake_at <= n
         SELECT FROM action WHERE action.session_id = inbox.session_id AND status = 'pending'))
 """
 OPEN: LiteralString = """
-SELECT id FROM action WHERE status = ANY (%s) AND (%s = '' OR body ->> 'tool' = %s) ORDER BY created_at, id
+SELECT action.id FROM action JOIN step ON step.session_id = action.session_id AND step.kind = 'proposed_action'
+    AND step.body ->> 'action_id' = action.id
+WHERE status = ANY (%s) AND (%s = '' OR action.body ->> 'tool' = %s) AND (action.body -> 'arguments')::jsonb @> %s
+ORDER BY made_at, seq
 """
+EXPIRED: LiteralString = "SELECT coalesce(extract(epoch FROM max(decided_at)), 0)::float FROM action WHERE status = 'expired'"
+LONG_AGO: LiteralString = "UPDATE action SET started_at = started_at - interval '1 h' WHERE id = %s RETURNING id"
 MARK: LiteralString = """
 SELECT status, (SELECT count(*) FROM vote WHERE action_id = action.id) FROM action WHERE id = %s
 """
@@ -47,10 +53,11 @@ class People:
     channel: str = ""  # of the conversation, once it has begun
     thread: str = ""
     heard: int = 0  # how many posts of the bot there were when the last line began
+    told: int = 0  # likewise of what it showed to one person alone
 
     async def act(self, line: Line, text: Callable[[str], str]) -> None:
         """Do what a line says, and wait until the bot rests. `text` fills in ids. Raises NotAsPlayedError."""
-        self.heard = len(self.posts())
+        self.heard, self.told = len(self.posts()), len(self.asides())
         match line.does:
             case "say":
                 await self._say(line.who, text(line.says), [(name, body.encode()) for name, body in line.files.items()])
@@ -60,11 +67,15 @@ class People:
                 await self._press(line.who, line.does)
             case "happened" | "run_again" | "leave":
                 [action, *_] = await self._actions(("unknown",), line) or [""]
+                if line.does == "run_again":  # which is refused as long as the first run may be under way
+                    await self._fetch(LONG_AGO, action)
                 await self._press(line.who, line.does, action)
             case "stop":
                 await self.slack.stop_session(line.who, self.channel, self.thread)
             case "expire":
                 await self.until(self._nothing_waits, "a card that nobody decides is still open")
+                [(over,)] = await self._fetch(EXPIRED)  # maybe before this line began
+                self.heard = sum(float(message.ts) < over for message in self.posts())
         await self.rest()
 
     async def rest(self) -> None:
@@ -74,6 +85,11 @@ class People:
     def posts(self) -> Sequence[Message]:
         """Return what the bot has posted in the conversation, in order."""
         return [message for message in self.slack.thread(self.channel, self.thread) if message.bot_id] if self.thread else []
+
+    def asides(self) -> Sequence[Message]:
+        """Return what the bot has shown to one person alone, in order."""
+        shown = [message for person in self.slack.people for message in self.slack.ephemerals(person)]
+        return sorted(shown, key=lambda message: float(message.ts))
 
     async def _say(self, who: str, words: str, files: Sequence[tuple[str, bytes]]) -> None:
         if self.thread:
@@ -90,7 +106,7 @@ class People:
         open_now = await self._actions(("pending",), line)
         if len(open_now) < line.number:
             raise NotAsPlayedError(
-                f"{line.who} was to {line.does} card {line.number} of {line.tool or 'any tool'}: it never came"
+                f"{line.who} was to {line.does} card {line.number} of {line.tool or 'any tool'}{_with(line.card)}: it never came"
             )
         action = open_now[line.number - 1]
         before, told = await self._votes(action), len(self.slack.ephemerals(line.who)) + len(self.slack.failures(line.who))
@@ -138,7 +154,7 @@ class People:
     # ------------------------------------------------------------------------------------------ looking
 
     async def _actions(self, statuses: Sequence[str], line: Line) -> Sequence[str]:
-        return [id for (id,) in await self._fetch(OPEN, list(statuses), line.tool, line.tool)]
+        return [id for (id,) in await self._fetch(OPEN, list(statuses), line.tool, line.tool, Jsonb(dict(line.card)))]
 
     async def _votes(self, action: str) -> Any:
         return await self._fetch(MARK, action)
@@ -164,6 +180,10 @@ class People:
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             raise NotAsPlayedError(otherwise) from None
+
+
+def _with(arguments: Mapping[str, Any]) -> str:
+    return " with " + ", ".join(f"{name} {value!r}" for name, value in arguments.items()) if arguments else ""
 
 
 def _input_of(view: View, label: str) -> str:

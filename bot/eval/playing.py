@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 from pydantic import JsonValue, SecretStr
 
@@ -24,6 +25,7 @@ from agent.tool.definition import Effect
 from bot.app.wiring import Bot, running
 from bot.config.file import Config, load_config
 from bot.config.manifest import read_manifest
+from bot.config.refusal import Refusal
 from bot.config.settings import Settings
 from bot.eval import tickets
 from bot.eval.cases import Case, GoldenSet, Play
@@ -153,8 +155,12 @@ async def _furnish(case: Case, slack: SlackSandbox, pool: AsyncConnectionPool[An
     """Bring everything to where the case begins."""
     await seed_shop(pool)
     for statement in case.world.sql:
-        async with pool.connection() as connection:
-            await connection.execute(cast(Any, text(statement)))
+        try:
+            async with pool.connection() as connection:
+                await connection.execute(cast(Any, text(statement)))
+        except psycopg.Error as error:
+            why = error.diag.message_primary or type(error).__name__
+            raise Refusal(f"The case {case.case} cannot begin: Postgres refuses its SQL ({why}). Mend {statement!r}.") from None
     for post in case.world.posts:
         await slack.say(post.who, slack.channels[post.channel], text(post.says))
     for number, one in enumerate(case.world.remembers, 1):
@@ -209,16 +215,22 @@ async def _read_end(
             cursor = await connection.execute(cast(Any, statement))
             return await cursor.fetchall()
 
+    async def found(statement: str) -> JsonValue:
+        try:
+            return _plain_rows(await rows(statement))
+        except psycopg.Error as error:  # a table may be gone by what the model did
+            return f"Postgres refuses it: {error.diag.message_primary}"
+
     steps = [STEP.validate_json(body) for (body,) in await rows("SELECT body::text FROM step ORDER BY made_at, session_id, seq")]
     writing = frozenset(name for name, tool in bot.tools.items() if tool.effect is not Effect.READ)
     calls, cards, figures = read(steps, writing, seconds)
-    posts = [message.seen_text for message in people.posts()]
+    posts, asides = ([message.seen_text for message in seen] for seen in (people.posts(), people.asides()))
     return Played(
         calls=calls,
         cards=cards,
-        answer="\n".join(posts[people.heard :]),
-        posts=posts,
-        finds=[_plain_rows(await rows(text(state.sql))) for state in case.state],
+        answer="\n".join([*posts[people.heard :], *asides[people.told :]]),
+        posts=[*posts, *asides],
+        finds=[await found(text(state.sql)) for state in case.state],
         figures=figures,
     )
 

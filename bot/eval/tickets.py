@@ -1,4 +1,5 @@
-"""A ticket desk as an MCP server over standard input and output, for golden sets: three tickets, and two tools that change them.
+"""A ticket desk as an MCP server over standard input and output, for golden sets: three tickets, two tools that change them, and
+a pager.
 
 Run as a program: `python tickets.py`. It speaks the protocol by hand, so that it is no second home of the mcp library.
 """
@@ -43,7 +44,14 @@ TOOLS = (
         "inputSchema": {"type": "object", "properties": {"id": ID, "reason": {"type": "string"}}, "required": ["id", "reason"]},
         "annotations": {"readOnlyHint": False, "destructiveHint": True},
     },
+    {
+        "name": "page_on_call",
+        "description": "Page the engineer on call about a ticket. Their phone rings at once, also at night.",
+        "inputSchema": {"type": "object", "properties": {"id": ID, "message": {"type": "string"}}, "required": ["id", "message"]},
+        "annotations": {"readOnlyHint": False, "destructiveHint": False},
+    },
 )
+NO_ANSWER = "T-102"  # the page goes out, and the desk is gone before it can say so: nobody knows what came of it
 
 
 def call(name: str, arguments: dict[str, Any]) -> tuple[Any, bool]:
@@ -62,6 +70,8 @@ def call(name: str, arguments: dict[str, Any]) -> tuple[Any, bool]:
             return f"{id} is closed already.", True
         ticket["status"] = "closed"
         ticket["notes"].append(f"Closed: {arguments['reason']}")
+    elif name == "page_on_call" and id == NO_ANSWER:
+        sys.exit()
     return {"id": id, **ticket}, False
 
 
