@@ -42,9 +42,10 @@ class Told(BaseModel):
 class Line(Told):
     """One thing that somebody says or does; it happens once the bot has come to rest after the one before.
 
-    `who` is a name in the sandbox (ann, ben, cleo, dan, or of `joins`). Clicks on a card name its `tool`, and its `number` where
-    several cards of that tool wait. `to`: the new arguments of an edit, by the labels of its form. `expire`: the time to decide
-    is over. `chat`: people talk to each other, and nobody has called the bot yet; the next who says something calls it.
+    `who` is a name in the sandbox (ann, ben, cleo, dan, or of `joins`). Clicks on a card name its `tool`, and where several cards
+    of that tool wait some arguments that it shows (`card`), since models call in any order, or its `number`. `to`: the new
+    arguments of an edit, by the labels of its form. `expire`: the time to decide is over. `chat`: people talk to each other, and
+    nobody has called the bot yet; the next who says something calls it.
     """
 
     who: str = ""
@@ -52,6 +53,7 @@ class Line(Told):
     does: Does = "say"
     tool: str = ""
     number: int = Field(default=1, ge=1)
+    card: Mapping[str, JsonValue] = {}
     reason: str = ""
     to: Mapping[str, JsonValue] = {}
     files: Mapping[str, str] = {}

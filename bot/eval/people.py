@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from bot.eval.cases import Line, World
@@ -23,7 +24,10 @@ SELECT EXISTS (SELECT FROM session WHERE lease_until IS NOT NULL OR wake_at <= n
         SELECT FROM action WHERE action.session_id = inbox.session_id AND status = 'pending'))
 """
 OPEN: LiteralString = """
-SELECT id FROM action WHERE status = ANY (%s) AND (%s = '' OR body ->> 'tool' = %s) ORDER BY created_at, id
+SELECT action.id FROM action JOIN step ON step.session_id = action.session_id AND step.kind = 'proposed_action'
+    AND step.body ->> 'action_id' = action.id
+WHERE status = ANY (%s) AND (%s = '' OR action.body ->> 'tool' = %s) AND (action.body -> 'arguments')::jsonb @> %s
+ORDER BY made_at, seq
 """
 MARK: LiteralString = """
 SELECT status, (SELECT count(*) FROM vote WHERE action_id = action.id) FROM action WHERE id = %s
@@ -99,7 +103,7 @@ class People:
         open_now = await self._actions(("pending",), line)
         if len(open_now) < line.number:
             raise NotAsPlayedError(
-                f"{line.who} was to {line.does} card {line.number} of {line.tool or 'any tool'}: it never came"
+                f"{line.who} was to {line.does} card {line.number} of {line.tool or 'any tool'}{_with(line.card)}: it never came"
             )
         action = open_now[line.number - 1]
         before, told = await self._votes(action), len(self.slack.ephemerals(line.who)) + len(self.slack.failures(line.who))
@@ -147,7 +151,7 @@ class People:
     # ------------------------------------------------------------------------------------------ looking
 
     async def _actions(self, statuses: Sequence[str], line: Line) -> Sequence[str]:
-        return [id for (id,) in await self._fetch(OPEN, list(statuses), line.tool, line.tool)]
+        return [id for (id,) in await self._fetch(OPEN, list(statuses), line.tool, line.tool, Jsonb(dict(line.card)))]
 
     async def _votes(self, action: str) -> Any:
         return await self._fetch(MARK, action)
@@ -173,6 +177,10 @@ class People:
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             raise NotAsPlayedError(otherwise) from None
+
+
+def _with(arguments: Mapping[str, Any]) -> str:
+    return " with " + ", ".join(f"{name} {value!r}" for name, value in arguments.items()) if arguments else ""
 
 
 def _input_of(view: View, label: str) -> str:
