@@ -16,7 +16,19 @@ from bot.config.yaml_file import read_yaml
 SET_FILE = "set.yaml"
 
 Does = Literal[
-    "say", "approve", "reject", "edit", "review", "withdraw", "stop", "continue", "expire", "happened", "run_again", "leave"
+    "say",
+    "chat",
+    "approve",
+    "reject",
+    "edit",
+    "review",
+    "withdraw",
+    "stop",
+    "continue",
+    "expire",
+    "happened",
+    "run_again",
+    "leave",
 ]
 Outcome = Literal["succeeded", "failed", "refused", "rejected", "expired", "withdrawn", "unknown"]
 
@@ -32,7 +44,8 @@ class Line(Told):
 
     `who` is a name in the sandbox (ann, ben, cleo, dan, or of `joins`). Clicks on a card name its `tool`, and where several cards
     of that tool wait some arguments that it shows (`card`), since models call in any order, or its `number`. `to`: the new
-    arguments of an edit, by the labels of its form. `expire`: the time to decide is over.
+    arguments of an edit, by the labels of its form. `expire`: the time to decide is over. `chat`: people talk to each other, and
+    nobody has called the bot yet; the next who says something calls it.
     """
 
     who: str = ""
@@ -45,10 +58,12 @@ class Line(Told):
     to: Mapping[str, JsonValue] = {}
     files: Mapping[str, str] = {}
     """Text files that are attached, by name."""
+    place: str = ""
+    """Where a further conversation begins with this line, as in `World`; empty: the one before goes on."""
 
     @model_validator(mode="after")
     def _whole(self) -> "Line":
-        if self.does == "say" and not self.says:
+        if self.does in ("say", "chat") and not self.says:
             raise ValueError("a line says something, or it names what is done (`does`)")
         if self.does not in ("say", "expire") and not self.who:
             raise ValueError(f"somebody has to {self.does}: name who")
@@ -91,6 +106,9 @@ class Joins(Told):
 
     name: str
     channels: Sequence[str] = ()
+    called: str = ""
+    """The whole name in their profile; empty: the name."""
+    title: str = ""
     guest: bool = False
     outside: bool = False
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
@@ -52,6 +52,8 @@ class People:
     world: World
     channel: str = ""  # of the conversation, once it has begun
     thread: str = ""
+    called: bool = False  # whether the bot is in it
+    threads: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # of all conversations of the case
     heard: int = 0  # how many posts of the bot there were when the last line began
     told: int = 0  # likewise of what it showed to one person alone
 
@@ -59,8 +61,8 @@ class People:
         """Do what a line says, and wait until the bot rests. `text` fills in ids. Raises NotAsPlayedError."""
         self.heard, self.told = len(self.posts()), len(self.asides())
         match line.does:
-            case "say":
-                await self._say(line.who, text(line.says), [(name, body.encode()) for name, body in line.files.items()])
+            case "say" | "chat":
+                await self._say(line, text(line.says), [(name, text(body).encode()) for name, body in line.files.items()])
             case "approve" | "review" | "reject" | "edit":
                 await self._decide(line, {label: value for label, value in line.to.items()})
             case "withdraw" | "continue":
@@ -83,22 +85,29 @@ class People:
         await self.until(self._rests, "the bot does not come to rest")
 
     def posts(self) -> Sequence[Message]:
-        """Return what the bot has posted in the conversation, in order."""
-        return [message for message in self.slack.thread(self.channel, self.thread) if message.bot_id] if self.thread else []
+        """Return what the bot has posted in the conversations of the case, in order."""
+        said = [message for channel, thread in self.threads for message in self.slack.thread(channel, thread)]
+        return sorted((message for message in said if message.bot_id), key=lambda message: float(message.ts))
 
     def asides(self) -> Sequence[Message]:
         """Return what the bot has shown to one person alone, in order."""
         shown = [message for person in self.slack.people for message in self.slack.ephemerals(person)]
         return sorted(shown, key=lambda message: float(message.ts))
 
-    async def _say(self, who: str, words: str, files: Sequence[tuple[str, bytes]]) -> None:
-        if self.thread:
-            await self.slack.say(who, self.channel, words, thread_ts=self.thread, files=files)
-        elif self.world.place == "dm":
-            self.channel, self.thread = self.slack.dm_channel(who), await self.slack.dm(who, words, files=files)
-        else:
-            self.channel = self.slack.channels[self.world.place]
-            self.thread = await self.slack.mention(who, self.channel, words, files=files)
+    async def _say(self, line: Line, words: str, files: Sequence[tuple[str, bytes]]) -> None:
+        in_thread = None if line.place else self.thread or None
+        if in_thread is None:
+            place = line.place or self.world.place
+            self.channel = self.slack.dm_channel(line.who) if place == "dm" else self.slack.channels[place]
+            self.called = place == "dm"
+        calls = line.does == "say" and not self.called
+        said = await (self.slack.mention if calls else self.slack.say)(
+            line.who, self.channel, words, thread_ts=in_thread, files=files
+        )
+        self.called = self.called or calls
+        if in_thread is None:
+            self.thread = said
+            self.threads.append((self.channel, said))
 
     # ------------------------------------------------------------------------------------------ cards
 

@@ -73,7 +73,9 @@ async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tup
         await stack.enter_async_context(pool)
         for joins in case.world.joins:
             outside = {"team_id": "TOUTSIDE"} if joins.outside else {}
-            slack.join(joins.name, *joins.channels, is_restricted=joins.guest, **outside)
+            slack.join(joins.name, *joins.channels, is_restricted=joins.guest, title=joins.title, **outside)
+            if joins.called:
+                slack.become(joins.name, real_name=joins.called)
         text = _filling(slack)
         await _furnish(case, slack, pool, text)
         server = await stack.enter_async_context(await _model_server(case, model, stack, text))
@@ -91,7 +93,7 @@ async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tup
         people = People(slack, pool, case.world)
         began, trouble = time.monotonic(), ""
         try:
-            await _until_offered(case, bot, people)
+            await _until_ready(case, bot, config, people, pool)
             for line in case.talk:
                 await people.act(line, text)
         except NotAsPlayedError as error:
@@ -174,13 +176,18 @@ def _ticket_desk(folder: Path) -> Sequence[McpServer]:
     return [McpServer(name="tickets", reach=Local(sys.executable, (str(tickets.__file__),), folder=str(folder)))]
 
 
-async def _until_offered(case: Case, bot: Bot, people: People) -> None:
-    """Wait until the tools of the ticket desk are there."""
+async def _until_ready(case: Case, bot: Bot, config: Config, people: People, pool: AsyncConnectionPool[Any]) -> None:
+    """Wait until the tools of the ticket desk are there, and what is remembered has its vectors: it is found by them, too."""
 
-    async def offered() -> bool:
-        return not case.world.tickets or any(name.startswith("tickets__") for name in bot.tools)
+    async def ready() -> bool:
+        if case.world.tickets and not any(name.startswith("tickets__") for name in bot.tools):
+            return False
+        if config.memory is None:
+            return True
+        async with pool.connection() as connection:
+            return not (await connection.execute("SELECT FROM memory WHERE embedding IS NULL LIMIT 1")).rowcount
 
-    await people.until(offered, "the ticket desk does not come up")
+    await people.until(ready, "the ticket desk does not come up, or memory gets no vectors")
 
 
 # ---------------------------------------------------------------------------------------------- the model

@@ -20,9 +20,11 @@ MOST_BYTES = 32 * 1024 * 1024  # request size limit of the Messages API
 PARTS = ("model", "max_tokens", "thinking", "system", "tools", "tool_choice")
 PASSED_ON = ("content-type", "retry-after", "x-should-retry", "request-id")
 NOT_SENT_ON = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-# Moments as Slack, Postgres and JSON spell them.
+# Moments as Slack, Postgres and JSON spell them, and days as memory does; and the mark around what memory quotes: a digest over
+# the days in it.
 MOMENT = re.compile(
-    r"\d{10}\.\d{6}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|Z|[+-]\d\d:?\d\d)?|\b\d\d:\d\d:\d\d(\.\d+)?\b"
+    r"\d{10}\.\d{6}|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|Z|[+-]\d\d:?\d\d)?)?|\b\d\d:\d\d:\d\d(\.\d+)?\b"
+    r"|\d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}\b|=== [0-9a-f]{16} ==="
 )
 
 

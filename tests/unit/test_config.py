@@ -66,7 +66,13 @@ def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
     Path("signoff.yaml").write_text(shown)
     config, problems = examine_config()
     assert list(problems) == []
-    assert [rule.answer for rule in config.policy.rules] == ["ask", "ask", "ask", "refuse", "allow"]  # the first two are those of `promotion`
+    assert [rule.answer for rule in config.policy.rules] == [
+        "ask",
+        "ask",
+        "ask",
+        "refuse",
+        "allow",
+    ]  # the first two are those of `promotion`
     names = {
         *Config.model_fields,
         *AgentSection.model_fields,
