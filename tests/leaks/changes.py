@@ -20,8 +20,8 @@ class Changes:
         match self.random.choice(("join", "join", "leave", "bot", "standing", "convert", "share", "archive", "rename", "slack")):
             case "join" if standing != "external" or room.shared or room.kind == "mpim":
                 self.world.room(id, members=room.members | {person})
-            case "leave":
-                self.world.room(id, members=room.members - {person})
+            case "leave" if room.members:
+                self.world.room(id, members=room.members - {self.random.choice(sorted(room.members))})
             case "bot":
                 self.world.room(id, bot=not room.bot)
             case "standing" if standing != "external":

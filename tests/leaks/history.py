@@ -28,7 +28,7 @@ from bot.home.memories import Memories
 from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from tests.leaks.changes import Changes, settled
-from tests.leaks.home import pages
+from tests.leaks.home import Home
 from tests.leaks.judge import WORD, Judge
 from tests.leaks.slack import Slack
 from tests.leaks.talk import Talk
@@ -75,6 +75,7 @@ class History:
         self.log: list[str] = []
         self.judge = Judge(self.world, self.number)
         self.changes = Changes(self.world, self.slack, self.random, self.log)
+        self.home = Home(Memories(self._remembered(), self.team), bench.values, self.team, self.judge)
 
     def _remembered(self) -> Memory:
         """What the tools remember with; there are no files to be had."""
@@ -114,9 +115,7 @@ class History:
         """A thread, old or new, and somebody who can speak there."""
         now = self.world.now
         open_to: dict[str, list[str]] = {
-            id: [one for one in sorted(room.members) if now.people[one] != "inactive"]
-            for id, room in now.rooms.items()
-            if room.bot
+            id: [one for one in sorted(room.members) if one in now.active] for id, room in now.rooms.items() if room.bot
         }
         places = [id for id, there in open_to.items() if there] or ["D0"]
         stays = bool(self.talks) and self.talks[-1].place.channel in places and self.random.random() < 0.4
@@ -174,7 +173,7 @@ class History:
         if said is None:
             return
         if self.random.random() < 0.6:
-            everybody = self.random.random() < 0.15
+            everybody = self.random.random() < 0.3
             result = await self._call(talk, said, user, "remember_fact", fact=text, quote=text, everybody=everybody)
             if result.ok and everybody:
                 self.judge.secrets[word].said(message_key(talk.place.channel, said.ts), EVERYBODY)
@@ -257,9 +256,7 @@ class History:
 
     async def put_right(self) -> None:
         """The model forgets or corrects what it may know of, or has guessed the number of."""
-        there = await rows(
-            self.bench.pool, "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id", cast(Any, (self.team,))
-        )
+        there = await rows(self.bench.pool, ITEMS, cast(Any, (self.team,)))
         if not there:
             return
         talk, user = self._somewhere()
@@ -287,10 +284,12 @@ class History:
         talk.answered()
 
     async def look_at_home(self) -> None:
-        """Somebody opens their Home tab."""
-        person = self.random.choice([one for one, what in self.world.now.people.items() if what != "inactive"])
-        for page in pages(await Memories(self._remembered(), self.team).seen(person)):
-            self.judge.seen_by("the Home tab", person, page)
+        """Somebody opens their Home tab; perhaps they delete a value there."""
+        there = self.world.now.active
+        spoke = [one for talk in self.talks for one in talk.session.turn.speakers if one in there]
+        person = self.random.choice(spoke if spoke and self.random.random() < 0.7 else there)
+        await self.home.opened(person)
+        await self.home.deletes(person, self.random.choice((*KEYS, *["none"] * 7)))
 
     async def search_slack(self) -> None:
         """Somebody has Slack itself searched: in which channels?"""

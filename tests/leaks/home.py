@@ -1,12 +1,39 @@
-"""The pages of a Home tab that say what is remembered."""
+"""What a Home tab says of what is remembered, and what is deleted there."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from agent.memory.values import Value, owner_key
+from agent.store.memory_values import Values
 from bot.home.home_view import PAGE, Gathered, home_view
-from bot.home.memories import Seen
+from bot.home.memories import Memories, Seen
+from tests.leaks.judge import Judge
 
 
-def pages(remembered: Sequence[Seen] | None) -> Iterator[str]:
+class Home:
+    """The Home tabs of one workspace."""
+
+    def __init__(self, memories: Memories, values: Values, team: str, judge: Judge) -> None:
+        self._memories, self._values, self._team, self._judge = memories, values, team, judge
+
+    async def opened(self, person: str) -> None:
+        """Somebody opens theirs."""
+        for page in pages(await self._memories.seen(person), await self._memories.kept(person)):
+            self._judge.seen_by("the Home tab", person, page)
+
+    async def deletes(self, person: str, key: str) -> None:
+        """Somebody deletes a value there, whether their tab shows it or is an old one: only what they may know goes."""
+        owner = owner_key("user", person, "")
+        click: Any = {"user": {"id": person}, "trigger_id": "T", "actions": [{"value": key}]}
+        await self._memories.deleted(click, None)
+        left = (await self._values.kept(self._team, [owner]))[owner]
+        if all(value.key != key for value in left):
+            self._judge.seen_by("deleting on the Home tab", person, self._judge.words_of(f"value:{owner}:{key}"))
+            self._judge.drop(f"value:{owner}:{key}")
+
+
+def pages(remembered: Sequence[Seen] | None, kept: Sequence[Value] | None) -> Iterator[str]:
     """Each as it is published, as text."""
-    for page in range(1, 2 + len(remembered or ()) // PAGE):
-        yield str(home_view(Gathered(remembered=remembered), {"memory": page}, {}, "https://slack.example/"))
+    for page in range(1, 2 + max(len(remembered or ()), len(kept or ())) // PAGE):
+        gathered = Gathered(remembered=remembered, kept=kept)
+        yield str(home_view(gathered, {"memory": page, "values": page}, {}, "https://slack.example/"))
