@@ -36,7 +36,7 @@ from tools.memory import Memory, memory
 from tools.slack.search import readable_channels
 
 TOPICS = ("launch", "budget", "salary", "merger", "code")
-KEYS, OWNERS = ("language", "tone", "colour"), ("user", "channel", "workspace")
+KEYS, OWNERS = ("language", "tone", "colour"), ("user", "user", "channel", "workspace")
 ITEMS = "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id"
 _numbers = itertools.count(1)
 
@@ -96,8 +96,8 @@ class History:
 
     async def act(self) -> None:
         """Do one thing."""
-        kinds = {self.change: 6, self.pass_time: 3, self.speak: 5, self.look: 5, self.keep: 1, self.add_document: 1}
-        kinds |= {self.rest: 2, self.look_at_home: 2, self.delete_message: 1, self.put_right: 2, self.search_slack: 1}
+        kinds = {self.change: 6, self.pass_time: 3, self.speak: 5, self.look: 5, self.keep: 3, self.add_document: 1}
+        kinds |= {self.rest: 2, self.look_at_home: 3, self.delete_message: 1, self.put_right: 2, self.search_slack: 1}
         [kind] = self.random.choices(list(kinds), list(kinds.values()))
         await kind()
 
@@ -289,7 +289,8 @@ class History:
         spoke = [one for talk in self.talks for one in talk.session.turn.speakers if one in there]
         person = self.random.choice(spoke if spoke and self.random.random() < 0.7 else there)
         await self.home.opened(person)
-        await self.home.deletes(person, self.random.choice((*KEYS, *["none"] * 7)))
+        if self.random.random() < 0.5:
+            await self.home.deletes(person, self.random)
 
     async def search_slack(self) -> None:
         """Somebody has Slack itself searched: in which channels?"""

@@ -1,6 +1,7 @@
 """What a Home tab says of what is remembered, and what is deleted there."""
 
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 
 from agent.memory.values import Value, owner_key
@@ -21,9 +22,13 @@ class Home:
         for page in pages(await self._memories.seen(person), await self._memories.kept(person)):
             self._judge.seen_by("the Home tab", person, page)
 
-    async def deletes(self, person: str, key: str) -> None:
+    async def deletes(self, person: str, random: Random) -> None:
         """Somebody deletes a value there, whether their tab shows it or is an old one: only what they may know goes."""
         owner = owner_key("user", person, "")
+        keys = {value.key for value in (await self._values.kept(self._team, [owner]))[owner]}
+        if not keys:
+            return
+        key = random.choice(sorted(keys))
         click: Any = {"user": {"id": person}, "trigger_id": "T", "actions": [{"value": key}]}
         await self._memories.deleted(click, None)
         left = (await self._values.kept(self._team, [owner]))[owner]
