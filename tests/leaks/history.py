@@ -284,13 +284,9 @@ class History:
         talk.answered()
 
     async def look_at_home(self) -> None:
-        """Somebody opens their Home tab; perhaps they delete a value there."""
-        there = self.world.now.active
-        spoke = [one for talk in self.talks for one in talk.session.turn.speakers if one in there]
-        person = self.random.choice(spoke if spoke and self.random.random() < 0.7 else there)
-        await self.home.opened(person)
-        if self.random.random() < 0.5:
-            await self.home.deletes(person, self.random)
+        """Somebody opens their Home tab, most often one of those who spoke."""
+        spoke = [(one, talk.place.channel) for talk in self.talks for one in talk.session.turn.speakers]
+        await self.home.looked_at(self.random, spoke, self.changes)
 
     async def search_slack(self) -> None:
         """Somebody has Slack itself searched: in which channels?"""

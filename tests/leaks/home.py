@@ -8,6 +8,7 @@ from agent.memory.values import Value, owner_key
 from agent.store.memory_values import Values
 from bot.home.home_view import PAGE, Gathered, home_view
 from bot.home.memories import Memories, Seen
+from tests.leaks.changes import Changes
 from tests.leaks.judge import Judge
 
 
@@ -16,6 +17,20 @@ class Home:
 
     def __init__(self, memories: Memories, values: Values, team: str, judge: Judge) -> None:
         self._memories, self._values, self._team, self._judge = memories, values, team, judge
+
+    async def looked_at(self, random: Random, spoke: Sequence[tuple[str, str]], changes: Changes) -> None:
+        """Somebody opens theirs: most often one of those who spoke, each with the channel, perhaps after they left it. They may
+        delete a value."""
+        there = changes.world.now.active
+        person = random.choice(there)
+        known = [(one, channel) for one, channel in spoke if one in there]
+        if known and random.random() < 0.7:
+            person, channel = random.choice(known)
+            if random.random() < 0.4:
+                changes.part(channel, person)
+        await self.opened(person)
+        if random.random() < 0.5:
+            await self.deletes(person, random)
 
     async def opened(self, person: str) -> None:
         """Somebody opens theirs."""
