@@ -1,4 +1,4 @@
-"""What was forgotten, corrected or deleted of memory, in the audit log: who did it, where and of what, and no word of it.
+"""What was forgotten, corrected, deleted or over of memory, in the audit log: who did it, where and of what, and no word of it.
 
 Written in the transaction that takes it away: either both are there or neither. Items are named by their ids and not by a
 digest, since short texts, such as a salary, are found again from one.
@@ -7,11 +7,13 @@ digest, since short texts, such as a salary, are found again from one.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal, LiteralString
 
 import psycopg
 
-TakenWhere = Literal["tool", "home", "command", "slack"]  # slack: the message itself was deleted or changed
+TakenWhere = Literal["tool", "home", "command", "slack", "term"]  # slack: the message itself was deleted or changed
+Scope = Literal["channel", "owner"]  # that items, and values, are of
 
 NOTE: LiteralString = """
 INSERT INTO audit (team, kind, actor, session_id, rule, body)
@@ -28,22 +30,37 @@ class By:
     session_id: str = ""
 
 
+BY_TERM = By("", "term")
+
+
 async def note_items(
     connection: psycopg.AsyncConnection[Any], team: str, by: By, gone: Sequence[tuple[int, str]], instead: int | None = None
 ) -> None:
     """Write that items, each an id and a channel, are gone, if there are any; `instead`: what a person put in their place."""
     if gone:
         of = {"items": sorted(id for id, _ in gone), "channels": sorted({channel for _, channel in gone}), "count": len(gone)}
-        await _write_entry(connection, team, by, of if instead is None else {**of, "instead": instead})
+        if instead is None:
+            await _write_entry(connection, team, "forget", by, of)
+        else:
+            await _write_entry(connection, team, "correct", by, {**of, "instead": instead})
 
 
 async def note_values(connection: psycopg.AsyncConnection[Any], team: str, by: By, owner: str, count: int) -> None:
     """Write that values of an owner are gone, if there are any. Their keys are words of people, too."""
     if count:
-        await _write_entry(connection, team, by, {"owner": owner, "values": count})
+        await _write_entry(connection, team, "forget", by, {"owner": owner, "values": count})
 
 
-async def _write_entry(connection: psycopg.AsyncConnection[Any], team: str, by: By, of: dict[str, Any]) -> None:
-    values = {"team": team, "kind": "correct" if "instead" in of else "forget", "user": by.user, "session_id": by.session_id}
+async def note_over(connection: psycopg.AsyncConnection[Any], scope: Scope, gone: Sequence[tuple[str, str, str, int]]) -> None:
+    """Write what has outlived its term, an entry a workspace. `gone`: workspace, channel or owner, kind, and how many of it."""
+    for team, of_team in groupby(sorted(gone), key=lambda one: one[0]):  # in one order: nobody waits in a circle
+        parts = [{scope: name, "kind": kind, "count": count} for _, name, kind, count in of_team if count]
+        if parts:
+            of = {"count": sum(int(part["count"]) for part in parts), "gone": parts}
+            await _write_entry(connection, team, "purge", BY_TERM, of)
+
+
+async def _write_entry(connection: psycopg.AsyncConnection[Any], team: str, kind: str, by: By, of: dict[str, Any]) -> None:
     body = json.dumps({"from": by.where, **of}, separators=(",", ":"))
-    await connection.execute(NOTE, {**values, "body": body})
+    values = {"team": team, "kind": kind, "user": by.user, "session_id": by.session_id, "body": body}
+    await connection.execute(NOTE, values)

@@ -14,7 +14,7 @@ from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.store.fenced import PgConnection, Pool, rows
-from agent.store.memory_audit import By, note_items
+from agent.store.memory_audit import By, note_items, note_over
 from agent.store.memory_gone import any_gone
 from agent.store.memory_terms import LASTS, term_values
 from agent.types import Origin
@@ -101,9 +101,10 @@ WITH gone AS (
     DELETE FROM memory USING (SELECT DISTINCT team, channel, grouped FROM gone WHERE kind = 'fact' AND grouped <> '') AS of
     WHERE memory.team = of.team AND memory.channel = of.channel AND memory.grouped = of.grouped AND memory.kind = 'summary'
         AND (expires_at > now()) IS NOT FALSE
-    RETURNING memory.id
+    RETURNING memory.team, memory.channel, memory.kind
 )
-SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM summaries)
+SELECT team, channel, kind, count(*)
+FROM (SELECT team, channel, kind FROM gone UNION ALL SELECT team, channel, kind FROM summaries) AS one GROUP BY 1, 2, 3
 """
 # A stretch of ids at a time, so that nobody waits long.
 STRETCH = 10_000
@@ -220,8 +221,10 @@ class Items:
 
     async def purge(self) -> int:
         """Delete what has outlived its term, with the summaries that may say the same; how many."""
-        [(count,)] = await rows(self._pool, PURGE)
-        return count
+        async with self._pool.connection() as connection, connection.transaction():
+            gone = await (await connection.execute(PURGE)).fetchall()
+            await note_over(connection, "channel", gone)
+        return sum(count for *_, count in gone)
 
     async def apply_terms(self, team: str) -> int:
         """Hold what is there already to the terms of today, counted from when it was learnt; how many changed."""
@@ -259,7 +262,8 @@ async def _learnt(connection: PgConnection, values: Mapping[str, Any], replaces:
         return None
     if replaces is not None and await (await connection.execute(REPLACE, {**values, "id": replaces})).fetchone() is None:
         return None
-    await connection.execute(OVER, values)
+    over = await connection.execute(OVER, values)
+    await note_over(connection, "channel", [(values["team"], values["channel"], values["kind"], over.rowcount)])
     row = await (await connection.execute(LEARN, values)).fetchone()
     assert row is not None
     return item_of(row)

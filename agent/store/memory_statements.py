@@ -12,6 +12,8 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from agent.store.memory_few import FEW
+
 NAMED = re.compile(r"%\((\w+)\)s")
 HOLDS: LiteralString = "memory.valid_until IS NULL AND (memory.expires_at IS NULL OR memory.expires_at > now())"
 VISIBLE: LiteralString = f"memory.team = %(team)s AND memory.channel = ANY(%(channels)s) AND {HOLDS}"
@@ -179,15 +181,19 @@ best AS (
     WHERE counts AND (ranked.id IS NOT NULL OR seen.cosine IS NOT NULL)
     ORDER BY score DESC, seen.id DESC LIMIT %(limit)s
 )
-SELECT id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until, score
+SELECT id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until, score,
+    (SELECT small FROM size)
 FROM best JOIN memory USING (id) ORDER BY score DESC, id DESC
 """
 
 
 @functools.lru_cache(maxsize=8)
-def statement(model: str, dimensions: int | None) -> tuple[str, Sequence[str]]:
+def statement(model: str, dimensions: int | None, *, few: bool = False) -> tuple[str, Sequence[str]]:
     """Return the statement for questions with vectors of so many dimensions by this model, or without a vector, and the names of
-    its parameters $1, $2 and so on. The index of a model's vectors is used by a statement that names the model in its text."""
+    its parameters $1, $2 and so on. `few`: that for where little may be seen, instead of that which finds it out.
+
+    The index of a model's vectors is used by a statement that names the model in its text.
+    """
     if dimensions is None:
         meaning, cosine = sql.SQL(WITHOUT_MEANING), sql.SQL("NULL::float8")
     else:
@@ -199,7 +205,9 @@ def statement(model: str, dimensions: int | None) -> tuple[str, Sequence[str]]:
             holds=sql.SQL(HOLDS),
             cosine=cosine,
         )
-    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), sql.SQL(CANDIDATES), meaning, sql.SQL(SEEN).format(cosine=cosine)]
-    text = sql.Composed([*parts, sql.SQL(","), sql.SQL(SCORE)]).as_string(None)
+    found_out = [sql.SQL(CANDIDATES), meaning, sql.SQL(SEEN).format(cosine=cosine), sql.SQL(","), sql.SQL(SCORE)]
+    all_looked_at = sql.SQL(FEW).format(cosine=cosine, visible=sql.SQL(VISIBLE), window=sql.SQL(WINDOW))
+    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), *([all_looked_at] if few else found_out)]
+    text = sql.Composed(parts).as_string(None)
     names = list(dict.fromkeys(NAMED.findall(text)))
     return NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", text), names

@@ -21,7 +21,7 @@ from agent.errors import UnreachableError
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.memory.values import MOST_KEYS, NewValue, Value
 from agent.store.fenced import Pool, rows
-from agent.store.memory_audit import By, note_values
+from agent.store.memory_audit import By, note_over, note_values
 from agent.store.memory_terms import LASTS, term_values
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,10 @@ TO_TERMS: LiteralString = f"""
 UPDATE memory_value SET expires_at = set_at + {LASTS}
 WHERE team = %(team)s AND owner = %(owner)s AND expires_at IS DISTINCT FROM set_at + {LASTS}
 """
-PURGE: LiteralString = "DELETE FROM memory_value WHERE expires_at <= now() RETURNING key"
+PURGE: LiteralString = """
+WITH gone AS (DELETE FROM memory_value WHERE expires_at <= now() RETURNING team, owner, kind)
+SELECT team, owner, kind, count(*) FROM gone GROUP BY 1, 2, 3
+"""
 
 
 class Values:
@@ -162,7 +165,10 @@ class Values:
 
     async def purge(self) -> int:
         """Delete what has outlived its term; how many."""
-        return len(await rows(self._pool, PURGE))
+        async with self._pool.connection() as connection, connection.transaction():
+            gone = await (await connection.execute(PURGE)).fetchall()
+            await note_over(connection, "owner", gone)
+        return sum(count for *_, count in gone)
 
     async def apply_terms(self, team: str) -> int:
         """Hold what is there already to the terms of today, counted from when it was set; of how many owners something changed.

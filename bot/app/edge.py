@@ -84,6 +84,7 @@ class Edge:
         listeners.action(re.compile("home_page_(previous|next)"))(home.turned)
         listeners.action("revoke")(home.revoked)
         listeners.action("memory")(home.memory_chosen)
+        listeners.action("delete_value")(home.value_deleted)
         listeners.view("correct_memory")(home.corrected)
         listeners.action("raise_budget")(home.raise_asked)
         listeners.view("raise_budget")(home.raised)

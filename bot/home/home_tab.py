@@ -166,6 +166,12 @@ class HomeTab:
         await ack()
         self._surface.background.begin(self.publish(user, _pages(body)))
 
+    async def value_deleted(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Delete a value that is kept for a person, after a confirmed click: it is gone before that is acknowledged."""
+        user = await self._memories.deleted(body, client)
+        await ack()
+        self._surface.background.begin(self.publish(user, _pages(body)))
+
     async def corrected(self, ack: Any, body: dict[str, Any]) -> None:
         """Take in the submitted correction: it is remembered before that is acknowledged."""
         if errors := await self._memories.submitted(body):
@@ -204,6 +210,7 @@ class HomeTab:
             unclear=unclear,
             read_all=len(pending) < READS,
             remembered=await self._memories.seen(user),
+            kept=await self._memories.kept(user),
         )
 
     async def _to_decide(self, pending: Sequence[Waiting], user: str) -> tuple[list[Waiting], int]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from agent.decide.for_cards import card
+from agent.memory.values import Value
 from agent.model.spending import amount
 from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
 from agent.session.state import ActionState
@@ -25,7 +26,7 @@ from bot.cards.messages import capabilities
 from bot.home.budgets import BudgetSeen
 from bot.home.memories import SeenItem
 
-HomeSection = Literal["decide", "asked", "recent", "grants", "memory", "budget"]
+HomeSection = Literal["decide", "asked", "recent", "grants", "memory", "values", "budget"]
 Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
 _Item = TypeVar("_Item")
 
@@ -52,6 +53,7 @@ class HomeContent:
     budgets: Sequence[BudgetSeen] = ()  # their own, and for admins the workspace's
     may_raise: bool = False
     remembered: Sequence[SeenItem] | None = None  # of the words that this person said; None: nothing is remembered here
+    kept: Sequence[Value] | None = None  # for this person, by a key; None: nothing is remembered here
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
 
@@ -98,6 +100,11 @@ def home_view(gathered: HomeContent, pages: Pages, tools: Tools, slack_url: str)
         *(
             _section("memory", "What I remember of your words", gathered.remembered, remembered, "Nothing so far.", pages)
             if gathered.remembered is not None
+            else []
+        ),
+        *(
+            _section("values", "What I keep for you", gathered.kept, _kept, "Nothing is kept.", pages)
+            if gathered.kept is not None
             else []
         ),
         *_section("budget", "Budget used", spending, spent, "No conversation of yours in the last 30 days.", pages),
@@ -214,7 +221,7 @@ def _grant(grant: GrantSeen, tools: Tools) -> SlackBlock:
 def _remembered(each: SeenItem, slack_url: str) -> SlackBlock:
     """Return a section with what is remembered, where and when it was said, and what can be done about it."""
     item, at = each.item, each.message
-    where = "for everybody" if not item.channel else "in a direct message" if item.channel[0] == "D" else f"in <#{item.channel}>"
+    where = _said_in(item.channel)
     often = f", said {item.confirmed} times" if item.confirmed > 1 else ""
     link = f"  ·  <{slack_url}archives/{at[0]}/p{at[1].replace('.', '')}|Open the message>" if at is not None else ""
     asked = confirm("Change what I remember?", "What is forgotten is not learnt from that message again.", "Go on", no="Keep it")
@@ -222,6 +229,19 @@ def _remembered(each: SeenItem, slack_url: str) -> SlackBlock:
     what: SlackBlock = {"type": "overflow", "action_id": "memory", "options": options, "confirm": asked}
     fields = [mrkdwn(f"{slack_time(item.learnt_at)} {where}{often}{link}")]
     return {**section(cut(visible(item.text), HEADLINE_CHARACTERS)), "fields": fields, "accessory": what}
+
+
+def _kept(value: Value) -> SlackBlock:
+    """Return a section with a value, what it is and where it was said, and the button that deletes it."""
+    words = f"{value.key}: {visible(json.dumps(value.value, ensure_ascii=False))}"
+    asked = confirm("Delete this value?", "I do not go by it any more.", "Delete", no="Keep it")
+    delete = {**button("delete_value", "Delete", value.key, style="danger"), "confirm": asked}
+    fields = [mrkdwn(f"{value.kind} {_said_in(value.channel)}")]
+    return {**section(cut(words, HEADLINE_CHARACTERS)), "fields": fields, "accessory": delete}
+
+
+def _said_in(channel: str) -> str:
+    return "for everybody" if not channel else "in a direct message" if channel[0] == "D" else f"in <#{channel}>"
 
 
 # ---------------------------------------------------------------------------------------------- pieces

@@ -1,10 +1,14 @@
-"""What is remembered of a person's own words, on their Home tab: where it was said, and how to correct or forget it."""
+"""What is remembered of a person, on their Home tab: facts in their own words, corrected or forgotten there, and the values that
+are kept for them, deleted there."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.errors import UnreachableError
 from agent.memory.items import Audience, MemoryItem, NewItem, Source
+from agent.memory.values import Value, known_to, owner_key
 from agent.store.memory_audit import By
 from bot.cards.block_kit import SlackBlock, entry, modal, section
 from bot.cards.harmless_text import cut, visible
@@ -13,9 +17,12 @@ from bot.slack.inbound import at
 from bot.slack.web_api import view_opened
 from tools.memory import Memory
 
+log = logging.getLogger(__name__)
+
 MOST_ITEMS = 100
 SHOWN_CHARACTERS, MOST_CHARACTERS = 1_000, 500
 NOT_THERE = "This is not remembered any more."
+NOT_DELETED = "Nothing was deleted, since a store does not answer. Please try again in a minute."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class SeenItem:
 
 
 class Memories:
-    """The facts that one person said, as far as they can still read where that was."""
+    """The facts that one person said, and the values that are kept for them, as far as they can still read where that was."""
 
     def __init__(self, memory: Memory | None, team: str) -> None:
         self._memory, self._team = memory, team
@@ -39,6 +46,29 @@ class Memories:
         audience = await self._memory.long_term.readers.of_person(user)
         said = await self._memory.items.said(self._team, user, sorted(audience.scopes), MOST_ITEMS)
         return [SeenItem(item, message_of(item, audience)) for item in said]
+
+    async def kept(self, user: str) -> Sequence[Value] | None:
+        """Return the values that are kept for this person, by their keys. None: nothing is ever remembered here."""
+        if self._memory is None:
+            return None
+        owner = owner_key("user", user, "")
+        audience = await self._memory.long_term.readers.of_person(user)
+        values = (await self._memory.long_term.values.kept(self._team, [owner]))[owner]
+        direct = {value.channel for value in values if value.channel.startswith("D")}  # nobody else writes in theirs
+        return known_to(Audience(audience.channels | direct, audience.everybody), values)
+
+    async def deleted(self, body: dict[str, Any], client: Any) -> str:
+        """Delete the value that the person chose, if they may know it; whose tab is to be shown anew."""
+        with as_made():
+            user, trigger, key = user_in(body), str(body["trigger_id"]), str(body["actions"][0]["value"])
+        if self._memory is None or all(value.key != key for value in await self.kept(user) or ()):
+            return user
+        try:
+            await self._memory.long_term.values.delete(self._team, owner_key("user", user, ""), key, By(user, "home"))
+        except UnreachableError as error:
+            log.warning("a value is not deleted from a Home tab: %s", error)
+            await view_opened(client, trigger, modal("not_deleted", "Not deleted", [section(NOT_DELETED)], close="Go back"))
+        return user
 
     async def chosen(self, body: dict[str, Any], client: Any) -> str:
         """Forget what the person chose, or open the dialog that corrects it, if they said it; whose tab is to be shown anew."""

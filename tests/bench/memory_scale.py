@@ -161,7 +161,10 @@ async def memory_scale(servers: Servers, console: Console, items: int) -> None:
             await MemoryEmbedding(pool, embedder).index()
             indexed = time.perf_counter()
             kinds = await measured(pool, embedder, vocabulary, items)
-            kinds.append(await turns(pool, servers.redis_url, embedder, vocabulary, items))
+            names = [name for name, _ in channels(items)]
+            kinds.append(await turns(pool, servers.redis_url, embedder, vocabulary, "what memory adds to a turn", names))
+            largest = f"what memory adds to a turn, in a channel of {channels(items)[0][1]:,} items"
+            kinds.append(await turns(pool, servers.redis_url, embedder, vocabulary, largest, names[:1]))
     console.print(_table(kinds))
     explained = EXPLAINED.format(
         items=items,
@@ -205,11 +208,14 @@ async def measured(pool: Pool, embedder: WordLlama, vocabulary: Vocabulary, item
     return [*kinds, adding, nothing]
 
 
-async def turns(pool: Pool, redis_url: str, embedder: WordLlama, vocabulary: Vocabulary, items: int) -> "Kind":
-    """Return how long a turn waits for memory, one after the other: for the values of three owners, and a search in a channel."""
+async def turns(
+    pool: Pool, redis_url: str, embedder: WordLlama, vocabulary: Vocabulary, name: str, names: Sequence[str]
+) -> "Kind":
+    """Return how long a turn in one of these channels waits for memory, one after the other: for the values of three owners, and
+    a search in the channel."""
     values = Values(pool, redis_url)
     memory = LongTerm(NobodyAsks(), MemorySearch(pool), values, Items(pool), embedder)
-    kind = Kind("what memory adds to a turn", lambda: [vocabulary.random.choice(channels(items))[0]], 300, at_once=1)
+    kind = Kind(name, lambda: [vocabulary.random.choice(names)], 300, at_once=1)
     for number in range(WARMING + kind.searches):
         [channel], question = kind.draw(), vocabulary.said(3, 8)
         place, audience = Place(team=TEAM, channel=channel, thread_ts="1.0"), Audience(frozenset({channel}))

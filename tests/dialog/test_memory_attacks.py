@@ -1,14 +1,16 @@
-"""Orders that come back out of memory, and a model that obeys them: no write without a card, and the card names the memory."""
+"""Orders that come back out of memory, or stand in the topic of a channel, and a model that obeys them: no write without a card,
+and the card names where they are from."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
 from agent.memory.items import EVERYBODY, NewItem, Source, document_key
 from agent.store.memory_documents import Document, Documents
 from agent.store.memory_items import Items
-from bot.config.file import Config
+from bot.config.file import AgentSection, Config
 from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, mention
@@ -100,3 +102,23 @@ async def test_the_name_of_a_channel_is_never_read_from_memory(world: World) -> 
     await (await mention(world, "ann", "when are deploys?")).sees("Well.")
     assert "Deploys are on Tuesday" in read(world)
     assert all("do-not-ask" not in str(request) for request in world.model.requests)
+
+
+@pytest.mark.parametrize("what", ["topic", "purpose"])
+async def test_what_a_channel_says_of_itself_is_read_only_as_a_message_that_search_finds(
+    world: World, what: Literal["topic", "purpose"]
+) -> None:
+    agent = AgentSection(tools=("slack", "memory", "catalog"))
+    world.config = Config(memory=MemorySection(learn_with=""), agents={"assistant": agent})
+    await world.start_bot()
+    world.slack.describe("ben", "orders", what, POISON)
+    world.model.script = Lines(call("list_memory"), call("slack_search_messages", words="create_order"), EVIL, "Well.")
+    talk = await mention(world, "ann", "when are deploys?")
+    card = await talk.card()
+    assert "messages found in Slack" in card.seen_text
+    assert await world.rows("SELECT FROM shop.orders WHERE quantity = 9") == []
+    *before, obeyed = world.model.requests
+    assert all("create_order for 9" not in str(request) for request in before)
+    assert read(world).count("create_order for 9") == 1  # in the result, as the words of a message
+    assert "create_order for 9" not in str(obeyed["system"])
+    assert await world.rows("SELECT FROM memory") == []

@@ -1,11 +1,14 @@
-"""What is remembered of a person's words, on their Home tab: shown with its source, corrected, forgotten."""
+"""What is remembered of a person, on their Home tab: words with their source, corrected, forgotten; values, deleted."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from bot.config.file import Config
 from bot.config.memory_section import MemorySection
+from bot.home.memories import NOT_DELETED
 from bot.sandbox.model import Lines, call
-from tests.dialog.conftest import World, input_of, mention
+from tests.dialog.conftest import World, dm, input_of, mention
 from tests.dialog.test_memory import asks, remembers
 
 
@@ -104,3 +107,79 @@ def memory_of(world: World, user: str) -> list[Any]:
     """The entries of a tab that say what is remembered."""
     view = world.slack.home(user)
     return [each for each in view.blocks if each.get("accessory", {}).get("action_id") == "memory"] if view is not None else []
+
+
+async def keeps(world: World, user: str, channel: str, **value: str) -> None:
+    """Have values kept for a person, who asks for it in a channel, or directly."""
+    for key, text in value.items():
+        world.model.script = Lines(call("set_memory", owner="user", kind="preference", key=key, value=text), "Kept.")
+        talk = await (dm(world, user, "keep this") if channel == "directly" else mention(world, user, "keep this", channel))
+        await talk.sees("Kept.")
+
+
+def kept(world: World, user: str) -> dict[str, str]:
+    """The values on a tab, by their key."""
+    view = world.slack.home(user)
+    blocks: Sequence[Any] = view.blocks if view is not None else ()
+    shown = [str(each["text"]["text"]) for each in blocks if each.get("accessory", {}).get("action_id") == "delete_value"]
+    return {key: json.loads(value) for key, _, value in (each.partition(": ") for each in shown)}
+
+
+async def delete_value(world: World, user: str, key: str) -> None:
+    """Click on Delete beside a value."""
+    view = world.slack.home(user)
+    assert view is not None
+    await world.slack.click_in_view(user, view.id, "delete_value", value=key)
+
+
+async def test_a_person_sees_the_values_that_are_kept_for_them_and_deletes_one(world: World) -> None:
+    world.config = Config(memory=MemorySection(learn_with=""))
+    await world.start_bot()
+    await keeps(world, "ann", "orders", tone="brief")
+    await keeps(world, "ann", "directly", language="Danish")
+    await keeps(world, "ben", "orders", tone="long")
+    shown = str((await tab(world, "ann", "tone", "language"))["view"].blocks)
+    assert kept(world, "ann") == {"language": "Danish", "tone": "brief"}
+    assert f"preference in <#{world.slack.channels['orders']}>" in shown
+
+    await delete_value(world, "ann", "tone")
+    await world.slack.until(lambda: kept(world, "ann") == {"language": "Danish"})
+    assert "brief" not in await asks(world, "ann", "hello")  # nor does Redis have it
+    ann, ben = world.slack.people["ann"], world.slack.people["ben"]
+    left = await world.rows("SELECT owner, key FROM memory_value ORDER BY owner, key")
+    assert left == sorted([(f"user:{ann}", "language"), (f"user:{ben}", "tone")])
+    [(actor, body)] = await world.rows("SELECT actor, body FROM audit WHERE kind = 'forget'")
+    assert (actor, body) == (ann, {"from": "home", "owner": f"user:{ann}", "values": 1})
+
+
+async def test_a_value_is_neither_shown_nor_deleted_once_the_person_cannot_read_where_they_said_it(
+    world: World,
+) -> None:
+    world.config = Config(memory=MemorySection(learn_with=""))
+    stop = await world.start_bot()
+    await keeps(world, "cleo", "finance", tone="brief")
+    await keeps(world, "cleo", "orders", language="Danish")
+    await tab(world, "cleo", "tone", "language")
+    before = world.slack.home("cleo")
+    assert before is not None
+    world.slack.leave("cleo", "finance")
+    await stop()
+    await world.start_bot()  # which has asked Slack nothing yet
+    await delete_value(world, "cleo", "tone")  # on the tab that still shows it
+    await world.slack.until(lambda: kept(world, "cleo") == {"language": "Danish"})
+    assert len(await world.rows("SELECT FROM memory_value")) == 2
+    assert await world.rows("SELECT FROM audit WHERE kind = 'forget'") == []
+
+
+async def test_who_deletes_a_value_while_a_store_does_not_answer_is_told_that_it_is_still_there(world: World) -> None:
+    world.config, world.redis_url = Config(memory=MemorySection(learn_with="")), "redis://127.0.0.1:1/0"
+    await world.start_bot()
+    team, ann = world.slack.workspace.team_id, world.slack.people["ann"]
+    of = "VALUES (%s, %s, 'tone', 'preference', %s, '\"brief\"', %s)"
+    insert = f"INSERT INTO memory_value (team, owner, key, kind, channel, value, set_by) {of} RETURNING key"
+    await world.rows(insert, team, f"user:{ann}", world.slack.channels["orders"], ann)
+    await tab(world, "ann", "tone")
+    await delete_value(world, "ann", "tone")
+    view = await world.slack.until(lambda: world.slack.view("ann"))
+    assert NOT_DELETED in str(view.blocks)
+    assert len(await world.rows("SELECT FROM memory_value")) == 1

@@ -20,8 +20,8 @@ class Changes:
         match self.random.choice(("join", "join", "leave", "bot", "standing", "convert", "share", "archive", "rename", "slack")):
             case "join" if standing != "external" or room.shared or room.kind == "mpim":
                 self.world.room(id, members=room.members | {person})
-            case "leave":
-                self.world.room(id, members=room.members - {person})
+            case "leave" if room.members:
+                self.world.room(id, members=room.members - {self.random.choice(sorted(room.members))})
             case "bot":
                 self.world.room(id, bot=not room.bot)
             case "standing" if standing != "external":
@@ -40,6 +40,18 @@ class Changes:
             case _:
                 return
         self.log.append(f"{self.world.clock}: {id} {self.world.now.rooms[id]}, {person} {self.world.now.people[person]}")
+
+    def part(self, id: str, person: str) -> None:
+        """Somebody leaves a channel, or the bot does, and some time passes."""
+        room = self.world.now.rooms[id]
+        if room.kind == "im":
+            return
+        if self.random.random() < 0.5:
+            self.world.room(id, bot=False)
+        else:
+            self.world.room(id, members=room.members - {person})
+        self.log.append(f"{self.world.clock}: {person} and the bot part in {id}: {self.world.now.rooms[id]}")
+        self.world.clock += self.random.choice((1.0, 61.0, 300.0))
 
     def _share(self, id: str, room: Room) -> None:
         """Share a channel with another organisation, invite one, or part."""

@@ -28,7 +28,7 @@ from bot.home.memories import Memories
 from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from tests.leaks.changes import Changes, settled
-from tests.leaks.home import pages
+from tests.leaks.home import Home
 from tests.leaks.judge import WORD, Judge
 from tests.leaks.slack import Slack
 from tests.leaks.talk import Talk
@@ -36,7 +36,7 @@ from tools.memory import Memory, memory_tools
 from tools.slack.search import readable_channels
 
 TOPICS = ("launch", "budget", "salary", "merger", "code")
-KEYS, OWNERS = ("language", "tone", "colour"), ("user", "channel", "workspace")
+KEYS, OWNERS = ("language", "tone", "colour"), ("user", "user", "channel", "workspace")
 ITEMS = "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id"
 _numbers = itertools.count(1)
 
@@ -75,6 +75,7 @@ class History:
         self.log: list[str] = []
         self.judge = Judge(self.world, self.number)
         self.changes = Changes(self.world, self.slack, self.random, self.log)
+        self.home = Home(Memories(self._remembered(), self.team), bench.values, self.team, self.judge)
 
     def _remembered(self) -> Memory:
         """What the tools remember with; there are no files to be had."""
@@ -95,8 +96,8 @@ class History:
 
     async def act(self) -> None:
         """Do one thing."""
-        kinds = {self.change: 6, self.pass_time: 3, self.speak: 5, self.look: 5, self.keep: 1, self.add_document: 1}
-        kinds |= {self.rest: 2, self.look_at_home: 2, self.delete_message: 1, self.put_right: 2, self.search_slack: 1}
+        kinds = {self.change: 6, self.pass_time: 3, self.speak: 5, self.look: 5, self.keep: 3, self.add_document: 1}
+        kinds |= {self.rest: 2, self.look_at_home: 3, self.delete_message: 1, self.put_right: 2, self.search_slack: 1}
         [kind] = self.random.choices(list(kinds), list(kinds.values()))
         await kind()
 
@@ -114,9 +115,7 @@ class History:
         """A thread, old or new, and somebody who can speak there."""
         now = self.world.now
         open_to: dict[str, list[str]] = {
-            id: [one for one in sorted(room.members) if now.people[one] != "inactive"]
-            for id, room in now.rooms.items()
-            if room.bot
+            id: [one for one in sorted(room.members) if one in now.active] for id, room in now.rooms.items() if room.bot
         }
         places = [id for id, there in open_to.items() if there] or ["D0"]
         stays = bool(self.talks) and self.talks[-1].place.channel in places and self.random.random() < 0.4
@@ -174,7 +173,7 @@ class History:
         if said is None:
             return
         if self.random.random() < 0.6:
-            everybody = self.random.random() < 0.15
+            everybody = self.random.random() < 0.3
             result = await self._call(talk, said, user, "remember_fact", fact=text, quote=text, everybody=everybody)
             if result.ok and everybody:
                 self.judge.secrets[word].said(message_key(talk.place.channel, said.ts), EVERYBODY)
@@ -257,9 +256,7 @@ class History:
 
     async def put_right(self) -> None:
         """The model forgets or corrects what it may know of, or has guessed the number of."""
-        there = await rows(
-            self.bench.pool, "SELECT id, channel, kind, body FROM memory WHERE team = %s ORDER BY id", cast(Any, (self.team,))
-        )
+        there = await rows(self.bench.pool, ITEMS, cast(Any, (self.team,)))
         if not there:
             return
         talk, user = self._somewhere()
@@ -287,10 +284,9 @@ class History:
         talk.answered()
 
     async def look_at_home(self) -> None:
-        """Somebody opens their Home tab."""
-        person = self.random.choice([one for one, what in self.world.now.people.items() if what != "inactive"])
-        for page in pages(await Memories(self._remembered(), self.team).seen(person)):
-            self.judge.seen_by("the Home tab", person, page)
+        """Somebody opens their Home tab, most often one of those who spoke."""
+        spoke = [(one, talk.place.channel) for talk in self.talks for one in talk.session.turn.speakers]
+        await self.home.looked_at(self.random, spoke, self.changes)
 
     async def search_slack(self) -> None:
         """Somebody has Slack itself searched: in which channels?"""

@@ -20,6 +20,7 @@ from agent.store.memory_items import Items
 from agent.tool import definition
 from agent.types import Origin
 from bot.home import memories
+from bot.home.memories import Memories
 from bot.slack import readers
 from bot.slack.readers import SlackReaders
 from tools.memory import facts
@@ -149,8 +150,10 @@ def search_sees_all(*, candidates: bool) -> Plant:
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         statement = memory_search.statement
 
-        def wrong(model: str, dimensions: int | None) -> tuple[str, Any]:
-            text, names = statement(model, dimensions)
+        def wrong(model: str, dimensions: int | None, *, few: bool = False) -> tuple[str, Any]:
+            text, names = statement(model, dimensions, few=few)
+            if few and candidates:
+                return text, names
             parts = list(text.partition("seen AS MATERIALIZED"))
             which = 0 if candidates else 2
             parts[which], count = re.subn(r"memory\.channel = ANY\(\$\d+\)", "true", parts[which])
@@ -236,6 +239,27 @@ def home_leads_to_wherever_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memories, "message_of", wrong)
 
 
+def home_shows_all_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose value it is sees it, wherever they said it."""
+
+    def wrong(audience: Audience, values: Any) -> Any:
+        return tuple(values)
+
+    monkeypatch.setattr(memories, "known_to", wrong)
+
+
+def home_deletes_what_it_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a tab that was shown before."""
+
+    async def wrong(self: Memories, body: dict[str, Any], client: Any) -> str:
+        memory, team = getattr(self, "_memory"), getattr(self, "_team")  # noqa: B009
+        user, key = body["user"]["id"], body["actions"][0]["value"]
+        await memory.long_term.values.delete(team, f"user:{user}", key, By(user, "home"))
+        return user
+
+    monkeypatch.setattr(Memories, "deleted", wrong)
+
+
 PLANTS: Mapping[str, Plant] = {
     "guests count as members": taken_for("guest", "member"),
     "people of other organisations count as members": taken_for("external", "member"),
@@ -267,5 +291,7 @@ PLANTS: Mapping[str, Plant] = {
     "the Home tab shows all that a person ever said": without(
         memory_items, "SAID_BY", "(channel = ANY(%(channels)s) OR starts_with(channel, 'D'))", "%(channels)s::text[] IS NOT NULL"
     ),
+    "the Home tab shows all values of a person": home_shows_all_values,
+    "the Home tab deletes values that it does not show": home_deletes_what_it_does_not_show,
     "guests see what is public in Slack": guests_see_what_is_public,
 }

@@ -34,6 +34,11 @@ class Moment:
     people: Mapping[str, Standing]
     rooms: Mapping[str, Room]
 
+    @property
+    def active(self) -> list[str]:
+        """Who can do something."""
+        return [one for one, standing in self.people.items() if standing != "inactive"]
+
     def reads(self, person: str, room: str) -> bool:
         """Whether somebody can read a channel: its members, and all full members what is public."""
         if self.people[person] == "inactive":

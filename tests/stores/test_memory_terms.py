@@ -115,6 +115,47 @@ async def test_a_changed_term_reaches_values_and_their_copies_in_redis(core: Cor
     await now.close()
 
 
+async def test_what_outlives_its_term_is_in_the_audit_log_by_count_kind_and_scope_without_its_words(
+    core: Core, redis_url: str
+) -> None:
+    items, values = Items(core.pool, Terms({"fact": NOW})), Values(core.pool, redis_url, Terms({"preference": NOW}))
+    for text, ts, channel in (("The code is swordfish", "1.0", "C1"), ("The code is marlin", "2.0", "C1"), ("tuna", "3.0", "C2")):
+        await items.learn(TEAM, said(text, ts, channel=channel, thread=f"T1:{channel}:1.0"))
+    await items.learn(TEAM, summary("They spoke of swordfish"))
+    await items.learn("T2", said("elsewhere"))
+    new = NewValue(kind="preference", key="swordfish", value="marlin", channel="C1", set_by="U1")
+    await values.set(TEAM, "user:U1", new)
+    before = await core.sql("SELECT team, seq FROM audit_head")
+
+    memory = remembering(core.pool, redis_url, AsyncWebClient(), TEAM, None, Terms({"fact": NOW, "preference": NOW}))
+    for _ in range(2):  # the second time nothing is over
+        await purging(memory, TEAM).work(0.0)
+    new_entries = [entry for team in (TEAM, "T2") for entry in await purges(core, team, dict(before).get(team, 0))]
+    facts = [{"channel": "C1", "kind": "fact", "count": 2}, {"channel": "C1", "kind": "summary", "count": 1}]
+    assert new_entries == [
+        ("", "memory", {"from": "term", "count": 4, "gone": [*facts, {"channel": "C2", "kind": "fact", "count": 1}]}),
+        ("", "memory", {"from": "term", "count": 1, "gone": [{"owner": "user:U1", "kind": "preference", "count": 1}]}),
+        ("", "memory", {"from": "term", "count": 1, "gone": [{"channel": "C1", "kind": "fact", "count": 1}]}),
+    ]
+    await values.close()
+    await memory.long_term.values.close()
+
+
+async def test_a_fact_that_is_over_and_said_again_leaves_an_entry_too(core: Core) -> None:
+    await learnt(Items(core.pool, Terms({"fact": NOW})), said("Deploys are on Tuesday"))
+    [(before,)] = await core.sql("SELECT coalesce(max(seq), 0) FROM audit WHERE team = %s", TEAM)
+    for ts in ("2.0", "3.0"):  # the second time it is not over
+        await learnt(Items(core.pool), said("Deploys are on Tuesday", ts))
+    gone = [{"channel": "C1", "kind": "fact", "count": 1}]
+    assert await purges(core, TEAM, before) == [("", "memory", {"from": "term", "count": 1, "gone": gone})]
+
+
+async def purges(core: Core, team: str, after: int) -> list[tuple[Any, ...]]:
+    """What the audit log of a workspace says of what was over, after an entry."""
+    found = "SELECT actor, rule, body FROM audit WHERE team = %s AND seq > %s AND kind = 'purge' ORDER BY seq"
+    return await core.sql(found, team, after)
+
+
 async def test_the_chore_holds_what_is_there_to_the_terms_that_its_process_began_with(core: Core, redis_url: str) -> None:
     await Items(core.pool).learn(TEAM, said("The code is swordfish"))
     await Items(core.pool).learn("T2", said("elsewhere"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.channel_events import ChannelEvents
@@ -148,6 +148,13 @@ class People:
             self.workspace.add_channel(replace(place, members=place.members | {person.id}))
         self.workspace.changed()
         return person.id
+
+    def describe(self, user: str, channel: str, what: Literal["topic", "purpose"], text: str) -> None:
+        """Give a channel a topic or a purpose, which Slack posts there as a message of that person."""
+        author, place = self._member(user, channel)
+        self.workspace.add_channel(replace(place, **{what: text}))
+        said = f"<@{author}> set the channel {what}: {text}"
+        self.events.posted(self.workspace.add_message(place.id, author, said, subtype=f"channel_{what}"))
 
     def leave(self, user: str, channel: str) -> None:
         """Take a person out of a channel."""

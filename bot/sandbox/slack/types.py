@@ -54,6 +54,8 @@ class Channel:
     within_organisation: bool = False
     """It is shared with workspaces of the same Enterprise organisation, not by Slack Connect."""
     archived: bool = False
+    topic: str = ""
+    purpose: str = ""
 
     @property
     def is_ext_shared(self) -> bool:

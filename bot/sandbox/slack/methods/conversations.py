@@ -63,6 +63,8 @@ def _conversation_json(desk: Desk, channel: Channel) -> Json:
         "pending_connected_team_ids": list(channel.invited),
         "shared_team_ids": [desk.workspace.team_id, *channel.shared_with],
         "context_team_id": desk.workspace.team_id,
+        "topic": {"value": channel.topic, "creator": "", "last_set": 0},
+        "purpose": {"value": channel.purpose, "creator": "", "last_set": 0},
     }
     if channel.kind == "im":
         shown["user"] = next(iter(channel.members - {desk.workspace.bot_user_id}))
