@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import LiteralString
 
 from agent import telemetry
-from agent.cases.candidate import masked_candidate
+from agent.cases.reading import conversation_until
 from agent.conversation_log.kept_words import masked_words, storable
 from agent.errors import UnreadableError
 from agent.masking import WITHHELD, Masker
-from agent.session.steps import STEP
 from agent.store.chores import Chore
-from agent.store.fenced import Pool, parse_stored, rows
+from agent.store.fenced import Pool, rows
 from agent.store.pins import Pins
 from agent.trace_ids import spelled, trace_id
 
@@ -37,14 +36,11 @@ ANSWERED: LiteralString = """
 WITH opened AS (
     SELECT seq, lead(seq) OVER (ORDER BY seq) AS next_seq, row_number() OVER (ORDER BY seq) AS turn
     FROM step WHERE session_id = %(session_id)s AND kind IN ('asked', 'outcome_told'))
-SELECT step.epoch, opened.next_seq, session.pin_id
+SELECT step.epoch, session.pin_id
 FROM opened JOIN step ON step.session_id = %(session_id)s AND step.seq > opened.seq
     AND (opened.next_seq IS NULL OR step.seq < opened.next_seq) AND step.kind = 'model_replied'
 JOIN session ON session.id = step.session_id
 WHERE opened.turn = %(turn)s ORDER BY step.seq DESC LIMIT 1
-"""
-STEPS: LiteralString = """
-SELECT seq, made_at, body::text FROM step WHERE session_id = %(session_id)s AND seq < coalesce(%(before)s, seq + 1) ORDER BY seq
 """
 # Nothing of what was said again, or erased, meanwhile. A case that somebody has dealt with stays as it is.
 TELL: LiteralString = """
@@ -124,8 +120,8 @@ class Filing:
         if not answered:  # a button that is none of ours
             await rows(self._pool, TELL, values)
             return
-        [(epoch, next_seq, pin_id)] = answered
-        words = await self._wrong_words(opinion, next_seq)
+        [(epoch, pin_id)] = answered
+        words = await self._wrong_words(opinion)
         if words is not None:
             values["agent"] = (await self._pins.pinned(pin_id)).agent
             values["words"] = json.dumps(storable(words))
@@ -138,12 +134,10 @@ class Filing:
             if words is not None:
                 telemetry.evaluation(answer, "wrong_answer", 0.0, "wrong", "\n".join(filter(None, words.values())))
 
-    async def _wrong_words(self, opinion: _Opinion, next_seq: int | None) -> dict[str, str] | None:
+    async def _wrong_words(self, opinion: _Opinion) -> dict[str, str] | None:
         """Return what they say is wrong, masked with the placeholders of their conversation. None: they did not say."""
         if opinion.wrong is None:
             return None
-        found = await rows(self._pool, STEPS, {"session_id": opinion.session_id, "before": next_seq})
-        steps = [(seq, at, parse_stored(STEP, body)) for seq, at, body in found]
-        _, seen = await masked_candidate(self._masker, steps, opinion.turn)
+        _, seen = await conversation_until(self._pool, self._masker, opinion.session_id, opinion.turn)
         [masked], _ = await masked_words(self._masker, seen, [json.loads(opinion.wrong)])
         return {"wrong": WITHHELD, "instead": ""} if masked == {"text": WITHHELD} else masked

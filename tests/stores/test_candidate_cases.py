@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from agent.bounded import Limits, Processes
-from agent.cases.candidate import Candidate, masked_candidate
+from agent.cases.candidate import Candidate, Said, Turn, masked_candidate
 from agent.cases.filing import Filing
+from agent.cases.reading import conversation_until
 from agent.masking import WITHHELD, Masker
 from agent.masking.masker import MEMORY_BYTES, MOST_CALLS
 from agent.session.steps import STEP
@@ -88,6 +89,19 @@ async def test_what_newer_code_wrote_is_left_to_it(core: Core, masker: Masker, c
     assert await cases(core) == []
     assert "is left to newer code" in caplog.text
     assert len(await core.sql("SELECT 1 FROM feedback WHERE told_at IS NULL AND wrong IS NOT NULL")) == 1
+
+
+async def test_a_conversation_is_read_up_to_the_answer_and_with_the_placeholders_of_the_case(core: Core, masker: Masker) -> None:
+    feedback = await answered(core)
+    await append(core, ANSWERED, len(ANSWERED))
+    await feedback.say_wrong(place(), 1, "U1", "ask ann@example.com, not ben@example.com", "")
+    await Filing(core.pool, masker).catch_up()
+    assert await cases(core) == [("U1", {"wrong": "ask [EMAIL_1], not [EMAIL_2]", "instead": ""})]
+    read, _ = await conversation_until(core.pool, masker, ID, 1)
+    asked = Said("person", "what does it cost, [EMAIL_1]?", "U1")
+    assert read == Candidate((Turn(1, (asked, Said("assistant", "It is 49.")), answer="It is 49.", outcome="success"),))
+    later, _ = await conversation_until(core.pool, masker, ID, 2)
+    assert [each.number for each in later.turns] == [1, 2]
 
 
 @pytest.fixture
