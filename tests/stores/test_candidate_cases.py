@@ -14,6 +14,7 @@ from agent.bounded import Limits, Processes
 from agent.cases.candidate import Candidate, Said, Turn, masked_candidate
 from agent.cases.filing import Filing
 from agent.cases.reading import conversation_until
+from agent.conversation_log.kept_words import BATCH_CHARACTERS
 from agent.masking import WITHHELD, Masker
 from agent.masking.masker import MEMORY_BYTES, MOST_CALLS
 from agent.session.steps import STEP
@@ -102,6 +103,17 @@ async def test_a_conversation_is_read_up_to_the_answer_and_with_the_placeholders
     assert read == Candidate((Turn(1, (asked, Said("assistant", "It is 49.")), answer="It is 49.", outcome="success"),))
     later, _ = await conversation_until(core.pool, masker, ID, 2)
     assert [each.number for each in later.turns] == [1, 2]
+    await append(core, [{"kind": "sung", "tune": "la"}], 2 * len(ANSWERED))  # of newer code, in the second turn
+    assert (await conversation_until(core.pool, masker, ID, 1))[0] == read
+
+
+async def test_a_long_conversation_has_the_same_placeholders_from_its_beginning_to_its_end(masker: Masker) -> None:
+    question = {"user": "U1", "text": f"ann@example.com {'y ' * BATCH_CHARACTERS}", "ts": "1.0"}
+    answer = {"type": "text", "text": "Ask ben@example.com or ann@example.com."}
+    bodies = [{"kind": "asked", "said": [question]}, {**ANSWERED[1], "content": [answer]}]
+    steps = [(seq, NOW, STEP.validate_json(json.dumps(body))) for seq, body in enumerate(bodies, 1)]
+    read, _ = await masked_candidate(masker, steps, 1)
+    assert read.turns[0].answer == "Ask [EMAIL_2] or [EMAIL_1]."
 
 
 @pytest.fixture
