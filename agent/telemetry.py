@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from opentelemetry import trace
+from opentelemetry._logs import SeverityNumber, get_logger
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from agent.trace_ids import next_ids, span_id, trace_id
@@ -33,6 +34,11 @@ TOOL_CALL = "gen_ai.tool.call.id"
 PROMPT_NAME = "gen_ai.prompt.name"
 PROMPT_VERSION = "gen_ai.prompt.version"
 PROMPT_HASH = "signoff.prompt.hash"
+EVALUATION_RESULT = "gen_ai.evaluation.result"  # an event, of OpenTelemetry's logs
+EVALUATION = "gen_ai.evaluation.name"
+SCORE = "gen_ai.evaluation.score.value"
+SCORE_LABEL = "gen_ai.evaluation.score.label"
+EXPLANATION = "gen_ai.evaluation.explanation"
 ERROR_TYPE = "error.type"
 FAILED_TRY = "signoff.failed_try"  # an event of a chat span: one for each try that gave no reply
 TRY = "signoff.try"
@@ -46,6 +52,7 @@ OUTCOME = "signoff.outcome"  # of a turn: how it ended (`agent.decide.run_outcom
 APPROVAL = "signoff.approval"  # of a decision span: .outcome, .rule, .digest, .quorum, .waited_seconds
 
 tracer = trace.get_tracer("signoff")
+events = get_logger("signoff")
 
 
 @dataclass(slots=True)
@@ -88,7 +95,11 @@ def turn_span(pinned: Pinned, session_id: str, turn: int, epoch: int, epoch_befo
 
 
 def _link_to(trace_of: int, span_of: int) -> Link:
-    return Link(SpanContext(trace_of, span_of, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)))
+    return Link(_named(trace_of, span_of))
+
+
+def _named(trace_of: int, span_of: int) -> SpanContext:
+    return SpanContext(trace_of, span_of, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 @contextmanager
@@ -177,3 +188,30 @@ def failed_try(
     told = {TRY: number, ERROR_TYPE: error_type, STATUS: status, RETRY_AFTER: retry_after_seconds, WAITED: waited_seconds}
     known = {name: value for name, value in told.items() if value is not None}
     trace.get_current_span().add_event(FAILED_TRY, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """An answer that is evaluated, by its turn and the claim that gave it, and when."""
+
+    session_id: str
+    turn: int
+    epoch: int
+    at: datetime
+
+
+def evaluation(answer: Evaluated, name: str, score: float, label: str, explanation: str) -> None:
+    """Emit an event with what an answer was found to be, on the span that gave it, whenever that was.
+
+    `explanation`: masked; empty: there is none. The response's id is not on record; the conventions want it where the span is not
+    known.
+    """
+    of_answer = trace_id(answer.session_id, answer.turn), span_id(answer.session_id, answer.turn, answer.epoch)
+    told: dict[str, str | float] = {EVALUATION: name, SCORE: score, SCORE_LABEL: label}
+    events.emit(
+        timestamp=_nanoseconds(answer.at),
+        context=trace.set_span_in_context(NonRecordingSpan(_named(*of_answer)), Context()),
+        severity_number=SeverityNumber.INFO,
+        attributes=told | ({EXPLANATION: explanation} if explanation else {}),
+        event_name=EVALUATION_RESULT,
+    )

@@ -277,6 +277,7 @@ def conversation_log(
     tool: Annotated[str | None, typer.Option(help="Which tool it is about.")] = None,
     role: Annotated[str | None, typer.Option(help="person, assistant, tool, approval, file, memory, summary or signoff.")] = None,
     text: Annotated[str | None, typer.Option(help="Words that are in it.")] = None,
+    wrong: Annotated[bool, typer.Option("--wrong", help="Of turns whose answer somebody called wrong.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line, for programs.")] = False,
 ) -> None:
     """Show what was said and done, a line a message, with personal data masked (exit status 1 where there is none)."""
@@ -284,7 +285,7 @@ def conversation_log(
     from bot.commands.conversation_log import print_log
 
     at = since.replace(tzinfo=since.tzinfo or UTC) if since is not None else None
-    wanted = Wanted(agent=agent, since=at, outcome=outcome, tool=tool, role=role, text=text)
+    wanted = Wanted(agent=agent, since=at, outcome=outcome, tool=tool, role=role, text=text, wrong=wrong or None)
     print_log(read_settings(), wanted, conversation, as_json=as_json)
 
 

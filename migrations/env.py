@@ -7,13 +7,21 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlmodel import SQLModel
 
 import migrations
+from agent.cases import tables as cases
 from agent.conversation_log import tables as conversations
 from agent.store import memory_tables as memory
 from agent.store import prompt_tables as prompts
 from agent.store import tables as core
 from tools.catalog import tables as shop
 
-__all__ = ["conversations", "core", "memory", "prompts", "shop"]  # imported for the tables that they register with SQLModel
+__all__ = [
+    "cases",
+    "conversations",
+    "core",
+    "memory",
+    "prompts",
+    "shop",
+]  # imported for the tables that they register with SQLModel
 target_metadata = SQLModel.metadata
 LOCK = 7_214_633_028  # any number that nothing else in the database locks
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -20,12 +20,18 @@ CONDITIONS: dict[str, LiteralString] = {
     "role": "role = %(role)s",
     "session_id": "session_id = %(session_id)s",
     "trace_id": "trace_id = %(trace_id)s",
+    "wrong": """EXISTS (SELECT FROM candidate_case AS filed
+                WHERE filed.session_id = conversation_message.session_id AND filed.turn = conversation_message.turn)""",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which messages are asked for. None: whatever it is. `text`: words that a message has, capital letters or not."""
+    """Which messages are asked for. None: whatever it is. `text`: words that a message has, capital letters or not. `wrong`:
+    those of turns whose answer somebody called wrong.
+
+    Wide because it is all that may be asked for, a field each.
+    """
 
     agent: str | None = None
     since: datetime | None = None
@@ -35,6 +41,7 @@ class Wanted:
     session_id: str | None = None
     trace_id: str | None = None
     text: str | None = None
+    wrong: Literal[True] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ message written once or still to be written. Which sessions are behind is seen f
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
+from agent.conversation_log.kept_words import in_batches, masked_words, storable
 from agent.conversation_log.messages import LogMessage, Reader
 from agent.errors import UnreadableError
-from agent.masking import NOTHING_SEEN, WITHHELD, Masker, SeenValues
+from agent.masking import NOTHING_SEEN, Masker, SeenValues
 from agent.session.steps import STEP, Repinned
 from agent.store.chores import Chore
 from agent.store.fenced import Pool, parse_stored, rows
@@ -28,11 +29,7 @@ PURGE_SECONDS = 3600.0
 BACK_SECONDS = 600.0  # at least: a process that was frozen in the midst of a commit is seen when it goes on
 FIRST_SECONDS = 30 * 24 * 3600.0  # of what was there before the log was
 STEPS_AT_ONCE = 200
-BATCH_CHARACTERS = 64_000  # masked together: with names, 64 KB take some 5 s of a processor
 KNOWN_SESSIONS = 500  # whose placeholders are remembered; another one's are found again by masking it from its beginning
-TEXT_CHARACTERS = 16_000  # that are kept of one text
-TAIL_CHARACTERS = 4_000  # beyond them that are masked too: what is cut in two at their end, a key at most, is not kept
-MASKED_CHARACTERS = TEXT_CHARACTERS + TAIL_CHARACTERS
 
 BEHIND: LiteralString = """
 WITH lately AS (
@@ -132,8 +129,8 @@ class ConversationLog:
             known = _Known(found[0][0] if found else None)
         values = {"session_id": session_id, "most": STEPS_AT_ONCE}
         while steps := await rows(self._pool, STEPS, {**values, "after": known.reader.seq}):
-            for batch in _batches(list(_made(known, steps))):
-                words = await self._masked(known, batch)
+            for batch in in_batches(list(_made(known, steps)), lambda each: each.message.words):
+                words, known.seen = await masked_words(self._masker, known.seen, [each.message.words for each in batch])
                 fresh = [
                     await self._row(session_id, each, masked)
                     for each, masked in zip(batch, words, strict=True)
@@ -148,23 +145,8 @@ class ConversationLog:
             self._known.popitem(last=False)
 
     async def _write(self, session_id: str, messages: Sequence[dict[str, Any]], seq: int) -> None:
-        storable = _each_text(list(messages), lambda text: text.replace("\0", "\ufffd"))
-        await rows(self._pool, WRITE, {"session_id": session_id, "messages": json.dumps(storable), "seq": seq})
-
-    async def _masked(self, known: _Known, batch: Sequence[_Pinned]) -> Sequence[Any]:
-        """Return the words of each message, masked: all at once, or where that fails one by one, so that no more is withheld
-        than has to be."""
-        words = [_each_text(each.message.words, lambda text: text[:MASKED_CHARACTERS]) for each in batch]
-        masked = await self._masker.mask(words, known.seen)
-        if masked.value != WITHHELD:
-            known.seen = masked.seen
-            return [_as_kept(each, of) for each, of in zip(masked.value, words, strict=True)]
-        found = list[Any]()
-        for each in words:
-            masked = await self._masker.mask(each, known.seen)
-            known.seen = masked.seen
-            found.append({"text": WITHHELD} if masked.value == WITHHELD else _as_kept(masked.value, each))
-        return found
+        values = {"session_id": session_id, "messages": json.dumps(storable(list(messages))), "seq": seq}
+        await rows(self._pool, WRITE, values)
 
     async def _row(self, session_id: str, each: _Pinned, words: Any) -> dict[str, Any]:
         message, pinned = each.message, await self._pin(each.pin_id)
@@ -199,44 +181,3 @@ def _made(known: _Known, steps: Iterable[tuple[Any, ...]]) -> Iterator[_Pinned]:
             known.pin_id = step.pin_id
         for message in known.reader.take(seq, at, step):
             yield _Pinned(message, known.pin_id)
-
-
-def _batches(messages: Sequence[_Pinned]) -> Iterator[Sequence[_Pinned]]:
-    """Yield messages, some together: as many as are masked in one go."""
-    batch, size = list[_Pinned](), 0
-    for each in messages:
-        batch.append(each)
-        size += len(json.dumps(each.message.words))
-        if size > BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _as_kept(masked: Any, words: Any) -> Any:
-    """Return masked JSON without the end of each text that was too long. `words` is what was masked."""
-    match masked, words:
-        case str(), _:
-            is_whole = not isinstance(words, str) or len(words) < MASKED_CHARACTERS
-            return masked if is_whole else f"{masked[: max(0, min(TEXT_CHARACTERS, len(masked) - TAIL_CHARACTERS))]}…"
-        case dict(), dict():
-            of = cast(dict[str, Any], words)
-            items = cast(dict[str, Any], masked).items()
-            return {name: _as_kept(item, of_it) for (name, item), of_it in zip(items, of.values(), strict=True)}
-        case list(), list():
-            return [_as_kept(item, of) for item, of in zip(cast(list[Any], masked), cast(list[Any], words), strict=True)]
-        case _:
-            return masked
-
-
-def _each_text(value: Any, change: Callable[[str], str]) -> Any:
-    match value:
-        case str():
-            return change(value)
-        case dict():
-            return {change(name): _each_text(item, change) for name, item in cast(dict[str, Any], value).items()}
-        case list():
-            return [_each_text(item, change) for item in cast(list[Any], value)]
-        case _:
-            return value

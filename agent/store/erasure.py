@@ -43,6 +43,7 @@ ERASED: Sequence[LiteralString] = (
     "DELETE FROM output WHERE session_id = ANY(%(ids)s)",
     "DELETE FROM attachment WHERE session_id = ANY(%(ids)s)",
     'DELETE FROM feedback WHERE session_id = ANY(%(ids)s) OR "user" = %(user)s',
+    "DELETE FROM candidate_case WHERE session_id = ANY(%(ids)s) OR filed_by = %(user)s",  # after feedback: it is filed from that
     "DELETE FROM conversation_message WHERE session_id = ANY(%(ids)s)",
     "DELETE FROM conversation_position WHERE session_id = ANY(%(ids)s)",
     # A conversation that begins anew in the same thread has the same id. A call under way is charged as it was reserved.
@@ -51,6 +52,11 @@ ERASED: Sequence[LiteralString] = (
         WHERE session_id = ANY(%(ids)s)""",
     "UPDATE usage SET payer = '' WHERE payer = %(user)s AND settled_at IS NOT NULL",
 )
+RATINGS: LiteralString = """
+SELECT count(*) FROM (
+    SELECT session_id, turn FROM feedback WHERE "user" = %(user)s
+    UNION SELECT session_id, turn FROM candidate_case WHERE filed_by = %(user)s) AS rated
+"""
 NOTE: LiteralString = """
 INSERT INTO audit (team, kind, actor, session_id, rule, body)
 SELECT split_part(id, ':', 1), 'erase', %(by)s, id, 'erasure', %(body)s::json FROM unnest(%(ids)s::text[]) AS of (id)
@@ -86,6 +92,12 @@ async def _erase(connection: psycopg.AsyncConnection[Any], values: dict[str, Any
     for statement in ERASED:
         await connection.execute(statement, values)
     await connection.execute(NOTE, values)
+
+
+async def ratings_of(pool: Pool, user: str) -> int:
+    """Return how many answers a person rated, or called wrong, wherever that was."""
+    [(count,)] = await rows(pool, RATINGS, {"user": user})
+    return count
 
 
 async def remembered_of(pool: Pool, user: str, owner: str) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str]]]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, LiteralString
 import psycopg
 
 TakenWhere = Literal["tool", "home", "command", "slack", "term"]  # slack: the message itself was deleted or changed
-Scope = Literal["channel", "owner"]  # that items, and values, are of
+GoneOf = Literal["channel", "owner"]  # that items, and values, are of
 
 NOTE: LiteralString = """
 INSERT INTO audit (team, kind, actor, session_id, rule, body)
@@ -51,7 +51,7 @@ async def note_values(connection: psycopg.AsyncConnection[Any], team: str, by: B
         await _write_entry(connection, team, "forget", by, {"owner": owner, "values": count})
 
 
-async def note_over(connection: psycopg.AsyncConnection[Any], scope: Scope, gone: Sequence[tuple[str, str, str, int]]) -> None:
+async def note_over(connection: psycopg.AsyncConnection[Any], scope: GoneOf, gone: Sequence[tuple[str, str, str, int]]) -> None:
     """Write what has outlived its term, an entry a workspace. `gone`: workspace, channel or owner, kind, and how many of it."""
     for team, of_team in groupby(sorted(gone), key=lambda one: one[0]):  # in one order: nobody waits in a circle
         parts = [{scope: name, "kind": kind, "count": count} for _, name, kind, count in of_team if count]

@@ -185,10 +185,16 @@ class VoteRow(SQLModel, table=True):
 
 
 class FeedbackRow(SQLModel, table=True):
-    """What one person says of the answer of one turn, and what made it."""
+    """What one person says of the answer of one turn, and what made it.
+
+    Wide because it is a table, a field a column.
+    """
 
     __tablename__: ClassVar[Any] = "feedback"
-    __table_args__ = (Index("feedback_of_prompt", "prompt_digest", "at"),)
+    __table_args__ = (
+        Index("feedback_of_prompt", "prompt_digest", "at"),
+        Index("feedback_untold", "at", postgresql_where=text("told_at IS NULL")),
+    )
 
     session_id: str = Field(sa_column=Column(Text, primary_key=True))
     turn: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -199,6 +205,9 @@ class FeedbackRow(SQLModel, table=True):
     prompt_digest: str = Field(default="", sa_column=text_column())
     model: str = Field(default="", sa_column=text_column())
     at: datetime = Field(sa_column=now_column())
+    # What they say is wrong with it, in their own words, until it is filed with personal data masked (`agent.cases.filing`).
+    wrong: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    told_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP, nullable=True))  # to who watches; null: not yet
 
 
 class UsageRow(SQLModel, table=True):

@@ -1,8 +1,10 @@
-"""What others get to see of conversations, masked: the log that `signoff log` reads, and cards where a whole channel does."""
+"""What others get to see of conversations, masked: the log that `signoff log` reads, answers that people call wrong, and cards
+where a whole channel reads along."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from agent.cases.filing import Filing
 from agent.conversation_log.writing import ConversationLog
 from agent.masking import Masker, patterns_masker
 from agent.store.chores import Chore
@@ -11,15 +13,17 @@ from bot.cards.values import Mask, unmasked
 from bot.config.file import Config
 
 
-def conversation_chores(stack: AsyncExitStack, pool: Pool, config: Config) -> Sequence[Chore]:
-    """Return what is to be done now and then: messages written, and deleted at the end of their term. The process that masks is
-    started with the first message, and ended with the stack."""
-    if not config.conversation_log.write:
-        return ()
-    masker = Masker(config.masking.wanted())
+def conversation_chores(stack: AsyncExitStack, pool: Pool, config: Config, *, log: bool) -> Sequence[Chore]:
+    """Return what is to be done now and then: what people say of answers filed, messages written where there is to be a `log`,
+    and both deleted at the end of their term.
+
+    The process that masks is started with the first words, and ended with the stack.
+    """
+    masker, days = Masker(config.masking.wanted()), config.conversation_log.keep_days
     stack.callback(masker.end)
-    written = ConversationLog(pool, masker)
-    return written.writing(), written.purging(config.conversation_log.keep_days)
+    filed, written = Filing(pool, masker), ConversationLog(pool, masker)
+    of_log = (written.writing(), written.purging(days)) if log and config.conversation_log.write else ()
+    return filed.filing(), filed.purging(days), *of_log
 
 
 def card_mask(config: Config) -> Mask:

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from psycopg import DataError
@@ -79,6 +79,7 @@ class Edge:
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)
         listeners.action("feedback")(ratings.ask_why)
+        listeners.action("wrong_answer")(ratings.ask_what_is_wrong)
         listeners.action("show_all")(dialogs.show_all)
         listeners.event("app_home_opened")(home.opened)
         listeners.action(re.compile("home_page_(previous|next)"))(home.turned)
@@ -138,11 +139,11 @@ class Edge:
                 await self._ratings.clicked(body)
                 arrived = inbound.read_clicks(body, self._us.team)
             case "view_submission":
-                if await self._ratings.submitted(body):
-                    return BoltResponse(status=200)
+                if (told := await self._ratings.submitted(body)) is not None:
+                    return _answer_to_form(told)
                 submitted = await self._dialogs.submitted(body)
                 if submitted is not None and not isinstance(submitted, Inbound):
-                    return _errors(submitted)
+                    return _answer_to_form({"response_action": "errors", "errors": dict(submitted)})
                 arrived = (submitted,) if submitted else ()
             case _:
                 pass
@@ -235,10 +236,11 @@ async def _acknowledge(ack: Any) -> None:
     await ack()
 
 
-def _errors(errors: Any) -> BoltResponse:
-    """Return Slack's answer that puts sentences beside the fields of the modal that was submitted."""
-    body = json.dumps({"response_action": "errors", "errors": dict(errors)})
-    return BoltResponse(status=200, body=body, headers={"content-type": ["application/json"]})
+def _answer_to_form(told: Mapping[str, Any]) -> BoltResponse:
+    """Return the answer to a dialog that was submitted: nothing closes it, else as Slack's `response_action` says."""
+    if not told:
+        return BoltResponse(status=200)
+    return BoltResponse(status=200, body=json.dumps(told), headers={"content-type": ["application/json"]})
 
 
 def _open_to(seen: ActionSeen, received: Click | Edit | OutcomeClick) -> bool:

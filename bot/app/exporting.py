@@ -1,9 +1,9 @@
-"""Spans and figures leave the process where they are asked for, and else nothing does: by OTLP over HTTP where OpenTelemetry's
-own variables name a collector, and figures in Prometheus' text form where METRICS_PORT is set.
+"""Spans, events and figures leave the process where they are asked for, and else nothing does: by OTLP over HTTP where
+OpenTelemetry's own variables name a collector, and figures in Prometheus' text form where METRICS_PORT is set.
 
-All of it is sent beside everything else. A collector that is away, slow or refusing costs memory for as many spans as
-OTEL_BSP_MAX_QUEUE_SIZE says (2,048), what comes beyond is dropped; figures are sums, which take the same memory however much
-happens: at most 2,000 rows of labels an instrument. No answer waits. The home of `prometheus_client`.
+All of it is sent beside everything else. A collector that is away, slow or refusing costs memory for as many spans and events as
+OTEL_BSP_MAX_QUEUE_SIZE and OTEL_BLRP_MAX_QUEUE_SIZE say (2,048), what comes beyond is dropped; figures are sums, which take the
+same memory however much happens: at most 2,000 rows of labels an instrument. No answer waits. The home of `prometheus_client`.
 """
 
 import os
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+EVENTS_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")
 METRICS_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 LAST_SECONDS = "3"  # that a process waits at its end for a collector, unless OTEL_EXPORTER_OTLP_TIMEOUT says otherwise
 OLDER = ("gen_ai.client.operation.duration", "gen_ai.client.token.usage")  # what dashboards of before 0.1.0 know
@@ -32,15 +33,17 @@ NO_FIGURES = FigureReaders()
 
 @contextmanager
 def exporting(environment: Mapping[str, str], *, scraped: bool = False, older_names: bool = False) -> Generator[FigureReaders]:
-    """Export spans and figures for as long as the block runs; what waits at its end is sent.
+    """Export spans, events and figures for as long as the block runs; what waits at its end is sent.
 
     `environment`: with the variables of `.env`, which are put into the process's own: the SDK reads nothing else. `scraped`:
     there is to be a page of figures. `older_names`: figures also under the names of before 0.1.0.
     """
     disabled = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    spans = not disabled and any(environment.get(name) for name in ENDPOINTS)
-    sent = not disabled and any(environment.get(name) for name in METRICS_ENDPOINTS)
-    if not (spans or sent or (scraped and not disabled)):
+    spans, events, sent = (
+        not disabled and any(environment.get(name) for name in names)
+        for names in (ENDPOINTS, EVENTS_ENDPOINTS, METRICS_ENDPOINTS)
+    )
+    if not (spans or events or sent or (scraped and not disabled)):
         yield NO_FIGURES
         return
     os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
@@ -49,6 +52,8 @@ def exporting(environment: Mapping[str, str], *, scraped: bool = False, older_na
     with ExitStack() as stack:
         if spans:
             _export_spans(stack)
+        if events:
+            _export_events(stack)
         yield _export_figures(stack, sent=sent, scraped=scraped and not disabled, older_names=older_names)
 
 
@@ -63,6 +68,19 @@ def _export_spans(stack: ExitStack) -> None:
     provider = TracerProvider(shutdown_on_exit=False, id_generator=TurnIds())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+    stack.callback(provider.shutdown)
+
+
+def _export_events(stack: ExitStack) -> None:
+    """Send what people say of answers, which the conventions have among OpenTelemetry's logs. Lines of our own log stay here."""
+    from opentelemetry._logs import set_logger_provider
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    set_logger_provider(provider)
     stack.callback(provider.shutdown)
 
 

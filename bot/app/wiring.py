@@ -136,8 +136,7 @@ async def running(
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))
             chores = [budget.upkeep(), forgetting(store), keep_heads(pool, _heads_file(settings, config), config.audit.every)]
             chores.append(setting_aside(pool, surface, config.ops_channel or ""))
-            if log_conversations:
-                chores += conversation_chores(stack, pool, config)
+            chores += conversation_chores(stack, pool, config, log=log_conversations)
             if remembered is not None:
                 chores += memory_chores(pool, remembered, team)
             if config.ops_channel:

@@ -92,6 +92,13 @@ def feedback_buttons(turn: int) -> SlackBlock:
     return {"type": "feedback_buttons", "action_id": "feedback", "positive_button": good, "negative_button": bad}
 
 
+def wrong_answer_button(turn: int) -> SlackBlock:
+    """Return the button that stands by the thumbs, for the answer of this turn. In their row Slack takes no button but one with
+    the picture of a trash can (docs: Icon button element), so it has a row below."""
+    asked = {**button("wrong_answer", "Wrong answer?", str(turn)), "accessibility_label": "Say what is wrong with this answer"}
+    return {"type": "actions", "block_id": "wrong_answer", "elements": [asked]}
+
+
 def confirm(title: str, text: str, yes: str, *, no: str = "Go back", style: str | None = None) -> SlackBlock:
     """Return the dialog that asks once more."""
     made: SlackBlock = {

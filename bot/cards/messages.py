@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from agent.decide.moves import AnswerPart, Card, Notice
 from agent.tool.definition import Effect, Tools
-from bot.cards.block_kit import VALUE_CHARACTERS, SlackBlock, button, feedback_buttons, prose_section, rich_line, rich_text
+from bot.cards.block_kit import (
+    VALUE_CHARACTERS,
+    SlackBlock,
+    button,
+    feedback_buttons,
+    prose_section,
+    rich_line,
+    rich_text,
+    wrong_answer_button,
+)
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
 from bot.cards.people import approvers_named, people, slack_time, to_be_decided
@@ -32,6 +41,7 @@ def below_answer(answer: AnswerPart) -> list[SlackBlock]:
         blocks.append({"type": "actions", "block_id": "continue", "elements": [offered]})
     if answer.rated_turn is not None:
         blocks.append({"type": "context_actions", "block_id": "feedback", "elements": [feedback_buttons(answer.rated_turn)]})
+        blocks.append(wrong_answer_button(answer.rated_turn))
     return blocks
 
 

@@ -29,9 +29,10 @@ def forget_person(settings: Settings, user: str, agrees: Callable[[], bool]) -> 
         async with connected_pool(settings) as pool:
             conversations = await erasure.conversations_of(pool, user)
             facts, values = await erasure.remembered_of(pool, user, owner_key("user", user, ""))
-            if not conversations and not facts and not values:
+            ratings = await erasure.ratings_of(pool, user)
+            if not conversations and not facts and not values and not ratings:
                 raise Refusal(f"Nothing is known of {user}.", status=1)
-            for line in told(conversations, len(facts), len(values)):
+            for line in told(conversations, len(facts), len(values), ratings):
                 print(line)
             if not await asyncio.to_thread(agrees):
                 raise Refusal("Nothing was erased.", status=1)
@@ -44,7 +45,7 @@ def forget_person(settings: Settings, user: str, agrees: Callable[[], bool]) -> 
     asyncio.run(erased())
 
 
-def told(conversations: Sequence[Conversation], items: int, values: int) -> Sequence[str]:
+def told(conversations: Sequence[Conversation], items: int, values: int, ratings: int) -> Sequence[str]:
     """Return what will go, as sentences."""
     shared = sum(each.with_others for each in conversations)
     return (
@@ -52,6 +53,7 @@ def told(conversations: Sequence[Conversation], items: int, values: int) -> Sequ
         f"{shared} of them with other people.",
         f"{items} remembered facts of theirs, and summaries of these conversations.",
         f"{values} remembered values of theirs.",
+        f"{ratings} answers that they rated or called wrong: what they said of them.",
     )
 
 

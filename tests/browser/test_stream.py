@@ -51,6 +51,7 @@ async def test_tasks_are_open_while_a_message_grows_and_folded_away_afterwards(
     await expect(growing.get_by_label("Still writing")).to_have_count(0)
     await expect(growing.get_by_text("Looking up lamp")).to_be_hidden()
     await expect(growing.get_by_role("button", name="This answer was good")).to_be_visible()
+    await expect(growing.get_by_role("button", name="Say what is wrong with this answer")).to_have_text("Wrong answer?")
     await screen.page.screenshot(path=ARTIFACTS / "stream-done.png")
     await growing.get_by_text("2 steps").click()
     await expect(growing.get_by_text("Looking up lamp")).to_be_visible()

@@ -14,6 +14,10 @@ ATTRIBUTES: Mapping[str, type] = {
     "gen_ai.agent.version": str,
     "gen_ai.conversation.compacted": bool,
     "gen_ai.conversation.id": str,
+    "gen_ai.evaluation.explanation": str,
+    "gen_ai.evaluation.name": str,
+    "gen_ai.evaluation.score.label": str,
+    "gen_ai.evaluation.score.value": float,
     "gen_ai.memory.record.count": int,
     "gen_ai.memory.store.id": str,
     "gen_ai.operation.name": str,
@@ -60,6 +64,13 @@ SPANS: Mapping[str, tuple[str, str]] = {
     "chat": ("gen_ai.request.model", "CLIENT"),
     "invoke_agent": ("gen_ai.agent.name", "INTERNAL"),
     "execute_tool": ("gen_ai.tool.name", "INTERNAL"),
+}
+# The attributes that an event must have, and those that it may have.
+EVENTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "gen_ai.evaluation.result": (
+        frozenset({"gen_ai.evaluation.name", "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label"}),
+        frozenset({"gen_ai.evaluation.explanation", "gen_ai.response.id", "error.type"}),
+    ),
 }
 # Came after the registry that the package opentelemetry-semantic-conventions was generated from (1.41, with what was deprecated).
 SINCE_THEN = frozenset(

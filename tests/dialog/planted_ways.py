@@ -6,6 +6,7 @@ from bot.sandbox.model import Lines, Reply, call, calls
 from bot.sandbox.model.reply import Text, Thinking
 from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.planted_data import planted, told
+from tests.dialog.test_wrong_answers import calls_wrong
 from tests.stores.core import until
 
 HALVES = (tuple(planted(""))[::2], tuple(planted(""))[1::2])  # of the kinds: a fact has at most 500 characters
@@ -47,6 +48,8 @@ async def work(world: World) -> Talk:
     await talk.sees(planted("answer")["email"])
     await talk.says("ann", "and now?")
     await talk.sees("Nothing more.")
+    await talk.rests()
+    await calls_wrong(talk, "ben", "Nothing more.", wrong=told("wrong"), instead=told("instead"))
     return talk
 
 
@@ -133,6 +136,6 @@ INTO_THE_MODEL = (
 )
 ELSEWHERE = (
     *("file name", "tool name", "key", "progress", "exception", "crash", "model error", "model error type", "stop reason"),
-    *("slack error", "unfit"),
+    *("slack error", "unfit", "wrong", "instead"),
 )
 TO_PEOPLE = ("answer", "unfit")  # the model's own words, which people read as they are

@@ -45,6 +45,7 @@ VALUES = JSON | st.sampled_from(
             "continue",
             "feedback",
             "bad:1",
+            "wrong_answer",
             "show_all",
         ),
         *("message_changed", "bot_message", "app_mention", "block_actions", "view_submission", "0", "-1.5", "1e999"),
@@ -79,6 +80,9 @@ async def deliveries(world: World) -> list[Payload]:
     await slack.click("ann", talk.channel, answer.ts, "feedback", value="bad:1")
     view = await slack.until(lambda: slack.view("ann"))
     await slack.submit("ann", view.id, {"reason": "no"})
+    await slack.click("ann", talk.channel, answer.ts, "wrong_answer")
+    view = await slack.until(lambda: slack.view("ann"))
+    await slack.submit("ann", view.id, {"wrong": "all of it"})
     ts = await slack.say("ann", talk.channel, "and", thread_ts=talk.ts)
     await slack.edit("ann", talk.channel, ts, f"<@{slack.bot_user_id}> once more")
     other = await mention(world, "ann", "order two more")

@@ -68,12 +68,13 @@ async def end(process: asyncio.subprocess.Process) -> int:
     return process.returncode
 
 
-async def answered(slack: SlackSandbox) -> None:
-    """Somebody asks, and is answered."""
+async def answered(slack: SlackSandbox) -> str:
+    """Somebody asks, and is answered; the thread's ts."""
     ts = await slack.mention("ann", "orders", "what is the status of ORD-1042?")
     await slack.until(
         lambda: any("ORD-1042" in one.seen_text for one in slack.thread("orders", ts)[1:]),
     )
+    return ts
 
 
 async def test_run_over_http_listens_to_everybody_and_ends_when_it_is_told_to(

@@ -1,19 +1,22 @@
-"""Spans and figures of real conversations, held to the conventions' registry: names, types, units, instruments and boundaries."""
+"""Spans, events and figures of real conversations, held to the conventions' registry: names, types, units, instruments and
+boundaries."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
 import pytest
+from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.trace import ReadableSpan
 
 from bot.config.file import Config
 from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import World, mention
-from tests.dialog.conventions import ATTRIBUTES, METRICS, SINCE_THEN, SPANS, VALUES
+from tests.dialog.conventions import ATTRIBUTES, EVENTS, METRICS, SINCE_THEN, SPANS, VALUES
 from tests.dialog.measured import Measured, measured
 from tests.dialog.test_grants import order
+from tests.dialog.test_wrong_answers import all_told, answered, calls_wrong
 from tests.dialog.traced import Trace, traced
 
 __all__ = ["measured", "traced"]  # fixtures
@@ -72,6 +75,25 @@ async def test_every_span_is_as_the_registry_has_it(world: World, traced: Trace)
     spans = traced.all()
     assert {str((span.attributes or {}).get("gen_ai.operation.name")) for span in spans} >= set(SPANS)
     assert [f"{span.name}: {wrong}" for span in spans for wrong in wrong_in_span(span)] == []
+
+
+def wrong_in_event(event: ReadableLogRecord) -> Iterator[str]:
+    attributes = dict(event.log_record.attributes or {})
+    yield from wrong_attributes(attributes)
+    must, may = EVENTS[event.log_record.event_name or ""]
+    if not must <= set(attributes) <= must | may:
+        yield f"{event.log_record.event_name} has {sorted(attributes)}"
+
+
+async def test_what_people_say_of_answers_is_told_as_the_registry_has_it(bot: World, traced: Trace) -> None:
+    talk = await answered(bot)
+    await calls_wrong(talk, "ben", "It is 49.", wrong="too low")
+    await (await bot.slack.click("ann", talk.channel, (await talk.sees("It is 49.")).ts, "feedback", value="good:1"))
+    await all_told(bot)
+    events = traced.events()
+    assert {event.log_record.event_name for event in events} == set(EVENTS)
+    assert len(events) == 3
+    assert [wrong for event in events for wrong in wrong_in_event(event)] == []
 
 
 async def test_every_figure_is_as_the_registry_has_it(world: World, measured: Measured) -> None:

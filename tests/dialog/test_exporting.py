@@ -1,5 +1,5 @@
-"""Spans and figures go to the collector that OpenTelemetry's variables name, and nowhere else; one that is away, slow or refusing
-holds nobody up, and costs no more memory however long it is."""
+"""Spans, events and figures go to the collector that OpenTelemetry's variables name, and nowhere else; one that is away, slow or
+refusing holds nobody up, and costs no more memory however long it is."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 from aiohttp import web
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -20,14 +21,14 @@ from tests.signoff import Environment, signoff
 __all__ = ["environment", "slack"]  # fixtures
 
 Trouble = Literal["", "refuses", "never answers"]
-SOON = {"OTEL_METRIC_EXPORT_INTERVAL": "100"}  # ms; usually a minute
+SOON = {"OTEL_METRIC_EXPORT_INTERVAL": "100", "OTEL_BLRP_SCHEDULE_DELAY": "100"}  # ms; usually a minute, and a second
 
 
 class Collector:
-    """What a collector was sent: the names of spans, the figures of each batch, and the service that they are of."""
+    """What a collector was sent: names of spans and of events, the figures of each batch, and the service that they are of."""
 
     def __init__(self, trouble: Trouble) -> None:
-        self.trouble, self.names, self.services = trouble, list[str](), set[str]()
+        self.trouble, self.names, self.events, self.services = trouble, list[str](), list[str](), set[str]()
         self.figures: list[dict[str, int]] = []  # a batch each: the names, and how many rows each has
         self.asked, self.over = asyncio.Event(), asyncio.Event()
 
@@ -37,6 +38,12 @@ class Collector:
         for resource in sent.resource_spans:
             self.services |= {one.value.string_value for one in resource.resource.attributes if one.key == "service.name"}
             self.names += [span.name for scope in resource.scope_spans for span in scope.spans]
+        return await self._answer()
+
+    async def take_events(self, request: web.Request) -> web.Response:
+        """Take in a batch of events, or do not."""
+        sent = ExportLogsServiceRequest.FromString(await request.read())
+        self.events += [one.event_name for each in sent.resource_logs for scope in each.scope_logs for one in scope.log_records]
         return await self._answer()
 
     async def take_figures(self, request: web.Request) -> web.Response:
@@ -59,6 +66,7 @@ async def collecting(trouble: Trouble = "") -> AsyncGenerator[tuple[Collector, s
     """A collector on this machine, and its address."""
     collector, app = Collector(trouble), web.Application()
     app.router.add_post("/v1/traces", collector.take_spans)
+    app.router.add_post("/v1/logs", collector.take_events)
     app.router.add_post("/v1/metrics", collector.take_figures)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -84,6 +92,24 @@ async def test_spans_and_figures_go_to_the_collector_that_is_named(
         assert {"gen_ai.client.inference.duration", "signoff.runs", "signoff.queue.depth"} <= set(collector.figures[-1])
         assert "gen_ai.client.token.usage" not in collector.figures[-1]  # of before 0.1.0: only if it is asked for
         assert collector.services == {"signoff"}
+
+
+async def test_what_people_say_of_an_answer_goes_to_the_collector_and_no_line_of_the_log(
+    slack: SlackSandbox, environment: Environment, tmp_path: Path
+) -> None:
+    async with collecting() as (collector, url):
+        told = {**environment, **SOON, "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{url}/v1/logs", "PORT": "0"}
+        async with signoff("run", folder=tmp_path, environment=told) as process:
+            await port_of(process)
+            ts = await answered(slack)
+            message = await slack.until(
+                lambda: slack.thread("orders", ts)[-1] if slack.status("orders", ts) == "active" else None
+            )
+            await slack.click("ann", "orders", message.ts, "feedback", value="good:1")
+            await until(lambda: collector.events)
+            assert await end(process) == 0
+        assert collector.events == ["gen_ai.evaluation.result"]
+        assert collector.names == []
 
 
 async def test_figures_alone_go_where_only_a_collector_of_figures_is_named(

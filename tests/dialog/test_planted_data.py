@@ -27,6 +27,7 @@ from tests.dialog.planted_data import left_in, missing_in, planted, told
 from tests.dialog.planted_desk import Desk
 from tests.dialog.planted_ways import ELSEWHERE, INTO_THE_MODEL, TO_PEOPLE, talks
 from tests.dialog.test_conversation_log import written
+from tests.dialog.test_wrong_answers import all_told
 from tests.dialog.traced import Trace, traced
 from tests.mcp.conftest import HERE
 from tests.signoff import ran
@@ -102,12 +103,13 @@ async def test_what_comes_in_by_any_way_is_whole_for_model_and_tools_and_in_noth
     assert missing_in(str(await world.rows("SELECT body::text FROM memory")), ("fact",)) == []
 
     cards = shown_in_channels(world)
+    held_in_tables = await tables(world)
     outputs = {
         "spans": traced.whole(),
         "figures": str(measured.rows()),
         "lines": plants.lines.getvalue(),
         "printed": "".join(capfd.readouterr()),
-        **await tables(world),
+        **held_in_tables,
         **await commands(world, held, tmp_path),
     }
     assert left_in(outputs, (*INTO_THE_MODEL, *ELSEWHERE)) == []
@@ -117,6 +119,7 @@ async def test_what_comes_in_by_any_way_is_whole_for_model_and_tools_and_in_noth
     assert outputs["lines"].count("RuntimeError: [EMAIL_1]") == 2  # of the main thread, and where none can be raised
     assert all(words in outputs["lines"] for words in ("ValueError: invalid literal", "WARNING py.warnings: "))
     assert len(placeholders(outputs["conversation_message"])) > 10 * len(planted(""))  # of one conversation alone
+    assert len(placeholders(outputs["candidate_case"])) >= 2 * len(planted(""))
     assert "execute_tool look_up" in outputs["spans"]
     masked = [text for text in cards.values() if len(placeholders(text)) == len(planted(""))]
     assert any("own words" in text for text in masked)
@@ -167,7 +170,11 @@ async def tables(world: World) -> Mapping[str, str]:
     """Tables that people read as they are."""
     for (session,) in await world.rows("SELECT id FROM session"):
         await written(world, session)
-    return {name: str(await world.rows(f"SELECT * FROM {name}")) for name in ("conversation_message", "audit")}
+    await all_told(world)
+    return {
+        name: str(await world.rows(f"SELECT * FROM {name}"))
+        for name in ("conversation_message", "candidate_case", "feedback", "audit")
+    }
 
 
 async def commands(world: World, held: list[Talk], folder: Path) -> Mapping[str, str]:

@@ -76,7 +76,7 @@ async def comes_to_rest(talk: Talk) -> list[str]:
     assert not any(message.streaming for message in posts)
     keys = [message.metadata["event_payload"]["key"] for message in posts if message.metadata]
     assert len(set(keys)) == len(posts)
-    return [message.seen_text.removesuffix("\n[Good answer] [Bad answer]") for message in posts]
+    return [message.seen_text.removesuffix("\n[Good answer] [Bad answer]\n[Wrong answer?]") for message in posts]
 
 
 def made(world: World, method: str) -> int:

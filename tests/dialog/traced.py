@@ -1,10 +1,13 @@
-"""What is traced while a test runs: spans as they would be exported."""
+"""What is traced while a test runs: spans and events as they would be exported."""
 
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 from opentelemetry import trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -23,8 +26,21 @@ def _exporter() -> InMemorySpanExporter:
     return exporter
 
 
+@cache
+def _exporter_of_events() -> InMemoryLogRecordExporter:
+    """Likewise, one for its life."""
+    exporter, provider = InMemoryLogRecordExporter(), LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+    set_logger_provider(provider)
+    return exporter
+
+
 class Trace:
-    """The spans that have ended."""
+    """The spans that have ended, and the events."""
+
+    def events(self) -> list[ReadableLogRecord]:
+        """Every event, in the order in which they were emitted."""
+        return list(_exporter_of_events().get_finished_logs())
 
     def spans(self, name: str) -> list[ReadableSpan]:
         """Those of this name, in the order of their ends."""
@@ -50,12 +66,14 @@ class Trace:
 
     def whole(self) -> str:
         """Everything that would leave the process."""
-        return "\n".join(span.to_json() for span in _exporter().get_finished_spans())
+        return "\n".join([*(span.to_json() for span in self.all()), *(event.to_json() for event in self.events())])
 
 
 @pytest.fixture
 def traced() -> Iterator[Trace]:
     """The trace of this test."""
-    _exporter().clear()
+    for exporter in (_exporter(), _exporter_of_events()):
+        exporter.clear()
     yield Trace()
-    _exporter().clear()
+    for exporter in (_exporter(), _exporter_of_events()):
+        exporter.clear()

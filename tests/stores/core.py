@@ -20,7 +20,7 @@ from tests.patience import PATIENCE_SECONDS
 LOOK_SECONDS = 0.02  # between two looks at what the database is doing
 EMPTY = (
     'TRUNCATE session, pin, inbox, step, output, action, vote, "grant", usage, budget_raise, chore, attachment, feedback, '
-    "memory, memory_said, memory_gone, memory_value, conversation_message, conversation_position RESTART IDENTITY"
+    "memory, memory_said, memory_gone, memory_value, conversation_message, conversation_position, candidate_case RESTART IDENTITY"
 )
 
 

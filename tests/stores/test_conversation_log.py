@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from agent.bounded import Limits, Processes
+from agent.conversation_log.kept_words import TAIL_CHARACTERS, TEXT_CHARACTERS
 from agent.conversation_log.reading import Logged, Wanted, logged
-from agent.conversation_log.writing import TAIL_CHARACTERS, TEXT_CHARACTERS, ConversationLog
+from agent.conversation_log.writing import ConversationLog
 from agent.masking import NOTHING_SEEN, Masker, mask_json
 from agent.masking import WantedMasks as WantedMasks
 from agent.masking.finders import patterns
@@ -58,10 +59,10 @@ def history(seed: int) -> Sequence[Mapping[str, Any]]:
     return bodies
 
 
-async def append(core: Core, bodies: Sequence[Mapping[str, Any]], after: int = 0) -> None:
+async def append(core: Core, bodies: Sequence[Mapping[str, Any]], after: int = 0, session: str = ID) -> None:
     """Write steps, as the holder of the session does."""
     for seq, body in enumerate(bodies, after + 1):
-        await core.sql("INSERT INTO step (session_id, seq, epoch, body) VALUES (%s, %s, 1, %s)", ID, seq, json.dumps(body))
+        await core.sql("INSERT INTO step (session_id, seq, epoch, body) VALUES (%s, %s, 1, %s)", session, seq, json.dumps(body))
 
 
 async def with_pins(core: Core, bodies: Sequence[Mapping[str, Any]]) -> None:

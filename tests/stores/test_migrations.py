@@ -9,12 +9,13 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import migrations
+from agent.cases import tables as cases
 from agent.conversation_log import tables as conversations
 from agent.store import memory_tables as memory
 from agent.store import tables as core
 from tools.catalog import tables as shop
 
-__all__ = ["conversations", "core", "memory", "shop"]  # imported for the tables that they register with SQLModel
+__all__ = ["cases", "conversations", "core", "memory", "shop"]  # imported for the tables that they register with SQLModel
 
 # What a schema consists of, one line a thing, in Postgres' own words. The order of columns is left out: a migration can
 # only append them.

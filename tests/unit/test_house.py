@@ -61,6 +61,7 @@ FLOORS = {
     "agent/run": 8,
     "agent/reports": 8,
     "agent/conversation_log": 9,
+    "agent/cases": 10,
     "bot/__init__.py": 0,
     "bot/config": 1,
     "bot/cards": 1,
@@ -127,6 +128,7 @@ HOMES: dict[str, set[str]] = {
     "slack_sdk": {"bot"},
     "spacy": {"agent/masking/names.py"},
     "sqlalchemy": {
+        "agent/cases/tables.py",
         "agent/conversation_log/tables.py",
         "agent/store/memory_tables.py",
         "agent/store/prompt_tables.py",
@@ -136,6 +138,7 @@ HOMES: dict[str, set[str]] = {
         "tools/catalog/tables.py",
     },
     "sqlmodel": {
+        "agent/cases/tables.py",
         "agent/conversation_log/tables.py",
         "agent/store/memory_tables.py",
         "agent/store/prompt_tables.py",
