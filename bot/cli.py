@@ -258,11 +258,16 @@ def report(
 def trace(
     conversation: Annotated[str, typer.Argument(help=CONVERSATION)],
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object, for programs.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page into this file instead.")] = None,
 ) -> None:
     """Show what a conversation did: model calls, decisions and runs, with times, tokens and cost, and nobody's words."""
-    from bot.commands.trace import print_trace
+    from bot.commands.trace import print_trace, write_trace
 
-    print_trace(read_settings(), conversation, as_json=as_json)
+    if html is None:
+        print_trace(read_settings(), conversation, as_json=as_json)
+    else:
+        write_trace(read_settings(), conversation, html)
+        typer.echo(f"The trace is in {html}.")
 
 
 @cli.command(name="log")

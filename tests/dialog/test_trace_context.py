@@ -1,5 +1,4 @@
-"""Other servers are told of which turn their work is part: the model in a header, MCP servers in `_meta`, and over HTTP in a
-header too."""
+"""The model and MCP servers hear of which turn their work is part: in a header, in `_meta`, and over HTTP in both."""
 
 import json
 from collections.abc import Iterable
