@@ -51,6 +51,6 @@ async def test_the_model_and_a_server_are_told_the_trace_of_the_turn(world: Worl
     given = parts_of(each["meta"] for each in told)
     assert [trace for trace, _ in given] == turns
     runs = traced.spans("execute_tool own__look")
-    assert [[span] for _, span in given] == [below(run, traced.all()) for run in runs]  # what the SDK sends is a span of its own
+    assert [[span] for _, span in given] == [below(run, traced.all()) for run in runs]  # the SDK makes a span for what it sends
     over_http = isinstance(server.reach, Remote)
     assert [each.get("header") for each in told] == [each["meta"] if over_http else None for each in told]
