@@ -85,7 +85,7 @@ def _waiting(figures: Mapping[str, float]) -> Iterator[Finding]:
 
     def line(what: str, count: str, age: str, most_seconds: float, mend: str) -> Finding:
         number, seconds = int(figures.get(count, 0)), figures.get(age, 0.0)
-        since = f", the first for {_spelled(seconds)}" if number else ""
+        since = f", the first for {_rounded(seconds)}" if number else ""
         late = bool(number) and seconds > most_seconds
         return Finding("warn" if late else "ok", f"{what.format(number)}{since}.", mend if late else "")
 
@@ -106,7 +106,7 @@ def _waiting(figures: Mapping[str, float]) -> Iterator[Finding]:
         yield Finding("fail", f"Conversations: {aside} set aside.", mend)
     uncovered = figures.get("signoff_audit_uncovered_age_seconds", 0.0)
     if uncovered > AUDIT_SECONDS:
-        what = f"Audit: its heads were written last {_spelled(uncovered)} ago, and it has grown since."
+        what = f"Audit: its heads were written last {_rounded(uncovered)} ago, and it has grown since."
         yield Finding("warn", what, "The log says why: most likely the file of heads cannot be written.")
 
 
@@ -115,6 +115,6 @@ def _out_of_reach(model: str) -> Finding:
     return Finding("fail", f"Model: {visible(model)} is out of reach, and not called at the moment.", mend)
 
 
-def _spelled(seconds: float) -> str:
+def _rounded(seconds: float) -> str:
     whole = int(seconds)
     return f"{whole} s" if whole < 120 else f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
