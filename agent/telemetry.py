@@ -4,10 +4,12 @@ The names are those of the semantic conventions for generative AI, kept here: th
 deprecated (reference: model API, OpenTelemetry). Without a tracer provider every span is nothing.
 """
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber, get_logger
@@ -16,7 +18,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanK
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from agent.trace_ids import next_ids, span_id, trace_id
-from agent.types import Pinned, Usage
+from agent.types import OTHER, Pinned, Usage
 
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
@@ -25,12 +27,20 @@ CONVERSATION = "gen_ai.conversation.id"
 MODEL = "gen_ai.request.model"
 MAX_TOKENS = "gen_ai.request.max_tokens"
 FINISH_REASONS = "gen_ai.response.finish_reasons"
+ANSWERED = "gen_ai.response.model"  # that replied, as it names itself
+FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"  # seconds, of the try that gave the reply, or began one last
+STREAMED = "gen_ai.request.stream"
 INPUT_TOKENS = "gen_ai.usage.input_tokens"  # those of the cache included
 OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"
 CACHE_WRITE_TOKENS = "gen_ai.usage.cache_write.input_tokens"
 TOOL = "gen_ai.tool.name"
 TOOL_CALL = "gen_ai.tool.call.id"
+TOOL_TYPE = "gen_ai.tool.type"
+ARGUMENTS = "gen_ai.tool.call.arguments"  # JSON, masked; this and the next only where it is asked for
+RESULT = "gen_ai.tool.call.result"
+MEMORY_STORE = "gen_ai.memory.store.id"
+RECORDS = "gen_ai.memory.record.count"
 PROMPT_NAME = "gen_ai.prompt.name"
 PROMPT_VERSION = "gen_ai.prompt.version"
 PROMPT_HASH = "signoff.prompt.hash"
@@ -42,14 +52,22 @@ EXPLANATION = "gen_ai.evaluation.explanation"
 ERROR_TYPE = "error.type"
 FAILED_TRY = "signoff.failed_try"  # an event of a chat span: one for each try that gave no reply
 TRY = "signoff.try"
+TRIES = "signoff.tries"  # of a chat span: how many there were, the last one included
+TOOLS_OFFERED = "signoff.tools_offered"
 STATUS = "http.response.status_code"
 RETRY_AFTER = "signoff.retry_after_seconds"
 WAITED = "signoff.waited_seconds"  # before the next try; none: it was the last
 TURN = "signoff.turn"
 ITERATIONS = "signoff.iterations"
 COST = "signoff.cost_usd"
-OUTCOME = "signoff.outcome"  # of a turn: how it ended (`agent.decide.run_outcome`), or that it waits
+OUTCOME = "signoff.outcome"  # of a turn: how it ended (`agent.decide.run_outcome`), or that it waits; of a run likewise
+OUTPUT_BYTES = "signoff.output_bytes"
 APPROVAL = "signoff.approval"  # of a decision span: .outcome, .rule, .digest, .quorum, .waited_seconds
+
+MODEL_NAME = re.compile(r"claude-[a-z]+(-[a-z0-9]{1,8}){0,4}")
+
+MemoryOperation = Literal["search_memory", "upsert_memory", "update_memory", "delete_memory"]
+MemoryStore = Literal["items", "values"]
 
 tracer = trace.get_tracer("signoff")
 events = get_logger("signoff")
@@ -117,18 +135,62 @@ def trace_headers() -> dict[str, str]:
 
 
 @contextmanager
-def chat_span(model: str, max_tokens: int) -> Generator[Span]:
+def chat_span(pinned: Pinned, max_tokens: int) -> Generator[Span]:
     """Open the span of one model call, with all its tries."""
-    attributes = {OPERATION: "chat", PROVIDER: "anthropic", MODEL: model, MAX_TOKENS: max_tokens}
-    with _span(f"chat {model}", SpanKind.CLIENT, attributes) as span:
+    attributes = {OPERATION: "chat", PROVIDER: "anthropic", MODEL: pinned.model, MAX_TOKENS: max_tokens, STREAMED: True}
+    with _span(f"chat {pinned.model}", SpanKind.CLIENT, {**attributes, TOOLS_OFFERED: len(pinned.tools)}) as span:
         yield span
+
+
+def reply_begun(asked: str, answers: object, seconds: float) -> None:
+    """Note that a try of the current model call is answered: by which model, and so many seconds after it was sent.
+
+    A gateway may say anything in the place of a model's name, and that is nobody's to read.
+    """
+    known = isinstance(answers, str) and (answers == asked or MODEL_NAME.fullmatch(answers))
+    trace.get_current_span().set_attributes({ANSWERED: str(answers) if known else OTHER, FIRST_CHUNK: seconds})
+
+
+def tried(tries: int) -> None:
+    """Note how many tries the current model call took."""
+    trace.get_current_span().set_attribute(TRIES, tries)
 
 
 @contextmanager
-def tool_span(tool: str, call_id: str) -> Generator[Span]:
-    """Open the span of one run of a tool."""
-    with _span(f"execute_tool {tool}", SpanKind.INTERNAL, {OPERATION: "execute_tool", TOOL: tool, TOOL_CALL: call_id}) as span:
+def tool_span(tool: str, call_id: str, *, ends: bool = True) -> Generator[Span]:
+    """Open the span of one run of a tool. Unless it `ends` with the block, `end_with_contents` ends it, or an exception does."""
+    attributes = {OPERATION: "execute_tool", TOOL: tool, TOOL_CALL: call_id, TOOL_TYPE: "function"}
+    with _span(f"execute_tool {tool}", SpanKind.INTERNAL, attributes, ends=ends) as span:
         yield span
+
+
+def note_tool_end(span: Span, outcome: str, output_bytes: int) -> None:
+    """Add to the span of a run how it ended, and how much the tool said."""
+    span.set_attributes({OUTCOME: outcome, OUTPUT_BYTES: output_bytes})
+
+
+def end_with_contents(span: Span, ended_at_ns: int, arguments: str, result: str) -> None:
+    """End the span of a run, as of then, with what the tool was given and said. Both are masked by now."""
+    span.set_attributes({ARGUMENTS: arguments, RESULT: result})
+    span.end(ended_at_ns)
+
+
+@contextmanager
+def memory_span(operation: MemoryOperation, store: MemoryStore) -> Generator[Span]:
+    """Open the span of something that is looked for in what is remembered, or done to it. `records_touched` says how much.
+
+    Only what belongs to a turn has one: messages that are changed or deleted, the Home tab and commands would leave many more.
+    """
+    if not trace.get_current_span().get_span_context().is_valid:
+        yield trace.INVALID_SPAN
+        return
+    with _span(operation, SpanKind.CLIENT, {OPERATION: operation, MEMORY_STORE: store}) as span:
+        yield span
+
+
+def records_touched(span: Span, count: int) -> None:
+    """Add to a memory span how many records were found, or changed."""
+    span.set_attribute(RECORDS, count)
 
 
 def decision_span(tool: str, call_id: str, asked_at: datetime | None, decided_at: datetime | None, **told: str | int) -> None:
@@ -150,16 +212,19 @@ def _nanoseconds(at: datetime | None) -> int | None:
 
 
 @contextmanager
-def _span(name: str, kind: SpanKind, attributes: Mapping[str, str | int]) -> Generator[Span]:
-    """Open a span. An exception is kept by its type alone: its message may quote what people said."""
+def _span(name: str, kind: SpanKind, attributes: Mapping[str, str | int], *, ends: bool = True) -> Generator[Span]:
+    """Open a span, which an exception ends in any case. That is kept by its type alone: its message may quote people."""
     with tracer.start_as_current_span(
-        name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+        name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False, end_on_exit=False
     ) as span:
         try:
             yield span
         except BaseException as error:
             span_failed(span, type(error).__name__)
+            span.end()
             raise
+        if ends:
+            span.end()
 
 
 def span_failed(span: Span, error_type: str) -> None:

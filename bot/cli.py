@@ -30,6 +30,7 @@ from bot.stores.embedded_home import Home
 if TYPE_CHECKING:
     from agent.tool.definition import Tools
     from bot.agents.packs import Packs
+    from bot.commands.finding import Finding
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
 policy = typer.Typer(no_args_is_help=True, help="What signoff.yaml says of calls.")
@@ -76,19 +77,36 @@ def migrate() -> None:
 
 @cli.command()
 @refusing
-def doctor() -> None:
-    """Check everything that has to be right before the first mention; exit status 2 when something is not."""
+def doctor(
+    live: Annotated[bool, typer.Option("--live", help="Ask the bot that runs here what it says of itself, on PORT.")] = False,
+) -> None:
+    """Check everything that has to be right before the first mention; exit status 2 when something is not.
+
+    With --live, ask a running bot: exit status 1 when something is wrong with it, 2 when none answers.
+    """
+    settings = read_settings()
+    if live:
+        from bot.commands.doctor_live import examine_running
+
+        findings = asyncio.run(examine_running(settings))
+        _print_findings(findings)
+        if any(finding.level != "ok" for finding in findings):
+            raise typer.Exit(1)
+        return
     from bot.commands.doctor import examine
 
-    settings = read_settings()
     findings = asyncio.run(examine(settings, settings.signoff_config))
+    _print_findings(findings)
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(2)
+
+
+def _print_findings(findings: "Sequence[Finding]") -> None:
     marks = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
     for finding in findings:
         mend = f" → {finding.mend}" if finding.mend else ""
         console.print(marks[finding.level], end=" ")
         console.print(f"{finding.what}{mend}", soft_wrap=True, markup=False)
-    if any(finding.level == "fail" for finding in findings):
-        raise typer.Exit(2)
 
 
 @policy.command()
@@ -260,11 +278,16 @@ def report(
 def trace(
     conversation: Annotated[str, typer.Argument(help=CONVERSATION)],
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object, for programs.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page into this file instead.")] = None,
 ) -> None:
     """Show what a conversation did: model calls, decisions and runs, with times, tokens and cost, and nobody's words."""
-    from bot.commands.trace import print_trace
+    from bot.commands.trace import print_trace, write_trace
 
-    print_trace(read_settings(), conversation, as_json=as_json)
+    if html is None:
+        print_trace(read_settings(), conversation, as_json=as_json)
+    else:
+        write_trace(read_settings(), conversation, html)
+        typer.echo(f"The trace is in {html}.")
 
 
 @cli.command(name="log")

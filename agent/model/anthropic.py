@@ -200,6 +200,8 @@ class AnthropicModel:
             _trace_failed_try(request, int(retrying.statistics["attempt_number"]), error, None)
             log.warning("the model gave no reply: %s", type(error).__name__)
             raise failure(error, begun=bool(lost), new_files=_shows_new_files(request)) from error
+        finally:
+            telemetry.tried(int(retrying.statistics.get("attempt_number", 0)))
 
     def _with_tools_that_are_taken(self, request: Request) -> Request:
         if not self._not_taken:
@@ -231,8 +233,9 @@ class AnthropicModel:
                 async for event in readable_events(stream):
                     match event.type:
                         case "message_start":
-                            begun = _usage(event.message)
-                            metrics.first_chunk(request.pinned.model, time.monotonic() - asked_at)
+                            begun, seconds = _usage(event.message), time.monotonic() - asked_at
+                            metrics.first_chunk(request.pinned.model, seconds)
+                            telemetry.reply_begun(request.pinned.model, event.message.model, seconds)
                         case "text" if isinstance(event.text, str):
                             heard += len(event.text)
                             listener.text(event.text)

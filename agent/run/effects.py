@@ -19,6 +19,7 @@ from agent.decide.moves import (
     TurnAway,
     Vouch,
 )
+from agent.masking import Masker
 from agent.memory.attachments import Nowhere, room_for_call
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import Model
@@ -30,6 +31,7 @@ from agent.run.model_calls import ModelCalls
 from agent.run.narration import Narration
 from agent.run.people_effects import PeopleEffects
 from agent.run.ports import Budget, Files, Surface
+from agent.run.span_contents import SpanContents
 from agent.run.tool_effects import ToolEffects
 from agent.session.rules import Rules
 from agent.store.sessions import Store
@@ -49,13 +51,15 @@ class Effects:
         patience: Patience = PATIENCE,
         files: Files | None = None,
         memory: LongTerm | None = None,
+        span_masker: Masker | None = None,
     ) -> None:
         self.surface = surface
         self.background = Background()
         self.attached = FileEffects(files or Nowhere(), store)
         self.memory = MemoryEffects(memory)
         self.calls = ModelCalls(model, budget, self.attached, self.memory, patience)
-        self.tools = ToolEffects(tools, store, surface, self.background, self.attached)
+        contents = SpanContents(span_masker, self.background) if span_masker is not None else None
+        self.tools = ToolEffects(tools, store, surface, self.background, self.attached, contents)
         self.people = PeopleEffects(surface, store, self.background)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent import metrics
+from agent import metrics, telemetry
 from agent.decide.move_outcome import Ended
 from agent.decide.moves import Recall
 from agent.embeddings.port import Embedder, Vector
@@ -48,11 +48,12 @@ class LongTerm:
         """Return what an audience may know that fits some words, the best first."""
         if not words.strip():
             return ()
-        with metrics.retrieval() as measured:
+        with telemetry.memory_span("search_memory", "items") as span, metrics.retrieval() as measured:
             vector = await self.vector(words)
             model = self.embedder.model if self.embedder is not None else ""
             hits = await self.search.search(team, sorted(audience.scopes), words, vector, model, most)
             measured.items = len(hits)
+            telemetry.records_touched(span, len(hits))
         return [hit.item for hit in hits]
 
     async def vector(self, words: str) -> Vector | None:
@@ -75,8 +76,11 @@ class LongTerm:
         """Return the values of the person, the channel and the workspace that an audience may know."""
         owners: Sequence[Owner] = ("user", "channel", "workspace")
         keys: dict[Owner, str] = {owner: owner_key(owner, user, place.channel) for owner in owners}
-        kept = await self.values.kept(place.team, list(keys.values()))
-        return {owner: known_to(audience, kept[key]) for owner, key in keys.items()}
+        with telemetry.memory_span("search_memory", "values") as span:
+            kept = await self.values.kept(place.team, list(keys.values()))
+            told: Mapping[Owner, tuple[Value, ...]] = {owner: known_to(audience, kept[key]) for owner, key in keys.items()}
+            telemetry.records_touched(span, sum(map(len, told.values())))
+        return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ class ModelCalls:
         probe = self.admission.is_probe(session)
         request = Request(pinned, messages, max_tokens, move.purpose, move.lifetime, probe)
         began_at = time.monotonic()
-        with telemetry.chat_span(pinned.model, max_tokens) as span, metrics.inference(pinned.model) as measured:
+        with telemetry.chat_span(pinned, max_tokens) as span, metrics.inference(pinned.model) as measured:
             try:
                 reply = await self.model.reply(request, listener if answers else DEAF)
             except ModelFailedError as error:

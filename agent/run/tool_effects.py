@@ -14,6 +14,7 @@ from agent.memory import long_results as output
 from agent.run.background import Background
 from agent.run.file_effects import FileEffects
 from agent.run.ports import Surface
+from agent.run.span_contents import SpanContents
 from agent.session.differences import TOOL_CHANGED
 from agent.session.state import Session
 from agent.session.steps import FoundChanged, Previewed, ToolReturned
@@ -42,6 +43,7 @@ class ToolEffects:
     surface: Surface
     background: Background
     attached: FileEffects
+    contents: SpanContents | None = None  # None: spans go without
 
     async def run(self, move: RunTool, session: Session, room: FileRoom, asked: tuple[Said, ...] = ()) -> Ended:
         """Run a call, begun in time or not at all. What became of a lost run that cannot be repeated is unknown.
@@ -66,11 +68,18 @@ class ToolEffects:
             late = failed("unexpected", f"{definition.name} was not begun in time and did not run; call it again.")
             return Ended((ToolReturned(call_id=move.call.id, outcome="refused", text=late.text()),))
         try:
-            with telemetry.tool_span(definition.name, move.call.id) as span, metrics.tool_run(definition.name) as measured:
+            alone = self.contents is None
+            with (
+                telemetry.tool_span(definition.name, move.call.id, ends=alone) as span,
+                metrics.tool_run(definition.name) as measured,
+            ):
                 result = await tool.run(definition, arguments, context)
                 if result.error is not None:
                     telemetry.span_failed(span, result.error)
                     measured.error = result.error
+                telemetry.note_tool_end(span, _outcome(result), len(result.text().encode()))
+                if self.contents is not None:
+                    self.contents.end(span, arguments.model_dump(mode="json"), result.text())
         finally:
             if progress.over():
                 self.background.begin(progress.take_back())
@@ -158,6 +167,15 @@ class ToolEffects:
             origins=result.origins,
         )
         return Ended((returned,))
+
+
+def _outcome(result: Result) -> str:
+    """Return how a run ended, for its span: what becomes of an unclear one is seen only later."""
+    if result.changed:
+        return "changed"
+    if result.unclear:
+        return "unclear"
+    return "succeeded" if result.ok else "failed" if result.begun else "refused"
 
 
 def _is_another(move: RunTool) -> Ended:

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from agent import metrics
+from agent import metrics, telemetry
 from agent.embeddings.port import Vector
 from agent.memory.items import MemoryItem, NewItem, Source, session_key
 from agent.memory.terms import FOR_GOOD, Terms
@@ -139,9 +139,11 @@ class Items:
         None: its source was forgotten or corrected, or the fact that it replaces is not true any more.
         """
         values = self._values(team, item, embedded)
-        async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(LOCK_SHARED, values)
-            learnt = await _learnt(connection, values, replaces)
+        with telemetry.memory_span("upsert_memory" if replaces is None else "update_memory", "items") as span:
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(LOCK_SHARED, values)
+                learnt = await _learnt(connection, values, replaces)
+            telemetry.records_touched(span, int(learnt is not None))
         if learnt is not None:
             metrics.count_learnt(learnt.kind)
         return learnt
@@ -153,14 +155,17 @@ class Items:
         """
         values = self._values(team, item, embedded)
         wrong = {"team": team, "channels": [item.channel], "ids": [id], "sources": []}
-        async with self._pool.connection() as connection, connection.transaction() as both:
-            await _lock(connection, wrong, item.source.key)
-            forgotten = await (await connection.execute(FORGET, wrong)).fetchall()
-            learnt = await _learnt(connection, values) if forgotten else None
-            if learnt is None:
-                raise psycopg.Rollback(both)
-            await note_items(connection, team, by, [(row[0], row[1]) for row in forgotten], learnt.id)
-            return learnt
+        with telemetry.memory_span("update_memory", "items") as span:
+            async with self._pool.connection() as connection, connection.transaction() as both:
+                await _lock(connection, wrong, item.source.key)
+                forgotten = await (await connection.execute(FORGET, wrong)).fetchall()
+                learnt = await _learnt(connection, values) if forgotten else None
+                if learnt is None:
+                    raise psycopg.Rollback(both)
+                await note_items(connection, team, by, [(row[0], row[1]) for row in forgotten], learnt.id)
+                telemetry.records_touched(span, 1)
+                return learnt
+            telemetry.records_touched(span, 0)
         return None
 
     async def forget(
@@ -173,10 +178,12 @@ class Items:
         """
         of = None if channels is None else list(channels)
         values = {"team": team, "channels": of, "ids": list(ids), "sources": list(sources)}
-        async with self._pool.connection() as connection, connection.transaction():
-            await _lock(connection, values, *sources)
-            found = await (await connection.execute(FORGET, values)).fetchall()
-            await note_items(connection, team, by, [(row[0], row[1]) for row in found])
+        with telemetry.memory_span("delete_memory", "items") as span:
+            async with self._pool.connection() as connection, connection.transaction():
+                await _lock(connection, values, *sources)
+                found = await (await connection.execute(FORGET, values)).fetchall()
+                await note_items(connection, team, by, [(row[0], row[1]) for row in found])
+            telemetry.records_touched(span, len(found))
         return [item_of(row) for row in found]
 
     async def message_gone(self, team: str, message: str, session_id: str) -> int:

@@ -17,6 +17,7 @@ import redis.asyncio as redis
 from pydantic import TypeAdapter
 from redis.exceptions import RedisError
 
+from agent import telemetry
 from agent.errors import UnreachableError
 from agent.memory.terms import FOR_GOOD, Terms
 from agent.memory.values import MOST_KEYS, NewValue, Value
@@ -140,14 +141,16 @@ class Values:
         """
         lasts = self._terms.term(new.channel, new.kind)
         values = {"team": team, "owner": owner, **new.model_dump(include={"key", "kind", "channel", "set_by"})}
-        nonce = await self._begin(team, owner)
-        async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(LOCK, values)
-            row = await (await connection.execute(COUNT, values)).fetchone()
-            full = row is not None and row[0] >= MOST_KEYS
-            if not full:
-                await connection.execute(SET, {**values, "value": json.dumps(new.value), "lasts": lasts})
-        await self._end(team, owner, nonce)
+        with telemetry.memory_span("upsert_memory", "values") as span:
+            nonce = await self._begin(team, owner)
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(LOCK, values)
+                row = await (await connection.execute(COUNT, values)).fetchone()
+                full = row is not None and row[0] >= MOST_KEYS
+                if not full:
+                    await connection.execute(SET, {**values, "value": json.dumps(new.value), "lasts": lasts})
+            await self._end(team, owner, nonce)
+            telemetry.records_touched(span, int(not full))
         return f"there are {MOST_KEYS} keys already, which is as many as there may be: delete one first" if full else ""
 
     async def delete(self, team: str, owner: str, key: str, by: By) -> bool:
@@ -189,11 +192,13 @@ class Values:
     async def _gone(self, statement: LiteralString, values: Mapping[str, str], by: By) -> int:
         """Delete values of an owner and write that down; how many. Raises UnreachableError, and then nothing is changed."""
         team, owner = values["team"], values["owner"]
-        nonce = await self._begin(team, owner)
-        async with self._pool.connection() as connection, connection.transaction():
-            deleted = await connection.execute(statement, values)
-            await note_values(connection, team, by, owner, deleted.rowcount)
-        await self._end(team, owner, nonce)
+        with telemetry.memory_span("delete_memory", "values") as span:
+            nonce = await self._begin(team, owner)
+            async with self._pool.connection() as connection, connection.transaction():
+                deleted = await connection.execute(statement, values)
+                await note_values(connection, team, by, owner, deleted.rowcount)
+            await self._end(team, owner, nonce)
+            telemetry.records_touched(span, deleted.rowcount)
         return deleted.rowcount
 
     async def _begin(self, team: str, owner: str) -> str:

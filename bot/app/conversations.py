@@ -1,7 +1,7 @@
-"""What others get to see of conversations, masked: the log that `signoff log` reads, answers that people call wrong, and cards
-where a whole channel reads along."""
+"""What others get to see of conversations, masked: the log that `signoff log` reads, answers that people call wrong, cards where
+a whole channel reads along, and what tools were given and said, in spans, if somebody asks for that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from agent.cases.filing import Filing
@@ -11,6 +11,9 @@ from agent.store.chores import Chore
 from agent.store.fenced import Pool
 from bot.cards.values import Mask, unmasked
 from bot.config.file import Config
+
+CAPTURED = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"  # OpenTelemetry's own variable
+IN_SPANS = frozenset({"true", "span_only", "span_and_event"})  # values of it, older and newer ones, by which spans have contents
 
 
 def conversation_chores(stack: AsyncExitStack, pool: Pool, config: Config, *, log: bool) -> Sequence[Chore]:
@@ -24,6 +27,15 @@ def conversation_chores(stack: AsyncExitStack, pool: Pool, config: Config, *, lo
     filed, written = Filing(pool, masker), ConversationLog(pool, masker)
     of_log = (written.writing(), written.purging(days)) if log and config.conversation_log.write else ()
     return filed.filing(), filed.purging(days), *of_log
+
+
+def span_masker(stack: AsyncExitStack, config: Config, environment: Mapping[str, str]) -> Masker | None:
+    """Return what masks for spans. None: they are to go without. Its process is as that of the log."""
+    if environment.get(CAPTURED, "").lower() not in IN_SPANS:
+        return None
+    masker = Masker(config.masking.wanted())
+    stack.callback(masker.end)
+    return masker
 
 
 def card_mask(config: Config) -> Mask:

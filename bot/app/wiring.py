@@ -33,7 +33,7 @@ from bot.agents.policy_check import name_problems
 from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
 from bot.app.bolt import Socket
-from bot.app.conversations import card_mask, conversation_chores
+from bot.app.conversations import card_mask, conversation_chores, span_masker
 from bot.app.edge import Edge
 from bot.app.exporting import NO_FIGURES, FigureReaders
 from bot.app.figures import showing
@@ -131,6 +131,7 @@ async def running(
                 patience,
                 SlackFiles(reader),
                 remembered.long_term if remembered is not None else None,
+                span_masker(stack, config, environment()),
             )
             runner = Runner(store, Queue(pool), effects, agents.for_place, instructions(config, remembered), agents.look_up)
             worker = await stack.enter_async_context(Worker(servers.database_url, Queue(pool), runner))

@@ -1,10 +1,11 @@
-"""`signoff trace`: what one conversation did, as a tree or as JSON. It holds no words of people, model or tools."""
+"""`signoff trace`: what one conversation did, as a tree, as JSON or as a page. It holds no words of people, model or tools."""
 
 import asyncio
 import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -39,15 +40,36 @@ def print_trace(settings: Settings, named: str, *, as_json: bool) -> None:
     Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, emoji=False).print(as_tree(run))
 
 
-def as_tree(run: Run) -> Tree:
-    """Return a run as a tree to be printed."""
+def write_trace(settings: Settings, named: str, file: Path) -> None:
+    """Write the same as a page into a file, which is replaced. Raises Refusal."""
+    from bot.report.run_page import run_page
+
+    run = asyncio.run(_run_named(settings, named))
+    unread = [_unread(run)] if run.unread else []
+    try:
+        file.write_text(run_page(["  ".join(_named_with(run)), *unread], turns(run), _told_fact), encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{file} cannot be written ({error.strerror}): name a file in a folder that you may write to.") from None
+
+
+def _named_with(run: Run) -> Sequence[str]:
+    """Return what the run is, and what it was begun with."""
     pinned = run.pinned
     told = (pinned.agent, pinned.model, pinned.prompt, pinned.prompt_digest[:12]) if pinned else ()
-    tree = Tree(Text("  ".join(visible(each) for each in (run.session_id, *told) if each)))
+    return [visible(each) for each in (run.session_id, *told) if each]
+
+
+def _unread(run: Run) -> str:
+    return f"{run.unread} steps are of another version and cannot be read"
+
+
+def as_tree(run: Run) -> Tree:
+    """Return a run as a tree to be printed."""
+    tree = Tree(Text("  ".join(_named_with(run))))
     for turn in turns(run):
         _add(tree, turn)
     if run.unread:
-        tree.add(Text(f"{run.unread} steps are of another version and cannot be read"))
+        tree.add(Text(_unread(run)))
     return tree
 
 

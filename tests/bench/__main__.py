@@ -1,9 +1,9 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
-`python -m tests.bench turns`, `suspended`, `calls` or `cost` measures one part alone. `masking PATH` measures what is masked of
-the labelled set in a file (`tests.bench.masking`), `recording` what recording figures costs (`tests.bench.recording`): these need
-no store. `memory PATH` measures recall on the set in a folder (`tests.bench.memory`), `memory-scale ITEMS` how long a search
-takes among much.
+`python -m tests.bench turns`, `suspended`, `calls`, `cost` or `watched` measures one part alone. `masking PATH` measures what is
+masked of the labelled set in a file (`tests.bench.masking`), `recording` what recording figures costs (`tests.bench.recording`):
+these need no store. `memory PATH` measures recall on the set in a folder (`tests.bench.memory`), `memory-scale ITEMS` how long a
+search takes among much.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ from tests.bench.paraphrases import paraphrases
 from tests.bench.recording import recording
 from tests.bench.subject import Subject
 from tests.bench.suspended import suspended
+from tests.bench.watched import watched
 
 ROUNDS, HTTP_ROUNDS, SAMPLES = 5, 3, 9
 AT_ONCE, SESSIONS, THROUGHPUT_ROUNDS = 32, 96, 3
@@ -81,7 +82,7 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
 
 
 FURTHER = "`masking PATH`, `memory PATH`, `memory-scale ITEMS`, `paraphrases` and `recording`"
-PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost}
+PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost, "watched": watched}
 
 
 def figures_table(figures: list[Figure]) -> Table:

@@ -5,8 +5,8 @@ import os
 import re
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +51,17 @@ class Subject:
         times = self.process.cpu_times()
         return times.user + times.system
 
+    def cpu_seconds_of_all(self) -> float:
+        """That its process and all that it started have used, those too that have ended."""
+        total = 0.0
+        for process in (self.process, *self.process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+        return total
 
+
+NOTHING: Mapping[str, str] = {}
 Prepare = Callable[[SlackSandbox, str], Awaitable[None]]
 
 
@@ -69,10 +79,11 @@ async def running(
     *,
     among: str = "",
     prepare: Prepare = _nothing,
+    further: Mapping[str, str] = NOTHING,
 ) -> AsyncGenerator[Subject]:
     """The program for as long as the block runs. Raises RuntimeError with its last words when it does not start.
 
-    `prepare` fills its database before it starts, with what `among` names.
+    `prepare` fills its database before it starts, with what `among` names. `further` is added to its environment.
     """
     name = f"{program}_{transport}{among}".replace(" ", "_")
     with database(servers, name) as database_url:
@@ -84,6 +95,7 @@ async def running(
                 env={
                     **environment(slack, model, database_url, servers.redis_url, transport),
                     "FLOOR": "safe" if program == "safe floor" else "",
+                    **further,
                 },
                 cwd=folder,
                 stderr=asyncio.subprocess.PIPE,

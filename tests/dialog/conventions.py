@@ -35,7 +35,9 @@ ATTRIBUTES: Mapping[str, type] = {
     "gen_ai.retrieval.top_k": int,
     "gen_ai.token.modality": str,
     "gen_ai.token.type": str,
+    "gen_ai.tool.call.arguments": str,  # of any type: JSON here
     "gen_ai.tool.call.id": str,
+    "gen_ai.tool.call.result": str,  # likewise
     "gen_ai.tool.description": str,
     "gen_ai.tool.name": str,
     "gen_ai.tool.type": str,
@@ -59,11 +61,15 @@ VALUES: Mapping[str, frozenset[str]] = {
     "gen_ai.token.type": frozenset({"input", "output"}),
     "gen_ai.tool.type": frozenset({"function", "extension", "datastore"}),
 }
-# What a span is called after its operation, and of which kind it is.
+# What a span is called after its operation, if after anything, and of which kind it is.
 SPANS: Mapping[str, tuple[str, str]] = {
     "chat": ("gen_ai.request.model", "CLIENT"),
     "invoke_agent": ("gen_ai.agent.name", "INTERNAL"),
     "execute_tool": ("gen_ai.tool.name", "INTERNAL"),
+    "search_memory": ("", "CLIENT"),
+    "upsert_memory": ("", "CLIENT"),
+    "update_memory": ("", "CLIENT"),
+    "delete_memory": ("", "CLIENT"),
 }
 # The attributes that an event must have, and those that it may have.
 EVENTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {

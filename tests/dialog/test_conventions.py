@@ -23,18 +23,22 @@ __all__ = ["measured", "traced"]  # fixtures
 
 OURS = "signoff."
 INSTALLED = ("attributes.gen_ai_attributes", "metrics.gen_ai_metrics")
-FACT = "Deploys are on Tuesday"
+FACT, CORRECTION = "Deploys are on Tuesday", "Deploys are on Wednesday"
 
 
 async def talk_of_everything(world: World) -> None:
-    """A failed try, a fact that is remembered, an order that is approved, one that is rejected, a tool that fails."""
+    """A failed try; a fact that is remembered, corrected and forgotten; an order that is approved, one that is rejected; a tool
+    that fails."""
     world.config = Config(memory=MemorySection(learn_with=""))
     await world.start_bot()
     world.model.faults.status(500)
     lost = call("get_order_status", order_id="ORD-0")
-    world.model.script = Lines(call("remember_fact", fact=FACT, quote=FACT), lost, order(1), order(2), call("none"), "Done.")
-    talk = await mention(world, "ann", f"please remember: {FACT}; and order")
-    await talk.clicks("ben", await talk.card())
+    learnt = call("remember_fact", fact=FACT, quote=FACT)
+    wrong = call("correct_fact", id=1, fact=CORRECTION, quote=CORRECTION, was_true=True)
+    world.model.script = Lines(learnt, wrong, call("forget", ids=[2]), lost, order(1), order(2), call("none"), "Done.")
+    talk = await mention(world, "ann", f"please remember: {FACT}; no, {CORRECTION}; forget it; and order")
+    for asked in ("Correct what is remembered", "Forget one thing", "Order 1 ×"):
+        await talk.clicks("ben", await talk.sees(asked, "[Reject]"))
     await talk.sees("Order 2 ×")
     await talk.rejects("ben", await talk.card())
     await talk.sees("Done.")
@@ -63,7 +67,7 @@ def wrong_in_span(span: ReadableSpan) -> Iterator[str]:
             yield f"event {event.name}"
     if (operation := str(attributes.get("gen_ai.operation.name", ""))) in SPANS:
         named_after, kind = SPANS[operation]
-        if (span.name, span.kind.name) != (f"{operation} {attributes.get(named_after)}", kind):
+        if (span.name, span.kind.name) != (f"{operation} {attributes.get(named_after, '')}".strip(), kind):
             yield f"span {span.name} of kind {span.kind.name}"
     elif operation:
         yield f"nobody knows spans of {operation}"

@@ -1,6 +1,7 @@
 """What each kind of run leaves in a trace, as a tree: one trace a turn, a part for each claim, linked to the part before it."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -8,6 +9,7 @@ from agent import telemetry
 from agent.approvals.policy import Policy, Rule
 from agent.trace_ids import trace_id
 from bot.config.file import AgentSection, Config
+from bot.config.memory_section import MemorySection
 from bot.sandbox.model import Call, Lines, Reply, Text, call, calls
 from tests.dialog.conftest import World, mention
 from tests.dialog.traced import Trace, traced
@@ -16,6 +18,7 @@ from tests.stores.core import until
 __all__ = ["traced"]  # a fixture
 
 LOOK = call("search_product_catalog", query="Widget Pro", limit=1)
+FACT, CORRECTION = "Deploys are on Tuesday", "Deploys are on Wednesday"
 STATUS = call("get_order_status", order_id="ORD-1042")
 TOLD = (telemetry.OUTCOME, f"{telemetry.APPROVAL}.outcome", telemetry.FINISH_REASONS, telemetry.ERROR_TYPE)
 
@@ -37,8 +40,15 @@ def of_trace(spans: Sequence[ReadableSpan]) -> Iterator[str]:
     for root in sorted((span for span in spans if span.parent is None), key=lambda span: span.start_time or 0):
         linked = "".join(" <- linked" if (link.context.trace_id, link.context.span_id) in ids else " <- ?" for link in root.links)
         yield f"{told(root)}{linked}"
-        below = [span for span in spans if span.parent is not None and span.parent.span_id == id_of(root)[1]]
-        yield from (f"  {told(span)}" for span in sorted(below, key=lambda span: (span.end_time or 0, span.name)))
+        yield from below(root, spans)
+
+
+def below(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Iterator[str]:
+    """What is below a span, in the order of their ends."""
+    children = [each for each in spans if each.parent is not None and each.parent.span_id == id_of(span)[1]]
+    for child in sorted(children, key=lambda child: (child.end_time or 0, child.name)):
+        yield f"  {told(child)}"
+        yield from (f"  {line}" for line in below(child, spans))
 
 
 def told(span: ReadableSpan) -> str:
@@ -47,6 +57,8 @@ def told(span: ReadableSpan) -> str:
     values = [attributes[name] for name in TOLD if name in attributes]
     words = [" ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values]
     tries = sum(event.name == telemetry.FAILED_TRY for event in span.events)
+    if telemetry.RECORDS in attributes:
+        words.append(f"{attributes[telemetry.RECORDS]} records")
     name = span.name.replace("claude-sonnet-5-5", "").replace("assistant", "").strip()
     return f"{name}: {' '.join(words) or 'ok'}{f', {tries} failed' if tries else ''}"
 
@@ -72,7 +84,10 @@ async def test_parallel_reads_are_below_one_part(world: World, traced: Trace) ->
     await stop()
     shown = tree(traced.all())
     assert shown[:2] == ["invoke_agent: success", "  chat: tool_use"]
-    assert sorted(shown[2:4]) == ["  execute_tool get_order_status: ok", "  execute_tool search_product_catalog: ok"]
+    assert sorted(shown[2:4]) == [
+        "  execute_tool get_order_status: succeeded",
+        "  execute_tool search_product_catalog: succeeded",
+    ]
     assert shown[4:] == ["  chat: end_turn"]
 
 
@@ -96,7 +111,7 @@ async def test_an_approved_run_across_a_restart_is_one_trace_of_linked_parts_and
         "  chat: tool_use",
         "invoke_agent: success <- linked",
         "  approval create_order: approved",
-        "  execute_tool create_order: ok",
+        "  execute_tool create_order: succeeded",
         "  chat: end_turn",
     ]
 
@@ -141,7 +156,7 @@ async def test_an_edited_call_is_decided_twice(world: World, traced: Trace) -> N
     assert decided == [
         "  approval create_order: edited",
         "  approval create_order: approved",
-        "  execute_tool create_order: ok",
+        "  execute_tool create_order: succeeded",
     ]
 
 
@@ -163,6 +178,24 @@ async def test_tries_that_failed_are_events_of_their_call(world: World, traced: 
     await (await mention(world, "ann", "hello")).sees("Hello.")
     await stop()
     assert tree(traced.all()) == ["invoke_agent: success", "  chat: end_turn, 1 failed"]
+
+
+async def test_a_model_call_says_who_answered_how_soon_and_after_how_many_tries(world: World, traced: Trace) -> None:
+    stop = await world.start_bot()
+    world.model.faults.status(500)
+    world.model.faults.status(529)
+    world.model.script = Lines("Hello.")
+    await (await mention(world, "ann", "hello")).sees("Hello.")
+    await stop()
+    [chat] = traced.spans("chat claude-sonnet-5-5")
+    attributes = dict(chat.attributes or {})
+    assert (attributes[telemetry.TRIES], attributes[telemetry.ANSWERED]) == (3, "claude-sonnet-5-5")
+    assert attributes[telemetry.TOOLS_OFFERED] == len(world.model.requests[-1]["tools"])
+    waited = sum(float(str(each[telemetry.WAITED])) for each in traced.failed_tries())
+    assert chat.start_time is not None
+    assert chat.end_time is not None
+    # Counted from the try that was answered: what was waited for before it is no part of it.
+    assert 0 < float(str(attributes[telemetry.FIRST_CHUNK])) <= (chat.end_time - chat.start_time) / 1e9 - waited
 
 
 async def test_an_expired_call_is_decided_by_the_clock(world: World, traced: Trace) -> None:
@@ -205,6 +238,37 @@ async def test_a_turn_goes_on_after_a_crash_in_the_same_trace(world: World, trac
     await stop()
     assert tree(traced.all())[-2:] == ["invoke_agent: success <- linked", "  chat: end_turn"]
     assert len({id_of(span)[0] for span in traced.all()}) == 1
+
+
+async def test_memory_is_searched_below_its_turn_and_below_the_tool_that_asked(world: World, traced: Trace) -> None:
+    world.config = Config(memory=MemorySection(learn_with=""))
+    stop = await world.start_bot()
+    likes = {"owner": "user", "kind": "preference", "key": "language", "value": "German"}
+    learnt = calls(call("remember_fact", fact=FACT, quote=FACT), call("set_memory", **likes))
+    corrected = call("correct_fact", id=1, fact=CORRECTION, quote=CORRECTION, was_true=True)
+    gone = call("delete_memory", owner="user", key="language")
+    world.model.script = Lines(learnt, call("search_memory", words="deploys"), corrected, gone, "Noted.")
+    talk = await mention(world, "ann", f"remember: {FACT}; no: {CORRECTION}")
+    await talk.clicks("ben", await talk.sees("Correct what is remembered", "[Reject]"))
+    await talk.sees("Noted.")
+    await stop()
+    shown = tree(traced.all())
+    assert shown[1:3] == ["  search_memory: 0 records"] * 2  # of values and of items, when the turn begins
+    assert below_run(shown, "remember_fact") == ["    upsert_memory: 1 records"]
+    assert below_run(shown, "set_memory") == ["    upsert_memory: 1 records"]
+    assert below_run(shown, "search_memory") == ["    search_memory: 1 records"]
+    assert below_run(shown, "correct_fact") == ["    update_memory: 1 records"]
+    assert below_run(shown, "delete_memory") == ["    search_memory: 1 records", "    delete_memory: 1 records"]
+    stores = [dict(span.attributes or {})[telemetry.MEMORY_STORE] for span in traced.spans("upsert_memory")]
+    assert sorted(map(str, stores)) == ["items", "values"]
+    assert len({id_of(span)[0] for span in traced.all()}) == 1  # that messages change, in the channel, is none of a turn's
+    assert "Tuesday" not in traced.whole()
+
+
+def below_run(shown: Sequence[str], tool: str) -> Sequence[str]:
+    """What a tree shows below the run of a tool."""
+    at = shown.index(f"  execute_tool {tool}: succeeded") + 1
+    return list(takewhile(lambda line: line.startswith("    "), shown[at:]))
 
 
 async def test_each_turn_of_a_thread_is_a_trace_of_its_own(world: World, traced: Trace) -> None:

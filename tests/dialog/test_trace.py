@@ -66,6 +66,38 @@ async def test_a_run_is_a_tree_of_its_calls_decisions_and_runs(world: World, tmp
         assert words not in out + shown
 
 
+async def test_the_page_has_the_whole_tree_and_nobodys_words(world: World, tmp_path: Path) -> None:
+    await world.start_bot()
+    world.model.script = Lines(calls(LOOK, ORDER), "It is ordered.", ORDER, "As you wish.")
+    talk = await mention(world, "ann", f"order one for {SECRET}")
+    await talk.clicks("ben", await talk.card())
+    await talk.sees("It is ordered.")
+    await talk.says("ann", "another one")
+    await talk.rejects("ben", await talk.card())
+    await talk.sees("As you wish.")
+    await talk.rests()
+    session, file = f"{world.slack.team_id}:{talk.channel}:{talk.ts}", tmp_path / "trace.html"
+    status, out, err = await trace(world, tmp_path, session, "--html", str(file))
+    assert (status, out, err) == (0, f"The trace is in {file}.\n", "")
+    written = file.read_text()
+    told = json.loads((await trace(world, tmp_path, session, "--json"))[1])
+    for turn in told["turns"]:
+        for node in turn["children"]:
+            assert f'<li class="{node["name"]}">' in written
+            assert f'<span class="what">{node["name"]} {node["of"]}</span>' in written
+        assert turn["trace"] in written
+    calls_made = [node for turn in told["turns"] for node in turn["children"] if node["name"] == "chat"]
+    assert "<dt>cost</dt>" not in written  # no price is configured
+    assert f"<dt>tokens in</dt><dd>{sum(node['input_tokens'] for node in calls_made):,}</dd>" in written
+    assert written.count('<li class="approval">') == 2
+    assert "rejected" in written
+    for words in (SECRET, "WGT-001", "another one", "As you wish"):
+        assert words not in written
+    status, _, err = await trace(world, tmp_path, session, "--html", str(tmp_path / "nowhere" / "trace.html"))
+    assert status == 2
+    assert "cannot be written (No such file or directory)" in err
+
+
 async def test_a_conversation_that_is_not_known_is_a_sentence(world: World, tmp_path: Path) -> None:
     await world.start_bot()
     unknown, there = "https://team.slack.com/archives/C404/p1700000000000100", {"DATABASE_URL": world.database_url}

@@ -1,9 +1,11 @@
 """An MCP server that misbehaves on request, over stdio or streamable HTTP: `own_server.py LEDGER [PORT] [many]`.
 
-What it does is written to the ledger, a line each, so that tests see it from outside.
+What it does is written to the ledger, a line each, so that tests see it from outside; into LEDGER.traces of which trace each
+call is.
 """
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -73,6 +75,14 @@ def write(line: str) -> None:
         ledger.write(f"{line}\n")
 
 
+def note_trace(context: ServerRequestContext[Any]) -> None:
+    told = {"meta": (context.meta or {}).get("traceparent")}
+    if context.request is not None:
+        told["header"] = context.request.headers.get("traceparent")
+    with LEDGER.with_suffix(".traces").open("a") as traces:
+        traces.write(f"{json.dumps(told)}\n")
+
+
 def ledger_text() -> str:
     return LEDGER.read_text()
 
@@ -86,6 +96,7 @@ async def list_tools(_: ServerRequestContext[Any], params: PaginatedRequestParam
 async def call_tool(context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
     arguments = params.arguments or {}
     write(f"{params.name} {arguments}")
+    note_trace(context)
     match params.name:
         case "look":
             return said(ledger_text())

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from agent.bounded import Limits, Processes
-from agent.cases.candidate import Candidate, CaseTurn, masked_candidate
+from agent.cases.candidate import Candidate, CaseTurn, CaseWords, masked_candidate
 from agent.cases.filing import Filing
 from agent.cases.reading import conversation_until
 from agent.conversation_log.kept_words import BATCH_CHARACTERS

@@ -22,6 +22,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import INTERNAL_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, RequestId
 
 from agent.certificates import certificates
+from agent.foreign_json import members
 from tools.mcp.fates import Fate, NotSent, TurnedAway, Unclear, answer_in, of_response
 from tools.mcp.messages import Calls, fated, incoming, outgoing, read_messages
 from tools.mcp.server import Remote
@@ -49,7 +50,7 @@ class Posts(StreamableHTTPTransport):
         message = ctx.session_message.message
         is_call = self._calls.sent(message)
         given = ctx.metadata.headers if ctx.metadata is not None and ctx.metadata.headers is not None else {}
-        headers = {**self._prepare_headers(), **given}
+        headers = {**self._prepare_headers(), **_trace_of(message), **given}
         try:
             async with stream_within_origin(ctx.client, "POST", self.url, content=outgoing(message), headers=headers) as response:
                 if isinstance(message, JSONRPCRequest):
@@ -123,6 +124,12 @@ class Posts(StreamableHTTPTransport):
         told = f"HTTP status {fate.in_words}" if isinstance(fate, TurnedAway) else getattr(fate, "why", "no answer")
         error = ErrorData(code=INTERNAL_ERROR, message=str(told))
         await _hand_over(writer, SessionMessage(JSONRPCError(jsonrpc="2.0", id=message.id, error=error)))
+
+
+def _trace_of(message: Any) -> Mapping[str, str]:
+    """Return as headers what the SDK has put into a request of which span it is part: most servers look only there."""
+    meta = members(members(getattr(message, "params", None)).get("_meta"))
+    return {name: value for name in ("traceparent", "tracestate") if isinstance(value := meta.get(name), str)}
 
 
 async def _hand_over(writer: StreamWriter, message: SessionMessage) -> None:
