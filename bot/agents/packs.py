@@ -27,7 +27,7 @@ PROMPTS_PACK = "prompts"  # there where signoff.yaml has the section `promotion`
 ON_REQUEST = frozenset({"web", "slack:channels", PROMPTS_PACK})
 BROUGHT_ALONG = {"slack": "slack:channels"}  # who names the first pack means the second, too
 
-MEMORY = "memory_tools"  # there where signoff.yaml has the section of this name
+MEMORY = "memory"  # there where signoff.yaml has the section of this name
 BUILT_IN = "built in"  # what every agent has, whatever its packs
 
 Packs = Mapping[str, Sequence[Tool]]

@@ -99,7 +99,7 @@ class Edge:
             try:
                 answer = await self._answer_delivery(body)
             except (OddDeliveryError, DataError) as error:
-                measured.outcome = "ack_left_out"
+                measured.outcome = "left_out"
                 return ack_left_out(error)
             except DatabaseError as error:  # not acked: Slack delivers an event again, and a person clicks again
                 log.warning("not taken in, the database does not answer: %s", error)

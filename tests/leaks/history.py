@@ -89,7 +89,7 @@ class History:
             await self.act()
             if self.judge.findings:
                 break
-        for table in ("memory_tools", "memory_gone", "memory_value"):
+        for table in ("memory", "memory_gone", "memory_value"):
             async with self.bench.pool.connection() as connection:
                 await connection.execute(cast(Any, f"DELETE FROM {table} WHERE team = %s"), (self.team,))
         return self.judge.findings
