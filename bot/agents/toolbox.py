@@ -12,8 +12,8 @@ from agent.approvals.policy import Policy
 from agent.model import windows
 from agent.model.limits import PATIENCE, Patience
 from agent.model.tool_search import rendered
+from agent.prompts.eval_key import EvalKey, eval_key
 from agent.prompts.labels import Live, live_version
-from agent.prompts.tested import Tested, tested
 from agent.prompts.versions import Registry, Version
 from agent.run.runner import Agent
 from agent.session.rules import Rules
@@ -217,16 +217,16 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], promp
     return Agent(pinned, rules)
 
 
-def tested_with(config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Version) -> Mapping[str, Tested]:
+def eval_keys(config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Version) -> Mapping[str, EvalKey]:
     """Return, by agent, what an eval of a version is of: for each agent that follows what is live of the prompt."""
-    found: dict[str, Tested] = {}
+    found: dict[str, EvalKey] = {}
     for name, settings in config.agents.items():
         if settings.prompt == prompt.name:
             own = with_settings(settings, prompt)
             chosen = chosen_packs(name, own, packs)
             servers = [pack for pack in chosen if pack.startswith("mcp:")]
             offered = [(tool, tool.schema()) for pack in chosen if pack not in servers for tool in packs[pack]]
-            found[name] = tested(prompt, own.variables, own.model, offered, servers, config.policy)
+            found[name] = eval_key(prompt, own.variables, own.model, offered, servers, config.policy)
     return found
 
 

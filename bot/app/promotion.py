@@ -7,7 +7,7 @@ from agent.store.eval_runs import EvalRuns
 from agent.store.fenced import Pool
 from agent.store.prompt_labels import PromptLabels
 from agent.tool.definition import Tool
-from bot.agents.toolbox import PROMPTS, tested_with
+from bot.agents.toolbox import PROMPTS, eval_keys
 from bot.config.file import Config
 from tools.prompts import Promoting, promote_prompt
 
@@ -19,6 +19,6 @@ def promoting(config: Config, pool: Pool, labels: PromptLabels, packs: Callable[
         return None
 
     def keys_of(version: Version) -> Mapping[str, str]:
-        return {agent: tested.key for agent, tested in tested_with(config, packs(), version).items()}
+        return {agent: of.key for agent, of in eval_keys(config, packs(), version).items()}
 
     return promote_prompt(Promoting(PROMPTS, labels, EvalRuns(pool), keys_of))

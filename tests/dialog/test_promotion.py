@@ -40,7 +40,7 @@ async def asks(world: World, **changes: Any) -> Talk:
 async def evaluated(world: World, passed: bool = True) -> str:
     """An eval of the first version has come to its end; its key."""
     packs = {"catalog": [world.tools[name] for name in CATALOG], "prompts": [world.tools["promote_prompt"]], "built in": []}
-    key = toolbox.tested_with(world.config, {**packs, "built in": [world.tools["read_output"]]}, FIRST)["assistant"].key
+    key = toolbox.eval_keys(world.config, {**packs, "built in": [world.tools["read_output"]]}, FIRST)["assistant"].key
     figures = {"completion": 0.97, "approvals": 1.0}
     run = EvalRun(key, FIRST.reference, "claude-sonnet-5-5", "assistant", passed, figures, at=await now(world))
     await EvalRuns(world.pool).add(run, FIRST.digest)

@@ -15,7 +15,7 @@ LETTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class EvalKey:
     """Three digests: of the prompt with its values, of the model, of what its agent can do and what policy says of that."""
 
     prompt: str
@@ -28,14 +28,14 @@ class Tested:
         return sha256([self.prompt, self.model, self.tools])[:LETTERS]
 
 
-def tested(
+def eval_key(
     version: Version,
     values: Mapping[str, JsonValue],
     model: str,
     tools: Sequence[tuple[Tool, Mapping[str, Any]]],
     servers: Sequence[str],
     policy: Policy,
-) -> Tested:
+) -> EvalKey:
     """Return the key of a version with these values, model, tools (each with its schema as the model gets it) and policy.
 
     A server's tools are its own, and may change at any time: it counts by its name alone. So do rules by what they cover and
@@ -43,7 +43,7 @@ def tested(
     """
     offered = [{"schema": schema, "effect": str(tool.effect)} for tool, schema in tools]
     said = [_rule(rule) for rule in policy.rules]
-    return Tested(
+    return EvalKey(
         sha256([version.digest, dict(values)])[:LETTERS],
         model,
         sha256([offered, sorted(servers), said, sorted(policy.allowed_hosts)])[:LETTERS],
