@@ -10,13 +10,11 @@ MOST_PERCENT = 80
 def exceeded(refused: Refused) -> str:
     """Return why a turn ends before its next step. Of several budgets, the one that stays short for longest is named."""
     short = max(refused.short, key=lambda each: _rank(each.scope.kind))
-    if short.scope.kind == "session":
-        return (
-            f"This conversation has used its budget of {amount(short.measure, short.limit)}, so I stopped before the next step. "
-            "Continue with another budget, or start a new thread."
-        )
     used = "is set aside for other calls that are under way" if refused.busy else "has not enough left for the next step"
     named = _budget_name(short.scope.kind, short.measure, short.limit, short.scope.subject.partition("/")[2], "Your")
+    if short.scope.kind == "session":
+        more = "Continue with another budget, or start a new thread."
+        return f"{named[0].upper()}{named[1:]} {used}: {_spent(short)}. I stopped before that step. {more}"
     return f"{named} {used}: {_spent(short)}. I stopped before that step. {_resets(short.scope)} {RAISED_BY}"
 
 

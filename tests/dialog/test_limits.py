@@ -60,7 +60,8 @@ async def test_the_budget_stops_before_the_call_that_would_break_it(world: World
     await world.start_bot()
     world.model.script = looping
     talk = await mention(world, "ann", "look for lamps")
-    stopped = await talk.sees("has used its budget of 6,000 tokens", "[Continue]")
+    short = "This conversation's budget of 6,000 tokens has not enough left for the next step"
+    stopped = await talk.sees(short, "tokens used", "[Continue]")
     used = await world.rows(
         "SELECT sum((body#>>'{usage,input_tokens}')::int + (body#>>'{usage,output_tokens}')::int) FROM step "
         "WHERE body->>'kind' = 'model_replied'"

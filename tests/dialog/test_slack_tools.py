@@ -67,6 +67,14 @@ async def test_who_asks_finds_nothing_of_a_private_channel_that_they_are_not_in(
     assert set(found) == {"What is our budget?", "The secret budget is 7 million"}
 
 
+async def test_the_question_itself_is_no_answer_to_it(slack: World) -> None:
+    await slack.slack.say("ben", "orders", "The budget is 7 million")
+    slack.model.script = Lines(call("slack_search_messages", words="budget"), "It is 7 million.")
+    talk = await mention(slack, "ann", "what was said of the budget?")
+    await talk.sees("It is 7 million.")
+    assert [hit["text"] for hit in result(slack)["result"]["found"]] == ["The budget is 7 million"]
+
+
 async def test_what_a_private_channel_says_is_not_carried_into_a_public_one(slack: World) -> None:
     await slack.slack.say("cleo", "finance", "The secret budget is 7 million")
     slack.model.script = Lines(call("slack_search_messages", words="budget"), "Ask me in a direct message.")

@@ -208,7 +208,9 @@ async def test_nobody_is_asked_about_what_would_fail(desk: Desk, statement: str,
 
 async def test_a_preview_waits_for_nobody(desk: Desk) -> None:
     async with locked(desk), asyncio.timeout(PREVIEW_SECONDS - 1):
-        assert "holds a lock" in (await desk.preview(PACK)).trouble
+        foreseen = await desk.preview(PACK)
+        assert "holds a lock" in foreseen.trouble
+        assert "nobody was asked" not in foreseen.trouble, "it stands on the card that asks"
 
 
 @pytest.mark.parametrize(

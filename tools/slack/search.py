@@ -76,7 +76,7 @@ def search_messages(port: Slack) -> Tool:
         if context.place is None:
             raise ToolError("not_found", "This conversation is in no Slack workspace.")
         channels, left_out = await readable_channels(port, context.requester, context.place, arguments.channel)
-        return await _looked_through(port, channels, arguments, list(left_out))
+        return await _looked_through(port, channels, arguments, list(left_out), context.place)
 
     return Tool(
         name="slack_search_messages",
@@ -129,7 +129,9 @@ async def _may_be_shown(port: Slack, channel: Channel, here: Channel, there: fro
     return (channel.public or here.closed) and there <= await port.members(channel.id)
 
 
-async def _looked_through(port: Slack, channels: Sequence[Channel], arguments: SearchMessages, left_out: list[str]) -> Hits:
+async def _looked_through(
+    port: Slack, channels: Sequence[Channel], arguments: SearchMessages, left_out: list[str], here: Place
+) -> Hits:
     words = arguments.words.casefold().split()
     oldest, until = time.time() - arguments.days * 86_400, time.monotonic() + SEARCH_SECONDS
     found: list[tuple[Channel, SlackMessage]] = []
@@ -150,7 +152,8 @@ async def _looked_through(port: Slack, channels: Sequence[Channel], arguments: S
         count += len(page.messages)
         if page.more:
             left_out.append(f"all but the newest {len(page.messages)} messages of #{channel.name}")
-        found += [(channel, message) for message in page.messages if _holds(message, words)]
+        own = here.thread_ts if channel.id == here.channel else ""  # what is asked here is no answer to it
+        found += [(channel, message) for message in page.messages if message.ts != own and _holds(message, words)]
     found.sort(key=lambda hit: float(hit[1].ts), reverse=True)
     if len(found) > MOST_FOUND:
         left_out.append(f"{len(found) - MOST_FOUND} older messages that fit, too")

@@ -8,7 +8,7 @@ import psycopg
 from pydantic import JsonValue
 
 from agent.text import cut_end
-from agent.tool.definition import ToolError
+from agent.tool.definition import WOULD_FAIL, ToolError
 from agent.types import Change, Preview
 from tools.sql.database import NamedDatabase, PgConnection, alone, transaction
 from tools.sql.statement import effectful, first_word, without_end
@@ -72,7 +72,8 @@ async def statement_preview(database: NamedDatabase, sql: str, expect_rows: int 
     except ToolError as error:
         if not first_word(sql):  # behind its comment there may be something that cannot be explained, and yet be run
             return Preview(trouble=f"trying it out failed. {error.detail}")
-        raise ToolError(error.kind, f"Trying it out failed, so nobody was asked. {error.detail}") from None
+        asked = ", so nobody was asked" if error.kind in WOULD_FAIL else ""  # else the card says why it shows no rows
+        raise ToolError(error.kind, f"Trying it out failed{asked}. {error.detail}") from None
     if expect_rows is not None and tried.affected != expect_rows:
         raise ToolError(
             "invalid_input",
