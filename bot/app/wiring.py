@@ -33,6 +33,7 @@ from bot.agents.policy_check import name_problems
 from bot.agents.toolbox import Agents, Toolbox
 from bot.app.anchors import keep_heads, post_heads
 from bot.app.bolt import Socket
+from bot.app.canaries import ending
 from bot.app.conversations import card_mask, conversation_chores, span_masker
 from bot.app.edge import Edge
 from bot.app.exporting import NO_FIGURES, FigureReaders
@@ -140,6 +141,9 @@ async def running(
             chores += conversation_chores(stack, pool, config, log=log_conversations)
             if remembered is not None:
                 chores += memory_chores(pool, remembered, team)
+            if config.promotion is not None:
+                told_in = config.ops_channel or config.promotion.channel
+                chores.append(ending(pool, labels, surface, team, told_in, config.promotion.worse_by))
             if config.ops_channel:
                 chores.append(watch(pool, surface, config.ops_channel))
                 chores.append(post_heads(pool, surface, config.ops_channel, config.audit.post_every))

@@ -21,6 +21,8 @@ class PromotionSection(Section):
     approvers: Annotated[ApproversSection, AfterValidator(somebody)] = ApproversSection(channel_members=True)
     quorum: int = Field(default=2, ge=1, strict=True)
     """How many people decide what is live for everybody; a canary needs one."""
+    worse_by: float = Field(default=0.1, gt=0, le=1)
+    """A canary ends by itself once the share of its conversations that went well is lower by this much, and that is no noise."""
 
     def rules(self) -> Sequence[policy.Rule]:
         """Return the rules of policy that say so. They come before those of the section `policy`."""

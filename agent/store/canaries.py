@@ -1,0 +1,51 @@
+"""How conversations went that a canary leads, beside those of the version that is live for all others."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+
+from agent.prompts.labels import Labelled
+from agent.store.fenced import Pool, rows
+
+# Conversations since the canary began, by the version that leads them. One went wrong where a turn was halted (an error, a cap, a
+# budget), or somebody called an answer bad.
+WENT: LiteralString = """
+WITH canary AS (
+    SELECT prompt, version, digest, share, at FROM (
+        SELECT DISTINCT ON (prompt) prompt, version, digest, share, at FROM prompt_label WHERE label = 'canary'
+        ORDER BY prompt, id DESC) AS newest
+    WHERE version IS NOT NULL)
+SELECT canary.prompt, canary.version, canary.digest, canary.share, canary.at,
+       pin.body ->> 'prompt_digest' = canary.digest,
+       EXISTS (SELECT FROM step WHERE step.session_id = session.id AND kind = 'halted')
+       OR EXISTS (SELECT FROM feedback WHERE feedback.session_id = session.id AND value = 'bad'), count(*)
+FROM canary
+JOIN session ON session.created_at >= canary.at
+JOIN pin ON pin.id = session.pin_id AND split_part(pin.body ->> 'prompt', '@', 1) = canary.prompt
+GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A canary that is live, and conversations since then, each True where it went well: its own, and the others."""
+
+    prompt: str
+    at: Labelled
+    since: datetime
+    own: Sequence[bool]
+    others: Sequence[bool]
+
+
+async def canaries(pool: Pool) -> Sequence[Canary]:
+    """Return the canaries that lead conversations now and have led some."""
+    found: dict[tuple[str, Labelled, datetime], Counter[tuple[bool, bool]]] = {}
+    for prompt, version, digest, share, since, own, wrong, count in await rows(pool, WENT, ()):
+        found.setdefault((prompt, Labelled(version, digest, share), since), Counter())[own, not wrong] += count
+    return [Canary(*of, _outcomes(went, own=True), _outcomes(went, own=False)) for of, went in found.items()]
+
+
+def _outcomes(went: Counter[tuple[bool, bool]], *, own: bool) -> Sequence[bool]:
+    return [well for (whose, well), count in went.items() if whose == own for _ in range(count)]
