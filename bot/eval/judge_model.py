@@ -78,9 +78,7 @@ async def opinion(judge: Judge, case: Case, finished: Finished) -> tuple[Opinion
         async with _judge_client(judge.key, server.base_url) as model:
             try:
                 answer = read_answer(await model.reply(request(judge.model, case, finished.played)))
-                found = said.model_copy(
-                    update=answer.model_dump() if answer else {"trouble": "its answer is not the JSON asked for"}
-                )
+                found = said.model_copy(update=answer.model_dump() if answer else {"trouble": NO_ANSWER})
             except ModelFailedError as error:
                 drift = server.drift if isinstance(server, Replayer) else ""
                 found = said.model_copy(update={"trouble": drift or str(error)})

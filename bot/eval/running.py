@@ -1,13 +1,14 @@
 """A set, played several times by several processes at once, and kept line by line: what is finished is never played again.
 
-Each repeat has a database, a Redis and a folder that nothing else uses. The processes know no address of anything else: what the
-environment says of Slack, of the model and of stores is taken out of it before they begin.
+Each repeat has a database, a Redis and a folder that nothing else uses. The processes know no address of anything else: all but
+what programs need is taken out of the environment before they begin.
 """
 
 import asyncio
 import fcntl
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -39,7 +40,7 @@ MEMORY = Path("/dev/shm")  # files that are only in memory, on Linux
 ROOM_BYTES = 2**30
 PREFIX = "signoff-eval-"  # of the folders of evals
 HELD = "held"  # a file in it, locked for as long as its eval runs
-TAKEN_OUT = ("SLACK_", "ANTHROPIC_", "DATABASE_", "REDIS_", "SIGNOFF_", "OTEL_", "AWS_", "PG")
+KEPT_VARIABLES = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|PYTHON\w*")  # of the environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ _process: list[_Process] = []
 def _enter_process(numbers: Any, home: Path, servers: Servers) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is heard by the command, which ends its processes
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in [name for name in os.environ if name.startswith(TAKEN_OUT)]:
+    for name in [name for name in os.environ if not KEPT_VARIABLES.fullmatch(name)]:
         del os.environ[name]
     os.environ["HOME"] = str(home)
     with numbers.get_lock():

@@ -26,8 +26,10 @@ from bot.config.refusal import Refusal
 from bot.eval.cases import GoldenSet
 from bot.eval.kept import Run
 from bot.eval.playing import NAMED
+from bot.eval.recordings import FOLDER as RECORDED
 
 LETTERS = 16
+CODE = (".py", ".yaml", ".yml", ".json", ".lua")  # ends of the names of files that decide what happens
 SERVER = "mcp:"  # before the name of an MCP server among an agent's tools
 
 
@@ -63,7 +65,7 @@ def run_of(golden: GoldenSet, version: Version, played: Literal["recorded", "lin
         model=model,
         played=played,
         tested=_tested(config, name, version, model).key,
-        code=_code_digest([folder / "recorded"] if played == "recorded" else []),
+        code=_code_digest([*_tool_files(config), *([folder / RECORDED] if played == "recorded" else [])]),
     )
 
 
@@ -88,11 +90,15 @@ def _tested(config: Config, name: str, version: Version, model: str) -> Tested:
     return tested(version, settings.variables, model, offered, servers, config.policy)
 
 
+def _tool_files(config: Config) -> Sequence[Path]:
+    return sorted({Path(name) for one in config.agents.values() for name in one.tools or () if name.endswith(".py")})
+
+
 def _code_digest(more: Sequence[Path]) -> str:
     """Return the digest of our code and prompts, and of what else is played: with any other of it, results are others."""
     digest = sha256()
-    for folder in [*(Path(str(package.__file__)).parent for package in (agent, bot, migrations, prompts, tools)), *more]:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".py", ".yaml", ".yml", ".json", ".lua") and "golden" not in path.relative_to(folder).parts:
-                digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    for place in [*(Path(str(package.__file__)).parent for package in (agent, bot, migrations, prompts, tools)), *more]:
+        for path in [place] if place.is_file() else sorted(place.rglob("*")):
+            if path.suffix in CODE and "golden" not in path.relative_to(place).parts:
+                digest.update(f"{path.relative_to(place)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:LETTERS]

@@ -48,7 +48,7 @@ class Asked(BaseModel):
     def differs(self, other: "Asked") -> str:
         """Return how this one is not as the other one, in words; nothing where it is."""
         names = [part for part in PARTS if self.parts.get(part) != other.parts.get(part)]
-        wrong = [f"its {name} is another one" for name in names]
+        wrong = [f"its {name} {'are others' if name == 'tools' else 'is another one'}" for name in names]
         if self.messages != other.messages:
             pairs = zip(self.messages, other.messages, strict=False)
             at = next((at for at, (one, two) in enumerate(pairs) if one != two), min(len(self.messages), len(other.messages)))
