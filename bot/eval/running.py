@@ -119,11 +119,9 @@ def _played_in_processes(jobs: Sequence[Job], home: Path, servers: Servers, at_o
         waiting: list[Future[tuple[Finished, Tape]]] = [pool.submit(_play_job, job) for job in jobs]
         for done in as_completed(waiting):
             yield done.result()
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
     finally:
+        for process in multiprocessing.active_children():  # left to themselves they clear up for seconds
+            process.terminate()
         pool.shutdown(cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""`signoff eval` as a command: exit statuses, what it refuses, and that what is finished is never played again, whatever ends it."""
+"""`signoff eval` as a command: exit statuses, what it refuses, and that what is finished is not played again once killed."""
 
 import asyncio
 import json
