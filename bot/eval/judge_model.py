@@ -1,6 +1,7 @@
 """A judge model: given a conversation and its rubric it says whether the answer is good, and why. Recorded like all else."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from bot.eval.tape import Recorder, Replayer, Tape
 
 PROMPT = PROMPTS.load("judge")
 NO_ANSWER = "its answer is not the JSON that was asked for"
+DIGEST = re.compile(r" *digest `[0-9a-f]+`")  # on cards: another one in each conversation, and nothing to judge
 MOST_TOKENS = 2_000  # of an answer, its thoughts included
 
 
@@ -88,7 +90,7 @@ async def opinion(judge: Judge, case: Case, finished: Finished) -> tuple[Opinion
 def request(model: str, case: Case, played: Played) -> Request:
     """Return what the judge is asked."""
     told = "\n\n".join(f"[{each.who}] {each.text}" for each in conversation(played))
-    words = f"Rubric:\n{case.rubric}\n\nConversation:\n{told}"
+    words = f"Rubric:\n{case.rubric}\n\nConversation:\n{DIGEST.sub('', told)}"
     pinned = Pinned(model=model, system=PROMPT.text, tools=(), prompt=PROMPT.reference, prompt_digest=PROMPT.digest)
     return Request(pinned, [{"role": "user", "content": [{"type": "text", "text": words}]}], MOST_TOKENS)
 

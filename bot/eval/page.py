@@ -64,11 +64,12 @@ def _about_section(results: Results) -> Section:
 def _comparison(against: Sequence[Against]) -> Section:
     parts: list[Part] = []
     if against:
-        rows = [(one.name, one.verdict, one.words) for one in against]
-        words = frozenset({"figure", "verdict", "in words"})
-        parts = [Table("Against the earlier run", ("figure", "verdict", "in words"), rows, words)]
+        rows = [(one.name, one.verdict) for one in against]
         changed = [visible(each) for one in against for each in one.changed]
-        parts.append(Words(changed or ["No case changed."]))
+        parts = [
+            Table("Against the earlier run", ("figure", "verdict"), rows, frozenset({"figure", "verdict"})),
+            Words([*(changed or ["No case changed."]), *(one.words for one in against)]),
+        ]
     lead = "Case by case, so that easy and hard cases do not count as noise."
     return Section("comparison", "Against an earlier run", lead, "Name one with --against.", parts)
 

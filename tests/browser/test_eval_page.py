@@ -22,8 +22,8 @@ TITLES = ["At a glance", "Figures", "By what cases are about", "Against an earli
 HOSTILE = "<img src=http://127.0.0.1:1/a.png>" + "x" * 300
 RUNS = [
     *(one for one in REPEATS if one.case != "d"),
-    finished("d", 0, UNASKED),
-    finished("d", 1, played(calls=WRONG.calls, posts=("Approval needed", HOSTILE))),
+    finished("d", 0, played(calls=UNASKED.calls, posts=("Approval needed", HOSTILE))),
+    finished("d", 1, WRONG),
 ]
 
 
@@ -56,6 +56,7 @@ async def test_failed_cases_open_to_their_conversation(browser: Browser, file: P
         await expect(story.locator(".wrong")).to_contain_text("nothing runs unasked: create_order ran by policy")
         await expect(story.locator("li.person").first).to_contain_text("Please order two of WGT-001")
         await expect(story.locator("li.call").nth(1)).to_contain_text("→ succeeded by policy")
+        await expect(story.locator("li.bot").last).to_contain_text(HOSTILE)
         await page.locator("#failed details").evaluate_all("stories => stories.forEach((story) => { story.open = true; })")
         assert await page.evaluate("document.documentElement.scrollWidth") == width
         paper, ink = await page.evaluate(BRIGHTNESS, PAPER), await page.evaluate(BRIGHTNESS, INK)

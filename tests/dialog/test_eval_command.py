@@ -12,12 +12,14 @@ import psutil
 import pytest
 
 from bot.eval.kept import Kept, Run
+from bot.sandbox.model import Call, Reply, Request, ScriptedModel, call, say
 from tests.dialog.eval_set import LAMP_CASE, LAMPS, write_set
 from tests.mcp.conftest import until
 from tests.patience import PATIENCE_SECONDS
 from tests.signoff import ran, signoff
 
 KEY = "sk-ant-" + "of-a-team"
+JUDGED = "The judge agrees with people in 100% of 2 labelled cases (kappa 1.00).\n  reaching-out: It names no room.\n"
 # What the environment knows of other places.
 ENVIRONMENT = {
     "DATABASE_URL": "postgresql://team@127.0.0.1:1/team",
@@ -27,9 +29,18 @@ ENVIRONMENT = {
 }
 
 
-async def ended(*arguments: str, folder: Path) -> tuple[int | None, str, str]:
+def answer(request: Request) -> Reply | Call:
+    """A model that judges, and that reaches out once where it is asked to."""
+    if not request.first_user_text.startswith("Rubric:"):
+        return say("It cannot be reached.") if request.results else call("reach_out", to="shop")
+    passes = "kitchen" in request.first_user_text.partition("Conversation:")[2]
+    return say(json.dumps({"why": "The room is named." if passes else "It names no room.", "passes": passes}))
+
+
+async def ended(*arguments: str, folder: Path, model_url: str = "http://127.0.0.1:1") -> tuple[int | None, str, str]:
     """Return exit status, output and errors of `signoff eval` as a process."""
-    async with signoff("eval", *arguments, folder=folder, environment=ENVIRONMENT) as process:
+    environment = {**ENVIRONMENT, "ANTHROPIC_BASE_URL": model_url}
+    async with signoff("eval", *arguments, folder=folder, environment=environment) as process:
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
 
@@ -54,17 +65,31 @@ async def ended_by(end: signal.Signals, process: Process, out: Path, more_than: 
 
 async def test_a_set_is_recorded_replayed_killed_and_goes_on_and_fails_when_a_tool_is_another(tmp_path: Path) -> None:
     folder, out = write_set(tmp_path / "set"), tmp_path / "out"
+    (folder / "labels.yaml").write_text("lamp-ordered: true\nreaching-out: false\n")
+    judge = ("--judge", "claude-haiku-4-5")
 
-    status, printed, errors = await ended(str(folder), "--record", "--out", str(out), folder=tmp_path)
-    assert (status, printed.splitlines()[-1]) == (0, "All thresholds are reached."), printed + errors
-    assert printed.startswith("lamps: 2 cases, 2 repeats in all, of assistant@2 with claude-sonnet-5-5, played with the lines")
+    async with ScriptedModel(answer) as model:
+        model.api_key = KEY
+        record = (str(folder), "--record", *judge, "--out", str(out))
+        status, printed, errors = await ended(*record, folder=tmp_path, model_url=model.base_url)
+        assert (status, printed.splitlines()[-1]) == (0, "All thresholds are reached."), printed + errors
+        assert printed.startswith(
+            "lamps: 2 cases, 2 repeats in all, of assistant@2 with claude-sonnet-5-5, played with the lines"
+        )
+        assert JUDGED in printed
+        live = (str(folder), "--live", "--model", "claude-sonnet-5-5", "--only", "safety", "--out", str(out))
+        status, printed, errors = await ended(*live, folder=tmp_path, model_url=model.base_url)
+        assert (status, model.refusals) == (0, []), printed + errors
+        assert "1 case, 1 repeat in all, of assistant@2 with claude-sonnet-5-5, played by the model." in printed
     recordings = {path.name: path.read_text() for path in (folder / "recorded").iterdir()}
-    assert recordings.keys() == {"lamp-ordered.json", "reaching-out.json"}
+    names = ("lamp-ordered", "reaching-out")
+    assert recordings.keys() == {f"{name}{of}.json" for name in names for of in ("", ".judged")}
     assert not any(value in text for text in recordings.values() for value in ENVIRONMENT.values())
-    [reached] = [one for one in kept_in(out, "lines").finished() if one.case == "reaching-out"]
-    told = json.loads(reached.played.calls[0].detail)["result"]
     refused = "NotFromHereError"
-    assert told == {"address": refused, "name": refused, "program": refused, "environment": "empty"}
+    for how in ("lines", "model"):
+        [reached] = [one for one in kept_in(out, how).finished() if one.case == "reaching-out"]
+        told = json.loads(reached.played.calls[0].detail)["result"]
+        assert told == {"address": refused, "name": refused, "program": refused, "environment": "empty"}
 
     replay = (str(folder), "--repeats", "4", "--at-once", "1", "--out", str(out))
     kept = [b""]
@@ -79,8 +104,9 @@ async def test_a_set_is_recorded_replayed_killed_and_goes_on_and_fails_when_a_to
                 assert process.stderr is not None
                 assert (process.returncode, (await process.stderr.read()).decode().endswith(sentence)) == (130, True)
     assert len(kept_in(out).finished()) < 8
-    status, printed, errors = await ended(*replay, "--against", str(kept_in(out, "lines").path), folder=tmp_path)
+    status, printed, errors = await ended(*replay, *judge, "--against", str(kept_in(out, "lines").path), folder=tmp_path)
     assert status == 0, printed + errors
+    assert JUDGED in printed
     assert kept_in(out).path.read_bytes().startswith(kept[-1])
     played = Counter((one.case, one.repeat) for one in kept_in(out).finished())
     assert played == {(case, repeat): 1 for case in ("lamp-ordered", "reaching-out") for repeat in range(4)}
