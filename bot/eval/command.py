@@ -87,7 +87,7 @@ def evaluate(wanted: Wanted) -> bool:
     kept = Kept.of(wanted.out or settings.signoff_home / "eval", run, fresh=wanted.fresh)
     if wanted.record and not all(path_of(wanted.folder, one.case).exists() for one in kept.finished()):
         kept = Kept.of(kept.path.parent, run, fresh=True)  # somebody has removed recordings
-    with _ending(kept), _way_out(settings, key) as upstream:
+    with _ending(kept), kept.held(), _way_out(settings, key) as upstream:
         model_of = partial(_model_of, recordings=recordings, upstream=upstream if played == "model" else "")
         finished = _played(golden, model_of, kept, wanted)
         results = results_of(golden, finished, [name for name, one in recordings.items() if one.passed])

@@ -1,9 +1,10 @@
 """The file of a run: what it is about, and a line a finished repeat. Whatever is in it is never played again."""
 
+import fcntl
 import json
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -11,6 +12,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from agent.canonical import sha256
+from bot.config.refusal import Refusal
 from bot.eval.happened import Happened, Played
 from bot.eval.judging import Judged
 
@@ -57,12 +59,29 @@ class Kept:
 
     @classmethod
     def of(cls, folder: Path, run: Run, *, fresh: bool = False) -> "Kept":
-        """Return the file of a run in a folder, made where it is missing; `fresh`: without what was finished before."""
-        path = folder / f"{run.stem}.jsonl"
-        folder.mkdir(parents=True, exist_ok=True)
-        if fresh or not path.exists():
-            path.write_text(json.dumps({"run": run.model_dump(mode="json")}) + "\n", encoding="utf-8")
-        return cls(path)
+        """Return the file of a run in a folder, made where it is missing; `fresh`: without what was finished before.
+
+        Raises Refusal where another command writes it, or nobody may.
+        """
+        kept = cls(folder / f"{run.stem}.jsonl")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if fresh or not kept.path.exists():
+                with kept.held():
+                    kept.path.write_text(json.dumps({"run": run.model_dump(mode="json")}) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise Refusal(f"{kept.path} cannot be written ({error.strerror}): name another folder with --out.") from None
+        return kept
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Hold the file, so that no other command plays the same. Raises Refusal where one does. A kill lets go of it."""
+        with self.path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refusal(f"Another `signoff eval` writes {self.path}: wait for it, or end it.") from None
+            yield
 
     def about(self) -> Run | None:
         """Return what the results are about; None where the file does not say."""

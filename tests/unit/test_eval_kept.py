@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.config.refusal import Refusal
 from bot.eval.kept import Kept
 from tests.unit.eval_cases import played
 from tests.unit.test_eval_figures import RUN, finished
@@ -62,3 +63,15 @@ def test_results_of_something_else_go_into_another_file(tmp_path: Path, other: d
 def test_fresh_begins_without_what_was_finished(tmp_path: Path) -> None:
     Kept.of(tmp_path, RUN).add(finished("a", 0))
     assert Kept.of(tmp_path, RUN, fresh=True).finished() == []
+
+
+def test_one_command_at_a_time_writes_a_file(tmp_path: Path) -> None:
+    kept = Kept.of(tmp_path, RUN)
+    with kept.held():
+        with pytest.raises(Refusal, match=r"Another `signoff eval` writes .*\.jsonl: wait for it, or end it\."), kept.held():
+            pytest.fail("two hold it")
+        with pytest.raises(Refusal, match="Another"):
+            Kept.of(tmp_path, RUN, fresh=True)
+        kept.add(finished("a", 0))
+    with kept.held():
+        assert kept_cases(kept) == [("a", 0)]
