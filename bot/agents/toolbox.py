@@ -30,6 +30,7 @@ from tools.mcp import Bridge, Connection, Server
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 5  # tools in a sentence
+SERVER = "mcp:"  # begins the name of a pack that an MCP server offers
 PROMPTS = Registry(Path(prompts.__file__).parent)
 
 
@@ -219,15 +220,18 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], promp
 
 def eval_keys(config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Version) -> Mapping[str, EvalKey]:
     """Return, by agent, what an eval of a version is of: for each agent that follows what is live of the prompt."""
-    found: dict[str, EvalKey] = {}
-    for name, settings in config.agents.items():
-        if settings.prompt == prompt.name:
-            own = with_settings(settings, prompt)
-            chosen = chosen_packs(name, own, packs)
-            servers = [pack for pack in chosen if pack.startswith("mcp:")]
-            offered = [(tool, tool.schema()) for pack in chosen if pack not in servers for tool in packs[pack]]
-            found[name] = eval_key(prompt, own.variables, own.model, offered, servers, config.policy)
-    return found
+    following = [name for name, settings in config.agents.items() if settings.prompt == prompt.name]
+    return {name: eval_key_of(name, config, packs, prompt) for name in following}
+
+
+def eval_key_of(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Version) -> EvalKey:
+    """Return what an eval of a version with one agent is of. MCP servers need not be there: they count by their names."""
+    own = with_settings(config.agents[name], prompt)
+    servers = [pack for pack in (own.tools if own.tools is not None else packs) if pack.startswith(SERVER)]
+    ours = None if own.tools is None else tuple(pack for pack in own.tools if not pack.startswith(SERVER))
+    chosen = chosen_packs(name, own.model_copy(update={"tools": ours}), packs)
+    offered = [(tool, tool.schema()) for pack in chosen if not pack.startswith(SERVER) for tool in packs[pack]]
+    return eval_key(prompt, own.variables, own.model, offered, servers, config.policy)
 
 
 def with_settings(settings: AgentSection, prompt: Version) -> AgentSection:

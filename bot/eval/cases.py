@@ -1,6 +1,7 @@
 """Golden cases: who says and clicks what, what a good model does meanwhile, and what must be so at the end.
 
-A set is a folder: `set.yaml`, and beside it files with cases. In every text `$ann` stands for Ann's id and `$orders` for that of
+A set is a folder: `set.yaml`, and beside it files with cases; `labels.yaml` says of cases whether people found what was answered
+good. In every text `$ann` stands for Ann's id and `$orders` for that of
 the channel, as the sandbox workspace has them.
 """
 
@@ -14,6 +15,7 @@ from bot.config.refusal import Refusal
 from bot.config.yaml_file import read_yaml
 
 SET_FILE = "set.yaml"
+LABELS_FILE = "labels.yaml"
 
 Does = Literal[
     "say",
@@ -30,6 +32,19 @@ Does = Literal[
     "run_again",
     "leave",
 ]
+DONE: Mapping[Does, str] = {
+    "approve": "approves",
+    "reject": "rejects",
+    "edit": "edits",
+    "review": "reviews and approves",
+    "withdraw": "withdraws",
+    "stop": "stops",
+    "continue": "continues",
+    "expire": "lets the time run out",
+    "happened": "says that it happened:",
+    "run_again": "has it run again:",
+    "leave": "leaves it:",
+}
 Outcome = Literal["succeeded", "failed", "refused", "rejected", "expired", "withdrawn", "unknown"]
 
 
@@ -60,6 +75,15 @@ class Line(Told):
     """Text files that are attached, by name."""
     place: str = ""
     """Where a further conversation begins with this line, as in `World`; empty: the one before goes on."""
+
+    @property
+    def words(self) -> str:
+        """Return what is said, or what is done: `approves create_order`."""
+        if self.does == "say":
+            return " ".join([self.says, *(f"[{name}]" for name in self.files)])
+        of = [self.tool, f"(number {self.number})"] if self.number > 1 else [self.tool]
+        to = ", ".join(f"{label}: {value}" for label, value in self.to.items())
+        return " ".join(part for part in (DONE[self.does], *of, to, f"“{self.reason}”" if self.reason else "") if part)
 
     @model_validator(mode="after")
     def _whole(self) -> "Line":
@@ -215,7 +239,7 @@ class GoldenSet(Told):
 
 def read_set(folder: Path) -> GoldenSet:
     """Return the set of a folder. Raises Refusal with file, case and the mend."""
-    files = sorted(path for path in folder.glob("*.yaml") if path.name != SET_FILE)
+    files = sorted(path for path in folder.glob("*.yaml") if path.name not in (SET_FILE, LABELS_FILE))
     try:
         head = _content(folder / SET_FILE)
         cases = [case for path in files for case in _cases_of(path)]
@@ -228,6 +252,22 @@ def read_set(folder: Path) -> GoldenSet:
     if twice := {name for name in names if names.count(name) > 1}:
         raise Refusal(f"{folder} has two cases named {min(twice)}: give one of them another name.")
     return found
+
+
+def read_labels(folder: Path, golden: GoldenSet) -> Mapping[str, bool]:
+    """Return what people said of the answers, by case; nothing where nobody did. Raises Refusal."""
+    path = folder / LABELS_FILE
+    try:
+        told: Any = _content(path) or {}
+    except FileNotFoundError:
+        return {}
+    names = {case.case for case in golden.cases}
+    if not isinstance(told, dict) or not all(isinstance(label, bool) for label in cast(dict[Any, Any], told).values()):
+        raise Refusal(f"{path} is not a mapping of cases to true or false: write a line such as `CASE: true` for each.")
+    labels = cast(dict[str, bool], told)
+    if unknown := [case for case in labels if case not in names]:
+        raise Refusal(f"{path} has a label for {unknown[0]}, and the set has no such case: mend its name, or leave it out.")
+    return labels
 
 
 def _cases_of(path: Path) -> Iterator[Case]:

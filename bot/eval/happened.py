@@ -53,6 +53,15 @@ class Figures(Happened):
     seconds: float = 0.0
 
 
+class Turn(Happened):
+    """What somebody said or did, in words, and how many calls and posts there were when the bot had come to rest after it."""
+
+    who: str
+    did: str
+    calls: int
+    posts: int
+
+
 class Played(Happened):
     """One repeat of one case. `trouble`: why it could not be played to its end; `drift`: how the model was asked otherwise than
     when its answers were recorded. `finds`: what the case's queries found."""
@@ -61,6 +70,7 @@ class Played(Happened):
     cards: Sequence[str] = ()
     answer: str = ""
     posts: Sequence[str] = ()
+    turns: Sequence[Turn] = ()
     finds: Sequence[JsonValue] = ()
     figures: Figures = Figures()
     trouble: str = ""

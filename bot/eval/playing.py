@@ -29,7 +29,7 @@ from bot.config.refusal import Refusal
 from bot.config.settings import Settings
 from bot.eval import tickets
 from bot.eval.cases import Case, GoldenSet, Play
-from bot.eval.happened import Played, read
+from bot.eval.happened import Played, Turn, read
 from bot.eval.people import PATIENCE_SECONDS, NotAsPlayedError, People
 from bot.eval.tape import Recorder, Replayer, Tape
 from bot.sandbox.model import Call, Lines, Reply, ScriptedModel, Text
@@ -92,13 +92,15 @@ async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tup
         )
         people = People(slack, pool, case.world)
         began, trouble = time.monotonic(), ""
+        marks: list[tuple[int, int]] = []
         try:
             await _until_ready(case, bot, config, people, pool)
             for line in case.talk:
                 await people.act(line, text)
+                marks.append((await _count_steps(pool), len(people.posts())))
         except NotAsPlayedError as error:
             trouble = str(error)
-        played = await _read_end(case, bot, people, pool, time.monotonic() - began, text)
+        played = await _read_end(case, bot, people, pool, time.monotonic() - began, text, marks)
         drift = server.drift if isinstance(server, Replayer) else ""
         if isinstance(server, Replayer) and server.left and not drift:
             drift = f"{server.left} of the recorded answers were not asked for"
@@ -212,10 +214,23 @@ def _scripted_reply(play: Play, text: Callable[[str], str]) -> Reply:
 # ---------------------------------------------------------------------------------------------- the end
 
 
+async def _count_steps(pool: AsyncConnectionPool[Any]) -> int:
+    async with pool.connection() as connection:
+        [(count,)] = await (await connection.execute("SELECT count(*) FROM step")).fetchall()
+        return int(count)
+
+
 async def _read_end(
-    case: Case, bot: Bot, people: People, pool: AsyncConnectionPool[Any], seconds: float, text: Callable[[str], str]
+    case: Case,
+    bot: Bot,
+    people: People,
+    pool: AsyncConnectionPool[Any],
+    seconds: float,
+    text: Callable[[str], str],
+    marks: Sequence[tuple[int, int]],
 ) -> Played:
-    """Return what happened, from the log, from what people see, and from the database."""
+    """Return what happened, from the log, from what people see, and from the database. `marks`: how many steps and posts there
+    were after each line."""
 
     async def rows(statement: str) -> list[tuple[Any, ...]]:
         async with pool.connection() as connection:
@@ -232,11 +247,17 @@ async def _read_end(
     writing = frozenset(name for name, tool in bot.tools.items() if tool.effect is not Effect.READ)
     calls, cards, figures = read(steps, writing, seconds)
     posts, asides = ([message.seen_text for message in seen] for seen in (people.posts(), people.asides()))
+    ended = [*marks, (len(steps), len(posts))]  # the line that could not be done counts too
+    turns = [
+        Turn(who=line.who, did=line.words, calls=len(read(steps[:seen], writing, 0)[0]), posts=count)
+        for line, (seen, count) in zip(case.talk, ended, strict=False)
+    ]
     return Played(
         calls=calls,
         cards=cards,
         answer="\n".join([*posts[people.heard :], *asides[people.told :]]),
         posts=[*posts, *asides],
+        turns=turns,
         finds=[await found(text(state.sql)) for state in case.state],
         figures=figures,
     )

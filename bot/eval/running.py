@@ -1,33 +1,36 @@
 """A set, played several times by several processes at once, and kept line by line: what is finished is never played again.
 
-Each repeat has a database, a Redis and a folder that nothing else uses. The processes know no address of anything else: what the
-environment says of Slack, of the model and of stores is taken out of it before they begin.
+Each repeat has a database, a Redis and a folder that nothing else uses. The processes know no address of anything else: all but
+what programs need is taken out of the environment before they begin.
 """
 
 import asyncio
-import json
+import fcntl
 import multiprocessing
 import os
+import re
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from pydantic import ValidationError
 from redis import Redis
 
 import migrations
 from bot.eval.cases import Case, GoldenSet
 from bot.eval.confined import confine
-from bot.eval.happened import Happened, Played
-from bot.eval.judging import Judged, judge
+from bot.eval.judging import judge
+from bot.eval.kept import Finished, Kept
 from bot.eval.playing import Model, Stage, play
 from bot.eval.tape import Tape
 from bot.stores.embedded_home import Home, Servers
@@ -35,16 +38,9 @@ from bot.stores.embedded_home import Home, Servers
 TEMPLATE = "eval_template"
 MEMORY = Path("/dev/shm")  # files that are only in memory, on Linux
 ROOM_BYTES = 2**30
-TAKEN_OUT = ("SLACK_", "ANTHROPIC_", "DATABASE_", "REDIS_", "SIGNOFF_", "OTEL_", "AWS_", "PG")
-
-
-class Finished(Happened):
-    """One repeat of one case, as it is kept: what happened, and what of it is as it should be."""
-
-    case: str
-    repeat: int
-    played: Played
-    judged: Judged
+PREFIX = "signoff-eval-"  # of the folders of evals
+HELD = "held"  # a file in it, locked for as long as its eval runs
+KEPT_VARIABLES = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|PYTHON\w*")  # of the environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +53,6 @@ class Job:
     model: Model
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The file of a run. Each line is a finished repeat; a line that was cut off by a kill is as if it was not there."""
-
-    path: Path
-
-    def finished(self) -> Sequence[Finished]:
-        """Return what is finished."""
-        if not self.path.exists():
-            return []
-        found: list[Finished] = []
-        for line in self.path.read_text().splitlines():
-            try:
-                found.append(Finished.model_validate_json(line))
-            except ValidationError:
-                continue  # cut off in the middle
-        return found
-
-    def add(self, finished: Finished) -> None:
-        """Keep one more, on the disk before it returns."""
-        torn = self.path.exists() and self.path.stat().st_size > 0 and not self.path.read_bytes().endswith(b"\n")
-        with self.path.open("a") as file:
-            file.write(("\n" if torn else "") + finished.model_dump_json() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-
 def run(
     golden: GoldenSet,
     model_of: Callable[[Case], Model],
@@ -94,7 +63,7 @@ def run(
     heard: Callable[[Finished, Tape], None] = lambda finished, tape: None,
 ) -> Sequence[Finished]:
     """Play what of a set is not finished yet, and return all of it. `heard` gets each repeat as it ends, with what the model
-    answered in it. Raises Refusal."""
+    answered in it, before it is kept. Raises Refusal."""
     there = {(finished.case, finished.repeat) for finished in kept.finished()}
     jobs = [
         Job(case, repeat, golden, model_of(case))
@@ -105,8 +74,8 @@ def run(
     if jobs:
         with _eval_stores() as (home, servers):
             for finished, tape in _played_in_processes(jobs, home, servers, at_once):
-                kept.add(finished)
                 heard(finished, tape)
+                kept.add(finished)
     wanted = {case.case for case in golden.cases}
     return [finished for finished in kept.finished() if finished.case in wanted and finished.repeat < repeats]
 
@@ -115,25 +84,45 @@ def run(
 def _eval_stores() -> Generator[tuple[Path, Servers]]:
     """Yield a folder and stores that are gone at the end, in memory where there is room."""
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
-    folder = Path(tempfile.mkdtemp(prefix="signoff-eval-", dir=MEMORY if in_memory else None))
+    place = MEMORY if in_memory else Path(tempfile.gettempdir())
+    _clear_abandoned(place)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     folder.chmod(0o711)  # for root, whose Postgres runs as another user
+    held = (folder / HELD).open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
     try:
         with Home(folder / "home", allow_fake=True).servers() as servers:
             _do_as_owner(servers, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
             migrations.upgrade(_database_named(servers, TEMPLATE))
             yield folder, servers
     finally:
+        held.close()
         shutil.rmtree(folder)
 
 
+def _clear_abandoned(place: Path) -> None:
+    """Remove the folders of evals that were killed, once their servers are gone: those end by themselves a second later."""
+    for folder in place.glob(f"{PREFIX}*"):
+        with suppress(OSError), (folder / HELD).open("r+") as held:  # another person's, or not held yet
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            home = Home(folder / "home", allow_fake=True)
+            if not any(server.running() for server in (home.postgres, home.redis, home.fake_redis)):
+                shutil.rmtree(folder)
+
+
 def _played_in_processes(jobs: Sequence[Job], home: Path, servers: Servers, at_once: int) -> Generator[tuple[Finished, Tape]]:
-    """Play jobs in other processes, and yield each as it ends."""
+    """Play jobs in other processes, and yield each as it ends. Whatever ends this early, Ctrl-C too, ends them."""
     context = multiprocessing.get_context("spawn")  # a fork would share the parent's sockets
     numbers = context.Value("i", 0)
-    with ProcessPoolExecutor(at_once, mp_context=context, initializer=_enter_process, initargs=(numbers, home, servers)) as pool:
+    pool = ProcessPoolExecutor(at_once, mp_context=context, initializer=_enter_process, initargs=(numbers, home, servers))
+    try:
         waiting: list[Future[tuple[Finished, Tape]]] = [pool.submit(_play_job, job) for job in jobs]
         for done in as_completed(waiting):
             yield done.result()
+    finally:
+        for process in multiprocessing.active_children():  # left to themselves they clear up for seconds
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
 
 
 # ---------------------------------------------------------------------------------------------- in a process
@@ -153,13 +142,23 @@ _process: list[_Process] = []
 
 
 def _enter_process(numbers: Any, home: Path, servers: Servers) -> None:
-    for name in [name for name in os.environ if name.startswith(TAKEN_OUT)]:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is heard by the command, which ends its processes
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for name in [name for name in os.environ if not KEPT_VARIABLES.fullmatch(name)]:
         del os.environ[name]
     os.environ["HOME"] = str(home)
     with numbers.get_lock():
         numbers.value += 1
         _process.append(_Process(numbers.value, home, servers))
     confine()
+
+
+def _end_with_parent() -> None:
+    """Wait for the command to end, however it does, and end this process: it would wait for its next case forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _play_job(job: Job) -> tuple[Finished, Tape]:
@@ -200,9 +199,3 @@ def _database_named(servers: Servers, name: str) -> str:
 def _do_as_owner(servers: Servers, statement: sql.Composed) -> None:
     with psycopg.connect(make_conninfo(servers.database_url), autocommit=True) as connection:
         connection.execute(statement)
-
-
-def tape_of(folder: Path, case: Case) -> Tape:
-    """Return the recording of a case; an empty one where there is none."""
-    path = folder / f"{case.case}.json"
-    return Tape.model_validate(json.loads(path.read_text())) if path.exists() else Tape()

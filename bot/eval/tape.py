@@ -1,14 +1,14 @@
 """Recorded answers of the Messages API: a proxy in front of it writes them down, and plays them back without a key.
 
-An answer belongs to the request that it was given to. What differs from run to run (times, timestamps of Slack) is left out of
-the comparison; anything else that differs is drift, and is said by its place.
+An answer belongs to the request that it was given to. What differs from run to run (times, timestamps of Slack, random ids) is
+left out of the comparison; anything else that differs is drift, and is said by its place.
 """
 
 import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self, cast
 
@@ -19,7 +19,9 @@ from pydantic import BaseModel, ConfigDict
 MOST_BYTES = 32 * 1024 * 1024  # request size limit of the Messages API
 PARTS = ("model", "max_tokens", "thinking", "system", "tools", "tool_choice")
 PASSED_ON = ("content-type", "retry-after", "x-should-retry", "request-id")
+KEY_HEADER = "x-api-key"
 NOT_SENT_ON = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+ID = re.compile(r"\b(msg|toolu|srvtoolu|req)_[A-Za-z0-9]{8,}")  # as the API numbers what it answers: at random
 # Moments as Slack, Postgres and JSON spell them, and days as memory does; and the mark around what memory quotes: a digest over
 # the days in it.
 MOMENT = re.compile(
@@ -39,15 +41,16 @@ class Asked(BaseModel):
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "Asked":
         """Return what was asked."""
+        number = numbering()
         return cls(
-            parts={part: _digest_of(body[part]) for part in PARTS if part in body},
-            messages=[_digest_of(message) for message in body.get("messages", ())],
+            parts={part: _digest_of(body[part], number) for part in PARTS if part in body},
+            messages=[_digest_of(message, number) for message in body.get("messages", ())],
         )
 
     def differs(self, other: "Asked") -> str:
         """Return how this one is not as the other one, in words; nothing where it is."""
         names = [part for part in PARTS if self.parts.get(part) != other.parts.get(part)]
-        wrong = [f"its {name} is another one" for name in names]
+        wrong = [f"its {name} {'are others' if name == 'tools' else 'is another one'}" for name in names]
         if self.messages != other.messages:
             pairs = zip(self.messages, other.messages, strict=False)
             at = next((at for at, (one, two) in enumerate(pairs) if one != two), min(len(self.messages), len(other.messages)))
@@ -98,26 +101,24 @@ class _FrontServer:
         raise NotImplementedError
 
 
-class Recorder(_FrontServer):
-    """Passes requests on and keeps what comes back. `exchanges` grows in the order of the answers' ends."""
+class Gateway(_FrontServer):
+    """Passes requests on. `key`: takes the place of the key that they come with; empty: that one goes on."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, key: str = "") -> None:
         super().__init__()
         self._upstream = upstream.rstrip("/")
-        self.exchanges: list[Exchange] = []
+        self._key = key
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         self._session = await self._stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
         return self
 
-    def tape(self) -> Tape:
-        """Return what was recorded."""
-        return Tape(exchanges=self.exchanges)
-
     async def _answer_request(self, http: web.Request) -> web.StreamResponse:
         raw = await http.read()
         sent = {name: value for name, value in http.headers.items() if name.lower() not in NOT_SENT_ON}
+        if self._key:
+            sent = {name: value for name, value in sent.items() if name.lower() != KEY_HEADER} | {KEY_HEADER: self._key}
         async with self._session.post(f"{self._upstream}{http.path_qs}", data=raw, headers=sent) as answer:
             headers = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
             response = web.StreamResponse(status=answer.status, headers=headers)
@@ -126,10 +127,28 @@ class Recorder(_FrontServer):
             async for part in answer.content.iter_any():
                 parts.append(part)
                 await response.write(part)
-            asked = Asked.of(cast(dict[str, Any], json.loads(raw)))
-            self.exchanges.append(Exchange(asked=asked, status=answer.status, headers=headers, body=b"".join(parts).decode()))
+            self._take_down(raw, answer.status, headers, b"".join(parts))
             await response.write_eof()
             return response
+
+    def _take_down(self, asked: bytes, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep an exchange, or not."""
+
+
+class Recorder(Gateway):
+    """Passes requests on and keeps what comes back. `exchanges` grows in the order of the answers' ends."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(upstream)
+        self.exchanges: list[Exchange] = []
+
+    def tape(self) -> Tape:
+        """Return what was recorded."""
+        return Tape(exchanges=self.exchanges)
+
+    def _take_down(self, asked: bytes, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        of = Asked.of(cast(dict[str, Any], json.loads(asked)))
+        self.exchanges.append(Exchange(asked=of, status=status, headers=headers, body=body.decode()))
 
 
 class Replayer(_FrontServer):
@@ -170,6 +189,16 @@ def _error_body(message: str) -> Mapping[str, Any]:
     return {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
 
 
-def _digest_of(value: Any) -> str:
-    text = MOMENT.sub("MOMENT", json.dumps(value, ensure_ascii=False, sort_keys=True))
+def numbering() -> Callable[[str], str]:
+    """Return what gives each id of the API in texts a number, in the order in which it comes across them."""
+    numbers: dict[str, str] = {}
+
+    def numbered(text: str) -> str:
+        return ID.sub(lambda match: numbers.setdefault(match[0], f"{match[1]}_{len(numbers) + 1:08}"), text)
+
+    return numbered
+
+
+def _digest_of(value: Any, number: Callable[[str], str]) -> str:
+    text = MOMENT.sub("MOMENT", number(json.dumps(value, ensure_ascii=False, sort_keys=True)))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -11,28 +11,36 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from bot.report.parts import Chart, LargeFigure, ReportSection, Table
+from bot.report.parts import Chart, LargeFigure, Part, ReportSection, Story, Table, Words
 
 HERE = Path(__file__).parent
+NOTE = '<noscript><p class="note">The charts need JavaScript. The tables say the same.</p></noscript>'
 
 
-def page(heading: str, sections: Sequence[ReportSection]) -> str:
-    """Return the whole file. Its scripts are its own two, by their hashes; plotly.js styles what it draws, which is allowed."""
-    from plotly.offline import get_plotlyjs  # an extra, which is not there in most installations
-
-    plotly, script = get_plotlyjs(), _asset("page.js")
-    hashes = " ".join(f"'sha256-{b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in (plotly, script))
+def page(heading: str, sections: Sequence[ReportSection], title: str = "Signoff report") -> str:
+    """Return the whole file. Without charts it has no script; with charts its own two, by their hashes, of which plotly.js styles
+    what it draws, which is allowed."""
     charts = [part for section in sections for part in section.parts if isinstance(part, Chart)]
+    scripts = _chart_scripts() if charts else ()
+    hashes = " ".join(f"'sha256-{b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in scripts) or "'none'"
+    figures = "{" + ",".join(f"{json.dumps(chart.name)}:{chart.figure}" for chart in charts) + "}"
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
         style=_asset("page.css"),
+        title=escape(title),
         heading=escape(heading),
         links="".join(f'<a href="#{section.name}">{escape(section.title)}</a>' for section in sections),
+        note=NOTE if charts else "",
         sections="\n".join(map(_section_html, sections)),
-        charts="{" + ",".join(f"{json.dumps(chart.name)}:{chart.figure}" for chart in charts) + "}",
-        plotly=plotly,
-        script=script,
+        charts=f'<script type="application/json" id="charts">{figures}</script>' if charts else "",
+        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
+
+
+def _chart_scripts() -> Sequence[str]:
+    from plotly.offline import get_plotlyjs  # an extra, which is not there in most installations
+
+    return get_plotlyjs(), _asset("page.js")
 
 
 def _section_html(of: ReportSection) -> str:
@@ -43,14 +51,25 @@ def _section_html(of: ReportSection) -> str:
     )
 
 
-def _parts(parts: Iterable[Table | Chart | LargeFigure]) -> str:
-    """Return the figures in large, then the charts side by side, then the tables."""
+def _parts(parts: Iterable[Part]) -> str:
+    """Return the figures in large, then the charts side by side, then the tables, then words and conversations."""
     numbers = "".join(
         f"<div><dt>{escape(part.of)}</dt><dd>{escape(part.value)}</dd></div>" for part in parts if isinstance(part, LargeFigure)
     )
     drawn = "".join(_chart(part) for part in parts if isinstance(part, Chart))
     tables = "".join(_table_html(part) for part in parts if isinstance(part, Table))
-    return (f"<dl>{numbers}</dl>" if numbers else "") + (f'<div class="charts">{drawn}</div>' if drawn else "") + tables
+    told = "".join(_words_html(part) for part in parts if isinstance(part, Words | Story))
+    return (f"<dl>{numbers}</dl>" if numbers else "") + (f'<div class="charts">{drawn}</div>' if drawn else "") + tables + told
+
+
+def _words_html(of: Words | Story) -> str:
+    if isinstance(of, Words):
+        return "".join(f"<p>{escape(sentence)}</p>" for sentence in of.sentences)
+    wrong = "".join(f"<li>{escape(each)}</li>" for each in of.wrong)
+    told = "".join(
+        f'<li class="{each.kind}"><strong>{escape(each.who)}</strong><p>{escape(each.text)}</p></li>' for each in of.told
+    )
+    return f'<details><summary>{escape(of.title)}</summary><ul class="wrong">{wrong}</ul><ol class="told">{told}</ol></details>'
 
 
 def _chart(of: Chart) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 from agent.model.spending import NANO_PER_USD
 from agent.reports.period.measures import Share
@@ -39,6 +40,34 @@ class LargeFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """Sentences, a paragraph each."""
+
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One thing in a story: who it is of, what kind of thing, and its text."""
+
+    who: str
+    kind: Literal["person", "bot", "call"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A conversation in its order, below what was wrong with it; folded away behind its title."""
+
+    title: str
+    wrong: Sequence[str]
+    told: Sequence[Spoken]
+
+
+Part: TypeAlias = Table | Chart | LargeFigure | Words | Story
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSection:
     """A part of the page. Where nothing happened it is the sentence `empty` alone."""
 
@@ -46,7 +75,7 @@ class ReportSection:
     title: str
     lead: str
     empty: str
-    parts: Sequence[Table | Chart | LargeFigure] = ()
+    parts: Sequence[Part] = ()
 
 
 def times(seconds: float | None) -> str:

@@ -161,6 +161,18 @@ def percentiles(values: Sequence[float]) -> Percentiles:
     return Percentiles(quantile(values, 0.5), quantile(values, 0.95), quantile(values, 0.99))
 
 
+def quantile_interval(
+    cases: Cases, share: float, level: float = CONFIDENCE, draws: int = DRAWS, seed: int = SEED
+) -> Interval | None:
+    """Return the interval of a quantile of all repeats by drawing whole cases again and again; None for fewer than two cases."""
+    clusters = checked_figures(cases)
+    if len(clusters) < 2:
+        return None
+    picks: list[list[int]] = np.random.RandomState(seed).randint(0, len(clusters), size=(draws, len(clusters))).tolist()
+    found = [quantile([value for number in drawn for value in clusters[number]], share) for drawn in picks]
+    return Interval(quantile(found, (1 - level) / 2), quantile(found, (1 + level) / 2))
+
+
 def agreement(judge: Sequence[Hashable], people: Sequence[Hashable]) -> float | None:
     """Return the share of items that a judge labels as people do; None without items.
 

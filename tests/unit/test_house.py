@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "agent": {"agent", "prompts"},
     "tools": {"agent", "tools"},
     "bot": {"agent", "bot", "migrations", "prompts", "tools"},
+    "bot/cli.py": {"agent", "bot", "bot/eval"},
     "bot/sandbox": {"bot/sandbox"},
     "bot/sandbox/demo.py": {"bot", "bot/sandbox", "tools"},  # starts the bot beside it
     "bot/eval": {"agent", "bot", "bot/eval", "bot/sandbox", "migrations", "prompts", "tools"},
@@ -148,7 +149,7 @@ HOMES: dict[str, set[str]] = {
     },
     "tenacity": {"agent/embeddings/server.py", "agent/model/anthropic.py"},
     "tokenizers": {"agent/embeddings/minilm.py", "agent/embeddings/wordllama.py"},
-    "typer": {"bot/cli.py", "bot/memory_cli.py", "bot/prompts_cli.py", "bot/refusing.py"},
+    "typer": {"bot/cli.py", "bot/eval/command.py", "bot/memory_cli.py", "bot/prompts_cli.py", "bot/refusing.py"},
     "yaml": {"agent/prompts/versions.py", "bot/config/yaml_file.py", "bot/config/manifest.py"},
 }
 
