@@ -1,8 +1,7 @@
 """Golden cases: who says and clicks what, what a good model does meanwhile, and what must be so at the end.
 
 A set is a folder: `set.yaml`, and beside it files with cases; `labels.yaml` says of cases whether people found what was answered
-good. In every text `$ann` stands for Ann's id and `$orders` for that of
-the channel, as the sandbox workspace has them.
+good. In every text `$ann` stands for Ann's id and `$orders` for that of the channel, as the sandbox workspace has them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +78,7 @@ class Line(Told):
     @property
     def words(self) -> str:
         """Return what is said, or what is done: `approves create_order`."""
-        if self.does == "say":
+        if self.does in ("say", "chat"):
             return " ".join([self.says, *(f"[{name}]" for name in self.files)])
         of = [self.tool, f"(number {self.number})"] if self.number > 1 else [self.tool]
         to = ", ".join(f"{label}: {value}" for label, value in self.to.items())

@@ -46,7 +46,7 @@ class Judge:
     key: str = KEY
 
 
-class _Answer(BaseModel):
+class _JudgeAnswer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     passes: bool = Field(strict=True)
@@ -95,11 +95,11 @@ def request(model: str, case: Case, played: Played) -> Request:
     return Request(pinned, [{"role": "user", "content": [{"type": "text", "text": words}]}], MOST_TOKENS)
 
 
-def read_answer(reply: Reply) -> _Answer | None:
+def read_answer(reply: Reply) -> _JudgeAnswer | None:
     """Return what a reply says; None where it is not the JSON that was asked for."""
     text = "".join(str(block.get("text", "")) for block in reply.content if block.get("type") == "text")
     try:
-        return _Answer.model_validate_json(text[text.find("{") : text.rfind("}") + 1])
+        return _JudgeAnswer.model_validate_json(text[text.find("{") : text.rfind("}") + 1])
     except ValidationError:
         return None
 

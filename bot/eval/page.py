@@ -18,7 +18,7 @@ def sections(results: Results, finished: Sequence[Finished], against: Sequence[A
     """Return the sections of the page, in their order."""
     return [
         _overview(results),
-        _figures(results),
+        _figures_table(results),
         _about_section(results),
         _comparison(against),
         _failed(results, finished),
@@ -32,7 +32,7 @@ def _overview(results: Results) -> ReportSection:
     return ReportSection("overview", "At a glance", f"{unasked}{verdict(results)}", "", [*numbers, *quality])
 
 
-def _figures(results: Results) -> ReportSection:
+def _figures_table(results: Results) -> ReportSection:
     figures: list[Figure] = [*results.figures, *results.pass_k]
     words: list[Part] = []
     if results.quality is not None:

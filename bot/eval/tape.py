@@ -21,7 +21,7 @@ PARTS = ("model", "max_tokens", "thinking", "system", "tools", "tool_choice")
 PASSED_ON = ("content-type", "retry-after", "x-should-retry", "request-id")
 KEY_HEADER = "x-api-key"
 NOT_SENT_ON = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-ID = re.compile(r"\b(msg|toolu|srvtoolu|req)_[A-Za-z0-9]{8,}")  # as the API numbers what it answers: at random
+ID = re.compile(r"\b(msg|toolu|srvtoolu|req)_([A-Za-z0-9]{8,})")  # as the API numbers what it answers: at random
 # Moments as Slack, Postgres and JSON spell them, and days as memory does; and the mark around what memory quotes: a digest over
 # the days in it.
 MOMENT = re.compile(
@@ -190,11 +190,12 @@ def _error_body(message: str) -> Mapping[str, Any]:
 
 
 def numbering() -> Callable[[str], str]:
-    """Return what gives each id of the API in texts a number, in the order in which it comes across them."""
+    """Return what gives each id of the API in texts a number, in the order in which it comes across them. It stays as long as it
+    was: how much a model may still answer follows from the length of what it is asked."""
     numbers: dict[str, str] = {}
 
     def numbered(text: str) -> str:
-        return ID.sub(lambda match: numbers.setdefault(match[0], f"{match[1]}_{len(numbers) + 1:08}"), text)
+        return ID.sub(lambda match: numbers.setdefault(match[0], f"{match[1]}_{len(numbers) + 1:0{len(match[2])}}"), text)
 
     return numbered
 
