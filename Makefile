@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check mcp-servers bench chaos fuzz lock clean
+.PHONY: setup demo test check mcp-servers evals bench chaos fuzz lock clean
 
 setup: $(READY)
 
@@ -37,6 +37,10 @@ mcp-servers: $(READY)
 
 # `make bench`, or a part of it with what it takes: `make bench suspended`, `make bench memory PATH`.
 PARTS := $(if $(filter bench,$(firstword $(MAKECMDGOALS))),$(wordlist 2,9,$(MAKECMDGOALS)))
+# The golden set of each prompt, replayed: no key, no model.
+evals: $(READY)
+	$(PYTHON_OF_VENV) -m bot.cli eval prompts/assistant/golden --out .signoff/eval
+
 bench: $(READY)
 	$(PYTHON_OF_VENV) -m tests.bench $(PARTS)
 ifneq ($(PARTS),)

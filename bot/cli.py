@@ -367,6 +367,8 @@ def evaluate(
     live: Annotated[bool, typer.Option("--live", help="Neither replay nor write recordings.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Play again what is finished.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON, for programs.")] = False,
+    adapter: Annotated[str, typer.Option(help="tau: the folder holds tasks of the tau benchmarks (bot/eval/tau.py).")] = "",
+    register: Annotated[bool, typer.Option("--register", help="Let promotions know of the result, in the store.")] = False,
 ) -> None:
     """Play a golden set through the bot, in the sandbox: by default with recorded answers, and without a key.
 
@@ -377,9 +379,10 @@ def evaluate(
         raise Refusal("Evals are not part of this installation: get Signoff's source, and run `make setup` in it.")
     from bot.eval import command
 
-    wanted = command.Wanted(
-        folder, prompt, model, repeats, at_once, only, out, against, judge, record=record, live=live, fresh=fresh, as_json=as_json
-    )
+    if adapter not in ("", "tau"):
+        raise Refusal(f"There is no adapter {adapter!r}: tau is the only one.")
+    played = {"record": record, "live": live, "fresh": fresh, "as_json": as_json, "register": register}
+    wanted = command.Wanted(folder, prompt, model, repeats, at_once, only, out, against, judge, **played, adapter=adapter)
     if not command.evaluate(wanted):
         raise typer.Exit(1)
 

@@ -4,17 +4,10 @@ A set is a folder: `set.yaml`, and beside it files with cases; `labels.yaml` say
 good. In every text `$ann` stands for Ann's id and `$orders` for that of the channel, as the sandbox workspace has them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
-
-from bot.config.refusal import Refusal
-from bot.config.yaml_file import read_yaml
-
-SET_FILE = "set.yaml"
-LABELS_FILE = "labels.yaml"
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Does = Literal[
     "say",
@@ -149,6 +142,8 @@ class World(Told):
     joins: Sequence[Joins] = ()
     posts: Sequence[Post] = ()
     """What was said in the workspace before, without the bot."""
+    data: Mapping[str, JsonValue] | None = None
+    """What the file of JSON holds that SIGNOFF_EVAL_DATA names, for tools that keep their data there."""
     tickets: bool = False
     """The ticket desk is there, an MCP server."""
 
@@ -158,7 +153,8 @@ class Wanted(Told):
 
     tool: str
     arguments: Mapping[str, JsonValue] = {}
-    outcome: Outcome = "succeeded"
+    outcome: Outcome | None = "succeeded"
+    """None: however it ended."""
 
 
 class Calls(Told):
@@ -195,7 +191,10 @@ class Ceilings(Told):
 
 
 class Case(Told):
-    """One golden interaction. `asks`: the tools that cards have to ask about, each card once, in this order."""
+    """One golden interaction. `asks`: the tools that cards have to ask about, each card once, in this order.
+
+    Wide because it is a case as people write it, a field a key.
+    """
 
     case: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
     about: Sequence[str] = Field(min_length=1)
@@ -207,6 +206,8 @@ class Case(Told):
     unasked: Sequence[str] = ()
     """Tools that write and may run without a card here, since the policy of the case says so."""
     state: Sequence[State] = ()
+    ends_with: Mapping[str, JsonValue] = {}
+    """Parts of `world.data` by their names, as they have to be at the end."""
     answer: Answer = Answer()
     rubric: str = Field(min_length=10)
     ceilings: Ceilings = Ceilings()
@@ -234,61 +235,6 @@ class GoldenSet(Told):
     def config_of(self, case: Case) -> Mapping[str, JsonValue]:
         """Return what signoff.yaml says in a case."""
         return _laid_over(self.config, case.world.config)
-
-
-def read_set(folder: Path) -> GoldenSet:
-    """Return the set of a folder. Raises Refusal with file, case and the mend."""
-    files = sorted(path for path in folder.glob("*.yaml") if path.name not in (SET_FILE, LABELS_FILE))
-    try:
-        head = _content(folder / SET_FILE)
-        cases = [case for path in files for case in _cases_of(path)]
-        found = GoldenSet.model_validate({**head, "cases": cases})
-    except FileNotFoundError:
-        raise Refusal(f"{folder} is no golden set: it has no {SET_FILE}.") from None
-    except ValidationError as error:
-        raise Refusal(f"{folder / SET_FILE}: {_first_problem(error)}.") from None
-    names = [case.case for case in found.cases]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise Refusal(f"{folder} has two cases named {min(twice)}: give one of them another name.")
-    return found
-
-
-def read_labels(folder: Path, golden: GoldenSet) -> Mapping[str, bool]:
-    """Return what people said of the answers, by case; nothing where nobody did. Raises Refusal."""
-    path = folder / LABELS_FILE
-    try:
-        told: Any = _content(path) or {}
-    except FileNotFoundError:
-        return {}
-    names = {case.case for case in golden.cases}
-    if not isinstance(told, dict) or not all(isinstance(label, bool) for label in cast(dict[Any, Any], told).values()):
-        raise Refusal(f"{path} is not a mapping of cases to true or false: write a line such as `CASE: true` for each.")
-    labels = cast(dict[str, bool], told)
-    if unknown := [case for case in labels if case not in names]:
-        raise Refusal(f"{path} has a label for {unknown[0]}, and the set has no such case: mend its name, or leave it out.")
-    return labels
-
-
-def _cases_of(path: Path) -> Iterator[Case]:
-    for number, told in enumerate(_content(path), 1):
-        named = cast(Any, told).get("case", f"number {number}") if isinstance(told, dict) else f"number {number}"
-        try:
-            yield Case.model_validate(told)
-        except ValidationError as error:
-            raise Refusal(f"{path}, case {named}: {_first_problem(error)}.") from None
-
-
-def _content(path: Path) -> Any:
-    file = read_yaml(path)
-    content = file.content()
-    if file.problems:
-        raise Refusal(f"{path}, line {file.problems[0].line}: {file.problems[0].wrong}.")
-    return content
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _laid_over(under: Mapping[str, JsonValue], over: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

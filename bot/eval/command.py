@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,12 +14,14 @@ from typing import Literal
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from agent.store.eval_runs import EvalRun, EvalRuns
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, read_settings
 from bot.eval.against import Against, compared
-from bot.eval.cases import Case, GoldenSet, read_labels, read_set
-from bot.eval.figures import Results, quality_of, results_of
+from bot.eval.cases import Case, GoldenSet
+from bot.eval.figures import SHARES, Results, quality_of, results_of
 from bot.eval.gateway import gateway
+from bot.eval.golden_files import read_labels, read_set
 from bot.eval.happened import Happened
 from bot.eval.judge_model import PROMPT, Judge, Opinion, opinions
 from bot.eval.kept import Finished, Kept, Run, add_line, read_lines
@@ -28,9 +31,11 @@ from bot.eval.recordings import Recording, path_of, read_recording, write_record
 from bot.eval.running import run as play_set
 from bot.eval.subject import run_of, with_version
 from bot.eval.tape import Tape
+from bot.eval.tau import read_tau
 from bot.eval.wording import heading, lines
 from bot.refusing import console
 from bot.report.page import page
+from bot.stores.database import connected_pool
 
 ANTHROPIC = "https://api.anthropic.com"
 INTERRUPTED = 130  # exit status, as shells have it
@@ -57,6 +62,8 @@ class Wanted:
     live: bool = False
     fresh: bool = False
     as_json: bool = False
+    adapter: str = ""
+    register: bool = False
 
 
 class Report(Happened):
@@ -72,7 +79,8 @@ def evaluate(wanted: Wanted) -> bool:
     settings = read_settings()
     if wanted.record and wanted.live:
         raise Refusal("Name one of the two: --record writes down what the model answers, --live does not.")
-    whole, version = with_version(read_set(wanted.folder), wanted.prompt, wanted.model)
+    golden_set = read_tau(wanted.folder) if wanted.adapter == "tau" else read_set(wanted.folder)
+    whole, version = with_version(golden_set, wanted.prompt, wanted.model)
     golden = whole.model_copy(update={"cases": _chosen(whole, wanted.only)})
     played: Literal["recorded", "lines", "model"] = (
         "recorded" if not (wanted.record or wanted.live) else "model" if wanted.model else "lines"
@@ -98,6 +106,10 @@ def evaluate(wanted: Wanted) -> bool:
                 results = results.model_copy(update={"quality": quality_of(said, labels)})
     against = _compared(before, finished) if before is not None else ()
     _write(kept.path, Report(run=run, results=results, against=against), finished)
+    if wanted.register:
+        if wanted.only:
+            raise Refusal("Only a whole set says something of a version: leave out --only, or --register.")
+        asyncio.run(_registered(settings, run, results))
     if wanted.as_json:
         typer.echo(Report(run=run, results=results, against=against).model_dump_json(indent=1))
     else:
@@ -232,6 +244,15 @@ def _judged(
 
 
 # ---------------------------------------------------------------------------------------------- the end
+
+
+async def _registered(settings: Settings, run: Run, results: Results) -> None:
+    """Keep the result in the store, where a promotion looks for it. Raises Refusal."""
+    figures = {figure.key: round(figure.value, 4) for figure in results.figures if figure.key in SHARES}
+    async with connected_pool(settings) as pool:
+        golden = f"{run.golden}, {run.played}"
+        of = EvalRun(run.tested, run.prompt, run.model, golden, results.reached, figures, at=datetime.now(UTC))
+        await EvalRuns(pool).add(of, run.prompt_digest)
 
 
 def _earlier(path: Path) -> Sequence[Finished]:

@@ -64,7 +64,7 @@ class Turn(Happened):
 
 class Played(Happened):
     """One repeat of one case. `trouble`: why it could not be played to its end; `drift`: how the model was asked otherwise than
-    when its answers were recorded. `finds`: what the case's queries found."""
+    when its answers were recorded. `finds`: what the case's queries found; `data`: what is in the file of its tools."""
 
     calls: Sequence[CallMade] = ()
     cards: Sequence[str] = ()
@@ -72,6 +72,7 @@ class Played(Happened):
     posts: Sequence[str] = ()
     turns: Sequence[Turn] = ()
     finds: Sequence[JsonValue] = ()
+    data: Mapping[str, JsonValue] = {}
     figures: Figures = Figures()
     trouble: str = ""
     drift: str = ""

@@ -57,6 +57,7 @@ def judge(case: Case, played: Played) -> Judged:
             Check(of=f"finds {state.sql}", wrong=_other(state.finds, finds))
             for state, finds in zip(case.state, [*played.finds, *[None] * len(case.state)], strict=False)
         ),
+        *(Check(of=f"{name} at the end", wrong=_other(value, played.data.get(name))) for name, value in case.ends_with.items()),
         *_answer_checks(case, played),
         *_ceiling_checks(case, played),
     ]
@@ -99,7 +100,7 @@ def _call_checks(case: Case, played: Played, pairs: Sequence[tuple[Wanted, CallM
         yield Check(of=f"arguments of {wanted.tool}", wrong=_differs(wanted.arguments, made.arguments))
         ended = (
             ""
-            if made.outcome == wanted.outcome
+            if wanted.outcome in (None, made.outcome)
             else f"{made.outcome or 'nothing'} instead of {wanted.outcome} ({made.detail[:200]})"
         )
         yield Check(of=f"outcome of {wanted.tool}", wrong=ended)

@@ -17,7 +17,7 @@ from bot.eval.happened import Happened, Played
 from bot.eval.judging import Judged
 
 LETTERS = 8  # of the digest in a file's name
-Line = TypeVar("Line", bound=Happened)
+KeptLine = TypeVar("KeptLine", bound=Happened)
 
 
 class Finished(Happened):
@@ -101,11 +101,11 @@ class _Head(Happened):
     run: Run
 
 
-def read_lines(path: Path, kind: type[Line]) -> Sequence[Line]:
+def read_lines(path: Path, kind: type[KeptLine]) -> Sequence[KeptLine]:
     """Return the lines of a file that are of a kind; those of another, and what was cut off in the middle, are left out."""
     if not path.exists():
         return []
-    found: list[Line] = []
+    found: list[KeptLine] = []
     # As bytes: a kill may cut a letter in two. Not by `splitlines`: JSON may hold characters that it takes for ends of lines.
     for line in path.read_bytes().split(b"\n"):
         with suppress(ValidationError):

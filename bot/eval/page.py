@@ -8,7 +8,7 @@ from bot.eval.conversation import conversation
 from bot.eval.figures import Figure, Results
 from bot.eval.kept import Finished
 from bot.eval.wording import agreement, interval, threshold, value, verdict
-from bot.report.parts import LargeFigure, Part, ReportSection, Spoken, Story, Table, Words
+from bot.report.parts import LargeFigure, Part, ReportSection, Sentences, Spoken, Story, Table
 
 MOST_STORIES = 200  # on one page
 LARGE = ("completion", "tool_precision", "tool_recall", "arguments", "approvals")
@@ -37,7 +37,9 @@ def _figures_table(results: Results) -> ReportSection:
     words: list[Part] = []
     if results.quality is not None:
         figures.append(results.quality.passes)
-        words.append(Words([agreement(results.quality), *(f"{case}: {why}" for case, why in results.quality.failing.items())]))
+        words.append(
+            Sentences([agreement(results.quality), *(f"{case}: {why}" for case, why in results.quality.failing.items())])
+        )
     rows = [(figure.name, value(figure), interval(figure), threshold(figure) or "-") for figure in figures]
     table = Table("Figures", ("figure", "value", "95 of 100", "threshold"), rows, frozenset({"figure", "threshold"}))
     lead = "Intervals are over cases: repeats of one case are alike, and no separate evidence. pass^k: all of k repeats pass."
@@ -68,7 +70,7 @@ def _comparison(against: Sequence[Against]) -> ReportSection:
         changed = [visible(each) for one in against for each in one.changed]
         parts = [
             Table("Against the earlier run", ("figure", "verdict"), rows, frozenset({"figure", "verdict"})),
-            Words([*(changed or ["No case changed."]), *(one.words for one in against)]),
+            Sentences([*(changed or ["No case changed."]), *(one.words for one in against)]),
         ]
     lead = "Case by case, so that easy and hard cases do not count as noise."
     return ReportSection("comparison", "Against an earlier run", lead, "Name one with --against.", parts)

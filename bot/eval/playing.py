@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ from tools.mcp import Server as McpServer
 
 NAMED = re.compile(r"\$([a-z][a-z0-9]*)")
 DATABASE = "SIGNOFF_EVAL_DATABASE"  # where signoff.yaml finds the address of the case's database, for the pack sql:NAME
+DATA = "SIGNOFF_EVAL_DATA"  # where tools of a case find the file of JSON that they keep their data in
 KEY = "sk-ant-" + "eval"  # for models on this machine
 
 
@@ -81,6 +82,8 @@ async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tup
         server = await stack.enter_async_context(await _model_server(case, model, stack, text))
         config = _config_file(case, golden, stage.folder, text)
         os.environ[DATABASE] = stage.servers.database_url
+        if case.world.data is not None:
+            _write_data(stage.folder, case.world.data)
         bot = await stack.enter_async_context(
             running(
                 _bot_settings(slack, server.base_url, model.key, stage),
@@ -259,8 +262,18 @@ async def _read_end(
         posts=[*posts, *asides],
         turns=turns,
         finds=[await found(text(state.sql)) for state in case.state],
+        data=_data_now() if case.world.data is not None else {},
         figures=figures,
     )
+
+
+def _write_data(folder: Path, data: Mapping[str, JsonValue]) -> None:
+    os.environ[DATA] = str(folder / "data.json")
+    Path(os.environ[DATA]).write_text(json.dumps(dict(data)), "utf-8")
+
+
+def _data_now() -> Mapping[str, JsonValue]:
+    return json.loads(Path(os.environ[DATA]).read_text("utf-8"))
 
 
 def _plain_rows(rows: Sequence[tuple[Any, ...]]) -> JsonValue:

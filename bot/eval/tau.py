@@ -1,8 +1,8 @@
 """Tasks of the tau benchmarks as cases: what a person wants, the calls that do it, and the data as it is afterwards.
 
-A folder holds `tasks.json` (rows of `id`, `instruction`, `actions` with `name` and `arguments`, `outputs`, `end_state`), `data.json`
-(what each task begins with) and `tools.py`, a tool file whose tools keep their data in the file that SIGNOFF_EVAL_DATA names. Each
-card is approved; what a task asks for is judged by the data at its end, and by cards that ask about every write and nothing else.
+A folder holds `tasks.json` (rows of `id`, `instruction`, `actions` with `name` and `arguments`, `outputs`, `end_state`),
+`data.json` (what each task begins with) and `tools.py`, a tool file whose tools keep their data where SIGNOFF_EVAL_DATA says.
+Each card is approved; a task is judged by the data at its end, and by cards that ask about every write and nothing else.
 """
 
 import json
@@ -22,18 +22,18 @@ MORE_ITERATIONS = 3  # than there are actions: for the answer, and for a call th
 ASKER, APPROVER = "ann", "ben"
 
 
-class _Part(BaseModel):
+class _TaskPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Action(_Part):
+class Action(_TaskPart):
     """A call that a good model makes."""
 
     name: str
     arguments: Mapping[str, JsonValue] = {}
 
 
-class Task(_Part):
+class Task(_TaskPart):
     """A row of `tasks.json`. `end_state`: the parts of the data that have to be so at the end."""
 
     id: str | int
@@ -46,20 +46,21 @@ class Task(_Part):
 def read_tau(folder: Path) -> GoldenSet:
     """Return the tasks of a folder as a set. Raises Refusal."""
     tools = {tool.name: tool for tool in load_tool_file(folder / "tools.py")}
-    data = _json(folder / "data.json")
-    rows = _json(folder / "tasks.json")
+    data = _json_in(folder / "data.json")
+    rows = _json_in(folder / "tasks.json")
     try:
         tasks = [Task.model_validate(row) for row in rows]
     except ValidationError as error:
         raise Refusal(f"{folder / 'tasks.json'} is no list of tasks ({error.errors()[0]['msg']}): see bot/eval/tau.py.") from None
     most = max((len(task.actions) for task in tasks), default=0) + MORE_ITERATIONS
-    agent: Mapping[str, JsonValue] = {
+    agent: dict[str, JsonValue] = {
         "tools": [str((folder / "tools.py").resolve())],
         "max_iterations": most,
         "budget": {"session_tokens": 10_000_000},
     }
+    config: dict[str, JsonValue] = {"agents": {"assistant": agent}}
     cases = [_case(task, tools, data) for task in tasks]
-    return GoldenSet(name=f"tau-{folder.name}", prompt="assistant", config={"agents": {"assistant": agent}}, cases=cases)
+    return GoldenSet(name=f"tau-{folder.name}", prompt="assistant", config=config, cases=cases)
 
 
 def _case(task: Task, tools: Mapping[str, Tool], data: Mapping[str, JsonValue]) -> Case:
@@ -88,7 +89,7 @@ def _case(task: Task, tools: Mapping[str, Tool], data: Mapping[str, JsonValue]) 
     )
 
 
-def _json(path: Path) -> Any:
+def _json_in(path: Path) -> Any:
     """Return what a file holds. Raises Refusal."""
     try:
         return json.loads(path.read_text("utf-8"))

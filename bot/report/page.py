@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from bot.report.parts import Chart, LargeFigure, Part, ReportSection, Story, Table, Words
+from bot.report.parts import Chart, LargeFigure, Part, ReportSection, Sentences, Story, Table
 
 HERE = Path(__file__).parent
 NOTE = '<noscript><p class="note">The charts need JavaScript. The tables say the same.</p></noscript>'
@@ -58,12 +58,12 @@ def _parts(parts: Iterable[Part]) -> str:
     )
     drawn = "".join(_chart(part) for part in parts if isinstance(part, Chart))
     tables = "".join(_table_html(part) for part in parts if isinstance(part, Table))
-    told = "".join(_words_html(part) for part in parts if isinstance(part, Words | Story))
+    told = "".join(_words_html(part) for part in parts if isinstance(part, Sentences | Story))
     return (f"<dl>{numbers}</dl>" if numbers else "") + (f'<div class="charts">{drawn}</div>' if drawn else "") + tables + told
 
 
-def _words_html(of: Words | Story) -> str:
-    if isinstance(of, Words):
+def _words_html(of: Sentences | Story) -> str:
+    if isinstance(of, Sentences):
         return "".join(f"<p>{escape(sentence)}</p>" for sentence in of.sentences)
     wrong = "".join(f"<li>{escape(each)}</li>" for each in of.wrong)
     told = "".join(

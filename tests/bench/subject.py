@@ -101,7 +101,7 @@ async def running(
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
             )
-            words = Words(process)
+            words = Sentences(process)
             try:
                 port = await words.port()
                 if transport == "http":
@@ -115,7 +115,7 @@ async def running(
                 await words.end()
 
 
-class Words:
+class Sentences:
     """What a program writes to stderr: read all the time, so that it never waits for us; the last lines are kept."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:

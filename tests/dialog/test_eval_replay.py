@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.eval.cases import GoldenSet, read_set
+from bot.eval.cases import GoldenSet
+from bot.eval.golden_files import read_set
 from bot.eval.happened import Played
 from bot.eval.judging import judge
 from bot.eval.playing import DATABASE, KEY, Model, Stage, play

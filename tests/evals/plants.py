@@ -273,9 +273,7 @@ DAMAGE: Mapping[str, Damage] = {
     "the prompt is empty but for its first line": Damage(reworded("\n", " "), "lookup-stock", "its system is another one"),
     "a word of the prompt is spelt otherwise": Damage(reworded("approves", "aproves"), "lookup-by-price", "its system"),
     # tools as the model gets them
-    "a description is cut": Damage(
-        described(ORDER, _without_description), "order-approved-by-another", "its tools are others"
-    ),
+    "a description is cut": Damage(described(ORDER, _without_description), "order-approved-by-another", "its tools are others"),
     "a search is not described": Damage(described(FIND, _without_description), "lookup-by-words", "its tools"),
     "a person is looked up otherwise": Damage(
         described("slack_find_person", _without_description), "slack-who-is-somebody", "its tools"

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from bot.eval.recordings import read_recording
 
-from bot.eval.cases import GoldenSet, read_set
+from bot.eval.cases import GoldenSet
+from bot.eval.golden_files import read_set
 from bot.eval.judging import Judged, judge
 from bot.eval.playing import Model, Stage, play
+from bot.eval.recordings import read_recording
 from bot.stores.embedded_home import Servers
 from tests.conftest import REPOSITORY
 from tests.evals.plants import DAMAGE

@@ -84,10 +84,9 @@ def test_a_recording_is_read_as_it_was_written_but_for_its_ids(tmp_path: Path) -
     assert found is not None
     assert found.passed
     assert [one.asked for one in found.tape.exchanges] == [one.asked for one in written.tape.exchanges]
-    assert found.tape.exchanges[0].headers["request-id"] == "req_00000001"
-    assert found.tape.exchanges[1].body == written.tape.exchanges[1].body.replace("msg_0123456789abcdef", "msg_00000002").replace(
-        "toolu_0123456789abcdef", "toolu_00000003"
-    )
+    assert found.tape.exchanges[0].headers["request-id"] == "req_0000000000000001", "as long as it was"
+    body = written.tape.exchanges[1].body.replace("msg_0123456789abcdef", "msg_0000000000000002")
+    assert found.tape.exchanges[1].body == body.replace("toolu_0123456789abcdef", "toolu_0000000000000003")
 
 
 def test_the_same_answers_make_the_same_file_with_a_line_an_exchange(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from agent.declare import ToolError, tool
+from agent.declare import tool
+from agent.tool.definition import ToolError
 
 
 def _data() -> dict[str, Any]:
