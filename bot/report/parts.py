@@ -40,7 +40,7 @@ class LargeFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Sentences:
     """Sentences, a paragraph each."""
 
     sentences: Sequence[str]
@@ -64,7 +64,7 @@ class Story:
     told: Sequence[Spoken]
 
 
-Part: TypeAlias = Table | Chart | LargeFigure | Words | Story
+Part: TypeAlias = Table | Chart | LargeFigure | Sentences | Story
 
 
 @dataclass(frozen=True, slots=True)
