@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check mcp-servers evals bench chaos fuzz lock clean
+.PHONY: setup demo test check mcp-servers evals record bench chaos fuzz lock clean
 
 setup: $(READY)
 
@@ -40,6 +40,10 @@ PARTS := $(if $(filter bench,$(firstword $(MAKECMDGOALS))),$(wordlist 2,9,$(MAKE
 # The golden set of each prompt, replayed: no key, no model.
 evals: $(READY)
 	$(PYTHON_OF_VENV) -m bot.cli eval prompts/assistant/golden --out .signoff/eval
+
+# Its recordings made anew, from the lines of the cases: look at what of them changed before you commit it.
+record: $(READY)
+	$(PYTHON_OF_VENV) -m bot.cli eval prompts/assistant/golden --out .signoff/eval --record --fresh
 
 bench: $(READY)
 	$(PYTHON_OF_VENV) -m tests.bench $(PARTS)
