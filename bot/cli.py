@@ -22,6 +22,7 @@ import typer
 from bot.config.file import DEFAULT_PATH, Config, Problem, examine_config, line_of, load_config
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, check_model, check_slack, environment, read_settings
+from bot.eval_cli import evals
 from bot.memory_cli import memory
 from bot.prompts_cli import prompts
 from bot.refusing import console, refusing
@@ -40,6 +41,7 @@ cli.add_typer(audit, name="audit")
 tools = typer.Typer(help="What the agents can do.")
 cli.add_typer(tools, name="tools")
 cli.add_typer(memory, name="memory")
+cli.add_typer(evals, name="eval")
 cli.add_typer(prompts, name="prompts")
 log = logging.getLogger("signoff")
 
@@ -349,42 +351,6 @@ def demo(
 
     _log(Config(), settings)
     asyncio.run(_until_stopped(demonstrate(settings, port, open_browser=browser)))
-
-
-@cli.command(name="eval")
-@refusing
-def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A golden set: the folder with its set.yaml.")],
-    prompt: Annotated[str | None, typer.Option(metavar="NAME@N", help="Which version; default: the one that is in use.")] = None,
-    model: Annotated[str | None, typer.Option(help="Which model; with --record or --live it is asked, with your key.")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 1,
-    at_once: Annotated[int, typer.Option(min=1, max=15, help="How many are played at a time.")] = 2,
-    only: Annotated[str, typer.Option(metavar="WORDS", help="Only cases with a word in their name, or that are about it.")] = "",
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="For results and page; default: eval in SIGNOFF_HOME.")] = None,
-    against: Annotated[Path | None, typer.Option(metavar="RESULTS.jsonl", help="Compare with an earlier run.")] = None,
-    judge: Annotated[str | None, typer.Option(metavar="MODEL", help="Have a model judge the answers by the rubrics.")] = None,
-    record: Annotated[bool, typer.Option("--record", help="Write down what the model answers, beside the set.")] = False,
-    live: Annotated[bool, typer.Option("--live", help="Neither replay nor write recordings.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Play again what is finished.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON, for programs.")] = False,
-    adapter: Annotated[str, typer.Option(help="tau: the folder holds tasks of the tau benchmarks (bot/eval/tau.py).")] = "",
-    register: Annotated[bool, typer.Option("--register", help="Let promotions know of the result, in the store.")] = False,
-) -> None:
-    """Play a golden set through the bot, in the sandbox: by default with recorded answers, and without a key.
-
-    Without --model the lines of the cases answer for the model in --record and --live. Exit status 1: a threshold is not reached,
-    or a case does not pass that did when it was recorded.
-    """
-    if find_spec("bot.eval") is None:
-        raise Refusal("Evals are not part of this installation: get Signoff's source, and run `make setup` in it.")
-    from bot.eval import command
-
-    if adapter not in ("", "tau"):
-        raise Refusal(f"There is no adapter {adapter!r}: tau is the only one.")
-    played = {"record": record, "live": live, "fresh": fresh, "as_json": as_json, "register": register}
-    wanted = command.Wanted(folder, prompt, model, repeats, at_once, only, out, against, judge, **played, adapter=adapter)
-    if not command.evaluate(wanted):
-        raise typer.Exit(1)
 
 
 def _log(config: Config, settings: Settings) -> None:
