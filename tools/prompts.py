@@ -103,7 +103,11 @@ async def _may_be_live(port: Promoting, arguments: Promote) -> tuple[Version, Ma
         version = port.registry.load(f"{arguments.prompt}@{arguments.version}")
     except LookupError as error:
         raise ToolError("not_found", f"There is nothing to promote: {error.args[0]}.") from None
-    keys = port.keys_of(version)
+    try:
+        keys = port.keys_of(version)
+    except LookupError as error:
+        detail = f"It cannot lead anybody here: {error.args[0]}. Name a value in signoff.yaml, under `variables` of the agent."
+        raise ToolError("invalid_input", detail) from None
     if not keys:
         raise ToolError(
             "not_found", f"No agent of signoff.yaml follows what is live of {arguments.prompt}: nothing would change."

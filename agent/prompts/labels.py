@@ -1,13 +1,12 @@
 """Which version of a prompt is live: labels, and the share of new sessions that a canary gets. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from agent.canonical import sha256
 
 Label = Literal["production", "canary"]
-LABELS: Sequence[Label] = ("production", "canary")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from agent.canonical import sha256
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
+NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 PLACE = re.compile(r"\{\{ *([a-z][a-z0-9_]*) *\}\}")
 DIGEST_LETTERS = 16
 
@@ -123,6 +124,8 @@ class Registry:
         """Return a version by `NAME` (the shipped one) or `NAME@N`. Raises LookupError with what there is instead, or what is
         wrong with it."""
         name, _, number = reference.partition("@")
+        if number and NUMBER.fullmatch(number) is None:
+            raise LookupError(f"{reference!r} names no version: write a number behind the @, as in {name}@2")
         chosen = int(number) if number else self.shipped(name)
         path = self._home(name) / f"{chosen}.yaml"
         if not path.is_file():
@@ -135,6 +138,13 @@ class Registry:
         if NAME.fullmatch(name) is None or not home.is_dir():
             raise LookupError(f"there is no prompt named {name!r}; the prompts are: {', '.join(self.names())}")
         return home
+
+
+def written_version(version: Version) -> str:
+    """Return a version as its file has it: what `read_version` reads."""
+    head = version.model_dump(mode="json", exclude={"name", "number", "text"}, exclude_defaults=True)
+    lines = "".join(f"  {line}\n" if line else "\n" for line in version.text.split("\n"))
+    return f"{yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=120)}text: |\n{lines}"
 
 
 def read_version(name: str, number: int, written: str) -> Version:

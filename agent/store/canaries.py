@@ -28,6 +28,13 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 
+# What we ended lately, and why: people are told of it again and again until it is done.
+ENDED: LiteralString = """
+SELECT key, why FROM prompt_label WHERE label = 'canary' AND version IS NULL AND set_by = %(us)s AND at > now() - interval '1 day'
+ORDER BY id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Canary:
     """A canary that is live, and conversations since then, each True where it went well: its own, and the others."""
@@ -45,6 +52,11 @@ async def canaries(pool: Pool) -> Sequence[Canary]:
     for prompt, version, digest, share, since, own, wrong, count in await rows(pool, WENT, ()):
         found.setdefault((prompt, Labelled(version, digest, share), since), Counter())[own, not wrong] += count
     return [Canary(*of, _outcomes(went, own=True), _outcomes(went, own=False)) for of, went in found.items()]
+
+
+async def ended_lately(pool: Pool, us: str) -> Sequence[tuple[str, str]]:
+    """Return the key and the reason of each canary that was ended by `us` in the last day."""
+    return [(key, why) for key, why in await rows(pool, ENDED, {"us": us})]
 
 
 def _outcomes(went: Counter[tuple[bool, bool]], *, own: bool) -> Sequence[bool]:

@@ -10,6 +10,7 @@ from typing import Any, LiteralString, cast
 from agent.prompts.labels import Label, Labelled, Live
 from agent.store.fenced import Pool, rows
 
+ROLLBACK = "rollback:"  # begins the key of what goes back to an earlier version
 FRESH_SECONDS = 2.0  # after that it is looked up again: a promotion is live everywhere within five
 
 # The newest row of a label says where it points. One without a version says that it points nowhere.
@@ -17,7 +18,7 @@ LIVE: LiteralString = """
 SELECT DISTINCT ON (label) label, version, digest, share FROM prompt_label WHERE prompt = %(prompt)s ORDER BY label, id DESC
 """
 HISTORY: LiteralString = """
-SELECT at, label, version, digest, share, set_by, why, tested
+SELECT at, label, version, digest, share, set_by, why, tested, starts_with(key, %(rollback)s)
 FROM prompt_label WHERE prompt = %(prompt)s ORDER BY id DESC LIMIT %(most)s
 """
 # Once for each key, with its entry of the audit log. Two who move one label at once get two rows, and the later one holds.
@@ -43,6 +44,7 @@ class Moved:
     set_by: str
     why: str
     tested: str
+    is_rollback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +87,4 @@ class PromptLabels:
 
     async def history(self, prompt: str, most: int = 50) -> Sequence[Moved]:
         """Return how labels were moved, newest first."""
-        return [Moved(*row) for row in await rows(self.pool, HISTORY, {"prompt": prompt, "most": most})]
+        return [Moved(*row) for row in await rows(self.pool, HISTORY, {"prompt": prompt, "most": most, "rollback": ROLLBACK})]

@@ -9,11 +9,12 @@ from typing import Any
 
 import prompts
 from agent.approvals.policy import Policy
+from agent.approvals.policy import Rule as PolicyRule
 from agent.model import windows
 from agent.model.limits import PATIENCE, Patience
 from agent.model.tool_search import rendered
 from agent.prompts.eval_key import EvalKey, eval_key
-from agent.prompts.labels import Live, live_version
+from agent.prompts.labels import Labelled, Live, live_version
 from agent.prompts.versions import Registry, Version
 from agent.run.runner import Agent
 from agent.session.rules import Rules
@@ -26,6 +27,7 @@ from bot.config.file import Config
 from bot.config.refusal import Refusal
 from bot.config.sections import AgentSection
 from tools.mcp import Bridge, Connection, Server
+from tools.mcp.names import prefix
 
 log = logging.getLogger(__name__)
 
@@ -125,16 +127,17 @@ class Agents:
         toolbox: Toolbox,
         patience: Patience = PATIENCE,
         labels: Callable[[str], Awaitable[Live]] = nothing_promoted,
-        registry_of: Registry = PROMPTS,
+        prompts_in: Registry = PROMPTS,
     ) -> None:
         self._config = config
         self._outage_time = patience.outage_time
         self._toolbox = toolbox
-        self._labels, self._registry = labels, registry_of
+        self._labels, self._registry = labels, prompts_in
         self._live: dict[str, Live] = {}
+        self._prompts: dict[tuple[str, str], Version | None] = {}  # by agent and what names it: a file is read once
         self._made: dict[tuple[str, int], tuple[int, Agent]] = {}
         for name in config.agents:
-            self._agent(name, self._prompt(name))
+            self._agent(name, self._own_prompt(name))
 
     async def look_up(self, place: Place) -> None:
         """Look up which version of its prompt is live for the agent of a session's channel."""
@@ -146,31 +149,32 @@ class Agents:
         """Return the agent of a session's channel, with the version of its prompt that is live for this session as of the last
         look."""
         name, settings = self._config.agent_for(place.channel)
-        prompt = self._prompt(name)
-        if "@" not in settings.prompt:
-            chosen = live_version(self._live.get(settings.prompt, {}), session_id(place))
-            if chosen is not None:
-                prompt = self._promoted(f"{settings.prompt}@{chosen.version}", chosen.digest) or prompt
-        return self._agent(name, prompt)
+        chosen = live_version(self._live.get(settings.prompt, {}), session_id(place))
+        promoted = self._promoted(name, chosen) if chosen is not None else None
+        return self._agent(name, promoted or self._own_prompt(name))
 
-    def _prompt(self, name: str) -> Version:
+    def _own_prompt(self, name: str) -> Version:
         """Return the version that signoff.yaml names, or that comes with the code. Raises Refusal."""
-        try:
-            return self._registry.load(self._config.agents[name].prompt)
-        except LookupError as error:
-            raise Refusal(f"Agent {name}: {error.args[0]}.") from None
-
-    def _promoted(self, reference: str, digest: str) -> Version | None:
-        """Return the version that a label points at. None: this code does not have it as it was promoted."""
-        try:
-            version = self._registry.load(reference)
-        except LookupError as error:
-            log.error("a label points at %s, but %s: the version that comes with the code is used", reference, error.args[0])
-            return None
-        if version.digest != digest:
-            log.error("%s is not what was promoted (%s): the version that comes with the code is used", reference, digest)
-            return None
+        version = self._prompts.get((name, ""))
+        if version is None:
+            try:
+                version = self._prompts[name, ""] = self._registry.load(self._config.agents[name].prompt)
+            except LookupError as error:
+                raise Refusal(f"Agent {name}: {error.args[0]}.") from None
         return version
+
+    def _promoted(self, name: str, chosen: Labelled) -> Version | None:
+        """Return the version that a label points at. None: an agent cannot be led by it here, and the log says why, once."""
+        key = (name, f"{chosen.version}:{chosen.digest}")
+        if key not in self._prompts:
+            settings = self._config.agents[name]
+            reference = f"{settings.prompt}@{chosen.version}"
+            try:
+                self._prompts[key] = _as_promoted(self._registry.load(reference), chosen, settings)
+            except LookupError as error:
+                log.error("agent %s keeps the version that comes with the code, and not %s: %s", name, reference, error.args[0])
+                self._prompts[key] = None
+        return self._prompts[key]
 
     def _agent(self, name: str, prompt: Version) -> Agent:
         packs = self._toolbox.packs()
@@ -180,6 +184,14 @@ class Agents:
             agent = replace(agent, rules=replace(agent.rules, outage_time=self._outage_time))
             self._made[name, prompt.number] = self._toolbox.version, agent
         return agent
+
+
+def _as_promoted(version: Version, chosen: Labelled, settings: AgentSection) -> Version:
+    """Return a version that is word for word what was promoted, and has all its variables. Raises LookupError for any other."""
+    if version.digest != chosen.digest:
+        raise LookupError(f"this code has another text under that number than what was promoted ({chosen.digest})")
+    version.filled(settings.variables)
+    return version
 
 
 def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Version) -> Agent:
@@ -225,13 +237,24 @@ def eval_keys(config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Versi
 
 
 def eval_key_of(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], prompt: Version) -> EvalKey:
-    """Return what an eval of a version with one agent is of. MCP servers need not be there: they count by their names."""
+    """Return what an eval of a version with one agent is of. MCP servers need not be there: they count by their names. Rules that
+    are about none of the agent's tools do not count. Raises LookupError where a variable of the version has no value."""
     own = with_settings(config.agents[name], prompt)
+    prompt.filled(own.variables)
     servers = [pack for pack in (own.tools if own.tools is not None else packs) if pack.startswith(SERVER)]
     ours = None if own.tools is None else tuple(pack for pack in own.tools if not pack.startswith(SERVER))
     chosen = chosen_packs(name, own.model_copy(update={"tools": ours}), packs)
     offered = [(tool, tool.schema()) for pack in chosen if not pack.startswith(SERVER) for tool in packs[pack]]
-    return eval_key(prompt, own.variables, own.model, offered, servers, config.policy)
+    theirs = tuple(prefix(server.removeprefix(SERVER)) for server in servers)
+    rules = [rule for rule in config.policy.rules if _concerns(rule, [tool for tool, _ in offered], theirs)]
+    return eval_key(prompt, own.variables, own.model, offered, servers, replace(config.policy, rules=tuple(rules)))
+
+
+def _concerns(rule: PolicyRule, offered: Sequence[Tool], theirs: tuple[str, ...]) -> bool:
+    """Return whether a rule may be about one of these tools, or about one whose name begins in one of these ways."""
+    begins = rule.tool.removesuffix("*")
+    by_name = any(begins.startswith(one) or (begins != rule.tool and one.startswith(begins)) for one in theirs)
+    return by_name or any(map(rule.covers, offered))
 
 
 def with_settings(settings: AgentSection, prompt: Version) -> AgentSection:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agent.decide.moves import Notice
-from agent.store.canaries import Canary, canaries
+from agent.store.canaries import Canary, canaries, ended_lately
 from agent.store.chores import Chore, once_of_all
 from agent.store.fenced import Pool
 from agent.store.prompt_labels import PromptLabels, Reason
@@ -12,6 +12,7 @@ from bot.slack.surface import SlackSurface
 from bot.statistics.changed_cases import probability_of_case
 from bot.statistics.permutation import Pair
 
+US = "signoff"  # in the log of labels
 LOOK_SECONDS = 60.0
 LEAST_SESSIONS = 20  # of both kinds: of fewer nobody can tell
 LEVEL = 0.01  # how often noise alone may end a canary that is as good, at each look: there are many
@@ -22,15 +23,12 @@ def ending(pool: Pool, labels: PromptLabels, surface: SlackSurface, team: str, c
 
     async def look(_: float) -> None:
         for canary in await canaries(pool):
-            if (why := what_is_worse(canary, worse_by)) is None:
-                continue
-            key = f"canary:{canary.prompt}@{canary.at.version}:{canary.since:%Y%m%dT%H%M%S%f}"
-            await labels.move(canary.prompt, "canary", None, Reason(team, key, "signoff", why))
-
-            where = Place(team=team, channel=channel, thread_ts="")
-            await once_of_all(
-                pool, key, lambda tried, key=key, why=why, where=where: _post_ending(surface, where, key, why, tried=tried)
-            )
+            if (why := what_is_worse(canary, worse_by)) is not None:
+                key = f"canary:{canary.prompt}@{canary.at.version}:{canary.since:%Y%m%dT%H%M%S%f}"
+                await labels.move(canary.prompt, "canary", None, Reason(team, key, US, why))
+        where = Place(team=team, channel=channel, thread_ts="")
+        for key, why in await ended_lately(pool, US):  # also what a process ended that was killed before it said so
+            await once_of_all(pool, key, lambda tried, key=key, why=why: _post_ending(surface, where, key, why, tried=tried))
 
     return Chore("canaries", LOOK_SECONDS, 0.0, look)
 

@@ -11,12 +11,13 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from agent.prompts.labels import Label, Labelled, Live
-from agent.prompts.versions import Registry, Version
+from agent.prompts.versions import Registry, Version, written_version
 from agent.store.given_calls import begin_with_call
-from agent.store.prompt_labels import Moved, PromptLabels, Reason
+from agent.store.prompt_labels import ROLLBACK, Moved, PromptLabels, Reason
 from agent.types import Place, Said
 from bot.agents.packs import PROMPTS_PACK
 from bot.agents.toolbox import PROMPTS
+from bot.commands.forget_person import PERSON
 from bot.commands.memory_report import operator, team_of
 from bot.config.file import Config
 from bot.config.promotion_section import TOOL
@@ -25,13 +26,16 @@ from bot.config.settings import Settings
 from bot.slack.web_api import open_client
 from bot.stores.database import connected_pool
 
+MOST_MOVES = 10_000  # of a prompt's labels, that are looked through for what was live before
+
 
 def load(registry: Registry, reference: str) -> Version:
     """Return a version by `NAME` or `NAME@N`. Raises Refusal."""
     try:
         return registry.load(reference)
     except LookupError as error:
-        raise Refusal(f"{str(error.args[0]).capitalize()}.") from None
+        told = str(error.args[0])
+        raise Refusal(f"{told[:1].upper()}{told[1:]}.") from None
 
 
 def print_prompts(settings: Settings) -> None:
@@ -88,17 +92,12 @@ def new_version(folder: Path, name: str, author: str, notes: str) -> Path:
     registry = Registry(folder)
     if name not in registry.names():
         raise Refusal(f"There is no prompt {name} in {folder}: run this in a checkout, or name its folder with --folder.")
-    newest = registry.versions(name)[-1]
-    written = (folder / name / f"{newest}.yaml").read_text("utf-8").splitlines()
-    kept = [line for line in written if not line.startswith(("author:", "parent:", "notes:"))]
-    path = folder / name / f"{newest + 1}.yaml"
-    head = [f"author: {_quoted_yaml(author)}", f"parent: {newest}", f"notes: {_quoted_yaml(notes)}"]
-    path.write_text("\n".join([*head, *kept]) + "\n", "utf-8")
+    newest = load(registry, f"{name}@{registry.versions(name)[-1]}")
+    path = folder / name / f"{newest.number + 1}.yaml"
+    path.write_text(
+        written_version(newest.model_copy(update={"author": author, "parent": newest.number, "notes": notes})), "utf-8"
+    )
     return path
-
-
-def _quoted_yaml(text: str) -> str:
-    return "'" + " ".join(text.split()).replace("'", "''") + "'"
 
 
 def print_moves(settings: Settings, name: str) -> None:
@@ -119,22 +118,33 @@ def print_moves(settings: Settings, name: str) -> None:
 
 
 def roll_back(settings: Settings, team: str | None, name: str, label: Label, why: str) -> None:
-    """Let a label point where it did before: at once, since what was live before was decided then. Raises Refusal."""
+    """Let a label point where it did before, at once: what was live before was decided then. Twice goes back twice. Raises
+    Refusal."""
     load(PROMPTS, name)
 
     async def moved() -> str:
         async with connected_pool(settings) as pool:
             labels = PromptLabels(pool)
-            history = [each for each in await labels.history(name) if each.label == label]
-            if not history:
-                raise Refusal(f"The label {label} of {name} was never moved: there is nothing to go back to.", status=1)
-            earlier = [each for each in history if each.version != history[0].version]
-            to = _pointing(earlier[0]) if earlier and label != "canary" else None
-            key = f"rollback:{datetime.now(UTC).isoformat()}"
+            led = leading([each for each in await labels.history(name, MOST_MOVES) if each.label == label])
+            if not led:
+                raise Refusal(f"The label {label} of {name} points nowhere: there is nothing to go back from.", status=1)
+            to = _pointing(led[-2]) if len(led) > 1 and label != "canary" else None
+            key = f"{ROLLBACK}{datetime.now(UTC).isoformat()}"
             await labels.move(name, label, to, Reason(await team_of(settings, team), key, operator().user, why))
             return f"{name}@{to.version}" if to else f"nowhere: {name}@{PROMPTS.shipped(name)} comes with the code"
 
     print(f"{label} points at {asyncio.run(moved())} for every new conversation.")
+
+
+def leading(newest_first: Sequence[Moved]) -> Sequence[Moved]:
+    """Return what a label points at and, before it, what a rollback leads to, oldest first. What was gone back from is none."""
+    led: list[Moved] = []
+    for moved in reversed(newest_first):
+        if moved.is_rollback or moved.version is None:
+            led = led[:-1]
+        else:
+            led.append(moved)
+    return led
 
 
 def _pointing(moved: Moved) -> Labelled | None:
@@ -149,6 +159,8 @@ def ask_for(settings: Settings, config: Config, by: str, arguments: dict[str, An
     agent, settings_of_agent = config.agent_for(channel)
     if PROMPTS_PACK not in (settings_of_agent.tools or ()):
         raise Refusal(f"Agent {agent}, which answers in {channel}, cannot promote: add `{PROMPTS_PACK}` to its tools.")
+    if PERSON.fullmatch(by) is None:
+        raise Refusal(f"{by} is no person's id: copy it from the person's profile in Slack; it begins with U or W.")
     version = load(PROMPTS, f"{arguments['prompt']}@{arguments['version']}")
     words = f"Promote {version.reference} to {arguments['label']}."
 

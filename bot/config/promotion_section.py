@@ -11,6 +11,7 @@ from bot.config.policy_section import ApproversSection, ChannelId, somebody
 from bot.config.sections import Section
 
 TOOL = "promote_prompt"
+MOST_SHARE = 50  # percent of new conversations: what leads more of them is no canary
 
 
 class PromotionSection(Section):
@@ -20,14 +21,14 @@ class PromotionSection(Section):
     """Where `signoff prompts promote` asks. Its agent needs the pack `prompts`."""
     approvers: Annotated[ApproversSection, AfterValidator(somebody)] = ApproversSection(channel_members=True)
     quorum: int = Field(default=2, ge=1, strict=True)
-    """How many people decide what is live for everybody; a canary needs one."""
+    """How many people decide what is live for everybody; a canary for at most half of new conversations needs one."""
     worse_by: float = Field(default=0.1, gt=0, le=1)
     """A canary ends by itself once the share of its conversations that went well is lower by this much, and that is no noise."""
 
     def rules(self) -> Sequence[policy.Rule]:
         """Return the rules of policy that say so. They come before those of the section `policy`."""
         approvers, reason = self.approvers.as_type(), "A prompt is promoted like any other deployment"
-        canary = Condition('args.label == "canary"')
+        canary = Condition(f'args.label == "canary" && args.share <= {MOST_SHARE}')
         return (
             policy.Rule(tool=TOOL, when=canary, approvers=approvers, reason=reason, name="promotion of signoff.yaml"),
             policy.Rule(tool=TOOL, approvers=approvers, quorum=self.quorum, reason=reason, name="promotion of signoff.yaml"),

@@ -1,7 +1,6 @@
 """A conversation from production as the draft of a golden case: masked, for a person to finish."""
 
 import asyncio
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, LiteralString, cast
@@ -24,9 +23,9 @@ CLICKS: Mapping[str, str] = {"approved": "approve", "rejected": "reject", "expir
 NOT_RUN = frozenset({"rejected", "expired", "withdrawn"})
 RESULT_CHARACTERS = 300
 HEAD = """\
-# A draft from {named}, turn {turn}. Finish it: name it, say what any good model has to do (`calls`, `state`, `answer`), correct
+# A draft from trace {trace}. Finish it: name it, say what any good model has to do (`calls`, `state`, `answer`), correct
 # `plays` to what the best one would do, and write the rubric. Results of tools are those of production, masked: bring the
-# database of the case to where they are true (`world.sql`). Names of people and ids of production are gone.
+# database of the case to where they are true (`world.sql`). Ids of people are gone; look for names that masking does not know.
 """
 TURNS: LiteralString = "SELECT count(*) FROM step WHERE session_id = %(id)s AND kind IN ('asked', 'outcome_told')"
 WRONG: LiteralString = """
@@ -38,8 +37,8 @@ def add_case(settings: Settings, config: Config, named: str, file: Path) -> None
     """Append the draft of a case to a file: the conversation of a link, a session or a trace, up to the turn that a trace names,
     or that somebody called wrong, or its last one. Raises Refusal."""
     written = asyncio.run(_draft_of(settings, config, named.strip()))
-    before = file.read_text("utf-8") if file.exists() else ""
     try:
+        before = file.read_text("utf-8") if file.exists() else ""
         file.write_text(f"{before}\n{written}" if before else written, "utf-8")
     except OSError as error:
         raise Refusal(f"{file} cannot be written ({error.strerror}): name a file in a folder that you may write to.") from None
@@ -57,7 +56,7 @@ async def _draft_of(settings: Settings, config: Config, named: str) -> str:
             conversation, _ = await conversation_until(pool, masker, found.session_id, turn)
         finally:
             masker.end()
-        return written_draft(conversation, named, turn, wrong, instead)
+        return written_draft(conversation, spelled(trace_id(found.session_id, turn)), wrong, instead)
 
 
 async def _turn_meant(pool: Pool, id: str, trace: str | None) -> tuple[int, str, str]:
@@ -73,7 +72,7 @@ async def _turn_meant(pool: Pool, id: str, trace: str | None) -> tuple[int, str,
 # ---------------------------------------------------------------------------------------------- the draft. Pure from here on
 
 
-def written_draft(conversation: Candidate, named: str, turn: int, wrong: str = "", instead: str = "") -> str:
+def written_draft(conversation: Candidate, trace: str, wrong: str = "", instead: str = "") -> str:
     """Return the YAML of a case."""
     names = _names_of(conversation)
     calls = [call for each in conversation.turns for call in each.calls]
@@ -92,7 +91,7 @@ def written_draft(conversation: Candidate, named: str, turn: int, wrong: str = "
     }
     text = yaml.safe_dump([case], sort_keys=False, allow_unicode=True, width=120)
     results = "".join(f"# {call.tool} said: {_one_line(call.result)}\n" for call in calls if call.result)
-    return _renamed(HEAD.format(named=re.sub(r"\s", " ", named), turn=turn) + text + results, names)
+    return _renamed(HEAD.format(trace=trace) + text + results, names)
 
 
 def _names_of(conversation: Candidate) -> Mapping[str, str]:

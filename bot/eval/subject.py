@@ -40,7 +40,7 @@ def with_version(golden: GoldenSet, reference: str | None, model: str | None) ->
         raise Refusal(f"The set is about the prompt {golden.prompt}: name a version of that, such as {golden.prompt}@1.")
     try:
         version = PROMPTS.load(wanted)
-    except (LookupError, ValueError) as error:
+    except LookupError as error:
         raise Refusal(f"{wanted}: {error.args[0]}.") from None
     agents = cast(dict[str, dict[str, JsonValue]], golden.config.get("agents") or {"assistant": {}})
     changed: dict[str, JsonValue] = {}
@@ -78,9 +78,12 @@ def _config(golden: GoldenSet) -> Config:
 
 
 def _tested(config: Config, name: str, version: Version) -> EvalKey:
-    """Return the key of an agent of the set."""
+    """Return the key of an agent of the set. Raises Refusal."""
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(open=False)
-    return eval_key_of(name, config, tool_packs(pool, config, look_at_sql(config.databases)), version)
+    try:
+        return eval_key_of(name, config, tool_packs(pool, config, look_at_sql(config.databases)), version)
+    except LookupError as error:
+        raise Refusal(f"Agent {name} of the set: {error.args[0]}.") from None
 
 
 def _tool_files(config: Config) -> Sequence[Path]:

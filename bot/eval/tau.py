@@ -67,7 +67,7 @@ def _case(task: Task, tools: Mapping[str, Tool], data: Mapping[str, JsonValue]) 
     for action in task.actions:
         if action.name not in tools:
             raise Refusal(f"Task {task.id} calls {action.name}, which tools.py does not have: add it.")
-    writes = [action.name for action in task.actions if tools[action.name].effect in (Effect.WRITE, Effect.IRREVERSIBLE)]
+    writes = [action.name for action in task.actions if tools[action.name].effect is not Effect.READ]
     return Case(
         case=f"task-{re.sub('[^a-z0-9]+', '-', str(task.id).lower()).strip('-')}",
         about=("tau",),

@@ -11,8 +11,7 @@ from bot.eval.page import sections
 from bot.eval.wording import heading
 from bot.report.page import page as html
 from tests.browser.demo import ARTIFACTS
-from tests.browser.screen import window
-from tests.browser.test_report_page import BRIGHTNESS, INK, PAPER, Scheme
+from tests.browser.files import BRIGHTNESS, INK, PAPER, Scheme, opened
 from tests.unit.eval_cases import played
 from tests.unit.test_eval_figures import REPEATS, RUN, SHOP, UNASKED, WRONG, finished
 
@@ -40,12 +39,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_failed_cases_open_to_their_conversation(browser: Browser, file: Path, width: int, scheme: Scheme) -> None:
-    async with window(browser) as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        await page.set_viewport_size({"width": width, "height": 844})
-        await page.emulate_media(color_scheme=scheme)
-        await page.goto(file.as_uri())
+    async with opened(browser, file, width, scheme) as page:
         assert await page.locator("h2").all_inner_texts() == TITLES
         assert await page.locator("#overview dt").first.inner_text() == "approval correctness"
         await expect(page.locator("#overview .lead")).to_contain_text("Approvals are not as they have to be in d.")
@@ -62,4 +56,3 @@ async def test_failed_cases_open_to_their_conversation(browser: Browser, file: P
         paper, ink = await page.evaluate(BRIGHTNESS, PAPER), await page.evaluate(BRIGHTNESS, INK)
         assert (paper > 200 > 100 > ink) if scheme == "light" else (paper < 60 < 200 < ink)
         await page.screenshot(path=ARTIFACTS / f"eval-{width}-{scheme}.png", full_page=True)
-        assert asked == [file.as_uri()]

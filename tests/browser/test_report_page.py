@@ -1,12 +1,9 @@
 """The report's page in a browser: on a desk and on a phone, light and dark, from a file, without asking anything of anybody."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from agent.reports.period.read import PeriodRows, figures
 from bot.cards.harmless_text import visible
@@ -14,12 +11,11 @@ from bot.report.page import page as html
 from bot.report.parts import count_text, money, share
 from bot.report.sections import heading, sections
 from tests.browser.demo import ARTIFACTS
+from tests.browser.files import BRIGHTNESS, INK, PAPER, Scheme, opened, refuses
 from tests.browser.report_sample import HOSTILE, LINK, SINCE, TOOLS, UNTIL, busy_month
-from tests.browser.screen import window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-Scheme = Literal["light", "dark"]
 TITLES = ["At a glance", "Spending", "Iterations and the cap", "Tools", "Approvals", "Runs to look at", "Prompt versions"]
 EMPTY = [
     "No model was called.",
@@ -36,12 +32,6 @@ CHARTS = {
     "approvals": 2,
     "prompts": 1,
 }
-# How bright a colour is, from 0 to 255, as the eye weighs its parts.
-BRIGHTNESS = """([selector, property]) => {
-    const [red, green, blue] = getComputedStyle(document.querySelector(selector))[property].match(/[0-9.]+/g).map(Number);
-    return 0.299 * red + 0.587 * green + 0.114 * blue;
-}"""
-PAPER, INK = ["body", "backgroundColor"], ["body", "color"]
 CHART_PAPER, CHART_INK = ["#chart-sessions .main-svg .bg", "fill"], ["#chart-sessions .xtick text", "fill"]
 OF = busy_month()
 
@@ -52,19 +42,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(html(heading(OF), sections(OF, visible)))
     return path
-
-
-@asynccontextmanager
-async def opened(browser: Browser, file: Path, width: int, scheme: Scheme) -> AsyncGenerator[Page]:
-    """The file in a window, drawn. Fails if anything but the file is asked for, or the page complains."""
-    async with window(browser) as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        await page.set_viewport_size({"width": width, "height": 844})
-        await page.emulate_media(color_scheme=scheme)
-        await page.goto(file.as_uri())
-        yield page
-        assert asked == [file.as_uri()]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -153,27 +130,7 @@ async def test_without_javascript_the_tables_say_it_all(browser: Browser, file: 
 
 
 async def test_the_browser_is_forbidden_to_ask_anything_of_anybody(browser: Browser, file: Path) -> None:
-    context = await browser.new_context()
-    page = await context.new_page()
-    await page.goto(file.as_uri())
-    await page.evaluate(
-        """() => {
-            window.refused = [];
-            document.addEventListener("securitypolicyviolation", (event) => window.refused.push(event.effectiveDirective));
-            fetch("http://127.0.0.1:1/").catch(() => {});
-            new Image().src = "http://127.0.0.1:1/a.png";
-            const script = document.createElement("script");
-            script.textContent = "window.ran = true";
-            document.body.append(script);
-            const frame = document.createElement("iframe");
-            frame.src = "http://127.0.0.1:1/";
-            document.body.append(frame);
-        }"""
-    )
-    await page.wait_for_function("window.refused.length === 4")
-    assert sorted(await page.evaluate("window.refused")) == ["connect-src", "frame-src", "img-src", "script-src-elem"]
-    assert await page.evaluate("window.ran") is None
-    await context.close()
+    await refuses(browser, file, "connect-src", "frame-src", "img-src", "script-src-elem")
 
 
 async def test_where_nothing_happened_each_section_says_so(browser: Browser, tmp_path: Path) -> None:

@@ -1,24 +1,19 @@
 """The page of one run in a browser: on a desk and on a phone, light and dark, from a file, without asking anything of anybody."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from agent.reports.run_tree import Fact, Node
 from bot.report.run_page import run_page
 from tests.browser.demo import ARTIFACTS
+from tests.browser.files import BRIGHTNESS, INK, PAPER, Scheme, opened, refuses
 from tests.browser.report_sample import HOSTILE
-from tests.browser.screen import window
-from tests.browser.test_report_page import BRIGHTNESS, INK, PAPER
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-Scheme = Literal["light", "dark"]
 BEGAN = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
@@ -54,19 +49,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@asynccontextmanager
-async def opened(browser: Browser, file: Path, width: int, scheme: Scheme) -> AsyncGenerator[Page]:
-    """The file in a window. Fails if anything but the file is asked for, or the page complains."""
-    async with window(browser) as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        await page.set_viewport_size({"width": width, "height": 844})
-        await page.emulate_media(color_scheme=scheme)
-        await page.goto(file.as_uri())
-        yield page
-        assert asked == [file.as_uri()]
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_tree_is_read_at_any_width_in_both_schemes(browser: Browser, file: Path, width: int, scheme: Scheme) -> None:
@@ -97,24 +79,4 @@ async def test_a_bar_shows_when_each_part_was(browser: Browser, file: Path) -> N
 
 
 async def test_the_browser_is_forbidden_to_ask_or_run_anything(browser: Browser, file: Path) -> None:
-    context = await browser.new_context()
-    page = await context.new_page()
-    await page.goto(file.as_uri())
-    await page.evaluate(
-        """() => {
-            window.refused = [];
-            document.addEventListener("securitypolicyviolation", (event) => window.refused.push(event.effectiveDirective));
-            fetch("http://127.0.0.1:1/").catch(() => {});
-            new Image().src = "http://127.0.0.1:1/a.png";
-            const script = document.createElement("script");
-            script.textContent = "window.ran = true";
-            document.body.append(script);
-            const style = document.createElement("style");
-            style.textContent = "body { background: red }";
-            document.body.append(style);
-        }"""
-    )
-    await page.wait_for_function("window.refused.length === 4")
-    assert sorted(await page.evaluate("window.refused")) == ["connect-src", "img-src", "script-src-elem", "style-src-elem"]
-    assert await page.evaluate("window.ran") is None
-    await context.close()
+    await refuses(browser, file, "connect-src", "frame-src", "img-src", "script-src-elem", "style-src-elem")

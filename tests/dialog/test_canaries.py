@@ -52,6 +52,28 @@ async def begun(world: World, number: int, prompt: str, digest: str, *, halted: 
         await world.rows("INSERT INTO feedback (session_id, turn, \"user\", value) VALUES (%s, 1, 'U1', 'bad') RETURNING 1", id)
 
 
+async def looked(world: World, labels: PromptLabels, times: int) -> list[str]:
+    """The chore looks so often; what people were told in #orders."""
+    client = open_client(world.slack.bot_token, world.slack.api_url)
+    surface = SlackSurface(client, {}, lambda words: words, team="T1", url="", bot_user_id=world.slack.bot_user_id)
+    orders = world.slack.channels["orders"]
+    chore = ending(world.pool, labels, surface, "T1", orders, 0.1)
+    try:
+        for _ in range(times):
+            await chore.work(0.0)
+    finally:
+        assert client.session is not None
+        await client.session.close()
+    return [message.seen_text for message in world.slack.workspace.messages[orders].values()]
+
+
+async def test_what_a_process_ended_and_did_not_come_to_say_is_said_by_the_next(world: World) -> None:
+    labels = PromptLabels(world.pool)
+    await labels.move("assistant", "canary", Labelled(1, FIRST.digest, 50), Reason("T1", "begun", "U1"))
+    await labels.move("assistant", "canary", None, Reason("T1", "canary:assistant@1:then", "signoff", "I ended the canary."))
+    assert await looked(world, labels, times=2) == ["I ended the canary."]
+
+
 async def test_it_ends_once_and_people_are_told(world: World) -> None:
     labels = PromptLabels(world.pool)
     await begun(world, 1, SECOND.reference, SECOND.digest, halted=True)  # before the canary: it does not count
@@ -62,18 +84,8 @@ async def test_it_ends_once_and_people_are_told(world: World) -> None:
         await begun(world, number + 100, SECOND.reference, SECOND.digest)
     [seen] = await canaries(world.pool)
     assert (sum(seen.own), len(seen.own), sum(seen.others), len(seen.others)) == (10, 30, 30, 30)
-    client = open_client(world.slack.bot_token, world.slack.api_url)
-    surface = SlackSurface(client, {}, lambda words: words, team="T1", url="", bot_user_id=world.slack.bot_user_id)
-    orders = world.slack.channels["orders"]
-    chore = ending(world.pool, labels, surface, "T1", orders, 0.1)
-    try:
-        await chore.work(0.0)
-        await chore.work(0.0)
-    finally:
-        assert client.session is not None
-        await client.session.close()
+    told = await looked(world, labels, times=2)
     assert "canary" not in await PromptLabels(world.pool).live("assistant")
-    told = [message.seen_text for message in world.slack.workspace.messages[orders].values()]
     assert len(told) == 1
     assert "I ended the canary assistant@1: 33% of its 30 conversations went well, and 100% of 30 others" in told[0]
     newest, first = await labels.history("assistant")

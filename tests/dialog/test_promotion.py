@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.store.eval_runs import EvalRun, EvalRuns
-from agent.store.prompt_labels import FRESH_SECONDS, PromptLabels
+from agent.store.prompt_labels import PromptLabels
 from bot.agents import toolbox
 from bot.agents.toolbox import PROMPTS
 from bot.commands import prompts
@@ -15,6 +15,7 @@ from bot.config.file import Config, load_config
 from bot.config.refusal import Refusal
 from bot.sandbox.model import Lines, Reply, Request, call, say
 from tests.dialog.conftest import Talk, World, dm, mention
+from tests.patience import PATIENCE_SECONDS
 
 FIRST, SECOND = PROMPTS.load("assistant@1"), PROMPTS.load("assistant@2")  # the second comes with the code
 
@@ -49,7 +50,9 @@ async def evaluated(world: World, passed: bool = True) -> str:
 
 def plainly(request: Request) -> Reply:
     """The model greets, and says what became of a promotion."""
-    return say("It is live." if request.turn_results else "Hello.")
+    if not request.turn_results:
+        return say("Hello.")
+    return say("It is live." if request.turn_results[-1].ok else "It is not live.")
 
 
 CATALOG = ("search_product_catalog", "get_order_status", "create_order")
@@ -57,6 +60,14 @@ CATALOG = ("search_product_catalog", "get_order_status", "create_order")
 
 async def now(world: World) -> Any:
     return (await world.rows("SELECT now()"))[0][0]
+
+
+async def until_led_by(world: World, reference: str) -> None:
+    """Until every new conversation, on whichever replica, is led by this version: a few in a row are."""
+    in_a_row = 0
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while in_a_row < 4:
+            in_a_row = in_a_row + 1 if await led_by(world) == reference else 0
 
 
 async def led_by(world: World, user: str = "dan") -> str:
@@ -85,8 +96,7 @@ async def test_a_version_is_live_once_two_people_have_approved_its_card(promotin
     await talk.sees("It is live.")
     other = replace(promoting)  # another replica, which has looked a moment ago
     await other.start_bot()
-    await asyncio.sleep(FRESH_SECONDS)  # what is to be shown is that nobody needs to do anything but wait
-    assert [await led_by(promoting) for _ in range(2)] == ["assistant@1"] * 2
+    await until_led_by(promoting, "assistant@1")
     await running.says("dan", "hello again")
     assert [
         pin["prompt"]
@@ -120,23 +130,23 @@ async def test_nothing_is_promoted_without_a_passed_eval_unless_somebody_says_wh
 
 
 async def test_a_rollback_is_at_once_and_a_promotion_that_people_reject_changes_nothing(promoting: World) -> None:
-    promoting.model.script = Lines("Not promoted.", "It is live.", "Hello.", "Hello.")
+    promoting.model.script = plainly
     await evaluated(promoting)
     talk = await asks(promoting)
     await talk.rejects("ben", await talk.card(), "not on a Friday")
-    await talk.sees("Not promoted.")
+    await talk.sees("It is not live.")
     assert await PromptLabels(promoting.pool).history("assistant") == []
-    with pytest.raises(Refusal, match="nothing to go back to"):
+    with pytest.raises(Refusal, match="points nowhere"):
         await asyncio.to_thread(prompts.roll_back, promoting.settings(), None, "assistant", "production", "worse")
     talk = await asks(promoting)
     await talk.approves_whole("ben", await talk.card())
     await talk.approves_whole("cleo", await talk.card())
     await talk.sees("It is live.")
-    await asyncio.sleep(FRESH_SECONDS)
-    assert await led_by(promoting) == "assistant@1"
+    await until_led_by(promoting, "assistant@1")
     await asyncio.to_thread(prompts.roll_back, promoting.settings(), None, "assistant", "production", "worse in German")
-    await asyncio.sleep(FRESH_SECONDS)
-    assert await led_by(promoting) == "assistant@2"
+    await until_led_by(promoting, "assistant@2")
+    with pytest.raises(Refusal, match="points nowhere"):
+        await asyncio.to_thread(prompts.roll_back, promoting.settings(), None, "assistant", "production", "once more")
 
 
 async def test_a_canary_needs_one_person_and_leads_its_share(promoting: World) -> None:
@@ -145,9 +155,19 @@ async def test_a_canary_needs_one_person_and_leads_its_share(promoting: World) -
     talk = await asks(promoting, label="canary", share=50)
     await talk.approves_whole("ben", await talk.card())
     await talk.sees("It is live.")
-    await asyncio.sleep(FRESH_SECONDS)
-    led = {await led_by(promoting) for _ in range(12)}
-    assert led == {"assistant@1", "assistant@2"}
+    led: set[str] = set()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while led != {"assistant@1", "assistant@2"}:
+            led.add(await led_by(promoting))
+
+
+async def test_a_canary_for_more_than_half_is_for_as_many_people_as_production(promoting: World) -> None:
+    promoting.model.script = plainly
+    await evaluated(promoting)
+    talk = await asks(promoting, label="canary", share=51)
+    await talk.approves_whole("ben", await talk.card())
+    await talk.approves_whole("cleo", await talk.sees("1 of 2"))
+    await talk.sees("It is live.")
 
 
 async def test_a_label_that_points_at_what_this_code_does_not_have_changes_nothing(promoting: World) -> None:

@@ -13,6 +13,7 @@ from bot.eval.cases import GoldenSet
 from bot.eval.subject import run_of, with_version
 
 SECOND = PROMPTS.load("assistant@2")
+REFUSES_GIT = [{"tool": "gi*", "verdict": "refuse"}]
 ASKS_TWO = [{"tool": "create_order", "quorum": 2}]
 
 
@@ -37,6 +38,8 @@ def shown(folder: Path, config: dict[str, Any], reference: str = "assistant@2", 
         ("agents: {assistant: {tools: [catalog, slack]}}", {"agents": {"assistant": {"tools": ["catalog", "slack"]}}}),
         ("agents: {assistant: {}}", {"agents": {"assistant": {}}}),
         ("agents: {assistant: {model: claude-opus-5-5}}", {"agents": {"assistant": {"model": "claude-opus-5-5"}}}),
+        ("promotion: {channel: C0123}", {"agents": {"assistant": {}}}),  # about none of its tools
+        ("policy: [{tool: 'git__*', verdict: refuse}, {tool: nothing, quorum: 2}]", {"agents": {"assistant": {}}}),
         ("policy: [{tool: create_order, quorum: 2}]", {"agents": {"assistant": {}}, "policy": ASKS_TWO}),
     ],
 )
@@ -52,6 +55,8 @@ def test_anything_else_has_another(tmp_path: Path) -> None:
         shown(tmp_path, of, model="claude-opus-5-5"),
         shown(tmp_path, {"agents": {"assistant": {"tools": ["catalog", "web"]}}}),
         shown(tmp_path, {"agents": {"assistant": {"tools": ["catalog", "mcp:git"]}}}),
+        shown(tmp_path, {"agents": {"assistant": {"tools": ["catalog", "mcp:git"]}}, "policy": REFUSES_GIT}),
         shown(tmp_path, {**of, "policy": ASKS_TWO}),
+        shown(tmp_path, {**of, "policy": [{"tool": "create_*", "quorum": 3}]}),
     ]
-    assert len({asked_for(tmp_path, written), *others}) == 6
+    assert len({asked_for(tmp_path, written), *others}) == 8

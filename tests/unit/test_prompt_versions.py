@@ -1,5 +1,8 @@
 """Versions of prompts: none that was released ever changes, variables have their types, a session always gets the same one."""
 
+import asyncio
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,18 @@ from hypothesis import strategies as st
 
 from agent.approvals.policy import Policy, Rule
 from agent.prompts.eval_key import eval_key
-from agent.prompts.labels import Labelled, live_version
-from agent.prompts.versions import Registry, Version, read_version
+from agent.prompts.labels import Labelled, Live, live_version
+from agent.prompts.versions import Registry, Version, read_version, written_version
+from agent.store.prompt_labels import Moved
 from agent.tool.declare import tool
 from agent.tool.definition import Tool
-from bot.agents.toolbox import PROMPTS
-from bot.commands.prompts import new_version
+from agent.types import Place
+from bot.agents.packs import BUILT_IN
+from bot.agents.toolbox import PROMPTS, Agents, Toolbox
+from bot.commands.prompts import leading, new_version
+from bot.config.file import Config
 from bot.config.refusal import Refusal
+from tools.mcp import Bridge
 
 WRITTEN = """\
 author: Ada
@@ -92,7 +100,14 @@ def test_what_is_wrong_with_a_file_is_said(written: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "wrong"), [("nobody", "the prompts are: assistant"), ("assistant@9", "the versions are: 1, 2")]
+    ("reference", "wrong"),
+    [
+        ("nobody", "the prompts are: assistant"),
+        ("assistant@9", "the versions are: 1, 2"),
+        ("assistant@two", "write a number behind the @"),
+        ("assistant@-1", "write a number behind the @"),
+        (f"assistant@{'9' * 5_000}", "write a number behind the @"),
+    ],
 )
 def test_what_is_not_there_is_said_with_what_is(reference: str, wrong: str) -> None:
     with pytest.raises(LookupError, match=wrong):
@@ -112,10 +127,62 @@ def test_the_next_version_is_a_copy_with_its_own_author_and_parent(tmp_path: Pat
     path = new_version(tmp_path, "helper", "Grace: the second", "It's shorter\nand clearer")
     new, first = Registry(tmp_path).load("helper@2"), Registry(tmp_path).load("helper@1")
     assert path == tmp_path / "helper" / "2.yaml"
-    assert (new.author, new.parent, new.notes) == ("Grace: the second", 1, "It's shorter and clearer")
+    assert (new.author, new.parent, new.notes) == ("Grace: the second", 1, "It's shorter\nand clearer")
     assert (new.text, new.variables, Registry(tmp_path).load("helper").number) == (first.text, first.variables, 1)
     with pytest.raises(Refusal, match="There is no prompt nobody"):
         new_version(tmp_path, "nobody", "Grace", "")
+
+
+WORDS = st.text(st.characters(categories=("L", "N", "P", "S", "Zs"), include_characters="\n"), min_size=1)
+
+
+@given(WORDS, WORDS, WORDS)
+def test_a_version_is_read_as_it_was_written(text: str, author: str, notes: str) -> None:
+    told = text.replace("{{", "").replace("\r", "").strip() or "x"
+    written = version(text=told, author=author, notes=notes, variables={}, parent=None)
+    read = read_version("helper", 1, written_version(written))
+    assert (read.author, read.notes) == (author, notes)
+    assert read.text.split() == told.split()
+
+
+def test_a_rollback_goes_back_once_for_each_time_and_never_to_what_was_gone_back_from() -> None:
+    def moved(number: int | None, back: bool = False) -> Moved:
+        return Moved(datetime(2026, 11, 30, tzinfo=UTC), "production", number, "", 100, "U1", "", "", back)
+
+    one, two, three = moved(1), moved(2), moved(3)
+    newest_first = [one]
+    assert [each.version for each in leading(newest_first)] == [1]
+    newest_first = [three, two, one]
+    assert [each.version for each in leading(newest_first)] == [1, 2, 3]
+    newest_first = [moved(2, back=True), *newest_first]
+    assert [each.version for each in leading(newest_first)] == [1, 2]
+    newest_first = [moved(1, back=True), *newest_first]
+    assert [each.version for each in leading(newest_first)] == [1]
+    assert leading([moved(None, back=True), *newest_first]) == []
+    assert [each.version for each in leading([three, *newest_first])] == [1, 3]
+
+
+def test_a_file_is_read_once_and_a_version_without_its_values_does_not_lead(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = tmp_path / "assistant"
+    home.mkdir()
+    (home / "promoted").write_text("1\n")
+    (home / "1.yaml").write_text(written_version(PROMPTS.load("assistant@2").model_copy(update={"number": 1, "parent": None})))
+    (home / "2.yaml").write_text(WRITTEN + TEXT)  # wants a value for `company`, which nobody gives
+    found = Registry(tmp_path).load("assistant@2")
+    live: Live = {"production": Labelled(2, found.digest)}
+
+    async def labels(prompt: str) -> Live:
+        return live
+
+    agents = Agents(Config(), Toolbox({BUILT_IN: [], "catalog": []}, Bridge(())), labels=labels, prompts_in=Registry(tmp_path))
+    place = Place(team="T1", channel="C1", thread_ts="1.0")
+    asyncio.run(agents.look_up(place))
+    for _ in range(3):
+        assert agents.for_place(place).pinned.prompt == "assistant@1"
+        shutil.rmtree(home, ignore_errors=True)
+    assert [record.getMessage() for record in caplog.records if "company" in record.getMessage()] == [caplog.messages[-1]]
 
 
 @given(share=st.integers(1, 100), seed=st.integers(0, 1_000))
