@@ -7,20 +7,18 @@ up what people and the agent said. Pure.
 import json
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-import prompts
 from agent.memory.summary_material import Gathered, latest
 from agent.memory.summary_material import said_by as spoken_by
 from agent.memory.transcript import Transcript
 from agent.model.port import Reply
-from agent.prompts.versions import Registry
+from agent.prompts.versions import PROMPTS
 from agent.session.rules import Rules
 from agent.session.state import ActionState, Session
 from agent.session.steps import Compacted
 
-PROMPT = Registry(Path(prompts.__file__).parent).load("compaction").text
+PROMPT = PROMPTS.load("compaction").text
 MOST_FACTS, FACT_CHARACTERS = 40, 300
 SUMMARY_CHARACTERS = 4_000
 MOST_RESULTS, MOST_SOURCES = 20, 10

@@ -8,22 +8,20 @@ that is remembered is not shown either: it would be learnt here once more, for o
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import prompts
 from agent.memory.items import MemoryItem, NewItem, Source, message_key, session_key
 from agent.memory.recalled import read_outside
 from agent.memory.summary_material import said_by
 from agent.memory.transcript import Transcript
 from agent.model.port import Reply
-from agent.prompts.versions import Registry
+from agent.prompts.versions import PROMPTS
 from agent.session.state import Session
 from agent.types import Pinned, Said
 
-PROMPT = Registry(Path(prompts.__file__).parent).load("learning")
+PROMPT = PROMPTS.load("learning")
 MOST_FACTS = 20  # of one reading
 MOST_MESSAGES, MESSAGE_CHARACTERS = 60, 2_000  # the newest that are read at once
 ANSWER_CHARACTERS, MOST_ANSWERS = 600, 20

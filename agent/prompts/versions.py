@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+import prompts
 from agent.canonical import sha256
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -163,3 +164,6 @@ def read_version(name: str, number: int, written: str) -> Version:
     if named != known:
         raise LookupError(f"prompt {version.reference} names {sorted(named)} in its text, and its variables are {sorted(known)}")
     return version
+
+
+PROMPTS = Registry(Path(prompts.__file__).parent)  # what comes with the code

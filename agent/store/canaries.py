@@ -28,7 +28,7 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 
-# What we ended lately, and why: people are told of it again and again until it is done.
+# What we ended lately, and why: each look tries to tell it, until that is done.
 ENDED: LiteralString = """
 SELECT key, why FROM prompt_label WHERE label = 'canary' AND version IS NULL AND set_by = %(us)s AND at > now() - interval '1 day'
 ORDER BY id

@@ -8,7 +8,10 @@ from psycopg_pool import AsyncConnectionPool
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.memory.long_results import read_output
+from agent.prompts.versions import PROMPTS
+from agent.store.eval_runs import EvalRuns
 from agent.store.kept import KeptWhole
+from agent.store.prompt_labels import PromptLabels
 from agent.tool.definition import Tool, Tools, registry
 from bot.agents.remembering import unconnected
 from bot.agents.tool_files import load_tool_file
@@ -18,6 +21,7 @@ from bot.slack.readers import SlackReaders
 from bot.slack.tool_port import SlackPort
 from tools.catalog import catalog
 from tools.memory import Memory, memory_tools
+from tools.prompts import Promoting, promote_prompt
 from tools.slack import Slack, slack, slack_channels
 from tools.web import web
 
@@ -56,11 +60,16 @@ def tool_packs(
         **({MEMORY: memory_tools(remembered or unconnected())} if config.memory is not None else {}),
         "slack": slack(port),
         "slack:channels": slack_channels(port),
-        **({PROMPTS_PACK: [promoting]} if promoting is not None else {}),
+        **({PROMPTS_PACK: [promoting or promote_prompt(_nobody_promotes(pool))]} if config.promotion is not None else {}),
         "web": web(config.policy.allowed_hosts),
         **databases,
         **files,
     }
+
+
+def _nobody_promotes(pool: AsyncConnectionPool[Any]) -> Promoting:
+    """Return what the tool that promotes is looked at with, and not run."""
+    return Promoting(PROMPTS, PromptLabels(pool), EvalRuns(pool), lambda version: {})
 
 
 def is_file(pack: str) -> bool:

@@ -4,10 +4,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import prompts
 from agent.approvals.policy import Policy
 from agent.approvals.policy import Rule as PolicyRule
 from agent.model import windows
@@ -15,7 +13,7 @@ from agent.model.limits import PATIENCE, Patience
 from agent.model.tool_search import rendered
 from agent.prompts.eval_key import EvalKey, eval_key
 from agent.prompts.labels import Labelled, Live, live_version
-from agent.prompts.versions import Registry, Version
+from agent.prompts.versions import PROMPTS, Registry, Version
 from agent.run.runner import Agent
 from agent.session.rules import Rules
 from agent.store.sessions import session_id
@@ -33,7 +31,6 @@ log = logging.getLogger(__name__)
 
 MOST_NAMED = 5  # tools in a sentence
 SERVER = "mcp:"  # begins the name of a pack that an MCP server offers
-PROMPTS = Registry(Path(prompts.__file__).parent)
 
 
 async def nothing_promoted(prompt: str) -> Live:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from agent.prompts.versions import Version
+from agent.prompts.versions import PROMPTS, Version
 from agent.store.eval_runs import EvalRuns
 from agent.store.fenced import Pool
 from agent.store.prompt_labels import PromptLabels
 from agent.tool.definition import Tool
-from bot.agents.toolbox import PROMPTS, eval_keys
+from bot.agents.toolbox import eval_keys
 from bot.config.file import Config
 from tools.prompts import Promoting, promote_prompt
 

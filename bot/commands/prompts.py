@@ -11,12 +11,11 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from agent.prompts.labels import Label, Labelled, Live
-from agent.prompts.versions import Registry, Version, written_version
+from agent.prompts.versions import PROMPTS, Registry, Version, written_version
 from agent.store.given_calls import begin_with_call
 from agent.store.prompt_labels import ROLLBACK, Moved, PromptLabels, Reason
 from agent.types import Place, Said
 from bot.agents.packs import PROMPTS_PACK
-from bot.agents.toolbox import PROMPTS
 from bot.commands.forget_person import PERSON
 from bot.commands.memory_report import operator, team_of
 from bot.config.file import Config

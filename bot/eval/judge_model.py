@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.errors import ModelFailedError
 from agent.model.anthropic import AnthropicModel
 from agent.model.port import Reply, Request
+from agent.prompts.versions import PROMPTS
 from agent.types import Pinned
-from bot.agents.toolbox import PROMPTS
 from bot.eval.cases import Case
 from bot.eval.conversation import conversation
 from bot.eval.happened import Happened, Played

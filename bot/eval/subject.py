@@ -17,10 +17,10 @@ import prompts
 import tools
 from agent.canonical import sha256 as digest_of
 from agent.prompts.eval_key import EvalKey
-from agent.prompts.versions import Version
+from agent.prompts.versions import PROMPTS, Version
 from bot.agents.databases import look_at_sql
 from bot.agents.packs import tool_packs
-from bot.agents.toolbox import PROMPTS, eval_key_of, with_settings
+from bot.agents.toolbox import eval_key_of, with_settings
 from bot.config.file import Config, load_config
 from bot.config.refusal import Refusal
 from bot.eval.cases import GoldenSet

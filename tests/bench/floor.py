@@ -20,7 +20,6 @@ import signal
 import sys
 from collections import defaultdict
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
@@ -32,8 +31,7 @@ from slack_bolt.app.async_server import AsyncSlackAppServer
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-import prompts
-from agent.prompts.versions import Registry
+from agent.prompts.versions import PROMPTS
 from agent.tool.definition import ToolContext, registry
 from bot.config.file import AgentSection
 from tools.catalog import catalog
@@ -68,7 +66,7 @@ class Floor:
         self._agent = AgentSection()
         self._tools = registry(catalog(pool))
         self._schemas = cast(Any, [tool.schema() for tool in self._tools.values()])
-        self._system = Registry(Path(prompts.__file__).parent).load(self._agent.prompt).text
+        self._system = PROMPTS.load(self._agent.prompt).text
         self._threads: defaultdict[str, list[Message]] = defaultdict(list)
         self._running: set[asyncio.Task[None]] = set()
         listeners = cast(Any, app)  # its decorators are untyped

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.prompts.labels import Labelled
+from agent.prompts.versions import PROMPTS
 from agent.store.canaries import Canary, canaries
 from agent.store.prompt_labels import PromptLabels, Reason
 from agent.types import Pinned
-from bot.agents.toolbox import PROMPTS
 from bot.app.canaries import LEAST_SESSIONS, ending, what_is_worse
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import open_client

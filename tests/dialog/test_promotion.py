@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from agent.prompts.versions import PROMPTS
 from agent.store.eval_runs import EvalRun, EvalRuns
 from agent.store.prompt_labels import PromptLabels
 from bot.agents import toolbox
-from bot.agents.toolbox import PROMPTS
 from bot.commands import prompts
 from bot.config.file import Config, load_config
 from bot.config.refusal import Refusal

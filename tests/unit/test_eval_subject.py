@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from agent.prompts.versions import PROMPTS
 from bot.agents.packs import tool_packs
-from bot.agents.toolbox import PROMPTS, eval_keys
+from bot.agents.toolbox import eval_keys
 from bot.config.file import load_config
 from bot.eval.cases import GoldenSet
 from bot.eval.subject import run_of, with_version
@@ -39,6 +40,10 @@ def shown(folder: Path, config: dict[str, Any], reference: str = "assistant@2", 
         ("agents: {assistant: {}}", {"agents": {"assistant": {}}}),
         ("agents: {assistant: {model: claude-opus-5-5}}", {"agents": {"assistant": {"model": "claude-opus-5-5"}}}),
         ("promotion: {channel: C0123}", {"agents": {"assistant": {}}}),  # about none of its tools
+        (
+            "agents: {assistant: {tools: [catalog, prompts]}}\npromotion: {channel: C0123}",
+            {"agents": {"assistant": {"tools": ["catalog", "prompts"]}}, "promotion": {"channel": "C0123"}},
+        ),
         ("policy: [{tool: 'git__*', verdict: refuse}, {tool: nothing, quorum: 2}]", {"agents": {"assistant": {}}}),
         ("policy: [{tool: create_order, quorum: 2}]", {"agents": {"assistant": {}}, "policy": ASKS_TWO}),
     ],

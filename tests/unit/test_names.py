@@ -26,7 +26,7 @@ MAY_BE_TWICE = {
     "verify": "the audit log's, with its command",
 }
 # The commands: typer calls them by the names of these functions, which then do what a function of the same name does.
-COMMANDS = {"bot/cli.py", "bot/eval_cli.py", "bot/memory_cli.py", "bot/prompts_cli.py"}
+COMMANDS = {"bot/cli.py", "bot/eval_cli.py", "bot/memory_cli.py", "bot/policy_cli.py", "bot/prompts_cli.py"}
 # What is not installed beside the rest speaks for itself: the sandbox, and evals with the words of their field.
 APART = ("bot/sandbox/", "bot/eval/")
 SAYING_NOTHING = {"utils", "util", "helpers", "helper", "manager", "service", "base", "common", "misc"}

@@ -33,6 +33,14 @@ def policy_check(*arguments: str) -> tuple[int, list[str], str]:
     return says("policy", "check", *arguments)
 
 
+def test_promotions_are_rules_and_a_pack_like_any_other() -> None:
+    content("agents: {assistant: {tools: [catalog, prompts]}}\npromotion: {channel: C0123}\n")
+    assert policy_check() == (0, ["2 rules, and nothing to mend."], "")
+    status, told, _ = policy_check("--tool", "promote_prompt", "--args", '{"prompt": "assistant", "version": 2}')
+    assert status == 0
+    assert told[-1] == "verdict: ask: members of the conversation; 2 must approve, within 24h"
+
+
 def test_a_good_file_has_nothing_to_mend() -> None:
     content(GOOD)
     assert policy_check() == (0, ["4 rules, and nothing to mend."], "")

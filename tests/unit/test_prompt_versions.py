@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from agent.approvals.policy import Policy, Rule
 from agent.prompts.eval_key import eval_key
 from agent.prompts.labels import Labelled, Live, live_version
-from agent.prompts.versions import Registry, Version, read_version, written_version
+from agent.prompts.versions import PROMPTS, Registry, Version, read_version, written_version
 from agent.store.prompt_labels import Moved
 from agent.tool.declare import tool
 from agent.tool.definition import Tool
 from agent.types import Place
 from bot.agents.packs import BUILT_IN
-from bot.agents.toolbox import PROMPTS, Agents, Toolbox
+from bot.agents.toolbox import Agents, Toolbox
 from bot.commands.prompts import leading, new_version
 from bot.config.file import Config
 from bot.config.refusal import Refusal
