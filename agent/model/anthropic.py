@@ -8,15 +8,12 @@ import logging
 import random
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import anthropic
 import httpx2
-from anthropic.lib.streaming import AsyncMessageStream
-from anthropic.types import Message, ThinkingConfigAdaptiveParam
-from anthropic.types.parsed_message import ParsedMessage
+from anthropic.types import ThinkingConfigAdaptiveParam
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
 from agent import metrics, telemetry
@@ -30,10 +27,9 @@ from agent.errors import (
     TooLongError,
 )
 from agent.model import caching
-from agent.model.call_arguments import WholeArguments
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
-from agent.model.stream_order import InOrder, OddStreamError, of_the_stream, readable_events
+from agent.model.streamed_reply import OddStreamError, StreamedReply, readable
 from agent.retry_after import retry_after_seconds
 from agent.text import code_word, whole
 from agent.types import Usage
@@ -54,8 +50,8 @@ OF_THE_HISTORY = re.compile(r"\bmessages\b|tool_use|tool_result|\bimages?\b|\bPD
 # Models that think unasked put their words between calls into thinking, which is left out unless asked for (trap 12).
 THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
-# Each stream of the SDK names this generic class; unless somebody keeps it, pydantic builds it anew each time (0.7 ms).
-KEPT = cast(Any, ParsedMessage)[cast(Any, AsyncMessageStream).__parameters__]
+MESSAGES = "/v1/messages"
+Events = anthropic.AsyncStream[object]  # as plain JSON: of this type the SDK makes nothing of its own
 
 
 REFUSALS = (anthropic.BadRequestError, anthropic.ContentTooLargeError)  # of what a request says, no matter who sends it and when
@@ -224,36 +220,38 @@ class AnthropicModel:
     async def _try_once(self, request: Request, listener: Listener, lost: list[Usage]) -> Reply:
         """Make one try. The usage of one that broke off after the model had begun is added to `lost`: the provider bills it."""
         listener.begin()
-        begun: Usage | None = None
-        heard, arguments, asked_at = 0, None, time.monotonic()
+        begun = StreamedReply()
         try:
-            async with self.client.messages.stream(**request_body(request), extra_headers=telemetry.trace_headers()) as stream:
-                opened = cast(Any, stream)
-                arguments = opened._raw_stream = WholeArguments(InOrder(opened._raw_stream))
-                async for event in readable_events(stream):
-                    match event.type:
-                        case "message_start":
-                            begun, seconds = _usage(event.message), time.monotonic() - asked_at
-                            metrics.first_chunk(request.pinned.model, seconds)
-                            telemetry.reply_begun(request.pinned.model, event.message.model, seconds)
-                        case "text" if isinstance(event.text, str):
-                            heard += len(event.text)
-                            listener.text(event.text)
-                        case "thinking" if isinstance(event.thinking, str):
-                            heard += len(event.thinking)
-                        case _:
-                            pass
-                with of_the_stream():
-                    message = await stream.get_final_message()
-            if message.stop_reason is None:
+            await self._hear(request, begun, listener)
+            if begun.stop_reason is None or begun.usage is None:
                 raise CutStreamError("the stream ended before its message did")
-            with of_the_stream():
-                return _reply(message, arguments.unusable)
+            return Reply(
+                content=tuple(whole(block) for block in begun.blocks),
+                stop_reason=code_word(begun.stop_reason, "strange"),
+                usage=begun.usage,
+                unusable=begun.unusable,
+            )
         except BaseException:
-            if begun is not None:
-                written = begun.output_tokens + int((heard + (arguments.characters if arguments else 0)) / CHARACTERS_PER_TOKEN)
-                lost.append(begun.model_copy(update={"output_tokens": written}))
+            if (billed := begun.lost(CHARACTERS_PER_TOKEN)) is not None:
+                lost.append(billed)
             raise
+
+    async def _hear(self, request: Request, begun: StreamedReply, listener: Listener) -> None:
+        """Take in what the model says, up to its end."""
+        model, asked_at = request.pinned.model, time.monotonic()
+        body = {**request_body(request), "stream": True}
+        headers = telemetry.trace_headers()
+        options: Any = {"headers": headers}
+        stream = await self.client.post(MESSAGES, cast_to=object, body=body, options=options, stream=True, stream_cls=Events)
+        async with stream:
+            async for event in readable(aiter(stream)):
+                silent = begun.usage is None
+                if words := begun.take(event):
+                    listener.text(words)
+                if silent and begun.usage is not None:
+                    seconds = time.monotonic() - asked_at
+                    metrics.first_chunk(model, seconds)
+                    telemetry.reply_begun(model, begun.model, seconds)
 
 
 def _shows_new_files(request: Request) -> bool:
@@ -266,26 +264,3 @@ def request_body(request: Request) -> dict[str, Any]:
     model = request.pinned.model
     sent = {"model": model, "max_tokens": request.max_tokens, **caching.cached_body(request)}
     return {**sent, "thinking": SHOWN_THINKING} if THINKS.match(model) else sent
-
-
-def _reply(message: Message, unusable: Mapping[int, str]) -> Reply:
-    """Return the reply with its blocks as they came: `to_dict` leaves out what was not sent (trap 9)."""
-    return Reply(
-        content=tuple(cast("dict[str, Any]", whole(block.to_dict(mode="json", warnings=False))) for block in message.content),
-        stop_reason=code_word(message.stop_reason, "strange"),
-        usage=_usage(message),
-        unusable=unusable,
-    )
-
-
-def _usage(message: Message) -> Usage:
-    """Return what the API counted. Raises OddStreamError."""
-    with of_the_stream():
-        usage = message.usage
-        return Usage(
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
-            cache_read_input_tokens=usage.cache_read_input_tokens or 0,
-            cache_creation_1h_input_tokens=usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0,
-        )
