@@ -25,13 +25,16 @@ from tests.bench.calls import calls
 from tests.bench.cost import cost
 from tests.bench.floors import floors
 from tests.bench.footprint import TURNS, Written, footprint
+from tests.bench.ingress import ingress
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.masking import masking
 from tests.bench.memory import memory
 from tests.bench.memory_scale import ITEMS, memory_scale
 from tests.bench.paraphrases import paraphrases
 from tests.bench.recording import recording
+from tests.bench.several import several
 from tests.bench.slow import slow
+from tests.bench.start import start
 from tests.bench.subject import Subject
 from tests.bench.suspended import suspended
 from tests.bench.watched import watched
@@ -83,7 +86,18 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
 
 
 FURTHER = "`masking PATH`, `memory PATH`, `memory-scale ITEMS`, `paraphrases` and `recording`"
-PARTS = {"floors": floors, "slow": slow, "turns": turns, "suspended": suspended, "calls": calls, "cost": cost, "watched": watched}
+PARTS = {
+    "floors": floors,
+    "slow": slow,
+    "ingress": ingress,
+    "start": start,
+    "processes": several,
+    "turns": turns,
+    "suspended": suspended,
+    "calls": calls,
+    "cost": cost,
+    "watched": watched,
+}
 
 
 def figures_table(figures: list[Figure]) -> Table:

@@ -12,10 +12,10 @@ to date, and two clicks are two orders.
 With the word `safe` no two clicks and no crash make two orders: the proposal is a row beside the reply, the click one conditional
 update of it, the order's start another, and each tool's result is committed too. Three commits more, and nothing else.
 
-With the word `least` it is as safe with as few commits as that takes, five: what can be repeated is committed with what follows
-from it (the first reply and the search with the proposal), and the click starts the order in one update.
+With the word `least` beside `safe` it is as safe with as few commits as that takes, five: what can be repeated is committed with
+what follows from it (the first reply and the search with the proposal), and the click starts the order in one update.
 
-With the word `plain` replies of the model are not streamed.
+With the word `plain` replies of the model are not streamed. With the word `deaf` a row for each event is all that it does.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any, cast
 
 import aiohttp
@@ -59,22 +60,21 @@ MAX_OUTPUT_TOKENS = 4_096
 Message = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a floor is like, by the words above. The least is safe, too: both words."""
+
+    safe: bool = False
+    least: bool = False
+    plain: bool = False
+    deaf: bool = False
+
+
 class Floor:
     """The listeners of a bare Bolt app, and the loop behind them."""
 
-    def __init__(
-        self,
-        app: AsyncApp,
-        pool: AsyncConnectionPool[Any],
-        model: anthropic.AsyncAnthropic,
-        *,
-        safe: bool = False,
-        least: bool = False,
-        plain: bool = False,
-    ) -> None:
-        self._safe = safe or least
-        self._least = least
-        self._plain = plain
+    def __init__(self, app: AsyncApp, pool: AsyncConnectionPool[Any], model: anthropic.AsyncAnthropic, kind: Kind) -> None:
+        self._kind = kind
         self._slack = cast(Any, app.client)
         self._pool = pool
         self._model = model
@@ -91,13 +91,15 @@ class Floor:
 
     async def _said(self, event: dict[str, Any]) -> None:
         thread = str(event.get("thread_ts") or event["ts"])
-        if "bot_id" not in event and await self._execute(EVENT, (f"{event['channel']}:{event['ts']}", json.dumps(event))):
+        if "bot_id" in event or not await self._execute(EVENT, (f"{event['channel']}:{event['ts']}", json.dumps(event))):
+            return
+        if not self._kind.deaf:
             self._begin(self._ask(str(event["channel"]), thread, str(event["text"])))
 
     async def _approved(self, ack: Any, body: dict[str, Any]) -> None:
         action, thread = body["actions"][0], str(body["container"]["thread_ts"])
-        if self._safe:
-            moved = "running" if self._least else "approved"
+        if self._kind.safe:
+            moved = "running" if self._kind.least else "approved"
             first = await self._execute(MOVE, (moved, action["value"], "pending"))
         else:
             first = await self._execute(EVENT, (action["action_ts"], json.dumps(action)))
@@ -108,10 +110,10 @@ class Floor:
     async def _ask(self, channel: str, thread: str, text: str) -> None:
         self._threads[thread].append({"role": "user", "content": [{"type": "text", "text": text}]})
         asked = len(self._threads[thread])
-        call = await self._reply(thread, commits=not self._least)
-        await self._call(thread, call, commits=not self._least)
-        call = await self._reply(thread, commits=not self._least)
-        if self._least:
+        call = await self._reply(thread, commits=not self._kind.least)
+        await self._call(thread, call, commits=not self._kind.least)
+        call = await self._reply(thread, commits=not self._kind.least)
+        if self._kind.least:
             body = json.dumps(self._threads[thread][asked:])
             await self._execute(PROPOSE, {"thread": thread, "id": call["id"], "body": body})
         blocks = card(call["id"], call["name"], call["input"])
@@ -119,7 +121,7 @@ class Floor:
 
     async def _run(self, channel: str, thread: str) -> None:
         call = self._threads[thread][-1]["content"][-1]
-        if not self._safe or self._least or await self._execute(MOVE, ("running", call["id"], "approved")):
+        if not self._kind.safe or self._kind.least or await self._execute(MOVE, ("running", call["id"], "approved")):
             await self._call(thread, call)
         answer = await self._reply(thread)
         await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=answer["text"])
@@ -135,7 +137,7 @@ class Floor:
             "max_tokens": MAX_OUTPUT_TOKENS,
         }
         model: Any = self._model.messages
-        if self._plain:
+        if self._kind.plain:
             reply = await model.create(**request)
         else:
             async with model.stream(**request) as stream:
@@ -144,7 +146,7 @@ class Floor:
         messages.append({"role": "assistant", "content": content})
         if not commits:
             return content[-1]
-        if self._safe and content[-1].get("name") == "create_order":
+        if self._kind.safe and content[-1].get("name") == "create_order":
             await self._execute(PROPOSE, {"thread": thread, "id": content[-1]["id"], "body": json.dumps(content)})
         else:
             await self._execute(REPLY, (thread, json.dumps(content)))
@@ -156,7 +158,7 @@ class Floor:
         text = json.dumps({"ok": True, "result": answer.model_dump(mode="json")})
         result = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
         self._threads[thread].append({"role": "user", "content": [result]})
-        if self._safe and commits:
+        if self._kind.safe and commits:
             await self._execute(REPLY, (thread, json.dumps([result])))
 
     async def _execute(self, statement: Any, values: Any) -> bool:
@@ -217,5 +219,5 @@ async def serve(loop: Loop, tables: Any) -> None:
 
 
 if __name__ == "__main__":
-    chosen = {word: True for word in sys.argv[1:]}
-    asyncio.run(serve(lambda app, pool, model: Floor(app, pool, model, **chosen), TABLES))
+    kind = Kind(**{word: True for word in sys.argv[1:]})
+    asyncio.run(serve(lambda app, pool, model: Floor(app, pool, model, kind), TABLES))

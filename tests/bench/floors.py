@@ -18,22 +18,20 @@ COLUMNS = (
 )
 
 EXPLAINED = f"""\
-One task: search, an order waits, approve, done; the model takes no time. The programs are separate processes and hold their
+One task: search, an order waits, approve, done; the model takes no time. The programs are separate processes and hold their \
 sessions in turns; medians of {rounds.ROUNDS} rounds after one that warms up. Waits: medians of {rounds.SAMPLES} threads, one \
-after another, until Slack has
-the post. Sessions/s and both CPU figures: {rounds.SESSIONS} sessions, {rounds.AT_ONCE} at once. Postgres CPU: of the program's \
-own backends, and of all that
-the server does in the background meanwhile.
-The counts are medians of the sessions of a program that runs alone, behind proxies that read the protocols. Commits: of
-transactions that wrote, by the ids they were given. Statements: as executed, BEGIN and COMMIT too. Round trips: times that
-something was sent to Postgres after an answer; a pipeline is one. Redis calls: commands; a script is one. WAL: of the write-ahead
-log, without full-page images.
-safe floor, least floor: bare loops that never order twice, streamed; the latter with as few commits as that takes; plain: not
-streamed (tests/bench/floor.py). PydanticAI: not streamed, history in Postgres, two clicks are two orders; no row for events
+after another, until Slack has the post. Sessions/s and both CPU figures: {rounds.SESSIONS} sessions, {rounds.AT_ONCE} at \
+once. Postgres CPU: of the program's own backends, and of all that the server does in the background meanwhile.
+The counts are medians of the sessions of a program that runs alone, behind proxies that read the protocols. Commits: of \
+transactions that wrote, by the ids they were given. Statements: as executed, BEGIN and COMMIT too. Round trips: times that \
+something was sent to Postgres after an answer; a pipeline is one. Redis calls: commands; a script is one. WAL: of the \
+write-ahead log, without full-page images.
+safe floor, least floor: bare loops that never order twice, streamed; the latter with as few commits as that takes; plain: not \
+streamed (tests/bench/floor.py). PydanticAI: not streamed, history in Postgres, two clicks are two orders; no row for events \
 (tests/bench/pydantic_ai_loop.py)."""
 OF_THE_TOOLS = """\
-Not counted are {0.commits:g} commits, {0.statements:g} statements and {0.round_trips:g} round trips of the two tools, the same
-for all. They are in all that is timed, and in the WAL."""
+Not counted are {0.commits:g} commits, {0.statements:g} statements and {0.round_trips:g} round trips of the two tools, the \
+same for all. They are in all that is timed, and in the WAL."""
 
 
 async def floors(model: ScriptedModel, servers: Servers, folder: Path, console: Console) -> None:

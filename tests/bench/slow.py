@@ -19,18 +19,18 @@ from tests.bench import rounds
 from tests.bench.rounds import Waits, all_running, installed, waits, wide
 from tests.bench.wire import Wires
 
-AWAY_SECONDS = 0.001  # each way
-FLUSH_MICROSECONDS = 4_000
+AWAY_MS = 1  # each way
+FLUSH_MS = 4
 SETTLE_SECONDS = 0.5  # until every backend has read the settings anew
 PROBES = 50
 
 EXPLAINED = f"""\
-Medians of {rounds.ROUNDS} rounds of {rounds.SAMPLES} threads, one after another, the programs in turn.
-Postgres {1_000 * AWAY_SECONDS:g} ms away: behind a proxy that is so late in each direction; a SELECT 1 takes {{far:.1f}} ms \
-instead of {{near:.1f}}. Redis is
-where it was. A disk of {FLUSH_MICROSECONDS / 1_000:g} ms: Postgres' commit_delay (no siblings needed), with which a flush of the log for a commit
-waits so long first, holding the log's lock, so that others queue as they do behind an fsync; the commit of a row takes {{slow:.1f}} ms
-instead of {{fast:.1f}}. It is kinder than a disk in one point: who comes while a flush waits is flushed with it."""
+Medians of {rounds.ROUNDS} rounds of {rounds.SAMPLES} threads, one after another, the programs in turn. Postgres {AWAY_MS} ms \
+away: behind a proxy that is so late in each direction; Redis is where it was. A SELECT 1 takes {{far:.1f}} ms instead of \
+{{near:.1f}}.
+A disk of {FLUSH_MS} ms: Postgres' commit_delay, with commit_siblings 0: a flush of the log for a commit waits so long first. \
+The log's lock is held meanwhile, so that others queue as they do behind an fsync; but who comes while it waits is flushed with \
+it, where a disk would make them wait for the next. The commit of a row takes {{slow:.1f}} ms instead of {{fast:.1f}}."""
 
 
 async def slow(model: ScriptedModel, servers: Servers, folder: Path, console: Console) -> None:
@@ -40,15 +40,15 @@ async def slow(model: ScriptedModel, servers: Servers, folder: Path, console: Co
         found = {"as it is": await waits(subjects)}
         async with _slow_disk(servers.database_url):
             _, slowly = await _probe(servers.database_url)
-            found[f"a disk of {FLUSH_MICROSECONDS / 1_000:g} ms"] = await waits(subjects)
-    async with Wires(seconds=AWAY_SECONDS) as wires:
+            found[f"a disk of {FLUSH_MS} ms"] = await waits(subjects)
+    async with Wires(seconds=AWAY_MS / 1_000) as wires:
 
         async def told(url: str) -> str:
             return await wires.told(url) if url.startswith("postgresql:") else url
 
         far, _ = await _probe(await wires.told(servers.database_url))
         async with all_running(model, servers, folder, "_far", told) as subjects:
-            found[f"Postgres {1_000 * AWAY_SECONDS:g} ms away"] = await waits(subjects)
+            found[f"Postgres {AWAY_MS} ms away"] = await waits(subjects)
     wide(console).print(_table(found))
     wide(console).print(EXPLAINED.format(near=near, far=far, fast=fast, slow=slowly), style="dim")
 
@@ -56,7 +56,7 @@ async def slow(model: ScriptedModel, servers: Servers, folder: Path, console: Co
 @asynccontextmanager
 async def _slow_disk(database_url: str) -> AsyncGenerator[None]:
     async with await psycopg.AsyncConnection[Any].connect(database_url, autocommit=True) as connection:
-        await connection.execute(sql.SQL("ALTER SYSTEM SET commit_delay = {}").format(FLUSH_MICROSECONDS))
+        await connection.execute(sql.SQL("ALTER SYSTEM SET commit_delay = {}").format(1_000 * FLUSH_MS))
         await connection.execute("ALTER SYSTEM SET commit_siblings = 0")
         await connection.execute("SELECT pg_reload_conf()")
         await asyncio.sleep(SETTLE_SECONDS)

@@ -25,7 +25,7 @@ from bot.stores.embedded_home import Servers
 from tests.bench.conversation import Conversations
 from tools.catalog import seed_shop
 
-Program = Literal["bot", "floor", "safe floor", "least floor", "plain least floor", "PydanticAI"]
+Program = Literal["bot", "floor", "safe floor", "least floor", "plain least floor", "one insert", "PydanticAI"]
 Transport = Literal["socket", "http"]
 
 REPOSITORY = Path(__file__).parents[2]
@@ -36,8 +36,9 @@ PROGRAMS: Mapping[Program, tuple[str | Path, ...]] = {
     "bot": (sys.executable, "-m", "bot.cli", "run"),
     "floor": (sys.executable, "-m", "tests.bench.floor"),
     "safe floor": (sys.executable, "-m", "tests.bench.floor", "safe"),
-    "least floor": (sys.executable, "-m", "tests.bench.floor", "least"),
-    "plain least floor": (sys.executable, "-m", "tests.bench.floor", "least", "plain"),
+    "least floor": (sys.executable, "-m", "tests.bench.floor", "safe", "least"),
+    "plain least floor": (sys.executable, "-m", "tests.bench.floor", "safe", "least", "plain"),
+    "one insert": (sys.executable, "-m", "tests.bench.floor", "deaf"),
     "PydanticAI": (PYDANTIC_AI, "-m", "tests.bench.pydantic_ai_loop"),
 }
 # The budget is no limit here: a hundred turns of one thread are to be measured.

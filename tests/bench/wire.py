@@ -20,8 +20,8 @@ PIECE_BYTES = 1 << 16
 STARTUP_HEADER_BYTES, MESSAGE_HEADER_BYTES = 4, 5  # https://www.postgresql.org/docs/current/protocol-message-formats.html
 EXECUTE, QUERY = b"E", b"Q"
 
-Requests = Generator[bool, bytes, None]
-"""Is sent what a program sends, piece by piece, after a first `next`; see `counting`."""
+Requests = Generator[None, bytes, None]
+"""Is sent what a program sends on one connection, piece by piece, after a first `next`; counts."""
 
 
 @dataclass
@@ -29,7 +29,9 @@ class Way:
     """What went over the connections to one store so far."""
 
     requests: int = 0  # statements of Postgres, BEGIN and COMMIT too, or commands of Redis
-    round_trips: int = 0  # times that something was sent after an answer: a pipeline that is sent in one go is one
+    round_trips: int = (
+        0  # times that something was sent after an answer: a pipeline sent in one go is one, and so is a new connection
+    )
 
 
 @dataclass
@@ -60,9 +62,14 @@ class Wires:
         async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             world_reader, world_writer = await asyncio.open_unix_connection(socket)
             turn = _Turn(way, read(way))
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._carry(reader, world_writer, turn.asked))
-                both.create_task(self._carry(world_reader, writer, turn.answered))
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._carry(reader, world_writer, turn.asked))
+                    both.create_task(self._carry(world_reader, writer, turn.answered))
+            finally:
+                world_writer.close()
+                with suppress(ConnectionError):
+                    await world_writer.wait_closed()
 
         return (await self._servers.enter_async_context(Server(joined))).port
 
@@ -104,8 +111,9 @@ class _Turn:
         next(requests)
 
     def asked(self, data: bytes) -> None:
-        if data and self._requests.send(data) and not self._waits:
-            self._way.round_trips += 1
+        if data:
+            self._requests.send(data)
+            self._way.round_trips += not self._waits
             self._waits = True
 
     def answered(self, data: bytes) -> None:
@@ -113,26 +121,26 @@ class _Turn:
 
 
 def statements(way: Way) -> Requests:
-    """Count what a client of Postgres asks on one connection. Yields whether it is past the startup of the connection."""
-    held = yield False
+    """Count what a client of Postgres asks on one connection. What opens it is no statement."""
+    held = yield
     while len(held) < STARTUP_HEADER_BYTES or len(held) < (size := int.from_bytes(held[:STARTUP_HEADER_BYTES])):
-        held += yield False
+        held += yield
     held = held[size:]
     while True:
         while len(held) >= MESSAGE_HEADER_BYTES and len(held) > (size := int.from_bytes(held[1:MESSAGE_HEADER_BYTES])):
             way.requests += held[:1] in (EXECUTE, QUERY)
             held = held[1 + size :]
-        held += yield True
+        held += yield
 
 
 def commands(way: Way) -> Requests:
     """Count the commands of a client of Redis on one connection. Each is an array of strings, as all clients send them."""
-    held = yield True
+    held = yield
     while True:
         while (end := _end_of_command(held)) is not None:
             way.requests += 1
             held = held[end:]
-        held += yield True
+        held += yield
 
 
 def _end_of_command(held: bytes) -> int | None:
