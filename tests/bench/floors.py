@@ -10,7 +10,7 @@ from bot.sandbox.model import ScriptedModel
 from bot.stores.embedded_home import Servers
 from tests.bench import rounds
 from tests.bench.counts import Counted, Counts, counted, of_the_tools, without
-from tests.bench.rounds import COMPARED, INSTALL, Crowd, Waits, all_running, crowds, installed, waits, wide
+from tests.bench.rounds import Crowd, Waits, all_running, compared_table, crowds, installed, waits, wide
 
 COLUMNS = (
     *("ask to\ncard ms", "approve to\nanswer ms", f"sessions/s\nat {rounds.AT_ONCE}", "CPU\nms", "Postgres\nCPU ms", "commits"),
@@ -55,7 +55,7 @@ def _figures(tools: Counts, waited: Waits, crowded: Crowd, count: Counted) -> Se
 
 
 def _table(found: Sequence[Sequence[float]]) -> Table:
-    table = Table(title="\nThe bot and its floors, a session", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = compared_table("The bot and its floors, a session")
     table.add_column("", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
@@ -67,7 +67,4 @@ def _table(found: Sequence[Sequence[float]]) -> Table:
         table.add_row(
             f"bot / {program}", *(f"{own / other:.2f}" if other else "" for own, other in zip(bot, figures, strict=True))
         )
-    for program in COMPARED:
-        if program not in installed():
-            table.add_row(f"{program}: {INSTALL}")
     return table

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import psycopg
 from rich.console import Console
+from rich.table import Table
 
 from bot.sandbox.model import ScriptedModel
 from bot.stores.embedded_home import Servers
@@ -23,7 +24,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))  # fewer while you work on the
 SAMPLES = 9  # sessions of a round, one after another
 AT_ONCE, SESSIONS = 32, 96
 WIDTH = 140
-INSTALL = "not installed: run `make pydantic-ai`"
+INSTALL = "PydanticAI is not installed: run `make pydantic-ai` to have it in this table."
 COMPARED: tuple[Program, ...] = ("bot", "safe floor", "least floor", "plain least floor", "PydanticAI")
 
 OTHERS = """
@@ -71,6 +72,14 @@ class Used:
 def wide(console: Console) -> Console:
     """Return one that is wide enough for these tables, also where nobody looks at a terminal."""
     return Console(file=console.file, width=max(console.width, WIDTH))
+
+
+def compared_table(title: str) -> Table:
+    """Return an empty table with a row for each program to come; it says how to get the one that is not here."""
+    missing = "" if PYDANTIC_AI.exists() else INSTALL
+    shown = Table(title=f"\n{title}", title_justify="left", caption=missing, caption_justify="left", box=None)
+    shown.padding = (0, 2, 0, 0)
+    return shown
 
 
 def installed() -> list[Program]:

@@ -16,7 +16,7 @@ from rich.table import Table
 from bot.sandbox.model import ScriptedModel
 from bot.stores.embedded_home import Servers
 from tests.bench import rounds
-from tests.bench.rounds import Waits, all_running, installed, waits, wide
+from tests.bench.rounds import Waits, all_running, compared_table, installed, waits, wide
 from tests.bench.wire import Wires
 
 AWAY_MS = 1  # each way
@@ -80,7 +80,7 @@ async def _probe(database_url: str) -> tuple[float, float]:
 
 
 def _table(found: dict[str, list[Waits]]) -> Table:
-    table = Table(title="\nHow long people wait with slower stores, ms", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = compared_table("How long people wait with slower stores, ms")
     table.add_column("", no_wrap=True)
     for name in found:
         table.add_column(f"{name}:\nask to card", justify="right", no_wrap=True)

@@ -6,12 +6,11 @@ from pathlib import Path
 from statistics import median
 
 from rich.console import Console
-from rich.table import Table
 
 from bot.sandbox.model import ScriptedModel
 from bot.stores.embedded_home import Servers
 from tests.bench import subject
-from tests.bench.rounds import ROUNDS, installed, processor, wide
+from tests.bench.rounds import ROUNDS, compared_table, installed, processor, wide
 
 IDLE_SECONDS = 5.0
 
@@ -35,7 +34,7 @@ async def start(model: ScriptedModel, servers: Servers, folder: Path, console: C
                 found[program].append(
                     (one.start_seconds, own, children, used.own_ms / IDLE_SECONDS, used.postgres_ms / IDLE_SECONDS)
                 )
-    table = Table(title="\nHow programs start", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = compared_table("How programs start")
     for name in ("", "s until\nready", "MB", "MB of its\nprocesses", "idle CPU\nms a second", "idle Postgres\nCPU ms a second"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for program, starts in found.items():
