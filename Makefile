@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check mcp-servers evals record bench chaos fuzz lock clean
+.PHONY: setup demo test check mcp-servers pydantic-ai evals record bench chaos fuzz lock clean
 
 setup: $(READY)
 
@@ -44,6 +44,13 @@ evals: $(READY)
 # Its recordings made anew, from the lines of the cases: look at what of them changed before you commit it.
 record: $(READY)
 	$(PYTHON_OF_VENV) -m bot.cli eval prompts/assistant/golden --out .signoff/eval --record --fresh
+
+# PydanticAI, for `make bench` to compare with: beside what the lock names, which it takes for all else that it needs.
+pydantic-ai: $(READY)
+	$(PYTHON_OF_VENV) -m venv .venv/pydantic-ai
+	$(PYTHON_OF_VENV) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv/pydantic-ai/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/signoff.pth"
+	.venv/pydantic-ai/bin/python -m pip install --quiet "pydantic-ai-slim[anthropic]==2.68.0"
 
 bench: $(READY)
 	$(PYTHON_OF_VENV) -m tests.bench $(PARTS)

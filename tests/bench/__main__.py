@@ -1,9 +1,8 @@
 """`python -m tests.bench`: measures and prints the tables. It asserts nothing: figures are for people to read.
 
-`python -m tests.bench turns`, `suspended`, `calls`, `cost` or `watched` measures one part alone. `masking PATH` measures what is
-masked of the labelled set in a file (`tests.bench.masking`), `recording` what recording figures costs (`tests.bench.recording`):
-these need no store. `memory PATH` measures recall on the set in a folder (`tests.bench.memory`), `memory-scale ITEMS` how long a
-search takes among much.
+`python -m tests.bench turns` measures one part of PARTS alone. `masking PATH` measures what is masked of the labelled set in a
+file (`tests.bench.masking`), `recording` what recording figures costs (`tests.bench.recording`): these need no store. `memory
+PATH` measures recall on the set in a folder (`tests.bench.memory`), `memory-scale ITEMS` how long a search takes among much.
 """
 
 import asyncio
@@ -24,13 +23,18 @@ from bot.stores.embedded_home import Home, Servers
 from tests.bench import subject
 from tests.bench.calls import calls
 from tests.bench.cost import cost
+from tests.bench.floors import floors
 from tests.bench.footprint import TURNS, Written, footprint
+from tests.bench.ingress import ingress
 from tests.bench.latency import Figure, Value, throughput, value, waits
 from tests.bench.masking import masking
 from tests.bench.memory import memory
 from tests.bench.memory_scale import ITEMS, memory_scale
 from tests.bench.paraphrases import paraphrases
 from tests.bench.recording import recording
+from tests.bench.several import several
+from tests.bench.slow import slow
+from tests.bench.start import start
 from tests.bench.subject import Subject
 from tests.bench.suspended import suspended
 from tests.bench.watched import watched
@@ -82,7 +86,18 @@ async def turns(model: ScriptedModel, servers: Servers, folder: Path, console: C
 
 
 FURTHER = "`masking PATH`, `memory PATH`, `memory-scale ITEMS`, `paraphrases` and `recording`"
-PARTS = {"turns": turns, "suspended": suspended, "calls": calls, "cost": cost, "watched": watched}
+PARTS = {
+    "floors": floors,
+    "slow": slow,
+    "ingress": ingress,
+    "start": start,
+    "processes": several,
+    "turns": turns,
+    "suspended": suspended,
+    "calls": calls,
+    "cost": cost,
+    "watched": watched,
+}
 
 
 def figures_table(figures: list[Figure]) -> Table:

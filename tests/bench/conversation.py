@@ -89,7 +89,7 @@ class Conversations:
     async def _watch(self) -> None:
         """One look at each new call, however many threads wait: the workspace must not become what is measured."""
         seen = 0
-        growing: dict[str, str] = {}  # thread by message: on a busy machine an answer is slow enough to be shown as it is written
+        growing: dict[str, str] = {}  # thread by message: on a busy machine work, and an answer, is slow enough to be shown
         while True:
             for call in self._slack.calls[seen:]:
                 seen += 1
@@ -99,6 +99,6 @@ class Conversations:
                     self._posts[str(call.arguments["thread_ts"])].put_nowait(call)
                 elif call.method == "chat.startStream" and call.answer is not None:
                     growing[str(call.answer["ts"])] = str(call.arguments["thread_ts"])
-                elif call.method == "chat.stopStream":
+                elif call.method == "chat.stopStream" and call.arguments.get("blocks"):  # below an answer; work has none
                     self._posts[growing[str(call.arguments["ts"])]].put_nowait(call)
             await self._slack.workspace.next_change()

@@ -9,8 +9,13 @@ Model calls are streamed on the anthropic SDK with the bot's prompt and tools; t
 conversation in memory, so it resumes nothing: no lease, no policy, no budget, no look at who clicked, no card brought up
 to date, and two clicks are two orders.
 
-With FLOOR=safe no two clicks and no crash make two orders: the proposal is a row beside the reply, the click one conditional
+With the word `safe` no two clicks and no crash make two orders: the proposal is a row beside the reply, the click one conditional
 update of it, the order's start another, and each tool's result is committed too. Three commits more, and nothing else.
+
+With the word `least` beside `safe` it is as safe with as few commits as that takes, five: what can be repeated is committed with
+what follows from it (the first reply and the search with the proposal), and the click starts the order in one update.
+
+With the word `plain` replies of the model are not streamed. With the word `deaf` a row for each event is all that it does.
 """
 
 import asyncio
@@ -19,7 +24,9 @@ import os
 import signal
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any, cast
 
 import aiohttp
@@ -53,13 +60,21 @@ MAX_OUTPUT_TOKENS = 4_096
 Message = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a floor is like, by the words above. The least is safe, too: both words."""
+
+    safe: bool = False
+    least: bool = False
+    plain: bool = False
+    deaf: bool = False
+
+
 class Floor:
     """The listeners of a bare Bolt app, and the loop behind them."""
 
-    def __init__(
-        self, app: AsyncApp, pool: AsyncConnectionPool[Any], model: anthropic.AsyncAnthropic, *, safe: bool = False
-    ) -> None:
-        self._safe = safe
+    def __init__(self, app: AsyncApp, pool: AsyncConnectionPool[Any], model: anthropic.AsyncAnthropic, kind: Kind) -> None:
+        self._kind = kind
         self._slack = cast(Any, app.client)
         self._pool = pool
         self._model = model
@@ -76,13 +91,16 @@ class Floor:
 
     async def _said(self, event: dict[str, Any]) -> None:
         thread = str(event.get("thread_ts") or event["ts"])
-        if "bot_id" not in event and await self._execute(EVENT, (f"{event['channel']}:{event['ts']}", json.dumps(event))):
+        if "bot_id" in event or not await self._execute(EVENT, (f"{event['channel']}:{event['ts']}", json.dumps(event))):
+            return
+        if not self._kind.deaf:
             self._begin(self._ask(str(event["channel"]), thread, str(event["text"])))
 
     async def _approved(self, ack: Any, body: dict[str, Any]) -> None:
         action, thread = body["actions"][0], str(body["container"]["thread_ts"])
-        if self._safe:
-            first = await self._execute(MOVE, ("approved", action["value"], "pending"))
+        if self._kind.safe:
+            moved = "running" if self._kind.least else "approved"
+            first = await self._execute(MOVE, (moved, action["value"], "pending"))
         else:
             first = await self._execute(EVENT, (action["action_ts"], json.dumps(action)))
         if first:
@@ -91,54 +109,56 @@ class Floor:
 
     async def _ask(self, channel: str, thread: str, text: str) -> None:
         self._threads[thread].append({"role": "user", "content": [{"type": "text", "text": text}]})
-        call = await self._reply(thread)
-        await self._call(thread, call)
-        call = await self._reply(thread)
-        button = {
-            "type": "button",
-            "action_id": "approve",
-            "text": {"type": "plain_text", "text": "Approve"},
-            "value": call["id"],
-        }
-        blocks = [
-            {"type": "section", "text": {"type": "plain_text", "text": f"{call['name']}: {json.dumps(call['input'])}"}},
-            {"type": "actions", "elements": [button]},
-        ]
+        asked = len(self._threads[thread])
+        call = await self._reply(thread, commits=not self._kind.least)
+        await self._call(thread, call, commits=not self._kind.least)
+        call = await self._reply(thread, commits=not self._kind.least)
+        if self._kind.least:
+            body = json.dumps(self._threads[thread][asked:])
+            await self._execute(PROPOSE, {"thread": thread, "id": call["id"], "body": body})
+        blocks = card(call["id"], call["name"], call["input"])
         await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=call["name"], blocks=blocks)
 
     async def _run(self, channel: str, thread: str) -> None:
         call = self._threads[thread][-1]["content"][-1]
-        if not self._safe or await self._execute(MOVE, ("running", call["id"], "approved")):
+        if not self._kind.safe or self._kind.least or await self._execute(MOVE, ("running", call["id"], "approved")):
             await self._call(thread, call)
         answer = await self._reply(thread)
         await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=answer["text"])
 
-    async def _reply(self, thread: str) -> Any:
+    async def _reply(self, thread: str, *, commits: bool = True) -> Any:
         """Asks the model and commits what it says; the last block of it."""
         messages = self._threads[thread]
-        async with self._model.messages.stream(
-            model=self._agent.model,
-            system=self._system,
-            tools=self._schemas,
-            messages=cast(Any, messages),
-            max_tokens=MAX_OUTPUT_TOKENS,
-        ) as stream:
-            reply = await stream.get_final_message()
-        content = [block.to_dict(mode="json") for block in reply.content]
+        request: Any = {
+            "model": self._agent.model,
+            "system": self._system,
+            "tools": self._schemas,
+            "messages": messages,
+            "max_tokens": MAX_OUTPUT_TOKENS,
+        }
+        model: Any = self._model.messages
+        if self._kind.plain:
+            reply = await model.create(**request)
+        else:
+            async with model.stream(**request) as stream:
+                reply = await stream.get_final_message()
+        content: list[Any] = [block.to_dict(mode="json") for block in reply.content]
         messages.append({"role": "assistant", "content": content})
-        if self._safe and content[-1].get("name") == "create_order":
+        if not commits:
+            return content[-1]
+        if self._kind.safe and content[-1].get("name") == "create_order":
             await self._execute(PROPOSE, {"thread": thread, "id": content[-1]["id"], "body": json.dumps(content)})
         else:
             await self._execute(REPLY, (thread, json.dumps(content)))
         return content[-1]
 
-    async def _call(self, thread: str, call: Any) -> None:
+    async def _call(self, thread: str, call: Any, *, commits: bool = True) -> None:
         tool = self._tools[call["name"]]
         answer: Any = await tool.handler(tool.arguments.model_validate(call["input"]), ToolContext(thread, "", call["id"]))
         text = json.dumps({"ok": True, "result": answer.model_dump(mode="json")})
         result = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
         self._threads[thread].append({"role": "user", "content": [result]})
-        if self._safe:
+        if self._kind.safe and commits:
             await self._execute(REPLY, (thread, json.dumps([result])))
 
     async def _execute(self, statement: Any, values: Any) -> bool:
@@ -156,8 +176,20 @@ class Floor:
         task.result()  # what failed is told by the event loop
 
 
-async def run() -> None:
-    """Serves until SIGTERM, with the bot's own environment variables."""
+def card(call_id: str, name: str, arguments: Any) -> list[Message]:
+    """Return the blocks of a card with what is to be done and one button."""
+    button = {"type": "button", "action_id": "approve", "text": {"type": "plain_text", "text": "Approve"}, "value": call_id}
+    return [
+        {"type": "section", "text": {"type": "plain_text", "text": f"{name}: {json.dumps(arguments)}"}},
+        {"type": "actions", "elements": [button]},
+    ]
+
+
+Loop = Callable[[AsyncApp, AsyncConnectionPool[Any], anthropic.AsyncAnthropic], object]
+
+
+async def serve(loop: Loop, tables: Any) -> None:
+    """Serve a loop until SIGTERM, with the bot's own environment variables. `tables` is run first."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     async with AsyncExitStack() as stack:
@@ -166,14 +198,14 @@ async def run() -> None:
         )
         await stack.enter_async_context(pool)
         async with pool.connection() as connection:
-            await connection.execute(TABLES)
+            await connection.execute(tables)
         session = await stack.enter_async_context(
             aiohttp.ClientSession()
         )  # one for all calls: the SDK's default opens one a call
         client = AsyncWebClient(os.environ["SLACK_BOT_TOKEN"], os.environ["SLACK_API_URL"], session=session)
         app = AsyncApp(client=client, signing_secret=os.environ["SLACK_SIGNING_SECRET"], process_before_response=True)
         model = await stack.enter_async_context(anthropic.AsyncAnthropic(max_retries=0))
-        Floor(app, pool, model, safe=os.environ.get("FLOOR") == "safe")
+        loop(app, pool, model)
         server = web.AppRunner(AsyncSlackAppServer(0, "/slack/events", app).web_app, access_log=None)
         await server.setup()
         stack.push_async_callback(server.cleanup)
@@ -187,4 +219,5 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run())
+    kind = Kind(**{word: True for word in sys.argv[1:]})
+    asyncio.run(serve(lambda app, pool, model: Floor(app, pool, model, kind), TABLES))

@@ -56,14 +56,14 @@ class Footprint:
     late_cards_ms: tuple[float, ...]  # event to card, of the last turns of the long threads
 
 
-async def footprint(subjects: Sequence[Subject]) -> list[Footprint]:
-    """What each program writes, over threads of all DEPTHS."""
+async def footprint(subjects: Sequence[Subject], depths: Sequence[int] = DEPTHS) -> list[Footprint]:
+    """What each program writes, over threads of so many turns, which are DEPTHS or fewer of them, with all of TURNS."""
     found: list[Footprint] = []
-    async with _quiet_server(subjects[0].database_url):
+    async with quiet_server(subjects[0].database_url):
         for subject in subjects:
             async with await psycopg.AsyncConnection.connect(subject.database_url, autocommit=True) as connection:
                 await subject.conversations.approve(await subject.conversations.mention())  # first pages of new tables
-                threads = [await _one_thread(subject.conversations, connection, turns) for turns in DEPTHS]
+                threads = [await _one_thread(subject.conversations, connection, turns) for turns in depths]
             written = {
                 turn: _median([found for thread in threads for counts_for, found in thread.written if counts_for == turn])
                 for turn in TURNS
@@ -73,7 +73,8 @@ async def footprint(subjects: Sequence[Subject]) -> list[Footprint]:
 
 
 @asynccontextmanager
-async def _quiet_server(database_url: str) -> AsyncGenerator[None]:
+async def quiet_server(database_url: str) -> AsyncGenerator[None]:
+    """A server that writes only what it is asked to while the block runs."""
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         for name, value in SETTINGS.items():
             await connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
@@ -113,11 +114,7 @@ class _State:
 
 async def _state(connection: psycopg.AsyncConnection[Any]) -> _State:
     """How much there is, once nothing is being written any more."""
-    log_bytes = await _log_bytes(connection)
-    while True:
-        await asyncio.sleep(QUIET_SECONDS)
-        if log_bytes == (log_bytes := await _log_bytes(connection)):
-            break
+    log_bytes = await at_rest(connection)
     rows: dict[str, int] = {}
     row_bytes = 0
     for schema, table in await (await connection.execute(TABLES)).fetchall():
@@ -126,6 +123,15 @@ async def _state(connection: psycopg.AsyncConnection[Any]) -> _State:
         rows[table] = count
         row_bytes += int(size)
     return _State(log_bytes, rows, row_bytes)
+
+
+async def at_rest(connection: psycopg.AsyncConnection[Any]) -> int:
+    """Wait until nothing is being written any more. Returns the bytes of write-ahead log that there were so far."""
+    log_bytes = await _log_bytes(connection)
+    while True:
+        await asyncio.sleep(QUIET_SECONDS)
+        if log_bytes == (log_bytes := await _log_bytes(connection)):
+            return log_bytes
 
 
 async def _log_bytes(connection: psycopg.AsyncConnection[Any]) -> int:

@@ -86,7 +86,7 @@ async def throughput(subjects: Sequence[Subject], at_once: int, rounds: int, ses
     for _ in range(rounds):
         for subject, rates_of_one, cpu_of_one in zip(subjects, rates, cpu_ms, strict=True):
             before = subject.cpu_seconds()
-            rates_of_one.append(await _rate(subject.conversations, at_once, sessions))
+            rates_of_one.append(await rate(subject.conversations, at_once, sessions))
             cpu_of_one.append(1000 * (subject.cpu_seconds() - before) / sessions)
     medians = [[Value(statistics.median(of_one)) for of_one in found] for found in (rates, cpu_ms)]
     return [
@@ -95,7 +95,8 @@ async def throughput(subjects: Sequence[Subject], at_once: int, rounds: int, ses
     ]
 
 
-async def _rate(conversations: Conversations, at_once: int, sessions: int) -> float:
+async def rate(conversations: Conversations, at_once: int, sessions: int) -> float:
+    """Whole sessions per second; what a program still does after its last post has ended, too."""
     numbers = itertools.count()
     started = time.monotonic()
 
@@ -106,6 +107,6 @@ async def _rate(conversations: Conversations, at_once: int, sessions: int) -> fl
     async with asyncio.TaskGroup() as group:
         for _ in range(at_once):
             group.create_task(one_after_another())
-    rate = sessions / (time.monotonic() - started)
+    seconds = time.monotonic() - started
     await asyncio.sleep(10 * READING_SECONDS)
-    return rate
+    return sessions / seconds

@@ -4,9 +4,10 @@ import asyncio
 import os
 import re
 import sys
+import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,12 +25,22 @@ from bot.stores.embedded_home import Servers
 from tests.bench.conversation import Conversations
 from tools.catalog import seed_shop
 
-Program = Literal["bot", "floor", "safe floor"]
+Program = Literal["bot", "floor", "safe floor", "least floor", "plain least floor", "one insert", "PydanticAI"]
 Transport = Literal["socket", "http"]
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 30.0
-PROGRAMS = {"bot": ("bot.cli", "run"), "floor": ("tests.bench.floor",), "safe floor": ("tests.bench.floor",)}
+# PydanticAI has a separate environment, which `make pydantic-ai` fills; all else it takes from the one here.
+PYDANTIC_AI = REPOSITORY / ".venv" / "pydantic-ai" / "bin" / "python"
+PROGRAMS: Mapping[Program, tuple[str | Path, ...]] = {
+    "bot": (sys.executable, "-m", "bot.cli", "run"),
+    "floor": (sys.executable, "-m", "tests.bench.floor"),
+    "safe floor": (sys.executable, "-m", "tests.bench.floor", "safe"),
+    "least floor": (sys.executable, "-m", "tests.bench.floor", "safe", "least"),
+    "plain least floor": (sys.executable, "-m", "tests.bench.floor", "safe", "least", "plain"),
+    "one insert": (sys.executable, "-m", "tests.bench.floor", "deaf"),
+    "PydanticAI": (PYDANTIC_AI, "-m", "tests.bench.pydantic_ai_loop"),
+}
 # The budget is no limit here: a hundred turns of one thread are to be measured.
 CONFIG = "agents: {assistant: {budget: {session_tokens: 1000000000}}}\n"
 # Never a reason why an order fails: every run is to do the same.
@@ -44,12 +55,17 @@ class Subject:
     slack: SlackSandbox
     conversations: Conversations
     database_url: str
-    process: psutil.Process
+    processes: Sequence[psutil.Process]
+    start_seconds: float  # until the first said that it is ready
+
+    @property
+    def process(self) -> psutil.Process:
+        """The first, and mostly the only one."""
+        return self.processes[0]
 
     def cpu_seconds(self) -> float:
-        """That its process has used so far, user and system."""
-        times = self.process.cpu_times()
-        return times.user + times.system
+        """That its processes have used so far, user and system."""
+        return sum(times.user + times.system for times in (process.cpu_times() for process in self.processes))
 
     def cpu_seconds_of_all(self) -> float:
         """That its process and all that it started have used, those too that have ended."""
@@ -63,10 +79,16 @@ class Subject:
 
 NOTHING: Mapping[str, str] = {}
 Prepare = Callable[[SlackSandbox, str], Awaitable[None]]
+Told = Callable[[str], Awaitable[str]]
 
 
 async def _nothing(slack: SlackSandbox, database_url: str) -> None:
     """An empty database will do."""
+
+
+async def straight(url: str) -> str:
+    """Nothing stands between a program and its stores."""
+    return url
 
 
 @asynccontextmanager
@@ -80,39 +102,56 @@ async def running(
     among: str = "",
     prepare: Prepare = _nothing,
     further: Mapping[str, str] = NOTHING,
+    told: Told = straight,
+    processes: int = 1,
 ) -> AsyncGenerator[Subject]:
-    """The program for as long as the block runs. Raises RuntimeError with its last words when it does not start.
+    """The program for as long as the block runs, in so many processes. Raises RuntimeError with the last words of one that does
+    not start.
 
     `prepare` fills its database before it starts, with what `among` names. `further` is added to its environment.
+    `told` makes of the URL of each store what the program is told instead.
     """
     name = f"{program}_{transport}{among}".replace(" ", "_")
     with database(servers, name) as database_url:
         await seed(database_url)
         async with SlackSandbox(read_manifest()) as slack:
             await prepare(slack, database_url)
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", *PROGRAMS[program]),
-                env={
-                    **environment(slack, model, database_url, servers.redis_url, transport),
-                    "FLOOR": "safe" if program == "safe floor" else "",
-                    **further,
-                },
-                cwd=folder,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-            words = Sentences(process)
-            try:
-                port = await words.port()
+            stores = (await told(database_url), await told(servers.redis_url))
+            variables = {**environment(slack, model, *stores, transport), **further}
+            async with AsyncExitStack() as stack:
+                started = [
+                    await stack.enter_async_context(_process(PROGRAMS[program], variables, folder)) for _ in range(processes)
+                ]
                 if transport == "http":
-                    slack.deliver_over_http(f"http://127.0.0.1:{port}/slack/events")
-                async with Conversations(slack) as conversations:
-                    yield Subject(name, slack, conversations, database_url, psutil.Process(process.pid))
-            finally:
-                if process.returncode is None:
-                    process.terminate()
-                await process.wait()
-                await words.end()
+                    slack.deliver_over_http(f"http://127.0.0.1:{started[0].port}/slack/events")
+                conversations = await stack.enter_async_context(Conversations(slack))
+                found = [psutil.Process(one.pid) for one in started]
+                yield Subject(name, slack, conversations, database_url, found, started[0].seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that is ready."""
+
+    pid: int
+    port: int
+    seconds: float  # since it was begun
+
+
+@asynccontextmanager
+async def _process(command: Sequence[str | Path], variables: Mapping[str, str], folder: Path) -> AsyncGenerator[Started]:
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *command, env=variables, cwd=folder, stderr=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    words = Sentences(process)
+    try:
+        yield Started(process.pid, await words.port(), time.monotonic() - began)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        await words.end()
 
 
 class Sentences:
