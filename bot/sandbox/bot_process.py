@@ -44,7 +44,7 @@ class BotProcess:
             status = await self._process.wait()
             if status >= 0 or self._ending:
                 return status
-            self._remember(f"-- process {self._process.pid} was killed ({signal.Signals(-status).name}); another one starts --\n")
+            self._keep_end(f"-- process {self._process.pid} was killed ({signal.Signals(-status).name}); another one starts --\n")
 
     def kill(self) -> bool:
         """End the process as `kill -9` does, so that it can do nothing more. Return whether there was one."""
@@ -75,9 +75,9 @@ class BotProcess:
         while said := await process.stderr.read(65_536):
             text = said.decode(errors="replace")
             await asyncio.to_thread(_pass_on, text)
-            self._remember(text)
+            self._keep_end(text)
 
-    def _remember(self, text: str) -> None:
+    def _keep_end(self, text: str) -> None:
         self._said.append(text)
         self._said_characters += len(text)
         while self._said_characters > KEPT_CHARACTERS:
