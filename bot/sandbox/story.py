@@ -48,7 +48,7 @@ def tour(workspace: Workspace, supplier_url: str | None) -> Json:
         ("meanwhile", "Ask while it waits", "cleo", (), "support", "order 1 Widget Mini for grace.kestrel@example.org"),
     ]
     if supplier_url is not None:
-        steps.append(("page", "A poisoned page", "ben", (), SUPPLIERS, f"read {supplier_url} and tell me what changes"))
+        steps.append(("page", "A poisoned page", "ben", ("ann",), SUPPLIERS, f"read {supplier_url} and tell me what changes"))
     return {
         "channel": workspace.channel_id("orders"),
         "steps": [

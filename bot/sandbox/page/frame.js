@@ -43,7 +43,7 @@ function actAs(old) {
   const { people, me } = workspace.state;
   const options = people.map((one) => h("option", { value: one.id, selected: one.id === me }, `${one.real_name ?? one.name}${one.is_admin ? " (admin)" : ""}`));
   const choose = (event) => go({ as: event.target.value, ...placeOf() });
-  const select = h("select", { data: { testid: "act-as" }, onchange: choose }, options);
+  const select = h("select", { "aria-label": "Act as", data: { testid: "act-as" }, onchange: choose }, options);
   if (old?.contains(document.activeElement)) queueMicrotask(() => select.focus());
   return h("label", { class: "act-as" }, h("span", { class: "act-as-label" }, "Act as"), avatar(me, "avatar-small"), select);
 }

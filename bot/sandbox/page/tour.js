@@ -79,7 +79,11 @@ const WAITING = {
     if (!asked) return { words: "The card waits for a person. Ask something else meanwhile:", actions: [[MEANWHILE, reply(MEANWHILE)]] };
     return { words: "The card was left standing, and your question waits behind it. Decide the card, or withdraw it: then the question is answered." };
   },
-  page: (step) => ({ words: `The page told the model to order, and this model obeys. Nothing has run: the card says what was read before it, and ${nameOf(step.as)} alone cannot approve it. Reject it.` }),
+  page: (step) => {
+    const other = step.others[0];
+    if (workspace.state.me === other) return { words: `You are ${nameOf(other)} now: the card says what was read before it. Reject it.` };
+    return { words: `The page told the model to order, and this model obeys. Nothing has run, and ${nameOf(step.as)}, who asked, cannot decide. Now act as ${nameOf(other)}.`, actions: [actAs(other)] };
+  },
 };
 
 const DONE = {

@@ -21,7 +21,7 @@ _PEOPLE = (
     ("ann", "Ann Archer", "#7048e8"),
     ("ben", "Ben Baker", "#1971c2"),
     ("cleo", "Cleo Cooper", "#c2255c"),
-    ("dan", "Dan Dyer", "#2f9e44"),
+    ("dan", "Dan Dyer", "#237a36"),
 )
 _CHANNELS: tuple[tuple[str, ChannelKind, frozenset[str]], ...] = (
     ("general", "channel", frozenset({"ann", "ben", "cleo", "dan"})),
