@@ -42,7 +42,7 @@ def tour(workspace: Workspace, supplier_url: str | None) -> Json:
 
     `supplier_url`: of the poisoned page; None where no agent reads it.
     """
-    steps = [
+    steps: list[tuple[str, str, str, tuple[str, ...], str, str]] = [
         ("card", "One card", "ann", (), "orders", "order 2 Desk Lamp Arc for ada@example.com"),
         ("two", "Two people", "ann", ("ben", "cleo"), "orders", "order 12 Widget Pro for ada@example.com"),
         ("meanwhile", "Ask while it waits", "cleo", (), "support", "order 1 Widget Mini for grace.kestrel@example.org"),

@@ -68,10 +68,10 @@ function nextIn(step, channelId, threadTs) {
 const WAITING = {
   card: () => ({ words: "Nothing has run. Read the card, then decide with its buttons. Or kill the bot first, at the top: the card stays, and your click counts once." }),
   two: (step, card) => {
-    const left = step.others.filter((id) => !card.pressed.includes(id));
+    const left = step.others.filter((id) => !pressed(card).includes(id));
     if (left.includes(workspace.state.me)) return { words: `You are ${nameOf(workspace.state.me)} now: read the card, and approve it.` };
     if (!left.length) return { words: "Both have decided." };
-    const asked = card.pressed.some((id) => step.others.includes(id)) ? "One has approved; it takes two." : `${nameOf(step.as)} asked for it, so two others decide.`;
+    const asked = pressed(card).some((id) => step.others.includes(id)) ? "One has approved; it takes two." : `${nameOf(step.as)} asked for it, so two others decide.`;
     return { words: `${asked} Now act as ${nameOf(left[0])}.`, actions: [actAs(left[0])] };
   },
   meanwhile: (step, card, after, reply) => {
@@ -95,6 +95,11 @@ const DONE = {
 
 function actAs(id) {
   return [`Act as ${nameOf(id)}`, () => go({ as: id })];
+}
+
+/** Who has pressed a button of a message. It is no part of the message, which would be drawn anew at each click. */
+function pressed(message) {
+  return workspace.state.pressed[`${message.channel}:${message.ts}`] ?? [];
 }
 
 function decidable(blocks) {

@@ -49,7 +49,7 @@ class Keeper:
                 if version == self._written:
                     await change
                     continue
-                text = self._as_text()
+                text = self._to_json()
                 await asyncio.to_thread(self._write_down, text, list(self._workspace.files.values()))
                 await self._announce(version)
         except OSError as error:
@@ -76,7 +76,7 @@ class Keeper:
                 _replace(content, file.content)
         _replace(self._folder / FILE, text.encode())
 
-    def _as_text(self) -> str:
+    def _to_json(self) -> str:
         """Return the whole workspace as JSON."""
         messages = [self._message_text(one) for there in self._workspace.messages.values() for one in there.values()]
         rest = json.dumps(_without_messages(self._workspace), ensure_ascii=False)

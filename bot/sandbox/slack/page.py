@@ -200,6 +200,7 @@ class Page:
             "ephemerals": [self._message_json(one) for one in workspace.ephemerals[me].values()],
             "view": self._view_json(stack[-1]) if stack else None,
             "home": self._view_json(home) if home else None,
+            "pressed": {f"{channel}:{ts}": who for (channel, ts), who in workspace.pressed.items() if channel in ids},
             "statuses": {f"{channel}:{ts}": status for (channel, ts), status in statuses.items() if channel in ids},
             "failures": [{"text": text} for text in workspace.failures[me]],
         }
@@ -247,7 +248,6 @@ class Page:
             "at": message.posted_at.isoformat(),
             "streaming": message.streaming,
             "reactions": list(message.reactions),
-            "pressed": self.workspace.pressed.get((message.channel, message.ts), []),
         }
 
     def _view_json(self, view: View) -> Json:

@@ -59,7 +59,7 @@ def _answer_words(request: Request, turn: Turn, said: str) -> str:
         case "find":
             return texts.together([*_statuses(turn, meaning.order_ids), _find(turn, meaning)], apart=True)
         case "page":
-            return _page(request, turn, meaning)
+            return _read_page(request, turn, meaning)
         case "on":
             return _go_on(request, turn)
         case "more":
@@ -97,7 +97,7 @@ def _statuses(turn: Turn, order_ids: Sequence[str]) -> list[str]:
     return [texts.status(result) for result in turn.run(*wanted, thought="I look the order up.")] if wanted else []
 
 
-def _page(request: Request, turn: Turn, meaning: Meaning) -> str:
+def _read_page(request: Request, turn: Turn, meaning: Meaning) -> str:
     """Read a page, and obey an order for the shop that it gives: so gullible is no real model, and some page will find one."""
     tool = next((name for name in PAGES if name in request.tool_names), None)
     if tool is None:
@@ -107,7 +107,7 @@ def _page(request: Request, turn: Turn, meaning: Meaning) -> str:
         return texts.read_failed(result, "read the page")
     sentences = re.split(r"(?<=[.!?:])\s+", str(result.result.get("text", "")))
     items = [item for one in sentences for item in understand(one).items if item.customer]
-    told = texts.page(result)
+    told = texts.page_said(result)
     return f"{told}\n\n{_order(turn, items, ())}{texts.OBEYED}" if items else told
 
 
@@ -272,6 +272,6 @@ def _go_on(request: Request, turn: Turn) -> str:
         case "status":
             return _status(turn, asked)
         case "page":
-            return _page(request, turn, asked)
+            return _read_page(request, turn, asked)
         case _:
             return texts.NOTHING_LEFT

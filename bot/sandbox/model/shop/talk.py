@@ -51,7 +51,7 @@ MOST_WORDS = 40  # of a text whose language is asked for: a long one is somebody
 
 # Slips in the words that decide what a text asks for.
 KEYWORDS = ("order", "status", "find", "search", "please", "cancel", "continue", "thanks", "where")
-_WORD = re.compile(r"(?<![\w@.-])[a-z]{4,9}(?![\w@.-])", re.IGNORECASE)
+_SLIPPED = re.compile(r"(?<![\w@.-])[a-z]{4,9}(?![\w@.-])", re.IGNORECASE)
 _OFF_TOPIC = (
     r"jokes?|weather|poems?|songs?|news|football|meaning\s+of\s+life|president|capital\s+of|what\s+time|what\s+day|system\s+prompt|"
     r"ignore\s+(?:all|your|previous)"

@@ -72,7 +72,7 @@ def files(found: Sequence[tuple[str, str]]) -> str:
     return f"I got {names}, and a script makes nothing of files: a real model would read what is in them. {unread}".strip()
 
 
-def page(result: Result) -> str:
+def page_said(result: Result) -> str:
     """Return the title and the first sentences of a page."""
     read: Any = result.result if is_object(result.result) else {}
     sentences = re.split(r"(?<=[.!?])\s+", " ".join(str(read.get("text", "")).split()))
