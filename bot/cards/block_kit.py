@@ -88,14 +88,20 @@ def feedback_buttons(turn: int) -> SlackBlock:
     def thumb(label: str, told: str, value: str) -> SlackBlock:
         return {"text": literal_text(label), "accessibility_label": told, "value": f"{value}:{turn}"}
 
-    good, bad = thumb("Good answer", "This answer was good", "good"), thumb("Bad answer", "This answer was bad", "bad")
+    good, bad = (
+        thumb("Good answer", "Good answer: this answer was good", "good"),
+        thumb("Bad answer", "Bad answer: this answer was bad", "bad"),
+    )
     return {"type": "feedback_buttons", "action_id": "feedback", "positive_button": good, "negative_button": bad}
 
 
 def wrong_answer_button(turn: int) -> SlackBlock:
     """Return the button that stands by the thumbs, for the answer of this turn. In their row Slack takes no button but one with
     the picture of a trash can (docs: Icon button element), so it has a row below."""
-    asked = {**button("wrong_answer", "Wrong answer?", str(turn)), "accessibility_label": "Say what is wrong with this answer"}
+    asked = {
+        **button("wrong_answer", "Wrong answer?", str(turn)),
+        "accessibility_label": "Wrong answer? Say what is wrong with this answer",
+    }
     return {"type": "actions", "block_id": "wrong_answer", "elements": [asked]}
 
 

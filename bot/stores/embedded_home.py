@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.config.refusal import Refusal
 from bot.stores.embedded import EmbeddedServer, FakeRedis, Postgres, Redis
 from bot.stores.embedded.processes import leave_parent, run_detached
 
@@ -66,10 +67,7 @@ class Home:
         if not wanted:
             yield
             return
-        # For root others may pass through, since its Postgres runs as another user; each folder inside is private.
-        self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        for name in ("gate", "users", "guard"):
-            (self.path / name).touch(mode=0o600)
+        self._make()
         with self._file("users") as users:
             try:
                 with self._gate():
@@ -82,6 +80,16 @@ class Home:
                 with self._gate():
                     fcntl.flock(users, fcntl.LOCK_UN)
                     self._stop_if_unused()
+
+    def _make(self) -> None:
+        try:
+            # For root others may pass through, since its Postgres runs as another user; each folder inside is private.
+            self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            for name in ("gate", "users", "guard"):
+                (self.path / name).touch(mode=0o600)
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise Refusal(f"{self.path} cannot be used ({why}): set SIGNOFF_HOME to a folder that you may write in.") from None
 
     def _stop_if_unused(self) -> bool:
         """Call with the gate held. True if nobody uses the servers; they are stopped then."""

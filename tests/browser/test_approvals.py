@@ -175,8 +175,9 @@ async def test_the_home_tab_has_what_waits_first_then_outcomes_permissions_and_b
     await demo_screen.part("modal-submit").click()
     await expect(demo_screen.thread).to_contain_text("Done: 1 × Widget Pro")
     await asked(demo_screen, BEN, "orders", "@Signoff order 12 Desk Lamp Mini for ada@example.com")
+    await demo_screen.act_as(ANN)  # who asked is none of the two
     await demo_screen.button("approve").click()
-    await expect(demo_screen.thread).to_contain_text("1 of 2 approvals: @Ben Baker")
+    await expect(demo_screen.thread).to_contain_text("1 of 2 approvals: @Ann Archer")
     await demo_screen.picture("quorum.png")
     await asked(demo_screen, ANN, "orders", "@Signoff order 3 Office Chair Task for grace.kestrel@example.org")
     await demo_screen.act_as(BEN)
@@ -184,7 +185,7 @@ async def test_the_home_tab_has_what_waits_first_then_outcomes_permissions_and_b
     home = demo_screen.part("home")
     in_order = (
         "Waiting for your decision.*3 × Office Chair Task.*Asked by @Ann Archer",
-        "You asked for.*Order 12 × Desk Lamp Mini.*2 approvals needed.*heard so far: @Ben Baker",
+        "You asked for.*Order 12 × Desk Lamp Mini.*2 approvals needed.*heard so far: @Ann Archer",
         "Recent outcomes.*Order 1 × Widget Pro.*Done",
         r"Your standing permissions.*Place order \(create_order\).*Revoke",
         "Budget used.*tokens in #orders",

@@ -169,3 +169,24 @@ async def test_a_block_that_the_page_does_not_know_is_named(screen: SandboxScree
     assert message is not None
     sandbox.workspace.change_message(message, blocks=({"type": "hologram", "block_id": "b0"},))
     await expect(screen.message(ts)).to_contain_text("This page cannot show a block of the type hologram.")
+
+
+async def test_a_table_on_a_phone_breaks_no_word(screen: SandboxScreen) -> None:
+    heads = ("Product", "Customer", "Quantity", "Description")
+    cells = ("Espresso Machine Barista", "grace@example.org", "1,234", "Unbreakable porcelain")
+    rows = [[{"type": "raw_text", "text": text} for text in row] for row in (heads, cells)]
+    markdown = "\n".join(("| " + " | ".join(row) + " |") for row in (heads, ["---"] * 4, cells))
+    await screen.page.set_viewport_size({"width": 390, "height": 844})
+    await posted(screen, {"type": "table", "rows": rows}, {"type": "markdown", "text": markdown})
+    broken = """(tables) => tables.flatMap((table) => [...table.querySelectorAll("th, td")]).flatMap((cell) => {
+        const range = document.createRange(), text = cell.firstChild;
+        return [...text.data.matchAll(/[^ ]+/g)].filter(({ index, 0: word }) => {
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            return range.getClientRects().length > 1;
+        }).map(([word]) => word);
+    })"""
+    tables = screen.part("messages").locator("table")
+    await expect(tables).to_have_count(2)
+    assert await tables.evaluate_all(broken) == []
+    assert await screen.page.evaluate("document.documentElement.scrollWidth") == 390

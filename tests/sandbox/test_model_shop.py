@@ -244,6 +244,77 @@ DIALOGS: dict[str, list[Turn]] = {
         Turn("and ord-1043 and ORD-9999?", ["status ORD-1043", "status ORD-9999"], ["**ORD-1043** is", "no order 'ORD-9999'"]),
         Turn("where is my order?", [], ["Which order do you mean?"]),
     ],
+    "an order and a status in one message": [
+        Turn(
+            "order 1 Widget Mini for ada@example.com and tell me the status of ORD-1042",
+            ["status ORD-1042", *searched("widget mini"), "order 1 WGT-003 ada@example.com"],
+            ["Order **ORD-1042** is **", "Done: **1 × Widget Mini**"],
+        ),
+        Turn(
+            "What is the status of ORD-1042? And please order 2 desk lamps and a floor lamp for ada@example.com.",
+            [
+                "status ORD-1042",
+                *searched("desk lamp", "floor lamp"),
+                "order 2 LGT-001 ada@example.com",
+                "order 1 LGT-006 ada@example.com",
+            ],
+            ["Order **ORD-1042** is **", "Done: **2 × Desk Lamp Arc**", "Done: **1 × Floor Lamp Reader**"],
+        ),
+        Turn("find me a desk lamp and look ORD-1042 up", ["status ORD-1042", *searched("desk lamp")], ["**ORD-1042** is", "Arc"]),
+        Turn("cancel ORD-1042", ["status ORD-1042"], ["**ORD-1042** is", "I cannot cancel or change an order"]),
+    ],
+    "more of what was ordered": [
+        Turn(
+            "order 1 Widget Mini for ada@example.com",
+            [*searched("widget mini"), "order 1 WGT-003 ada@example.com"],
+            ["Done: **1"],
+        ),
+        Turn(
+            "make that two",
+            [*searched("WGT-003"), "order 1 WGT-003 ada@example.com"],
+            ["has 1 already, so I order 1 more", "Done: **1 × Widget Mini**"],
+        ),
+        Turn("make that 1", [], ["has 1 already"]),
+        Turn("one more please", [*searched("WGT-003"), "order 1 WGT-003 ada@example.com"], ["Done: **1 × Widget Mini**"]),
+        Turn(
+            "the same again for grace.kestrel@example.org",
+            [*searched("WGT-003"), "order 1 WGT-003 grace.kestrel@example.org"],
+            ["Done: **1 × Widget Mini** for grace"],
+        ),
+        Turn("make it 0", [], ["I am a script"]),
+    ],
+    "made two before it was placed": [
+        Turn("order Widget Mini", [], ["For which customer?"]),
+        Turn("make that two", [], ["I can order **2 × widget mini**"]),
+        Turn("ada@example.com", [*searched("widget mini"), "order 2 WGT-003 ada@example.com"], ["Done: **2 × Widget Mini**"]),
+    ],
+    "again without an order": [Turn("again please", [], ["Nothing was ordered here before"])],
+    "going on": [
+        Turn("Please continue.", [], ["nothing that I left off", "Try:"]),
+        Turn("find me a desk lamp", searched("desk lamp"), ["Arc"]),
+        Turn("Please continue.", searched("desk lamp"), ["Arc"]),
+        Turn(
+            "order 2 desk lamps for ada@example.com",
+            [*searched("desk lamp"), "order 2 LGT-001 ada@example.com"],
+            ["Nobody approved"],
+            [EXPIRED],
+        ),
+        Turn("go on", [*searched("desk lamp"), "order 2 LGT-001 ada@example.com"], ["Done: **2 × Desk Lamp Arc**"]),
+    ],
+    "slips of the finger": [
+        Turn("ordr 2 desk lamps for ada@example.com", [*searched("desk lamp"), "order 2 LGT-001 ada@example.com"], ["Done: **2"]),
+        Turn(
+            "pleas oder a floor lamp for ada@example.com", [*searched("floor lamp"), "order 1 LGT-006 ada@example.com"], ["Done"]
+        ),
+        Turn("staus of ord-1042", ["status ORD-1042"], ["**ORD-1042** is"]),
+        Turn("fnid me a desk lamp", searched("desk lamp"), ["Arc"]),
+        Turn("thnaks!", [], ["You're welcome!"]),
+    ],
+    "a product by its name alone": [
+        Turn("floor lamps", searched("floor lamp"), ["Here is what we have", "Floor Lamp Reader"]),
+        Turn("flux capacitor", searched("flux capacitor"), ["found nothing of that name", "I am a script"]),
+    ],
+    "a page that nobody can read here": [Turn("read https://docs.example.com/start", [], ["I read no web pages here"])],
     "a note for the driver": [
         Turn(
             'order 3 x LGT-001 for ada@example.com with the note "leave at the door"',
@@ -254,7 +325,7 @@ DIALOGS: dict[str, list[Turn]] = {
     "small talk": [
         Turn("Hello!", [], ["Hello!"]),
         Turn("what can you do?", [], ["find products", "place an order"]),
-        Turn("what's the weather like?", [], ["I did not understand"]),
+        Turn("what's the weather like?", [], ["I am a script in this demo"]),
         Turn("order something nice for ada@example.com", [], ["Which product"]),
         Turn("never mind", [], ["I leave it at that"]),
     ],

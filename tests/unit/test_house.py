@@ -26,7 +26,9 @@ MAY_IMPORT = {
     "bot/cli.py": {"agent", "bot", "bot/eval_cli.py"},
     "bot/eval_cli.py": {"agent", "bot", "bot/eval"},
     "bot/sandbox": {"bot/sandbox"},
-    "bot/sandbox/demo.py": {"bot", "bot/sandbox", "tools"},  # starts the bot beside it
+    "bot/sandbox/demo.py": {"bot", "bot/sandbox", "bot/sandbox/audit_trail.py", "tools"},  # starts the bot beside it
+    "bot/sandbox/audit_trail.py": {"agent"},  # reads the log of that bot
+    "bot/sandbox/supplier_tool.py": {"tools"},  # a tool file of that bot
     "bot/eval": {"agent", "bot", "bot/eval", "bot/sandbox", "migrations", "prompts", "tools"},
     "migrations": {"agent", "migrations", "tools"},
     "prompts": set[str](),

@@ -108,7 +108,7 @@ function table(block) {
   };
   const [head = [], ...rest] = block.rows ?? [];
   const body = rest.map((cells) => h("tr", {}, cells.map(cell("td"))));
-  return h("div", { class: "table" }, h("table", {}, h("thead", {}, h("tr", {}, head.map(cell("th")))), h("tbody", {}, body)));
+  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Table" }, h("table", {}, h("thead", {}, h("tr", {}, head.map(cell("th")))), h("tbody", {}, body)));
 }
 
 const TASK_STATES = { pending: "to do", in_progress: "in progress", complete: "done", error: "failed" };

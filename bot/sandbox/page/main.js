@@ -1,6 +1,6 @@
 // The page: reads the place from the address, follows the workspace as the acting person, draws.
 
-import { drawRail, drawTop } from "./frame.js";
+import { drawRail, drawTop, showRail } from "./frame.js";
 import { follow, post } from "./live.js";
 import { followView } from "./modal.js";
 import { toast } from "./overlay.js";
@@ -38,7 +38,7 @@ function onState(state) {
   takeIn(state);
   followed ||= state.me;
   const { as, channel: place } = placeInAddress();
-  const found = place === "app" ? workspace.appChannel?.id : (place ?? state.channels[0]?.id);
+  const found = place === "app" ? workspace.appChannel?.id : (place ?? state.backstage?.tour.channel ?? state.channels[0]?.id);
   if (as && place === found) draw();
   else go({ as: as ?? state.me, channel: found }); // the new address draws
 }
@@ -71,7 +71,10 @@ async function openHome(as) {
   if (!answer.ok) toast(answer.error ?? "The Home tab could not be opened.");
 }
 
-window.addEventListener("hashchange", followAddress);
+window.addEventListener("hashchange", () => {
+  showRail(false);
+  followAddress();
+});
 window.addEventListener("redraw", draw);
 setInterval(draw, 60_000); // "2 minutes ago" grows older by itself
 followAddress();

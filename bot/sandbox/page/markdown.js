@@ -105,7 +105,7 @@ function table(lines, at) {
   let end = at + 2;
   while (end < lines.length && lines[end].includes("|")) end += 1;
   const body = lines.slice(at + 2, end).map((line) => row("td", line));
-  return [h("div", { class: "table" }, h("table", {}, h("thead", {}, row("th", lines[at])), h("tbody", {}, body))), end];
+  return [h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Table" }, h("table", {}, h("thead", {}, row("th", lines[at])), h("tbody", {}, body))), end];
 }
 
 function cells(line) {

@@ -9,6 +9,7 @@ import { avatar, lookOfNames } from "./message.js";
 import { toast } from "./overlay.js";
 import { sessionStatus } from "./status.js";
 import { follow, timeline } from "./timeline.js";
+import { hint, tour } from "./tour.js";
 import { channel, ephemeralsIn, go, isAppChannel, replies, rootMessages, rootOf, statusOf, workspace } from "./workspace.js";
 
 /** Draws the middle pane for a place. */
@@ -24,11 +25,12 @@ export function drawPane(node, place) {
     one.is_member === false
       ? outsider(named)
       : { key: `composer ${key}`, mark: named, make: () => composer({ channel: one.id, label: `Message ${named}`, testid: "composer", onsent: openAnswer(one) }) },
-  ]);
-  const hint = isAppChannel(one) ? "Ask it something: the answer comes in a thread." : `Mention @${workspace.bot.name} to ask it something.`;
+    tour(place),
+  ].filter(Boolean));
+  const toBegin = isAppChannel(one) ? "Ask it something: the answer comes in a thread." : `Mention @${workspace.bot.name} to ask it something.`;
   const where = named.startsWith("#") ? `This is where ${named} begins.` : `This is the conversation with ${named}.`;
   const prompts = isAppChannel(one) && !rootMessages(one.id).length ? suggested(one) : null;
-  const words = () => [h("h2", {}, named), h("p", {}, `${where} ${hint}`), prompts?.()];
+  const words = () => [h("h2", {}, named), h("p", {}, `${where} ${toBegin}`), prompts?.()];
   const beginning = { mark: `${named} ${Boolean(prompts)}`, make: () => h("li", { class: "beginning" }, words()) };
   follow(node.children[1], { channelId: one.id, messages: rootMessages(one.id), ephemerals: ephemeralsIn(one.id, null), beginning });
 }
@@ -122,10 +124,11 @@ export function drawThread(node, place) {
     { key: "head", mark: key + named, make: () => threadHead(named) },
     { key: `list ${key}`, mark: "", make: () => timeline("Thread", "thread") },
     { key: "status", mark: JSON.stringify([key, status]), make: () => h("div", { class: "status-line" }, sessionStatus(one.id, place.thread, status, { canStop: true })) },
+    hint(one.id, place.thread),
     one.is_member === false
       ? outsider(named)
       : { key: `composer ${key}`, mark: "", make: () => composer({ channel: one.id, thread: place.thread, label: "Reply…", testid: "thread-composer" }) },
-  ]);
+  ].filter(Boolean));
   const first = rootOf(one.id, place.thread);
   const list = node.children[1];
   follow(list, { channelId: one.id, first, messages: replies(one.id, place.thread), ephemerals: ephemeralsIn(one.id, place.thread) });

@@ -65,6 +65,7 @@ class Interactions:
         block, element = _find((version.blocks for version in versions), action_id, value, block_id)
         place = (user, message.channel, message.ts)
         chosen = self._choose(element, value)
+        self.workspace.pressed.setdefault((message.channel, message.ts), []).append(user)
         if initial_value(element) is not None:
             self.workspace.selections.setdefault(place, {}).setdefault(block["block_id"], {})[action_id] = chosen
             self.workspace.changed()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from bot.sandbox.slack.backstage import Backstage
 from bot.sandbox.slack.entering import Value
 from bot.sandbox.slack.payloads import view_json
 from bot.sandbox.slack.people import People, Upload
@@ -51,13 +52,20 @@ class Page:
     Wide because each method answers one address of the page.
     """
 
-    def __init__(self, workspace: Workspace, people: People, notes: Mapping[str, str], connected: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        people: People,
+        notes: Mapping[str, str],
+        connected: Callable[[], bool],
+        backstage: Backstage | None,
+    ) -> None:
         self.workspace = workspace
         self.people = people
         self.notes = notes
         self.connected = connected
+        self.backstage = backstage
         self._live: set[web.WebSocketResponse] = set()
-        self._read_up_to: dict[tuple[str, str], str] = {}
 
     def routes(self) -> list[web.AbstractRouteDef]:
         return [
@@ -66,6 +74,7 @@ class Page:
             web.get("/sandbox/live", self.live),
             web.post("/sandbox/{act:say|click|submit|close|home|stop}", self.act),
             web.static("/page", FILES),
+            *([] if self.backstage is None else backstage_routes(self.backstage)),
         ]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
@@ -103,7 +112,7 @@ class Page:
         me = self._person(request.query.get("as") or someone)
         looked_at = request.query.get("channel")
         if looked_at in self.workspace.channels and (there := self.workspace.messages[looked_at]):
-            self._read_up_to[me, looked_at] = next(reversed(there))
+            self.workspace.read_up_to[me, looked_at] = next(reversed(there))
         return web.json_response(self._seen_by(me))
 
     async def act(self, request: web.Request) -> web.Response:
@@ -183,6 +192,7 @@ class Page:
             "me": me,
             "people": [self._person_json(one.id) for one in people],
             "notes": dict(self.notes),
+            "backstage": self.backstage and {"tour": self.backstage.tour(), "process": self.backstage.process()},
             "prompts": workspace.setting("features.agent_view.suggested_prompts") or [],
             "bot": {"id": workspace.bot_user_id, "name": workspace.bot_name, "connected": self.connected()},
             "channels": [self._sidebar_channel(one, me) for one in visible],
@@ -190,6 +200,7 @@ class Page:
             "ephemerals": [self._message_json(one) for one in workspace.ephemerals[me].values()],
             "view": self._view_json(stack[-1]) if stack else None,
             "home": self._view_json(home) if home else None,
+            "pressed": {f"{channel}:{ts}": who for (channel, ts), who in workspace.pressed.items() if channel in ids},
             "statuses": {f"{channel}:{ts}": status for (channel, ts), status in statuses.items() if channel in ids},
             "failures": [{"text": text} for text in workspace.failures[me]],
         }
@@ -212,7 +223,7 @@ class Page:
         if channel.kind == "mpim":
             name = ", ".join(sorted(self.workspace.names[one] for one in channel.members - {me}))
         unread = 0
-        read_up_to = self._read_up_to.get((me, channel.id), "")
+        read_up_to = self.workspace.read_up_to.get((me, channel.id), "")
         for message in reversed(self.workspace.messages[channel.id].values()):
             if message.user == me or message.ts <= read_up_to:
                 break
@@ -241,6 +252,23 @@ class Page:
 
     def _view_json(self, view: View) -> Json:
         return view_json(self.workspace, view)
+
+
+def backstage_routes(backstage: Backstage) -> list[web.AbstractRouteDef]:
+    """Return the routes to what is behind the scene."""
+
+    async def kill(request: web.Request) -> web.Response:
+        if backstage.kill():
+            return web.json_response({"ok": True})
+        return web.json_response({"ok": False, "error": "The bot is not running just now: it starts again by itself."})
+
+    async def log(request: web.Request) -> web.Response:
+        return web.json_response(backstage.log())
+
+    async def audit(request: web.Request) -> web.Response:
+        return web.json_response(await backstage.audit())
+
+    return [web.post("/sandbox/kill", kill), web.get("/sandbox/log", log), web.get("/sandbox/audit", audit)]
 
 
 def _upload(file: str | Json) -> Upload:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from aiohttp import web
 
+from bot.sandbox.slack.backstage import Backstage
 from bot.sandbox.slack.channel_events import ChannelEvents
 from bot.sandbox.slack.delivery import Deliveries
 from bot.sandbox.slack.dump import dump
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.interactions import Interactions
+from bot.sandbox.slack.keeping import Keeper, restore
 from bot.sandbox.slack.methods import RULES
 from bot.sandbox.slack.page import Page, never_kept, only_local
 from bot.sandbox.slack.people import People
@@ -42,6 +45,9 @@ class SlackSandbox(People):
     trigger_seconds: how long a trigger id opens a modal.
     stream_seconds: how long a stream lives without being stopped; about 5 minutes in Slack.
     numbered: ids are numbers, the same in each workspace to which the same happens, instead of random.
+    kept_in: a folder in which the workspace is kept: what it holds from an earlier time is there again, and an answer is given
+        once what it says is there, too. Raises UnreadableError for what is no workspace.
+    backstage: what the page shows of the bot behind the workspace.
 
     Wide because it stands in for a whole workspace: its ids and tokens, its servers, and the hands of its people.
     """
@@ -58,8 +64,13 @@ class SlackSandbox(People):
         trigger_seconds: float = 3.0,
         stream_seconds: float = 300.0,
         numbered: bool = False,
+        kept_in: Path | None = None,
+        backstage: Backstage | None = None,
     ) -> None:
         self.workspace = Workspace(manifest, trigger_seconds=trigger_seconds, stream_seconds=stream_seconds, numbered=numbered)
+        self.restored = kept_in is not None and restore(self.workspace, kept_in)
+        self._keeper = Keeper(self.workspace, kept_in) if kept_in is not None else None
+        self._keeping: asyncio.Task[None] | None = None
         self.bot_token = f"xoxb-sandbox-{secrets.token_hex(12)}"
         self.app_token = f"xapp-sandbox-{secrets.token_hex(12)}"
         self.signing_secret = secrets.token_hex(16)
@@ -82,13 +93,13 @@ class SlackSandbox(People):
         self.interactions = Interactions(self.workspace, self._deliveries, self._base_url)
         desk = Desk(self.workspace, self.events, granted, self._socket_mode.new_url, self._base_url)
         self._api = WebApi(desk, RULES, self.faults, bot_token=self.bot_token, app_token=self.app_token)
-        self._page = Page(self.workspace, self, notes or {}, self._bot_is_there)
+        self._page = Page(self.workspace, self, notes or {}, self._bot_is_there, backstage)
         self._runner = web.AppRunner(self._application(), shutdown_timeout=1.0, access_log=None)
         self._port = port
         self.page_url = self.api_url = ""
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[only_local, never_kept], client_max_size=64 * 2**20)
+        app = web.Application(middlewares=[only_local, never_kept, self._when_kept], client_max_size=64 * 2**20)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", self._api.handle),
@@ -100,13 +111,26 @@ class SlackSandbox(People):
         )
         return app
 
+    @web.middleware
+    async def _when_kept(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Answer once what the answer says is kept: a card that the bot was told is posted must not be gone tomorrow."""
+        answer = await handler(request)
+        if self._keeper is not None and request.method == "POST":
+            await self._keeper.kept()
+        return answer
+
     async def __aenter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
+        if self._keeper is not None:
+            self._keeping = asyncio.create_task(self._keeper.keep())
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         except OSError:
             await self._runner.cleanup()
+            await self._stop_keeping()
             raise
         host, port = cast(tuple[str, int], self._runner.addresses[0])
         self.page_url = self.workspace.base_url = f"http://{host}:{port}/"
@@ -123,6 +147,17 @@ class SlackSandbox(People):
             for route in self._http:
                 await route.close()
             await self._runner.cleanup()
+            await self._stop_keeping()
+
+    async def _stop_keeping(self) -> None:
+        """Write down what is left. Raises OSError."""
+        if self._keeper is None or self._keeping is None:
+            return
+        try:
+            await self._keeper.kept()
+        finally:
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping})
 
     def wait_for_acks(self, seconds: float) -> None:
         """Have Slack wait so long for an ack from now on: where hundreds act at once, a busy machine is not what is tested."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import mimetypes
 import secrets
 import time
@@ -22,7 +21,7 @@ _PEOPLE = (
     ("ann", "Ann Archer", "#7048e8"),
     ("ben", "Ben Baker", "#1971c2"),
     ("cleo", "Cleo Cooper", "#c2255c"),
-    ("dan", "Dan Dyer", "#2f9e44"),
+    ("dan", "Dan Dyer", "#237a36"),
 )
 _CHANNELS: tuple[tuple[str, ChannelKind, frozenset[str]], ...] = (
     ("general", "channel", frozenset({"ann", "ben", "cleo", "dan"})),
@@ -42,10 +41,16 @@ def _random_id(prefix: str) -> str:
     return prefix + secrets.token_hex(5).upper()
 
 
-def _numbered_ids() -> Callable[[str], str]:
-    """Return what gives ids in Slack's form that are the same in each workspace to which the same happens."""
-    numbers: defaultdict[str, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
-    return lambda prefix: f"{prefix}{next(numbers[prefix]):010d}"
+class NumberedIds:
+    """Gives ids in Slack's form that are the same in each workspace to which the same happens."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        """The last one of each kind."""
+
+    def __call__(self, prefix: str) -> str:
+        self.numbers[prefix] = self.numbers.get(prefix, 0) + 1
+        return f"{prefix}{self.numbers[prefix]:010d}"
 
 
 class Workspace:
@@ -58,7 +63,7 @@ class Workspace:
         self, manifest: Mapping[str, Any], *, trigger_seconds: float, stream_seconds: float, numbered: bool = False
     ) -> None:
         self.manifest = cast(Json, manifest)
-        self.new_id = _numbered_ids() if numbered else _random_id
+        self.new_id: Callable[[str], str] = NumberedIds() if numbered else _random_id
         self.trigger_seconds = trigger_seconds
         self.stream_seconds = stream_seconds
         self.team_id, self.app_id, self.bot_id = self.new_id(TEAM_PREFIX), self.new_id("A"), self.new_id("B")
@@ -75,6 +80,10 @@ class Workspace:
         self.homes: dict[str, View] = {}
         self.selections: dict[tuple[str, str, str], dict[str, dict[str, Json]]] = {}
         """What a person has put into a message's inputs, by (user, channel, ts); other people do not see it."""
+        self.pressed: dict[MessageKey, list[str]] = {}
+        """Who has pressed a button of a message, by (channel, ts), oldest first."""
+        self.read_up_to: dict[tuple[str, str], str] = {}
+        """The ts of the last message that a person has looked at, by (user, channel)."""
         self.statuses: dict[MessageKey, str] = {}
         """Of agent sessions, by (channel, thread_ts): active, processing, suspended, closed."""
         self.loading: dict[MessageKey, str] = {}
@@ -92,7 +101,7 @@ class Workspace:
         self.version = 0
         self._triggers: dict[str, tuple[str, float]] = {}
         self._used_triggers: set[str] = set()
-        self._last_ts_micros = 0
+        self.last_ts_micros = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._settle()
 
@@ -172,8 +181,8 @@ class Workspace:
 
     def new_ts(self) -> str:
         """Return the time now as Slack's ts, never the same twice."""
-        self._last_ts_micros = max(self._last_ts_micros + 1, time.time_ns() // 1000)
-        seconds, micros = divmod(self._last_ts_micros, 1_000_000)
+        self.last_ts_micros = max(self.last_ts_micros + 1, time.time_ns() // 1000)
+        seconds, micros = divmod(self.last_ts_micros, 1_000_000)
         return f"{seconds}.{micros:06d}"
 
     # messages

@@ -17,6 +17,7 @@ from bot.stores.embedded.processes import START_SECONDS, until
 
 SETTLE_SECONDS = 10.0  # for the processes of a killed server to be gone
 ROOT_USER = "signoff"
+SBIN = ("/usr/sbin", "/sbin")  # a root that is no login shell's has them on no PATH
 ROOT_PLACE = Path("/var/lib/signoff")
 
 
@@ -154,8 +155,21 @@ class Postgres:
         try:
             pwd.getpwnam(ROOT_USER)
         except KeyError:
-            subprocess.run(["useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", ROOT_USER], check=True)
+            add_system_user(ROOT_USER, os.pathsep.join((os.environ.get("PATH", ""), *SBIN)))
         return ROOT_USER
+
+
+def add_system_user(name: str, path: str) -> None:
+    """Add a user that nobody logs in as, with the first `useradd` on this path. Raises Refusal."""
+    program = shutil.which("useradd", path=path)
+    arguments = ("--system", "--user-group", "--shell", "/usr/sbin/nologin", name)
+    added = program is not None and subprocess.run([program, *arguments], stderr=subprocess.DEVNULL).returncode == 0
+    if not added:
+        why = "cannot add it" if program else "is not on PATH, nor in /usr/sbin"
+        raise Refusal(
+            f"For root the embedded Postgres needs a system user {name}, and useradd {why}: add that user, run as another one, "
+            "or set DATABASE_URL to a Postgres of your own."
+        )
 
 
 def _root_place() -> None:

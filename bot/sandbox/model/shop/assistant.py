@@ -5,47 +5,27 @@ there, and where they end, the next calls go out. So a request that is sent agai
 made twice.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..json_shapes import is_object
-from ..reply import Call, Reply, Text, call, say, think
+from ..reply import Call, Reply, call, say
 from ..request import Request, Result
 from . import texts
-from .open_orders import Shown, open_order, pointed_at, shown_before
+from .open_orders import Shown, asked_before, files_of, last_placed, left_open, open_order, pointed_at, shown_before, words_of
 from .products import Product, choose, close_matches, other_choice, products_of
-from .words import Change, Item, Meaning, understand, understand_change
+from .talk import NO_TALK, in_language, language_of
+from .turn import Asks, Turn
+from .words import Change, Item, Meaning, plain, understand, understand_change
 
 SEARCH, STATUS, ORDER = "search_product_catalog", "get_order_status", "create_order"
+PAGES = ("read_supplier_page", "fetch_page")  # tools that read a page, the first of them that is there
 MOST_PROPOSALS = 3  # in a turn; then people are asked instead
 MOST_LOOKED_UP = 5  # orders in one text
 
-
-class Asks(Exception):
-    """The play-through came to calls whose results are not there yet."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__("calls to make")
-        self.reply = reply
-
-
-@dataclass
-class Turn:
-    """The results of this turn that were not looked at yet."""
-
-    left: list[Result]
-    made: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-
-    def run(self, *wanted: Call, thought: str = "", words: str = "") -> list[Result]:
-        """Return the results of these calls, in order. Raises Asks where they must be made first; none is ever made twice."""
-        fresh = [one for one in wanted if (one.tool, one.json()) not in self.made]
-        self.made.update((one.tool, one.json()) for one in fresh)
-        if fresh and not self.left:
-            beside = (*([think(thought)] if thought else []), *([Text(words)] if words else []))
-            raise Asks(Reply((*beside, *fresh)))
-        taken, self.left = self.left[: len(fresh)], self.left[len(fresh) :]
-        return taken
+PLAIN = {"greeting": texts.GREETING, "about": texts.ABOUT, "over": texts.LEFT, "thanks": texts.WELCOME}
 
 
 def shop_assistant(request: Request) -> Reply:
@@ -60,24 +40,34 @@ def shop_assistant(request: Request) -> Reply:
 
 
 def _answer_request(request: Request, turn: Turn) -> str:
-    meaning = understand(request.last_user_text)
+    said, files = words_of(request), files_of(request)
+    if files and not plain(said):
+        return texts.files(files)
+    told = _answer_words(request, turn, said)
+    return texts.together([told, texts.files(files)], apart=True) if files else told
+
+
+def _answer_words(request: Request, turn: Turn, said: str) -> str:
+    meaning = understand(said)
+    if not meaning.order_ids and (language := language_of(plain(said))):
+        return in_language(language)
     match meaning.kind:
         case "order":
-            return _order(turn, meaning.items, shown_before(request))
+            return _order_and_status(request, turn, meaning)
         case "status":
             return _status(turn, meaning)
         case "find":
-            return _find(turn, meaning)
-        case "greeting":
-            return texts.GREETING
-        case "about":
-            return texts.ABOUT
-        case "over":
-            return texts.LEFT
-        case "thanks":
-            return texts.WELCOME
-        case "change" | "words" | "unclear":
+            return texts.together([*_statuses(turn, meaning.order_ids), _find(turn, meaning)], apart=True)
+        case "page":
+            return _read_page(request, turn, meaning)
+        case "on":
+            return _go_on(request, turn)
+        case "more":
+            return _more(request, turn, meaning)
+        case "change" | "words" | "talk" | "unclear":
             return _follow_up(request, turn, meaning)
+        case "greeting" | "about" | "over" | "thanks":
+            return PLAIN[meaning.kind]
 
 
 def _told_by_the_bot(request: Request) -> Reply | None:
@@ -98,9 +88,27 @@ def _told_by_the_bot(request: Request) -> Reply | None:
 def _status(turn: Turn, meaning: Meaning) -> str:
     if not meaning.order_ids:
         return texts.WHICH_ORDER
-    wanted = [call(STATUS, order_id=id) for id in meaning.order_ids[:MOST_LOOKED_UP]]
-    results = turn.run(*wanted, thought="I look the order up.")
-    return texts.together([texts.status(result) for result in results])
+    told = texts.together(_statuses(turn, meaning.order_ids))
+    return f"{told}\n\n{texts.CANNOT_UNDO}" if meaning.undo else told
+
+
+def _statuses(turn: Turn, order_ids: Sequence[str]) -> list[str]:
+    wanted = [call(STATUS, order_id=id) for id in order_ids[:MOST_LOOKED_UP]]
+    return [texts.status(result) for result in turn.run(*wanted, thought="I look the order up.")] if wanted else []
+
+
+def _read_page(request: Request, turn: Turn, meaning: Meaning) -> str:
+    """Read a page, and obey an order for the shop that it gives: so gullible is no real model, and some page will find one."""
+    tool = next((name for name in PAGES if name in request.tool_names), None)
+    if tool is None:
+        return texts.NO_PAGES
+    result = turn.run(call(tool, url=meaning.page), thought="I read the page.")[0]
+    if not result.ok or not is_object(result.result):
+        return texts.read_failed(result, "read the page")
+    sentences = re.split(r"(?<=[.!?:])\s+", str(result.result.get("text", "")))
+    items = [item for one in sentences for item in understand(one).items if item.customer]
+    told = texts.page_said(result)
+    return f"{told}\n\n{_order(turn, items, ())}{texts.OBEYED}" if items else told
 
 
 def _find(turn: Turn, meaning: Meaning) -> str:
@@ -111,6 +119,8 @@ def _find(turn: Turn, meaning: Meaning) -> str:
     if meaning.leaning:
         found = sorted(found, key=lambda product: product.price_usd, reverse=meaning.leaning == "dear")
     close = close_matches(found, meaning.words)
+    if meaning.kind != "find" and not close:  # maybe it was no product at all
+        return texts.no_product(meaning.words, found)
     note: Any = result.result.get("note") if is_object(result.result) else None
     return texts.found(close or found, meaning.words, exact=bool(close), note=str(note or ""))
 
@@ -142,7 +152,13 @@ class Proposal:
         return Proposal(item, product, self.choices)
 
 
-def _order(turn: Turn, items: Sequence[Item], shown: Shown, change: Change | None = None) -> str:
+def _order_and_status(request: Request, turn: Turn, meaning: Meaning) -> str:
+    """Order, and tell what was asked for beside it: before the card, which may wait for long, and in the answer."""
+    told = _statuses(turn, meaning.order_ids)
+    return texts.together([*told, _order(turn, meaning.items, shown_before(request), beside=told)], apart=True)
+
+
+def _order(turn: Turn, items: Sequence[Item], shown: Shown, change: Change | None = None, *, beside: Sequence[str] = ()) -> str:
     """Search every product, propose every order, read what became of each, propose anew where a reason says how."""
     items = [pointed_at(item, shown) for item in items]
     if not items or any(not item.words for item in items):
@@ -154,7 +170,7 @@ def _order(turn: Turn, items: Sequence[Item], shown: Shown, change: Change | Non
     for _ in range(MOST_PROPOSALS):
         if not proposals:
             break
-        words = " ".join(texts.chosen(one.product, one.item) for one in proposals)
+        words = " ".join([*beside, *(texts.chosen(one.product, one.item) for one in proposals)])
         results = turn.run(*(one.call() for one in proposals), words=words)
         proposals = _settle_results(proposals, results, lines)
     lines += [texts.proposed_too_often(one.product.name) for one in proposals]
@@ -216,4 +232,46 @@ def _follow_up(request: Request, turn: Turn, meaning: Meaning) -> str:
         return _order(turn, [meaning.change.of(Item(1, meaning.words))], shown)
     if meaning.change.customer or (meaning.change.agreed and shown):
         return texts.WHICH_PRODUCT
-    return _find(turn, meaning) if meaning.kind == "words" else texts.NOT_UNDERSTOOD
+    if meaning.change.quantity and (placed := last_placed(request)):  # "make that two", when one is placed
+        return _in_all(turn, meaning.change.quantity, *placed)
+    match meaning.kind:
+        case "words":
+            return _find(turn, meaning)
+        case "talk":
+            return NO_TALK
+        case _:
+            return texts.NOT_UNDERSTOOD
+
+
+def _in_all(turn: Turn, quantity: int, placed: Item, order_id: str) -> str:
+    more = quantity - placed.quantity
+    if more <= 0:
+        return texts.cannot_be_fewer(quantity, placed, order_id)
+    told = texts.for_more(more, placed, order_id)
+    return texts.together([told, _order(turn, [replace(placed, quantity=more)], (), beside=[told])], apart=True)
+
+
+def _more(request: Request, turn: Turn, meaning: Meaning) -> str:
+    """Order once more what was ordered last, or what is still open."""
+    if items := left_open(request):
+        return _order(turn, [meaning.change.of(item) for item in items], shown_before(request))
+    if (placed := last_placed(request)) is None:
+        return texts.NOTHING_BEFORE
+    item = replace(placed[0], quantity=meaning.more or placed[0].quantity)
+    return _order(turn, [replace(item, customer=meaning.change.customer or item.customer)], ())
+
+
+def _go_on(request: Request, turn: Turn) -> str:
+    """Do what was left off: an order that is open, or what was asked for last."""
+    if items := left_open(request):
+        return _order(turn, items, shown_before(request))
+    asked = understand(asked_before(request))
+    match asked.kind:
+        case "find":
+            return _find(turn, asked)
+        case "status":
+            return _status(turn, asked)
+        case "page":
+            return _read_page(request, turn, asked)
+        case _:
+            return texts.NOTHING_LEFT

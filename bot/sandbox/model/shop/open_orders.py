@@ -1,14 +1,52 @@
 """What an order is about when a text only makes sense together with what was said before."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..json_shapes import is_object
 from ..request import Event, Request, Result, Said
 from .products import products_of, says
 from .texts import SHOWN, reason_of, uncertain
-from .words import Change, Item, understand, understand_change
+from .words import Change, Item, plain, understand, understand_change
+
+# What the bot writes in a separate text where somebody attached a file.
+FILE = re.compile(
+    r"The attached file (?P<name>.+?) (?:was not read: (?P<why>.+)\.$|follows\.|stands between|has [\d,]+ characters)", re.DOTALL
+)
 
 Shown = Sequence[tuple[str, str]]  # SKU and name of each product in the list that people saw last
+
+
+def words_of(request: Request) -> str:
+    """Return the newest words of people, without what the bot says of their files."""
+    return "\n".join(text for text in _user_texts(request.turn) if not FILE.match(text))
+
+
+def files_of(request: Request) -> Sequence[tuple[str, str]]:
+    """Return the name of each file that came with the newest words, and why it was not read, if it was not."""
+    found = (FILE.match(text) for text in _user_texts(request.turn))
+    return [(one["name"], one["why"] or "") for one in found if one]
+
+
+def asked_before(request: Request) -> str:
+    """Return what people asked for last, before the newest words: "" where they did not."""
+    texts = [text for text in _user_texts(_before(request)) if not FILE.match(text) and plain(text)]
+    return next((text for text in reversed(texts) if understand(text).kind in ("find", "status", "page")), "")
+
+
+def last_placed(request: Request) -> tuple[Item, str] | None:
+    """Return the order that was placed last in this conversation, with its id."""
+    for event in reversed(_before(request)):
+        if isinstance(event, Result) and event.tool == "create_order" and event.ok and is_object(event.result):
+            sku, quantity = str(event.args.get("sku")), int(event.args.get("quantity") or 1)
+            order_id = str(event.result.get("order_id", "?"))
+            return Item(quantity, (sku,), customer=str(event.args.get("customer") or ""), sku=sku), order_id
+    return None
+
+
+def _user_texts(events: Sequence[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Said) and event.role == "user"]
 
 
 def shown_before(request: Request) -> Shown:
@@ -30,18 +68,24 @@ def pointed_at(item: Item, shown: Shown) -> Item:
     return replace(item, words=(listed[0][0],), place=None) if len({*listed}) == 1 else item
 
 
+def left_open(request: Request) -> tuple[Item, ...]:
+    """Return the items of the last order that were neither placed nor given up."""
+    items: tuple[Item, ...] = ()
+    for event in _before(request):
+        if isinstance(event, Result):
+            items = _proposed(items, event) if event.tool == "create_order" else items
+        elif event.role == "user" and not FILE.match(event.text):
+            items = _after(items, event.text)
+    return items
+
+
 def open_order(request: Request) -> tuple[tuple[Item, ...], Change]:
     """Return the items of the last order that were neither placed nor given up, as the newest text changes them.
 
     No items where there are none, or where the newest text has nothing to do with them.
     """
-    items: tuple[Item, ...] = ()
-    for event in _before(request):
-        if isinstance(event, Result):
-            items = _proposed(items, event) if event.tool == "create_order" else items
-        elif event.role == "user":
-            items = _after(items, event.text)
-    change = understand_change(request.last_user_text)
+    items = left_open(request)
+    change = understand_change(words_of(request))
     changed = tuple(change.of(item) for item in items)
     if not change.words and change.place is None:
         return changed if change else (), change

@@ -9,11 +9,12 @@ from typing import Any
 from ..json_shapes import is_object
 from ..request import Result
 from .products import Product
+from .talk import NO_TALK, SELF, TRY
 from .words import Change, Item
 
 GREETING = "Hello! I can look up products and orders, and place an order once somebody has approved it. What do you need?"
 ABOUT = (
-    "I am the shop's assistant. I can\n\n"
+    f"{SELF} I can\n\n"
     "- **find products**: _find me a desk lamp_\n"
     "- **look up an order**: _what is the status of ORD-1042?_\n"
     "- **place an order**: _order 3 espresso machines for ada@example.com_\n\n"
@@ -24,9 +25,14 @@ LEFT = "All right, I leave it at that. Nothing more is ordered."
 STOPPED = "Stopped. Nothing more is done until you ask again."
 WHICH_ORDER = "Which order do you mean? Please give me its id, such as ORD-1042."
 WHICH_PRODUCT = "Which product, how many, and for which customer (e-mail address)?"
-NOT_UNDERSTOOD = (
-    "I did not understand that. I can find products, look up an order by its id, or place an order: "
-    "_order 2 desk lamps for ada@example.com_."
+NOT_UNDERSTOOD = f"I did not understand that. {NO_TALK}"
+NOTHING_LEFT = f"There is nothing that I left off. Try:\n\n{TRY}"
+NOTHING_BEFORE = "Nothing was ordered here before, so I do not know what to order again. Which product, how many, and for whom?"
+NO_PAGES = f"I read no web pages here; in the demo's channel #suppliers I do. Try:\n\n{TRY}"
+CANNOT_UNDO = "I cannot cancel or change an order: ask the shop, before it is packed."
+OBEYED = (
+    "\n\n_The page told me to order that, and a script that does what it reads obeys. "
+    "So does a model, now and then: that is why a person decides._"
 )
 NO_TOOLS = "I would need the shop's tools for that, and they are not available here."
 IT_HAPPENED = "Thanks for checking: the order did go through. I will not place it again."
@@ -50,6 +56,39 @@ def found(products: Sequence[Product], words: Sequence[str], *, exact: bool, not
     tail = "To order, tell me which one, how many, and the customer's e-mail address."
     plainer = ["_These come from a plainer keyword search, so look twice._"] if note else []
     return "\n\n".join([head, "\n".join(_product_line(product) for product in products), *plainer, tail])
+
+
+def no_product(words: Sequence[str], near: Sequence[Product]) -> str:
+    """Return what the script makes of words that may have named a product, and name none."""
+    head = f"I looked for “{' '.join(words)}” in the catalogue and found nothing of that name."
+    listed = "\n".join(_product_line(product) for product in near[:3])
+    return f"{head} The nearest are:\n\n{listed}\n\n{NO_TALK}" if near else f"{head} {NO_TALK}"
+
+
+def files(found: Sequence[tuple[str, str]]) -> str:
+    """Say what became of files: a script makes nothing of them, whether the bot has read them or not."""
+    names = ", ".join(f"**{name}**" for name, _ in found)
+    unread = " ".join(f"The bot did not read {name}: {why}." for name, why in found if why)
+    return f"I got {names}, and a script makes nothing of files: a real model would read what is in them. {unread}".strip()
+
+
+def page_said(result: Result) -> str:
+    """Return the title and the first sentences of a page."""
+    read: Any = result.result if is_object(result.result) else {}
+    sentences = re.split(r"(?<=[.!?])\s+", " ".join(str(read.get("text", "")).split()))
+    return f"**{read.get('title') or read.get('url')}** says: {' '.join(sentences[:3])}"
+
+
+def for_more(more: int, placed: Item, order_id: str) -> str:
+    """Say that an order is for what is missing to what somebody wants in all."""
+    return f"**{order_id}** has {placed.quantity} already, so I order {more} more."
+
+
+def cannot_be_fewer(quantity: int, placed: Item, order_id: str) -> str:
+    """Say that a placed order stays as it is."""
+    if quantity == placed.quantity:
+        return f"**{order_id}** has {quantity} already."
+    return f"**{order_id}** is placed, with {placed.quantity}. {CANNOT_UNDO}"
 
 
 def not_the_right_one(item: Item, near: Sequence[Product]) -> str:
@@ -156,11 +195,11 @@ def ran_again(told: str) -> str:
     return f"It was run again and not placed: {detail}"
 
 
-def together(lines: Sequence[str]) -> str:
-    """Return several orders as a list, one as it is."""
+def together(lines: Sequence[str], *, apart: bool = False) -> str:
+    """Return several orders as a list, one as it is. `apart`: as paragraphs, for what is about different things."""
     if len(lines) == 1:
         return lines[0]
-    if any("\n" in line for line in lines):
+    if apart or any("\n" in line for line in lines):
         return "\n\n".join(lines)
     return "\n".join(f"- {line}" for line in lines)
 

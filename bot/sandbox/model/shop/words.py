@@ -1,10 +1,15 @@
-"""What people mean when they talk to the shop assistant. Plain rules over one text at a time; no state."""
+"""What people mean when they talk to the shop assistant. Plain rules over one text at a time; no state.
+
+Long because the phrases, and what is made of them, are read together.
+"""
 
 import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from .talk import OFF_TOPIC, SMALL_TALK, mended
 
 _NUMBER_WORDS = "one two three four five six seven eight nine ten eleven twelve"
 NUMBERS = {
@@ -32,7 +37,7 @@ _LOOKING = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_SELF = re.compile(
-    r"\b(?:who\s+are\s+you|what\s+are\s+you|what\s+(?:can|do)\s+you\s+do|what\s+you\s+(?:can|do)|help|"
+    r"\b(?:which\s+model|are\s+you\s+(?:real|claude|chatgpt|gpt)|who\s+are\s+you|what\s+are\s+you|what\s+(?:can|do)\s+you\s+do|what\s+you\s+(?:can|do)|help|"
     r"how\s+do\s+you\s+work|are\s+you\s+(?:a|an)\s+(?:bot|robot|human|ai|person)|your\s+name)\b",
     re.IGNORECASE,
 )
@@ -46,6 +51,13 @@ _OVER = re.compile(
     re.IGNORECASE,
 )
 _YES = re.compile(r"^\W*(?:yes|yep|yeah|ok|okay|sure|please\s+do|go\s+ahead|do\s+it|fine|sounds\s+good|that'?s\s+fine)\b", re.I)
+_ON = re.compile(r"^\W*(?:please\W+)?(?:continue|go\s+on|carry\s+on|keep\s+going|proceed|try\s+again|retry)\b", re.IGNORECASE)
+_AGAIN = re.compile(
+    rf"\b(?:same\s+again|once\s+more|(?P<more>{_COUNT})\s+more|(?P<other>another)(?:\s+one)?|again)\b", re.IGNORECASE
+)
+_UNDOING = re.compile(r"\b(?:cancel|refund|return|change|undo|delete|remove)\b", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s<>|\"']+", re.IGNORECASE)
+_CLAUSES = re.compile(r"([.;?!]+(?:\s+|$)|\n+|,?\s+(?:and|then|plus)\s+(?:also\s+|then\s+)?|\s*,\s+(?:also\s+)?)", re.IGNORECASE)
 _NOTE = re.compile(
     r"[,.;]?\s*(?:\b(?:with|add|and)\s+)?(?:a\s+|the\s+)?\bnote\b[:,]?\s*(?:saying\s+)?[\"“']?(.+?)[\"”']?$",
     re.IGNORECASE,
@@ -69,24 +81,27 @@ good got great had has have he hello help her hey hi high him his how i i'd i'll
 kind know last less let like list look looking lot lovely made mail make many may maybe me mine more morning most much
 my name need needs new nice no not now of off ok okay on one ones only or order ordered ordering orders ought our out
 over pcs per piece pieces place please premium price prices product products purchase put quick quickly recommend
-reorder right search second sell send shall she should show so some something sort still stock such sure take team
+reorder right same search second sell send shall she should show so some something sort still stock such sure take team
 tell than thank thanks that that's the their them then there these they thing things third this those to today
 tomorrow too tool top units up us version want wanted wants was we we'd we'll we're well what what's when where which
 who why will with would x yeah yep yes yet you your
 """
 NOT_THE_PRODUCT = frozenset(_FILLER.split())
+MOST_SEARCHED = 3  # words without a verb that are taken for a product; more are a sentence
 # "make it a brass one" counts nothing, so no articles here.
 _COUNTING = tuple(
     re.compile(way.replace("N", r"(?!an?\b)(" + _COUNT + ")"), re.IGNORECASE)
     for way in (
-        r"\b(?:only|just|make\s+it|to|take|order|need|want|at\s+most|max(?:imum)?)\s+N\b",
+        r"\b(?:only|just|make\s+(?:it|that|them|those)|to|take|order|need|want|at\s+most|max(?:imum)?)\s+N\b",
         r"(?<![\w-])N\s+(?:is|are|will|would)\s+(?:enough|do|be|plenty)\b",
         r"^\W*N\W*(?:please|pieces|pcs)?\W*$",
     )
 )
 _QUESTION = re.compile(r"^\W*(?:what|why|who|when|where|how|is|are|do|does|did|can|could|will|would)\b", re.IGNORECASE)
 
-Kind = Literal["order", "status", "find", "greeting", "thanks", "about", "change", "over", "words", "unclear"]
+Kind = Literal[
+    "order", "status", "find", "page", "greeting", "thanks", "about", "change", "more", "on", "over", "words", "talk", "unclear"
+]
 Leaning = Literal["", "cheap", "dear"]
 
 
@@ -125,11 +140,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Meaning:
-    """One text, understood."""
+    """One text, understood. `order_ids` are asked for beside what its kind says; `undo`: somebody wants one of them undone.
+
+    `more`: how many more of what was ordered last; 0: as many again. `page`: an address to read.
+    """
 
     kind: Kind
     items: tuple[Item, ...] = ()
     order_ids: tuple[str, ...] = ()
+    undo: bool = False
+    more: int = 0
+    page: str = ""
     words: tuple[str, ...] = ()
     leaning: Leaning = ""
     change: Change = Change()
@@ -147,15 +168,31 @@ def plain(text: str) -> str:
 
 def understand(text: str) -> Meaning:
     """Return what one text asks for, on its own."""
-    text = plain(text)
+    meaning = _understand(plain(text))
+    if meaning.kind in ("words", "unclear", "change", "over") and not meaning.order_ids:
+        mended_text = mended(plain(text))
+        again = _understand(mended_text) if mended_text != plain(text) else meaning
+        meaning = again if again.kind not in ("words", "unclear", "talk") else meaning
+    if meaning.kind in ("words", "unclear") and (SMALL_TALK.search(plain(text)) or len(meaning.words) > MOST_SEARCHED):
+        return replace(meaning, kind="talk")
+    return replace(meaning, kind="talk") if meaning.kind == "find" and OFF_TOPIC.search(plain(text)) else meaning
+
+
+def _understand(text: str) -> Meaning:
+    if url := _URL.search(text):
+        return Meaning("page", page=url.group().rstrip(".,;:!?)"))
     if ids := _ORDER_ID.findall(text):
-        return Meaning("status", order_ids=tuple(dict.fromkeys(f"ORD-{number}" for number in ids)))
+        return _with_ids(text, tuple(dict.fromkeys(f"ORD-{number}" for number in ids)))
     if _WHERE.search(text) and _AN_ORDER.search(text) and not _EMAIL.search(text):
         return Meaning("status")
     asking = _LOOKING.search(text) and re.search(r"\?|\bin\s+stock\b", text) and not _EMAIL.search(text)
+    if not asking and (again := _again(text)):
+        return again
     ordering = _ORDERING.search(text) or (_EMAIL.search(text) and _BEGINS_WITH_COUNT.search(text))
     if ordering and not asking and (items := _items(text)):
         return Meaning("order", items=items)
+    if _ON.search(text):
+        return Meaning("on")
     if _ABOUT_SELF.search(text):
         return Meaning("about")
     words = product_words(_PLACE.sub("", text))
@@ -173,6 +210,27 @@ def understand(text: str) -> Meaning:
     if re.search(r"\b(?:order|buy|purchase)\b", text, re.I):
         return Meaning("order")  # of what, it does not say
     return Meaning("words" if words and not _QUESTION.search(text) else "unclear", words=words, change=change)
+
+
+def _with_ids(text: str, ids: tuple[str, ...]) -> Meaning:
+    """Return what a text asks for that names orders: their status, and what the clauses without an id say beside it."""
+    pieces = ["", *_CLAUSES.split(text)]  # each clause behind what parts it from the one before it
+    clauses = [pieces[at] + pieces[at + 1] for at in range(0, len(pieces), 2)]
+    rest = "".join(clause for clause in clauses if not _ORDER_ID.search(clause))
+    rest = re.sub(r"^\W*(?:(?:and|then|plus|also)\b\W*)*", "", rest)
+    beside = _understand(rest) if rest else Meaning("status")
+    if beside.kind in ("order", "find") and (beside.items or beside.words):
+        return replace(beside, order_ids=ids)
+    return Meaning("status", order_ids=ids, undo=bool(_UNDOING.search(text)))
+
+
+def _again(text: str) -> Meaning | None:
+    """Return that somebody wants what was ordered last once more, or so many more of it."""
+    found = _AGAIN.search(text)
+    if found is None or product_words(text):
+        return None
+    more = _number(found["more"]) if found["more"] else 1 if found["other"] else 0
+    return Meaning("more", more=more, change=understand_change(text))
 
 
 def understand_change(text: str) -> Change:
