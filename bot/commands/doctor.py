@@ -36,10 +36,11 @@ __all__ = ["Finding", "examine"]
 SERVERS_SECONDS = 60.0  # that MCP servers may take to start, as in the bot itself
 
 
-async def examine(settings: Settings, config_path: Path | None) -> list[Finding]:
+async def examine(settings: Settings, config_path: Path | None, wrong: Sequence[str] = ()) -> list[Finding]:
     """Return everything that was found, in the order in which a person sets it up. Takes about `SERVERS_SECONDS` at most.
 
-    Embedded stores are started for it and stopped again. What is wrong outside is a finding, never an exception.
+    `wrong`: sentences on variables that cannot be meant, which count as not set. Embedded stores are started for it and stopped
+    again. What is wrong outside is a finding, never an exception.
     """
     try:
         config = load_config(config_path)
@@ -57,7 +58,14 @@ async def examine(settings: Settings, config_path: Path | None) -> list[Finding]
         asyncio.to_thread(tool_files, config),
         *(_check_model(settings, model) for model in dict.fromkeys(agent.model for agent in config.agents.values())),
     )
-    return [configured, *(finding for part in parts for finding in part), _port(settings.port)]
+    unusable = [Finding("fail", f"Environment: {what}.", f"{mend[:1].upper()}{mend[1:]}") for what, mend in map(_halved, wrong)]
+    return [*unusable, configured, *(finding for part in parts for finding in part), _port(settings.port)]
+
+
+def _halved(sentence: str) -> tuple[str, str]:
+    """Return what is wrong, and the mend."""
+    what, _, mend = sentence.partition(": ")
+    return what, mend
 
 
 async def _bot_token(settings: Settings) -> Sequence[Finding]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, GetPydanticSchema, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
 from agent.memory.terms import MemoryKind, Term, Terms
-from bot.config.policy_section import duration_seconds
+from bot.config.policy_section import ConversationId, duration_seconds
 from bot.config.sections import Section
 
 OFFLINE = "wordllama"
@@ -116,7 +116,7 @@ class MemorySection(Section):
     """For how long nobody has to have said anything more."""
     keep: Keep = Keep()
     """Terms of everything; what is not named here is kept for good, but for checkpoints: 30 days."""
-    channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Keep] = {}
+    channels: Mapping[ConversationId, Keep] = {}
     """Terms of what was learnt in a channel, instead."""
 
     def terms(self) -> Terms:

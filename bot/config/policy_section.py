@@ -16,17 +16,27 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 MOST_SECONDS = 365 * 24 * 3600
 REASON_CHARACTERS = 200
 
+# Where people find an id in Slack's own apps; `signoff whois` looks up those of people.
+WHERE_ITS_ID_IS = {
+    "user": "`signoff whois` finds it by name or e-mail address, and in Slack it is in the profile under ⋮, *Copy member ID*",
+    "user group": "in Slack it is under *People*, *User groups*, in the group's ⋯ menu, *Copy group ID*",
+    "channel": "in Slack it is at the end of the channel's details, which a click on its name opens",
+}
+
 
 def _slack_id(letters: str, what: str) -> AfterValidator:
     def check(name: str) -> str:
         if not re.fullmatch(rf"[{letters}][A-Z0-9]+", name):
-            raise ValueError(f"should be the id of a Slack {what}, such as {letters[0]}012AB3CD, not {name!r}")
+            raise ValueError(
+                f"should be the id of a Slack {what}, such as {letters[0]}012AB3CD, not {name!r}: {WHERE_ITS_ID_IS[what]}"
+            )
         return name
 
     return AfterValidator(check)
 
 
 ChannelId = Annotated[str, _slack_id("CG", "channel")]
+ConversationId = Annotated[str, _slack_id("CDG", "channel")]  # direct messages too
 
 
 def duration_seconds(text: Any, most: int = MOST_SECONDS) -> int:

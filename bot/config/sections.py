@@ -89,9 +89,15 @@ class ModelPrice(Section):
         )
 
 
+def _prompt_reference(text: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9_-]*(@[0-9]+)?", text) is None:
+        raise ValueError("should be the name of a prompt, such as assistant, or a version of it, such as assistant@2")
+    return text
+
+
 class AgentSection(Section):
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
-    prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
+    prompt: Annotated[str, AfterValidator(_prompt_reference)] = "assistant"
     """A prompt's name for its promoted version; name@2 pins one."""
     variables: Mapping[str, JsonValue] = {}
     """Values for the variables of the prompt."""

@@ -8,6 +8,7 @@ was killed; were the guard killed too, the next user finds the servers running, 
 
 import fcntl
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -15,11 +16,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.config.refusal import Refusal
 from bot.stores.embedded import EmbeddedServer, FakeRedis, Postgres, Redis
 from bot.stores.embedded.processes import leave_parent, run_detached
 
 GUARD_LOOKS_SECONDS = 1.0
 FAKE_NOTE = "There is no redis-server here: fakeredis stands in for it and forgets everything when the last process ends."
+
+NO_HOME = "SIGNOFF_HOME cannot be {} ({}): set it to a folder that you may write to."
+NO_START = "The embedded stores in {} do not start ({}): mend that, or set DATABASE_URL and REDIS_URL to your own."
 
 
 @dataclass(frozen=True)
@@ -67,16 +72,22 @@ class Home:
             yield
             return
         # For root others may pass through, since its Postgres runs as another user; each folder inside is private.
-        self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        for name in ("gate", "users", "guard"):
-            (self.path / name).touch(mode=0o600)
+        try:
+            self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            for name in ("gate", "users", "guard"):
+                (self.path / name).touch(mode=0o600)
+        except OSError as error:
+            raise Refusal(NO_HOME.format(self.path, error.strerror)) from None
         with self._file("users") as users:
             try:
                 with self._gate():
                     fcntl.flock(users, fcntl.LOCK_SH)
                     self._post_guard()
-                    for server in wanted:
-                        server.start()
+                    try:
+                        for server in wanted:
+                            server.start()
+                    except (OSError, subprocess.CalledProcessError) as error:  # a program that is not there, or fails
+                        raise Refusal(NO_START.format(self.path, error)) from None
                 yield
             finally:
                 with self._gate():

@@ -99,9 +99,9 @@ def test_what_a_user_group_decides_is_said_to_depend_on_it() -> None:
         ("- {call: {tool: nosuch}, expect: {verdict: ask}}", "a call of nosuch in line 1 calls nosuch, which is not there: "),
         (
             "- call: {tool: create_order}\n  expect:\n    verdct: ask",
-            "cases.yaml, line 3: `expect.verdct` of case 1: extra",
+            "cases.yaml, line 3: `expect.verdct` of case 1: it is not known here",
         ),
-        ("- call: {tool: create_order}", "cases.yaml, line 1: `expect` of case 1: field required."),
+        ("- call: {tool: create_order}", "cases.yaml, line 1: `expect` of case 1: it is missing: add it."),
         ("call: {}", "cases.yaml, line 1: the file: it should be a list of cases"),
         ("- [", "cases.yaml, line 1: this is not YAML"),
         ("- {call: {tool: a, tool: b}, expect: {}}", "cases.yaml, line 1: `call.tool` is there twice"),

@@ -18,6 +18,10 @@ from bot.stores.embedded.processes import START_SECONDS, until
 SETTLE_SECONDS = 10.0  # for the processes of a killed server to be gone
 ROOT_USER = "signoff"
 ROOT_PLACE = Path("/var/lib/signoff")
+NO_USER = (
+    f"Postgres does not run as root, and there is no program useradd that makes the system user {ROOT_USER}: make that user, "
+    "start Signoff as another user, or set DATABASE_URL."
+)
 
 
 class Postgres:
@@ -85,7 +89,7 @@ class Postgres:
     @property
     def made(self) -> bool:
         """Return whether there is a cluster already."""
-        return (self.data / "PG_VERSION").exists()
+        return os.path.exists(self.data / "PG_VERSION")  # no error where a folder on the way cannot be entered
 
     def _make(self) -> None:
         """Make a new cluster, whole or not at all: under another name, then renamed or linked to."""
@@ -154,7 +158,10 @@ class Postgres:
         try:
             pwd.getpwnam(ROOT_USER)
         except KeyError:
-            subprocess.run(["useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", ROOT_USER], check=True)
+            program = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+            if program is None:
+                raise Refusal(NO_USER) from None
+            subprocess.run([program, "--system", "--user-group", "--shell", "/usr/sbin/nologin", ROOT_USER], check=True)
         return ROOT_USER
 
 
