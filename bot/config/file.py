@@ -46,6 +46,7 @@ class Config(Section):
     """
 
     agents: Mapping[str, AgentSection] = Field(default={"assistant": AgentSection()}, min_length=1)
+    """Name to what it may do; the first one answers where `channels` names none."""
     channels: Mapping[ConversationId, str] = {}
     """Channel id to agent."""
     databases: Mapping[DatabaseName, Database] = {}
@@ -57,8 +58,11 @@ class Config(Section):
     allowed_hosts: tuple[Annotated[str, AfterValidator(host_pattern)], ...] = ()
     """Where reads that send something out may go without asking."""
     policy: InstanceOf[Policy] = Policy()
+    """Which calls run, ask or are refused: the first rule that matches wins."""
     budget: WorkspaceBudget = WorkspaceBudget()
+    """What all agents together may spend."""
     people: PeopleSection = PeopleSection()
+    """Who may ask besides full members of the workspace."""
     apps: tuple[AppId, ...] = ()
     """Apps and workflows whose messages count as if people had typed them."""
     prices: Mapping[str, ModelPrice] = {}
@@ -66,8 +70,11 @@ class Config(Section):
     ops_channel: ChannelId = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
+    """Where the heads of the audit log are kept, outside of its database."""
     conversation_log: ConversationLogSection = ConversationLogSection()
+    """What was said and done, masked, for `signoff log`."""
     masking: Masking = Masking()
+    """What is hidden in both logs, besides what always is."""
     instructions: Mapping[ConversationId, Annotated[str, Field(max_length=2_000)]] = {}
     """Channel id to what agents are to do there, unless somebody sets other instructions in Slack."""
     promotion: PromotionSection | None = None

@@ -25,6 +25,7 @@ class EmbeddingsSection(Section):
     url: str
     """The whole address."""
     model: str = Field(min_length=1)
+    """Its name there."""
     dimensions: int = Field(ge=1, le=4000, strict=True)
     """Of its vectors; pgvector can index at most 4,000."""
     key_env: str = ""
@@ -83,11 +84,17 @@ class Keep(Section):
     """How long each kind is kept, from when it was learnt."""
 
     facts: KeptFor = None
+    """What people said of themselves and their work."""
     summaries: KeptFor = None
+    """Of conversations."""
     documents: KeptFor = None
+    """What `signoff memory add` added."""
     preferences: KeptFor = None
+    """Values that a person set."""
     checkpoints: KeptFor = None
+    """Values for work that goes on."""
     flags: KeptFor = None
+    """Values that are on or off."""
 
     def kinds(self) -> Mapping[MemoryKind, Term]:
         """Return the terms that are named here."""
