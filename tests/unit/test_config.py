@@ -60,9 +60,9 @@ def test_without_a_file_or_with_an_empty_one_the_defaults_hold(here: Path) -> No
     assert agent.cards_per_hour is None  # a limit that is not configured does not exist
 
 
-def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    [shown] = re.findall(r"```yaml\n(agents:.*?)```", readme, re.DOTALL)
+def test_the_file_that_the_guide_shows_is_understood(here: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "configuration.md").read_text()
+    [shown] = re.findall(r"```yaml\n(agents:.*?)```", guide, re.DOTALL)
     Path("signoff.yaml").write_text(shown)
     config, problems = examine_config()
     assert list(problems) == []

@@ -28,7 +28,7 @@ CASE = """\
   requester: {requester}
   expect: {{{expect}}}
 """
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "policy.md"
 
 
 @pytest.fixture(autouse=True)
@@ -118,8 +118,8 @@ def test_a_file_that_is_not_there_is_refused() -> None:
     assert (status, err.strip()) == (2, "gone.yaml does not exist: name a file of cases.")
 
 
-def test_the_cases_that_the_readme_shows_hold_for_the_policy_beside_them() -> None:
-    [policy, cases] = re.findall(r"```yaml\n# (?:signoff|policy_cases)\.yaml\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_cases_that_the_guide_shows_hold_for_the_policy_beside_them() -> None:
+    [policy, cases] = re.findall(r"```yaml\n# (?:signoff|policy_cases)\.yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     Path("signoff.yaml").write_text(policy)
     status, lines, err = policy_test(cases)
     assert (status, err) == (0, ""), lines
