@@ -48,7 +48,8 @@ OwnPrice = Annotated[UsdPerMillion | None, BeforeValidator(given)]
 
 
 class BudgetSection(Section):
-    """What one agent may spend. Tokens are input plus output, cache reads at a tenth, as they are priced. What is not named has no limit."""
+    """What one agent may spend. Tokens are input plus output, cache reads at a tenth, as they are priced. What is not named has
+    no limit."""
 
     session_tokens: int = Field(default=50_000, gt=0, strict=True)
     """Of one conversation."""
