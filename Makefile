@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check docs mcp-servers evals record bench chaos fuzz lock clean
+.PHONY: setup demo test check docs film mcp-servers evals record bench chaos fuzz lock clean
 
 setup: $(READY)
 
@@ -32,6 +32,10 @@ check: $(READY)
 docs: $(READY)
 	$(PYTHON_OF_VENV) -m tests.house.tables --write
 	$(PYTHON_OF_VENV) -m zensical build --strict --clean
+
+# Twenty seconds of the demo as an animated picture, for README: about a minute, and a Chromium.
+film: $(READY)
+	$(PYTHON_OF_VENV) -m tests.browser.film docs/images/demo.webp
 
 # Reference MCP servers and the conformance suite, from npm, for the tests that use them; without them those tests are skipped.
 # Node and npm are those of the wheel that pyright brings.
