@@ -48,15 +48,18 @@ async def examine(settings: Settings, config_path: Path | None, wrong: Sequence[
         configured = Finding("ok", f"Configuration: {', '.join(config.agents)}.{heard}")
     except Refusal as refusal:
         config, configured = Config(), Finding("fail", "Configuration: signoff.yaml cannot be used.", str(refusal))
+    unclear = {sentence.partition(" ")[0] for sentence in wrong}
+    # Where it is unclear whom to ask nobody is asked: a token or a key is for one address, and no business of another.
+    slack = "SLACK_API_URL" not in unclear
+    models = dict.fromkeys(agent.model for agent in config.agents.values()) if "ANTHROPIC_BASE_URL" not in unclear else ()
     parts = await asyncio.gather(
-        _bot_token(settings),
-        _way_in(settings),
+        *([_bot_token(settings), _way_in(settings)] if slack else []),
         stores(settings),
         _mcp(config, config_path),
-        _approvers(settings, config.policy),
+        *([_approvers(settings, config.policy)] if slack else []),
         databases(config.databases, environment()),
         asyncio.to_thread(tool_files, config),
-        *(_check_model(settings, model) for model in dict.fromkeys(agent.model for agent in config.agents.values())),
+        *(_check_model(settings, model) for model in models),
     )
     unusable = [Finding("fail", f"Environment: {what}.", f"{mend[:1].upper()}{mend[1:]}") for what, mend in map(_halved, wrong)]
     return [*unusable, configured, *(finding for part in parts for finding in part), _port(settings.port)]

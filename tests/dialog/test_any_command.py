@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 import pytest
 import typer
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -18,10 +18,11 @@ from bot.cli import cli
 from bot.completing import PROGRAM
 from bot.config.manifest import read_manifest
 from bot.config.refusal import ExitStatus
-from bot.config.settings import Settings
+from bot.config.settings import MUST_BE, Settings
 from bot.sandbox import SlackSandbox
 from tests.profiles import examples
 from tests.signoff import ran, refused, says, signoff
+from tests.unit.test_any_settings import ADDRESSES, VALUES
 
 STATUSES = {int(status) for status in ExitStatus}
 # These go on until they are stopped, or play whole conversations: what they refuse is tested where they are.
@@ -71,6 +72,27 @@ def test_any_line_ends_with_one_of_three_statuses_and_in_words(
     assert result.exit_code in STATUSES, result.output
     if result.exit_code == ExitStatus.MEND:
         assert result.stderr.strip()
+
+
+@examples(1, HealthCheck.function_scoped_fixture)
+@given(st.sampled_from(sorted(MUST_BE)), VALUES | ADDRESSES | VALUES.map("xoxb-{}".format) | VALUES.map("xapp-{}".format))
+@example("database_url", "postgresql:///x?nosuch=1")
+@example("redis_url", "unix://")
+def test_doctor_says_what_it_finds_whatever_a_variable_holds(tmp_path: Path, name: str, value: str) -> None:
+    nowhere = {"SLACK_API_URL": "http://127.0.0.1:1/api/", "ANTHROPIC_BASE_URL": "http://127.0.0.1:1", "PORT": "0"}
+    stores = {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1"}
+    keys = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "ANTHROPIC_API_KEY": "sk-ant-1"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        for variable in Settings.model_fields:
+            patch.delenv(variable.upper(), raising=False)
+        for variable, is_ in {**nowhere, **stores, **keys, name.upper(): value}.items():
+            patch.setenv(variable, is_)
+        result = CliRunner().invoke(cli, ["doctor", "--json"])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == ExitStatus.MEND
+    assert all(each["mend"] for each in json.loads(result.stdout) if each["level"] == "fail")
 
 
 @pytest.mark.parametrize(
