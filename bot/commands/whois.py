@@ -10,12 +10,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cards.harmless_text import visible
 from bot.commands.finding import PATIENCE_SECONDS, first_line
+from bot.config.manifest import BY_EMAIL
 from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 
 PAGE_PEOPLE = 200
 NOTHING: Mapping[str, Any] = {}
-BY_EMAIL = "users:read.email"
 NO_EMAIL = (
     f"The app may not look people up by e-mail address: give their name, or add the scope {BY_EMAIL} under OAuth & Permissions "
     "of your app and install it again."

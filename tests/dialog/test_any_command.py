@@ -142,7 +142,16 @@ async def test_a_shell_is_told_how_to_complete(shell: Literal["bash", "zsh", "fi
     assert PROGRAM in out
 
 
-async def test_the_script_of_bash_is_bash_and_completes_commands_and_options(tmp_path: Path) -> None:
+async def test_bash_takes_its_script(tmp_path: Path) -> None:
+    _, script, _ = await ran("completion", "bash", folder=tmp_path, environment={})
+    bash = await asyncio.create_subprocess_exec(
+        *("bash", "--norc", "-c", f"{script}\ncomplete -p {PROGRAM}"), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await bash.communicate()
+    assert (bash.returncode, out.decode()) == (0, "complete -o default -F _signoff_completion signoff\n")
+
+
+async def test_the_answers_to_bash_complete_commands_and_options(tmp_path: Path) -> None:
     for words, word, expected in (("signoff aud", 1, {"audit"}), ("signoff audit verify --h", 3, {"--head", "--help"})):
         asked: Mapping[str, str] = {"COMP_WORDS": words, "COMP_CWORD": str(word), "_SIGNOFF_COMPLETE": "complete_bash"}
         async with signoff(folder=tmp_path, environment=asked) as process:

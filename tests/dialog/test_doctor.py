@@ -122,7 +122,7 @@ async def test_scopes_are_compared_with_the_manifest(clinic: Clinic) -> None:
     assert (complaint.level, complaint.what) == ("fail", "Scopes: the token lacks chat:write.")
     assert "reinstall" in complaint.mend
 
-    async with SlackSandbox(read_manifest(), scopes=[*scopes, "files:write"]) as slack:
+    async with SlackSandbox(read_manifest(), scopes=[*scopes, "files:write", "users:read.email"]) as slack:
         [complaint] = await replace(clinic, slack=slack).complaints()
     assert (complaint.level, complaint.what) == ("warn", "Scopes: all there, and files:write besides.")
 
