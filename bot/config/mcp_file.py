@@ -95,8 +95,9 @@ def _read_entries(path: Path) -> Mapping[str, _Entry]:
         file = _File.model_validate(json.loads(text, object_pairs_hook=_object_without_doubles))
     except ValidationError as invalid:
         error = invalid.errors()[0]
-        place = ".".join(str(part) for part in error["loc"]) or "the file"
-        raise Refusal(f"{path}: `{place}` {IN_JSON.get(error['type']) or plainly(error)}.") from None
+        place = ".".join(str(part) for part in error["loc"] if part not in ("", "[key]")) or "the file"
+        wrong = "has an entry without a name" if "[key]" in error["loc"] else IN_JSON.get(error["type"]) or plainly(error)
+        raise Refusal(f"{path}: `{place}` {wrong}.") from None
     except ValueError as broken:
         raise Refusal(f"{path} is not JSON ({broken}).") from None
     except RecursionError:
