@@ -3,7 +3,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test check mcp-servers axe pydantic-ai evals record bench chaos fuzz lock clean
+.PHONY: setup demo test check docs film mcp-servers axe pydantic-ai evals record bench chaos fuzz lock clean
 
 setup: $(READY)
 
@@ -27,6 +27,15 @@ check: $(READY)
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --threads 2 --pythonpath $(PYTHON_OF_VENV)
 	$(PYTHON_OF_VENV) -m tests.house
+
+# The documentation as a site, in .signoff/site; a link that leads nowhere ends it.
+docs: $(READY)
+	$(PYTHON_OF_VENV) -m tests.house.tables --write
+	$(PYTHON_OF_VENV) -m zensical build --strict --clean
+
+# Twenty seconds of the demo as an animated picture, for README: about a minute, and a Chromium.
+film: $(READY)
+	$(PYTHON_OF_VENV) -m tests.browser.film docs/images/demo.webp
 
 # Reference MCP servers and the conformance suite, from npm, for the tests that use them; without them those tests are skipped.
 # Node and npm are those of the wheel that pyright brings.

@@ -1,4 +1,4 @@
-"""An effect begins within 5 seconds of its start's commit or not at all (README, The window that remains).
+"""An effect begins within 5 seconds of its start's commit or not at all (docs/concepts.md, The window that remains).
 
 A process that was frozen after the commit finds out here, at the last moment before the effect, that its time is over:
 by then another process may hold the session. The window that remains is the one between `begin` and the first byte that

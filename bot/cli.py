@@ -1,4 +1,4 @@
-"""The command line. Whatever a person has to mend is one sentence and exit status 2.
+"""The command line. How each command ends says `bot.config.refusal.ExitStatus`.
 
 A command imports what only it needs: the libraries below take seconds, and help or a sentence should not.
 
@@ -10,29 +10,40 @@ import gc
 import logging
 import signal
 import sys
+import tomllib
 from collections.abc import Coroutine, Generator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bot.completing import PROGRAM, know_shells, print_completion
 from bot.config.file import Config, load_config
-from bot.config.refusal import Refusal
-from bot.config.settings import Settings, check_model, check_slack, environment, read_settings
+from bot.config.refusal import ExitStatus, Refusal
+from bot.config.settings import Settings, check_model, check_slack, environment, examine_settings, read_settings
 from bot.eval_cli import evals
 from bot.memory_cli import memory
+from bot.moments import MaybeSince, Since
 from bot.policy_cli import policy, tools
 from bot.prompts_cli import prompts
-from bot.refusing import console, refusing
+from bot.refusing import AsJson, Whole, console, print_json, refusing, write_anything
 from bot.stores.embedded_home import Home
 
 if TYPE_CHECKING:
     from bot.commands.finding import Finding
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An agent for Slack that acts only on what a person approved.")
+STATUSES = "Exit status: 0 fine; 1 something was found, or there is nothing of what was asked for; 2 something must be mended."
+cli = typer.Typer(
+    cls=Whole,
+    no_args_is_help=True,
+    add_completion=False,
+    help="An agent for Slack that acts only on what a person approved.",
+    epilog=STATUSES,
+)
 cli.add_typer(policy, name="policy")
 audit = typer.Typer(no_args_is_help=True, help="Who asked, saw, decided and ran what: the log that cannot be changed unseen.")
 cli.add_typer(audit, name="audit")
@@ -42,8 +53,28 @@ cli.add_typer(evals, name="eval")
 cli.add_typer(prompts, name="prompts")
 log = logging.getLogger("signoff")
 
-MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 CONVERSATION = "A link to a message of it in Slack, its session (TEAM:CHANNEL:TS), or the trace of a turn."
+
+
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        version = installed_version(PROGRAM)
+    except PackageNotFoundError:  # the image has the code alone, not installed
+        project = Path(__file__).parents[1] / "pyproject.toml"
+        version = str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+    typer.echo(f"{PROGRAM} {version}")
+    raise typer.Exit
+
+
+@cli.callback()
+def main_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Say what holds of every command: `--version` alone."""
 
 
 @cli.command()
@@ -78,29 +109,33 @@ def migrate() -> None:
 @refusing
 def doctor(
     live: Annotated[bool, typer.Option("--live", help="Ask the bot that runs here what it says of itself, on PORT.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check everything that has to be right before the first mention; exit status 2 when something is not.
 
     With --live, ask a running bot: exit status 1 when something is wrong with it, 2 when none answers.
     """
-    settings = read_settings()
     if live:
         from bot.commands.doctor_live import examine_running
 
-        findings = asyncio.run(examine_running(settings))
-        _print_findings(findings)
+        findings = asyncio.run(examine_running(read_settings()))
+        _print_findings(findings, as_json=as_json)
         if any(finding.level != "ok" for finding in findings):
-            raise typer.Exit(1)
+            raise typer.Exit(ExitStatus.FOUND)
         return
     from bot.commands.doctor import examine
 
-    findings = asyncio.run(examine(settings, settings.signoff_config))
-    _print_findings(findings)
+    settings, wrong = examine_settings()
+    findings = asyncio.run(examine(settings, settings.signoff_config, wrong))
+    _print_findings(findings, as_json=as_json)
     if any(finding.level == "fail" for finding in findings):
-        raise typer.Exit(2)
+        raise typer.Exit(ExitStatus.MEND)
 
 
-def _print_findings(findings: "Sequence[Finding]") -> None:
+def _print_findings(findings: "Sequence[Finding]", *, as_json: bool) -> None:
+    if as_json:
+        print_json([{"level": each.level, "what": each.what, "mend": each.mend} for each in findings])
+        return
     marks = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
     for finding in findings:
         mend = f" → {finding.mend}" if finding.mend else ""
@@ -120,6 +155,7 @@ def verify(
             help="What was kept: the file of heads, what an earlier run printed, or one hash. Each must still be there.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Look for entries, and rows that they are about, that were changed, added or removed (then exit status 1).
 
@@ -127,14 +163,14 @@ def verify(
     """
     from bot.commands import audit_report
 
-    if not audit_report.verify(read_settings(), head or ()):
-        raise typer.Exit(1)
+    if not audit_report.verify(read_settings(), head or (), as_json=as_json):
+        raise typer.Exit(ExitStatus.FOUND)
 
 
 @audit.command()
 @refusing
 def export(
-    since: Annotated[datetime, typer.Option(formats=MOMENTS, help="UTC.")],
+    since: Since,
 ) -> None:
     """Write the entries since then to standard output, a JSON object a line."""
     from bot.commands import audit_report
@@ -145,14 +181,15 @@ def export(
 @cli.command()
 @refusing
 def report(
-    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, in UTC.")],
+    since: Since,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts into this file instead.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show how people decide, and what sessions spend, of what was asked for since then; with --html far more, as one page."""
     if html is None:
         from bot.commands.report import print_report
 
-        print_report(read_settings(), since)
+        print_report(read_settings(), since, as_json=as_json)
     else:
         from bot.commands.report_page import write_page
 
@@ -182,7 +219,7 @@ def trace(
 def conversation_log(
     conversation: Annotated[str | None, typer.Argument(help=CONVERSATION)] = None,
     agent: Annotated[str | None, typer.Option(help="Its name in signoff.yaml.")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=MOMENTS, help="UTC.")] = None,
+    since: MaybeSince = None,
     outcome: Annotated[str | None, typer.Option(help="Of a run, a decision or a turn: failed, rejected, error, …")] = None,
     tool: Annotated[str | None, typer.Option(help="Which tool it is about.")] = None,
     role: Annotated[str | None, typer.Option(help="person, assistant, tool, approval, file, memory, summary or signoff.")] = None,
@@ -194,8 +231,7 @@ def conversation_log(
     from agent.conversation_log.reading import Wanted
     from bot.commands.conversation_log import print_log
 
-    at = since.replace(tzinfo=since.tzinfo or UTC) if since is not None else None
-    wanted = Wanted(agent=agent, since=at, outcome=outcome, tool=tool, role=role, text=text, wrong=wrong or None)
+    wanted = Wanted(agent=agent, since=since, outcome=outcome, tool=tool, role=role, text=text, wrong=wrong or None)
     print_log(read_settings(), wanted, conversation, as_json=as_json)
 
 
@@ -213,12 +249,29 @@ def forget_person(
 
 @cli.command()
 @refusing
+def whois(
+    person: Annotated[str, typer.Argument(help="A name, a handle such as @ann, or an e-mail address.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find the id of a person in Slack, as signoff.yaml names them (exit status 1 where there is nobody)."""
+    from bot.commands.whois import whois as looked_up
+
+    found = looked_up(read_settings(), person)
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        typer.echo("  ".join(each.values()))
+
+
+@cli.command()
+@refusing
 def release(session: Annotated[str, typer.Argument(help="As `signoff doctor` names it.")]) -> None:
     """Have a conversation that was set aside tried again (exit status 1 where there is no such one)."""
     from bot.commands.release import release_session
 
     if not release_session(read_settings(), session):
-        raise Refusal(f"No conversation {session} is set aside.", status=1)
+        raise Refusal(f"No conversation {session} is set aside.", status=ExitStatus.FOUND)
     typer.echo(f"{session} is tried again.")
 
 
@@ -301,9 +354,18 @@ async def _until_stopped(work: Coroutine[None, None, None]) -> None:
         await task
 
 
+@cli.command()
+@refusing
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Yours.")]) -> None:
+    """Print what makes a shell complete commands and options: `source <(signoff completion bash)`."""
+    print_completion(cli, shell)
+
+
 def main() -> None:
-    """Run the command `signoff`."""
-    cli()
+    """Run the command `signoff`, or answer a shell that asks how a line goes on."""
+    write_anything()
+    know_shells()
+    cli(prog_name=PROGRAM)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from bot.config.file import load_config
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import read_settings
 from bot.refusing import refusing
 
@@ -59,7 +59,7 @@ def evaluate(
     played = {"record": record, "live": live, "fresh": fresh, "as_json": as_json, "register": register}
     wanted = command.Wanted(folder, prompt, model, repeats, at_once, only, out, against, judge, **played, adapter=adapter)
     if not command.evaluate(wanted):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FOUND)
 
 
 @evals.command()

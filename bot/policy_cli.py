@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.config.file import DEFAULT_PATH, Config, Problem, examine_config, line_of, load_config
+from bot.config.refusal import ExitStatus
 from bot.config.settings import environment, read_settings
-from bot.refusing import refusing
+from bot.refusing import AsJson, print_json, refusing
 
 if TYPE_CHECKING:
     from agent.tool.definition import Tools
@@ -29,6 +30,7 @@ def check(
     args: Annotated[str, typer.Option(help="The call's arguments, as a JSON object.")] = "{}",
     requester: Annotated[str, typer.Option(help="Who asks: the id of a Slack user.")] = "",
     channel: Annotated[str, typer.Option(help="Where: the id of a channel.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Find what cannot have been meant in signoff.yaml's policy (then exit status 1), or explain what it says of one call."""
     from agent.types import Asker
@@ -41,18 +43,27 @@ def check(
     if tool is not None:
         definition, arguments, wrong = read_call(known, tool, args)
         asker = Asker(users=(requester,) if requester else (), channel=channel)
-        for line in explain(load_config(path).policy, definition, arguments, asker):
+        judging = load_config(path).policy
+        if as_json:
+            verdict = judging.judge(definition, arguments, asker).model_dump(mode="json")
+            print_json({"tool": tool, "arguments": arguments, "note": wrong, **verdict})
+            return
+        for line in explain(judging, definition, arguments, asker):
             typer.echo(line)
         if wrong:
             typer.echo(f"note: {wrong}")
         return
     absent = [Problem(line_of(path, place), wrong) for place, wrong in unknown_packs(config, packs)]
     found = sorted([*problems, *absent, *policy_lint(config.policy, known, unseen)])
-    for problem in found:
-        typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
+    if as_json:
+        print_json([{"file": str(path or DEFAULT_PATH), "line": each.line, "wrong": f"{each.wrong}."} for each in found])
+    else:
+        for problem in found:
+            typer.echo(f"{path or DEFAULT_PATH}, line {problem.line}: {problem.wrong}.")
     if found:
-        raise typer.Exit(1)
-    typer.echo(f"{len(config.policy.rules)} rules, and nothing to mend.")
+        raise typer.Exit(ExitStatus.FOUND)
+    if not as_json:
+        typer.echo(f"{len(config.policy.rules)} rules, and nothing to mend.")
 
 
 @policy.command(name="test")
@@ -68,7 +79,7 @@ def hold_to_cases(file: Annotated[Path, typer.Argument(help="Calls with the verd
     for line, wrong in found:
         typer.echo(f"{file}, line {line}: {wrong}.")
     if found:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FOUND)
     typer.echo(f"{len(cases)} cases, all as expected.")
 
 
@@ -89,13 +100,17 @@ def _known_tools(path: Path | None, config: Config) -> tuple[Sequence[str], "Too
 
 @tools.callback(invoke_without_command=True)
 @refusing
-def listing(context: typer.Context) -> None:
+def listing(context: typer.Context, as_json: AsJson = False) -> None:
     """List the tools: name, effect, the pack or file it comes from, and the rule that speaks for a call of it."""
     if context.invoked_subcommand is None:
         from bot.commands import tools_report
 
         config, packs, proposals = _config_and_packs()
-        for line in tools_report.listing(packs, config.policy):
+        rows = tools_report.tool_rows(packs, config.policy)
+        if as_json:
+            print_json([dict(zip(("name", "effect", "from", "rule"), row, strict=True)) for row in rows])
+            return
+        for line in tools_report.listing(rows):
             typer.echo(line)
         for sentence in proposals:
             typer.echo(f"{sentence}.", err=True)
@@ -114,7 +129,7 @@ def lint(
     for sentence in found:
         typer.echo(f"{sentence}.")
     if found:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FOUND)
     typer.echo("Nothing to mend.")
 
 

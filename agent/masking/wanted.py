@@ -9,7 +9,7 @@ Names = Literal["persons", "places", "groups", "organisations"]
 # Those whose ids Presidio knows, by its own codes. What each has is in `known.py`.
 COUNTRIES = (*("au", "ca", "de", "es", "fi", "in", "it", "kr", "ng", "ph", "pl", "se", "sg", "th", "tr", "uk", "us", "za"),)
 DEFAULT_COUNTRIES = ("us", "uk")
-# Without organisations: with them the model hides three times as much that is nobody's name (README, What is masked).
+# Without organisations: with them the model hides three times as much that is nobody's name (docs/operations.md, What is masked).
 DEFAULT_NAMES: tuple[Names, ...] = ("persons", "places", "groups")
 
 

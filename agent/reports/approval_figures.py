@@ -28,7 +28,7 @@ told AS (
 SELECT coalesce(tool, ''), coalesce(rule, ''), count(*),
        count(*) FILTER (WHERE decision = 'approved'), count(*) FILTER (WHERE decision = 'rejected'),
        count(*) FILTER (WHERE decision = 'expired'), count(*) FILTER (WHERE decision = 'withdrawn'),
-       count(*) FILTER (WHERE decision = 'edited'),
+       count(*) FILTER (WHERE decision = 'edited'), count(*) FILTER (WHERE decision IS NULL),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE by_people),
        percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE by_people)
 FROM told GROUP BY GROUPING SETS ((tool, rule), ()) ORDER BY grouping(tool), tool, rule
@@ -47,6 +47,8 @@ class Figures:
     expired: int
     withdrawn: int
     edited: int
+    open: int = 0
+    """That wait still."""
     median_seconds: float | None = None
     ninetieth_seconds: float | None = None  # nine of ten took no longer
 

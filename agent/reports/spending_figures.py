@@ -84,6 +84,11 @@ class Spend:
     p99_tokens: float
 
     @property
+    def priced(self) -> bool:
+        """Return whether its models have prices: tokens that cost nothing have none in signoff.yaml."""
+        return self.nano_usd > 0 or self.tokens == 0
+
+    @property
     def usd(self) -> str:
         """Return an amount in dollars."""
         return usd(self.nano_usd)

@@ -160,7 +160,7 @@ UPDATE "grant" SET revoked_at = now() WHERE id = %(grant_id)s AND revoked_at IS 
 """
 
 # `run_again` takes as many people as the approval did, everything else one. It waits until the first run cannot be under way any
-# more: its process may only be frozen (README, The window that remains).
+# more: its process may only be frozen (docs/concepts.md, The window that remains).
 TELL: LiteralString = f"""
 WITH {HELD}, {TAKEN},
 open AS MATERIALIZED (

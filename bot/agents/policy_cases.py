@@ -12,6 +12,7 @@ from agent.approvals.policy import Policy, Rule
 from agent.tool.definition import Result, Tools
 from agent.tool.validation import validate
 from agent.types import Asker, Verdict
+from bot.config.file import plainly
 from bot.config.policy_section import ApproversSection
 from bot.config.refusal import Refusal
 from bot.config.sections import Section
@@ -82,7 +83,7 @@ def read_cases(path: Path) -> Sequence[Numbered]:
         error = invalid.errors()[0]
         place = [str(part) for part in error["loc"]]
         where = f"`{'.'.join(place[1:])}` of case {int(place[0]) + 1}" if place[1:] else "the file"
-        told = f"{error['msg'][:1].lower()}{error['msg'][1:]}" if place else "it should be a list of cases, `- call: ...`"
+        told = f"it {plainly(error)}" if place else "it should be a list of cases, `- call: ...`"
         raise Refusal(f"{path}, line {file.line(place)}: {where}: {told}.") from None
     return [Numbered(file.line([str(index)]), case) for index, case in enumerate(cases)]
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, cast
 
 from agent.approvals.deciders import how_many, widened, wider
@@ -17,6 +18,8 @@ from bot.config.policy_section import duration
 from bot.config.refusal import Refusal
 
 log = logging.getLogger(__name__)
+
+NEAR_NAMES = 3  # that are proposed in the place of one
 
 
 # ---------------------------------------------------------------------------------------------- the rules
@@ -55,7 +58,7 @@ def _without_tools(rule: Rule, tools: Tools) -> Iterator[str]:
     named = [tool for tool in tools.values() if rule.names(tool.name)]
     if not named:
         there = f"tool {rule.tool}" if not rule.tool.endswith("*") else f"tool whose name begins with {rule.tool[:-1]}"
-        yield f"there is no {there}: the tools are {', '.join(tools)}"
+        yield f"there is no {there}: {near(rule.tool.removesuffix('*'), tools)}the tools are {', '.join(tools)}"
     elif not any(rule.covers(tool) for tool in named):
         effects = ", ".join(sorted({str(tool.effect) for tool in named}))
         yield f"no call of {rule.tool} has one of the effects {', '.join(rule.effect)}: what is there is {effects}"
@@ -142,8 +145,15 @@ def unknown_packs(config: Config, packs: Collection[str]) -> Iterator[tuple[tupl
     for name, agent in config.agents.items():
         for index, pack in enumerate(agent.tools or ()):
             if pack not in packs:
-                wrong = f"agent `{name}` wants the tool pack `{pack}`, which is not there: there are {', '.join(packs)}"
+                there = f"{near(pack, packs)}there are {', '.join(packs)}"
+                wrong = f"agent `{name}` wants the tool pack `{pack}`, which is not there: {there}"
                 yield ("agents", name, "tools", str(index)), wrong
+
+
+def near(name: str, there: Collection[str]) -> str:
+    """Return the beginning of a sentence with the names that somebody may have meant; nothing where none is like it."""
+    meant = get_close_matches(name, there, NEAR_NAMES)
+    return f"did you mean {' or '.join(meant)}? " if meant else ""
 
 
 # ---------------------------------------------------------------------------------------------- one call
@@ -155,7 +165,7 @@ def read_call(tools: Tools, name: str, arguments: str) -> tuple[Tool, Mapping[st
     A session's calls are validated before they are judged; here a few arguments are enough to ask about a rule.
     """
     if name not in tools:
-        raise Refusal(f"There is no tool {name}: the tools are {', '.join(tools)}.")
+        raise Refusal(f"There is no tool {name}: {near(name, tools)}the tools are {', '.join(tools)}.")
     try:
         given = json.loads(arguments)
     except ValueError as error:

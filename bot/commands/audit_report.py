@@ -1,17 +1,18 @@
 """`signoff audit`: what the log in the database says, on standard output."""
 
 import asyncio
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from agent.reports import audit
 from agent.reports.audit import Head
 from agent.reports.audit_rows import Broken
 from agent.reports.audit_shapes import Erased, Older
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected
 
@@ -28,17 +29,24 @@ class Kept:
     hashes: Sequence[str] = field(default_factory=tuple[str, ...])
 
 
-def verify(settings: Settings, kept: Sequence[str]) -> bool:
+def verify(settings: Settings, kept: Sequence[str], *, as_json: bool = False) -> bool:
     """Print a line a workspace (team, entries, hash of the last one) and one a broken place; return whether nothing is broken.
 
     `kept`: hashes, or files with what an earlier run printed or the bot wrote. Raises Refusal.
     """
-    return asyncio.run(_verify(settings, read_kept(kept)))
+    found = asyncio.run(_findings(settings, read_kept(kept)))
+    if as_json:
+        print(
+            json.dumps([{"found": type(each).__name__.lower(), **asdict(each)} for each in found], ensure_ascii=False, indent=2)
+        )
+    else:
+        print(*map(_line, found), sep="\n")
+    return not any(isinstance(each, Broken) for each in found)
 
 
 def export(settings: Settings, since: datetime) -> None:
     """Print entries since then (UTC), a JSON object a line. Raises Refusal."""
-    asyncio.run(_export(settings, since.replace(tzinfo=since.tzinfo or UTC)))
+    asyncio.run(_export(settings, since))
 
 
 def read_kept(kept: Sequence[str]) -> Kept:
@@ -59,32 +67,30 @@ def read_heads(path: Path) -> Sequence[Head]:
     return [Head(head["team"], int(head["count"]), head["hash"] or "") for head in found if head]
 
 
-async def _verify(settings: Settings, kept: Kept) -> bool:
-    whole, empty = True, True
+async def _findings(settings: Settings, kept: Kept) -> Sequence[Head | Broken | Older | Erased]:
     async with connected(settings) as connection:
-        async for finding in audit.verify(connection, kept.heads, kept.hashes):
-            empty = False
-            match finding:
-                case Head(team=team, count=count, hash=hash_):
-                    print(f"{team} {count} {hash_}")
-                case Broken(team=team, seq=seq, what=what):
-                    print(f"broken: {team}, entry {seq}: {what}")
-                    whole = False
-                case Older(team=team, count=count):
-                    print(
-                        f"note: {team}: {count} entries were made before entries bound their steps; "
-                        "their chain was checked, the rows that they are about were not."
-                    )
-                case Erased(team=team, count=count):
-                    print(f"note: {team}: {count} conversations were erased for a person; their chain was checked.")
-    if empty:
-        raise Refusal(NOTHING, status=1)
-    return whole
+        found = [each async for each in audit.verify(connection, kept.heads, kept.hashes)]
+    if not found:
+        raise Refusal(NOTHING, status=ExitStatus.FOUND)
+    return found
+
+
+def _line(finding: Head | Broken | Older | Erased) -> str:
+    match finding:
+        case Head(team=team, count=count, hash=hash_):
+            return f"{team} {count} {hash_}"
+        case Broken(team=team, seq=seq, what=what):
+            return f"broken: {team}, entry {seq}: {what}"
+        case Older(team=team, count=count):
+            before = f"note: {team}: {count} entries were made before entries bound their steps"
+            return f"{before}; their chain was checked, the rows that they are about were not."
+        case Erased(team=team, count=count):
+            return f"note: {team}: {count} conversations were erased for a person; their chain was checked."
 
 
 async def _export(settings: Settings, since: datetime) -> None:
     async with connected(settings) as connection:
         if not await audit.heads_now(connection):
-            raise Refusal(NOTHING, status=1)
+            raise Refusal(NOTHING, status=ExitStatus.FOUND)
         async for line in audit.export(connection, since):
             print(line)

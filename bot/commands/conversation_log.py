@@ -11,7 +11,7 @@ from agent.conversation_log.reading import Logged, Wanted, logged
 from agent.reports.runs import session_named
 from bot.cards.harmless_text import cut, visible
 from bot.commands.trace import UNKNOWN
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected
 
@@ -29,13 +29,15 @@ async def _print_log(settings: Settings, wanted: Wanted, conversation: str | Non
         if conversation is not None:
             named = await session_named(connection, conversation.strip())
             if named is None:
-                raise Refusal(UNKNOWN.format(visible(conversation)), status=1)
+                raise Refusal(UNKNOWN.format(visible(conversation)), status=ExitStatus.FOUND)
             wanted = replace(wanted, session_id=named.session_id, trace_id=named.trace_id)
         async for message in logged(connection, wanted):
             found = True
             print(json.dumps(as_value(message), ensure_ascii=False) if as_json else line(message))
     if not found:
-        raise Refusal("No message of the log is like that; what was said in the last seconds is not in it yet.", status=1)
+        raise Refusal(
+            "No message of the log is like that; what was said in the last seconds is not in it yet.", status=ExitStatus.FOUND
+        )
 
 
 def as_value(message: Logged) -> Mapping[str, Any]:

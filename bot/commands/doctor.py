@@ -24,7 +24,7 @@ from bot.commands.doctor_stores import stores
 from bot.commands.doctor_tools import databases, tool_files
 from bot.commands.finding import PATIENCE_SECONDS, Finding, first_line
 from bot.config.file import Config, load_config
-from bot.config.manifest import bot_scopes
+from bot.config.manifest import BY_EMAIL, bot_scopes
 from bot.config.mcp_file import read_servers
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, environment
@@ -36,10 +36,11 @@ __all__ = ["Finding", "examine"]
 SERVERS_SECONDS = 60.0  # that MCP servers may take to start, as in the bot itself
 
 
-async def examine(settings: Settings, config_path: Path | None) -> list[Finding]:
+async def examine(settings: Settings, config_path: Path | None, wrong: Sequence[str] = ()) -> list[Finding]:
     """Return everything that was found, in the order in which a person sets it up. Takes about `SERVERS_SECONDS` at most.
 
-    Embedded stores are started for it and stopped again. What is wrong outside is a finding, never an exception.
+    `wrong`: sentences on variables that cannot be meant, which count as not set. Embedded stores are started for it and stopped
+    again. What is wrong outside is a finding, never an exception.
     """
     try:
         config = load_config(config_path)
@@ -47,17 +48,27 @@ async def examine(settings: Settings, config_path: Path | None) -> list[Finding]
         configured = Finding("ok", f"Configuration: {', '.join(config.agents)}.{heard}")
     except Refusal as refusal:
         config, configured = Config(), Finding("fail", "Configuration: signoff.yaml cannot be used.", str(refusal))
+    unclear = {sentence.partition(" ")[0] for sentence in wrong}
+    # Where it is unclear whom to ask nobody is asked: a token or a key is for one address, and no business of another.
+    slack = "SLACK_API_URL" not in unclear
+    models = dict.fromkeys(agent.model for agent in config.agents.values()) if "ANTHROPIC_BASE_URL" not in unclear else ()
     parts = await asyncio.gather(
-        _bot_token(settings),
-        _way_in(settings),
+        *([_bot_token(settings), _way_in(settings)] if slack else []),
         stores(settings),
         _mcp(config, config_path),
-        _approvers(settings, config.policy),
+        *([_approvers(settings, config.policy)] if slack else []),
         databases(config.databases, environment()),
         asyncio.to_thread(tool_files, config),
-        *(_check_model(settings, model) for model in dict.fromkeys(agent.model for agent in config.agents.values())),
+        *(_check_model(settings, model) for model in models),
     )
-    return [configured, *(finding for part in parts for finding in part), _port(settings.port)]
+    unusable = [Finding("fail", f"Environment: {what}.", f"{mend[:1].upper()}{mend[1:]}") for what, mend in map(_halved, wrong)]
+    return [*unusable, configured, *(finding for part in parts for finding in part), _port(settings.port)]
+
+
+def _halved(sentence: str) -> tuple[str, str]:
+    """Return what is wrong, and the mend."""
+    what, _, mend = sentence.partition(": ")
+    return what, mend
 
 
 async def _bot_token(settings: Settings) -> Sequence[Finding]:
@@ -94,7 +105,7 @@ def _scopes(answer: Any) -> Finding:
     if missing := sorted(wanted - granted):
         mend = "Paste manifest.yml over the app's manifest at api.slack.com/apps, and reinstall the app."
         return Finding("fail", f"Scopes: the token lacks {', '.join(missing)}.", mend)
-    if unused := sorted(granted - wanted):
+    if unused := sorted(granted - wanted - {BY_EMAIL}):
         mend = "Signoff does not use them: paste manifest.yml over the app's manifest, and reinstall the app."
         return Finding("warn", f"Scopes: all there, and {', '.join(unused)} besides.", mend)
     return Finding("ok", f"Scopes: all {len(wanted)} of the manifest.")

@@ -61,7 +61,7 @@ async def _postgres(url: str, *, embedded: bool) -> Sequence[Finding]:
     try:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=PATIENCE_SECONDS) as connection:
             version = connection.info.server_version // 10_000
-    except psycopg.OperationalError as unreachable:
+    except (psycopg.Error, UnicodeError) as unreachable:
         what = f"Postgres: the one {where} is not reachable ({first_line(unreachable)})."
         return [Finding("fail", what, "Start it or correct DATABASE_URL; unset, an embedded one is used.")]
     if version < POSTGRES_VERSION:
@@ -91,7 +91,7 @@ async def _redis(url: str, *, embedded: bool) -> Sequence[Finding]:
     client = redis.asyncio.Redis.from_url(url, socket_timeout=PATIENCE_SECONDS)  # pyright: ignore[reportUnknownMemberType]
     try:
         server = cast(dict[str, str], await client.info("server"))  # pyright: ignore[reportUnknownMemberType]
-    except (RedisError, OSError) as unreachable:
+    except (RedisError, OSError, UnicodeError) as unreachable:
         what = f"Redis: the one {where} is not reachable ({first_line(unreachable)})."
         return [Finding("fail", what, "Start it or correct REDIS_URL; unset, an embedded one is used.")]
     finally:

@@ -18,7 +18,7 @@ from bot.config.refusal import Refusal
 from bot.config.sections import Database
 
 CONNECT_SECONDS = 5
-SEPARATE_ROLE = "Give the bot a separate role that may do no more than it should (README, Databases)."
+SEPARATE_ROLE = "Give the bot a separate role that may do no more than it should (docs/guide/tools.md, Databases)."
 
 ROLE = """
 SELECT rolname, rolsuper, current_setting('default_transaction_read_only') = 'on',

@@ -13,7 +13,7 @@ from agent.store.fenced import Pool
 from agent.store.memory_items import Items
 from agent.store.memory_values import Values
 from bot.commands.memory_report import operator
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected_pool, redis_address
 
@@ -31,11 +31,11 @@ def forget_person(settings: Settings, user: str, agrees: Callable[[], bool]) -> 
             facts, values = await erasure.remembered_of(pool, user, owner_key("user", user, ""))
             ratings = await erasure.ratings_of(pool, user)
             if not conversations and not facts and not values and not ratings:
-                raise Refusal(f"Nothing is known of {user}.", status=1)
+                raise Refusal(f"Nothing is known of {user}.", status=ExitStatus.FOUND)
             for line in told(conversations, len(facts), len(values), ratings):
                 print(line)
             if not await asyncio.to_thread(agrees):
-                raise Refusal("Nothing was erased.", status=1)
+                raise Refusal("Nothing was erased.", status=ExitStatus.FOUND)
             if values:  # before anything else: it is what can fail
                 await _forget_values(settings, pool, user, values)
             await _forget_items(pool, facts, conversations)

@@ -29,7 +29,7 @@ from bot.cards.harmless_text import visible
 from bot.commands.finding import PATIENCE_SECONDS, first_line
 from bot.commands.report import aligned
 from bot.config.file import Config
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings, environment
 from bot.stores.database import connected_pool, redis_address
 
@@ -52,7 +52,7 @@ def print_list(settings: Settings, team: str | None, wanted: Wanted, *, as_json:
                 nothing = False
                 print(entry.line() if as_json else line(entry.item))
         if nothing:
-            raise Refusal("There is nothing remembered of that.", status=1)
+            raise Refusal("There is nothing remembered of that.", status=ExitStatus.FOUND)
 
     asyncio.run(listed())
 
@@ -76,7 +76,7 @@ def print_search(settings: Settings, config: Config, team: str | None, words: st
 
     found = asyncio.run(searched())
     if not found:
-        raise Refusal("There is nothing remembered that fits.", status=1)
+        raise Refusal("There is nothing remembered that fits.", status=ExitStatus.FOUND)
     for each in found:
         print(line(each.item))
 
@@ -98,13 +98,13 @@ def forget(settings: Settings, team: str | None, wanted: Wanted, agrees: Callabl
             of = wanted.channel
             values = [] if of is None else [each async for each in memory_report.values(pool, workspace, of)]
             if not found and not values:
-                raise Refusal("There is nothing remembered of that.", status=1)
+                raise Refusal("There is nothing remembered of that.", status=ExitStatus.FOUND)
             for entry in found:
                 print(line(entry.item))
             for kept in values:
                 print(value_line(kept))
             if not await asyncio.to_thread(agrees):
-                raise Refusal("Nothing was forgotten.", status=1)
+                raise Refusal("Nothing was forgotten.", status=ExitStatus.FOUND)
             by = operator()
             if of is not None and values:  # before anything else: it is what can fail
                 await _forget_values(settings, pool, workspace, of, by)
@@ -147,7 +147,7 @@ def print_stats(settings: Settings, team: str | None) -> None:
 
     items, values = asyncio.run(counted())
     if not items and not values:
-        raise Refusal("There is nothing remembered.", status=1)
+        raise Refusal("There is nothing remembered.", status=ExitStatus.FOUND)
     of_items = [
         (
             each.channel or FOR_EVERYBODY,

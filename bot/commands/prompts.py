@@ -20,7 +20,7 @@ from bot.commands.forget_person import PERSON
 from bot.commands.memory_report import operator, team_of
 from bot.config.file import Config
 from bot.config.promotion_section import TOOL
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.slack.web_api import open_client
 from bot.stores.database import connected_pool
@@ -101,7 +101,7 @@ def new_version(folder: Path, name: str, author: str, notes: str) -> Path:
 
 def print_moves(settings: Settings, name: str) -> None:
     """Print how the labels of a prompt were moved, newest first. Raises Refusal."""
-    load(PROMPTS, name)
+    name = load(PROMPTS, name).name
 
     async def moved() -> Sequence[Moved]:
         async with connected_pool(settings) as pool:
@@ -109,7 +109,9 @@ def print_moves(settings: Settings, name: str) -> None:
 
     found = asyncio.run(moved())
     if not found:
-        raise Refusal(f"No label of {name} was ever moved: version {PROMPTS.shipped(name)} comes with the code.", status=1)
+        raise Refusal(
+            f"No label of {name} was ever moved: version {PROMPTS.shipped(name)} comes with the code.", status=ExitStatus.FOUND
+        )
     for each in found:
         where = f"{name}@{each.version}" if each.version is not None else "nowhere"
         share = f" ({each.share} %)" if each.label == "canary" and each.version is not None else ""
@@ -119,14 +121,16 @@ def print_moves(settings: Settings, name: str) -> None:
 def roll_back(settings: Settings, team: str | None, name: str, label: Label, why: str) -> None:
     """Let a label point where it did before, at once: what was live before was decided then. Twice goes back twice. Raises
     Refusal."""
-    load(PROMPTS, name)
+    name = load(PROMPTS, name).name
 
     async def moved() -> str:
         async with connected_pool(settings) as pool:
             labels = PromptLabels(pool)
             led = leading([each for each in await labels.history(name, MOST_MOVES) if each.label == label])
             if not led:
-                raise Refusal(f"The label {label} of {name} points nowhere: there is nothing to go back from.", status=1)
+                raise Refusal(
+                    f"The label {label} of {name} points nowhere: there is nothing to go back from.", status=ExitStatus.FOUND
+                )
             to = _pointing(led[-2]) if len(led) > 1 and label != "canary" else None
             key = f"{ROLLBACK}{datetime.now(UTC).isoformat()}"
             await labels.move(name, label, to, Reason(await team_of(settings, team), key, operator().user, why))

@@ -1,8 +1,10 @@
 """`signoff report`: how people decide, and what sessions spend, as tables on standard output."""
 
 import asyncio
+import json
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -10,21 +12,34 @@ import psycopg
 from agent.reports.approval_figures import Figures, Report, report
 from agent.reports.spending_figures import Spend, spend
 from bot.cards.harmless_text import visible
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected
 
-HEADINGS = ("tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "median", "90th", "rule")
+HEADINGS = ("tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "open", "median", "90th", "rule")
 SPEND_HEADINGS = ("agent", "sessions", "runs", "at the cap", "tokens", "cost", "P50", "P99")
 ANYTHING = "SELECT EXISTS (SELECT FROM session UNION ALL SELECT FROM audit UNION ALL SELECT FROM usage)"
 LEFT = frozenset({"tool", "rule", "agent"})  # the other columns are figures
 
 
-def print_report(settings: Settings, since: datetime) -> None:
+def print_report(settings: Settings, since: datetime, *, as_json: bool = False) -> None:
     """Print the report of cards and sessions since then (UTC). Raises Refusal."""
-    read, spent = asyncio.run(_query_figures(settings, since.replace(tzinfo=UTC)))
+    read, spent = asyncio.run(_query_figures(settings, since))
+    if as_json:
+        print(json.dumps(as_value(read, spent), ensure_ascii=False, indent=2))
+        return
     for line in [*lines(read), *spend_lines(spent)]:
         print(line)
+
+
+def as_value(read: Report, spent: Sequence[Spend]) -> dict[str, Any]:
+    """Return both as JSON holds them. A cost without a price is null."""
+    cards = [{**asdict(each), "rubber_stamped": each.rubber_stamped} for each in (*read.rows, read.total)]
+    return {
+        "cards": cards[:-1],
+        "total": cards[-1],
+        "agents": [{**asdict(each), "nano_usd": each.nano_usd if each.priced else None} for each in spent],
+    }
 
 
 def lines(read: Report) -> list[str]:
@@ -41,7 +56,7 @@ def spend_lines(spent: Sequence[Spend]) -> list[str]:
         (
             visible(each.agent) or "-",
             *(f"{count:,}" for count in (each.sessions, each.runs, each.capped, each.tokens)),
-            each.usd,
+            each.usd if each.priced else "no price",
             f"{each.median_tokens:,.0f}",
             f"{each.p99_tokens:,.0f}",
         )
@@ -59,12 +74,12 @@ async def _query_figures(settings: Settings, since: datetime) -> tuple[Report, S
 async def refuse_nothing(connection: psycopg.AsyncConnection[Any]) -> None:
     """Raise Refusal where the store holds nothing that could be reported."""
     if await (await connection.execute(ANYTHING)).fetchone() == (False,):
-        raise Refusal("There is nothing to report: no conversation was held in this store.", status=1)
+        raise Refusal("There is nothing to report: no conversation was held in this store.", status=ExitStatus.FOUND)
 
 
 def _cells(of: Figures) -> tuple[str, ...]:
     rate = "-" if of.rejection_rate is None else f"{of.rejection_rate:.0%}"
-    counts = (of.cards, of.approved, of.rejected, rate, of.expired, of.withdrawn, of.edited)
+    counts = (of.cards, of.approved, of.rejected, rate, of.expired, of.withdrawn, of.edited, of.open)
     times = (_spell(of.median_seconds), _spell(of.ninetieth_seconds))
     return (visible(of.tool), *map(str, counts), *times, visible(of.rule))
 

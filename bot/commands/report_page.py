@@ -25,7 +25,7 @@ def write_page(settings: Settings, since: datetime, file: Path) -> None:
     from bot.report.sections import heading, sections
 
     mask = patterns_masker(load_config(settings.signoff_config).masking.wanted())
-    found = asyncio.run(_query_period(settings, since.replace(tzinfo=UTC)))
+    found = asyncio.run(_query_period(settings, since))
     try:
         file.write_text(
             page(heading(found), sections(found, lambda words: cut(visible(mask(words)), NAME_CHARACTERS))), encoding="utf-8"

@@ -12,11 +12,15 @@ from bot.agents.packs import Packs, all_tools, chosen_packs
 from bot.config.file import Config
 
 
-def listing(packs: Packs, policy: Policy) -> Sequence[str]:
-    """Return a line a tool: name, effect, where it comes from, and the rule that speaks first for a call of it."""
+def tool_rows(packs: Packs, policy: Policy) -> Sequence[tuple[str, str, str, str]]:
+    """Return of each tool: name, effect, where it comes from, and the rule that speaks first for a call of it."""
     tools = all_tools(packs)
     origins = {tool.name: pack for pack, tools in packs.items() for tool in tools}
-    rows = [(tool.name, str(tool.effect), origins[tool.name], _rules_text(policy, tool)) for tool in tools.values()]
+    return [(tool.name, str(tool.effect), origins[tool.name], _rules_text(policy, tool)) for tool in tools.values()]
+
+
+def listing(rows: Sequence[tuple[str, str, str, str]]) -> Sequence[str]:
+    """Return a line a tool, its columns below each other."""
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return [f"{name:{widths[0]}}  {effect:{widths[1]}}  {origin:{widths[2]}}  {said}" for name, effect, origin, said in rows]
 

@@ -16,7 +16,7 @@ from agent.reports.run_tree import Fact, Node, run_tree
 from agent.reports.runs import Run, run_of
 from agent.trace_ids import spelled, trace_id
 from bot.cards.harmless_text import visible
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.stores.database import connected
 
@@ -97,7 +97,7 @@ async def _run_named(settings: Settings, named: str) -> Run:
     async with connected(settings) as connection:
         run = await run_of(connection, named)
     if run is None:
-        raise Refusal(UNKNOWN.format(visible(named)), status=1)
+        raise Refusal(UNKNOWN.format(visible(named)), status=ExitStatus.FOUND)
     return run
 
 

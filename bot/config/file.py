@@ -15,7 +15,7 @@ from bot.config.audit_section import Audit
 from bot.config.conversation_log_section import ConversationLogSection
 from bot.config.masking_section import Masking
 from bot.config.memory_section import EmbeddingsSection, Keep, MemorySection
-from bot.config.policy_section import ApproversSection, ChannelId, Escalate, RuleSection
+from bot.config.policy_section import ApproversSection, ChannelId, ConversationId, Escalate, RuleSection
 from bot.config.promotion_section import PromotionSection
 from bot.config.refusal import Refusal
 from bot.config.sections import (
@@ -46,7 +46,8 @@ class Config(Section):
     """
 
     agents: Mapping[str, AgentSection] = Field(default={"assistant": AgentSection()}, min_length=1)
-    channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], str] = {}
+    """Name to what it may do; the first one answers where `channels` names none."""
+    channels: Mapping[ConversationId, str] = {}
     """Channel id to agent."""
     databases: Mapping[DatabaseName, Database] = {}
     """Name to a Postgres that the tools of the pack sql:NAME work on."""
@@ -57,8 +58,11 @@ class Config(Section):
     allowed_hosts: tuple[Annotated[str, AfterValidator(host_pattern)], ...] = ()
     """Where reads that send something out may go without asking."""
     policy: InstanceOf[Policy] = Policy()
+    """Which calls run, ask or are refused: the first rule that matches wins."""
     budget: WorkspaceBudget = WorkspaceBudget()
+    """What all agents together may spend."""
     people: PeopleSection = PeopleSection()
+    """Who may ask besides full members of the workspace."""
     apps: tuple[AppId, ...] = ()
     """Apps and workflows whose messages count as if people had typed them."""
     prices: Mapping[str, ModelPrice] = {}
@@ -66,9 +70,12 @@ class Config(Section):
     ops_channel: ChannelId = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
+    """Where the heads of the audit log are kept, outside of its database."""
     conversation_log: ConversationLogSection = ConversationLogSection()
+    """What was said and done, masked, for `signoff log`."""
     masking: Masking = Masking()
-    instructions: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Annotated[str, Field(max_length=2_000)]] = {}
+    """What is hidden in both logs, besides what always is."""
+    instructions: Mapping[ConversationId, Annotated[str, Field(max_length=2_000)]] = {}
     """Channel id to what agents are to do there, unless somebody sets other instructions in Slack."""
     promotion: PromotionSection | None = None
     """Named, `signoff prompts promote` asks people in Slack; without it only what comes with the code is live."""
@@ -184,19 +191,44 @@ class _File:
 def explained(place: tuple[str, ...], error: Any) -> str:
     """Return what is wrong at `place`, and the mend, where pydantic's own words would not do."""
     name = _name(place)
+    if error["type"] == "extra_forbidden":
+        return f"{name} is not a setting: the ones there are {_known(place)}"
+    return f"{name} {plainly(error)}"
+
+
+def plainly(error: Any) -> str:
+    """Return what is wrong with a value, and the mend, as the rest of a sentence that begins with its name.
+
+    `error`: as pydantic has it, whose own words speak of dictionaries, patterns and parsing.
+    """
+    told = error.get("ctx", {})
     match error["type"]:
-        case "extra_forbidden":
-            return f"{name} is not a setting: the ones there are {_known(place)}"
-        case "model_type" | "mapping_type" | "model_attributes_type":
-            return f"{name} should be a mapping, `key: value` on indented lines below it"
-        case "tuple_type":
-            return f"{name} should be a list, `- VALUE` on indented lines below it"
+        case "model_type" | "mapping_type" | "dict_type" | "model_attributes_type":
+            return "should be a mapping, `key: value` on indented lines below it"
+        case "tuple_type" | "list_type":
+            return "should be a list, `- VALUE` on indented lines below it"
         case "missing":
-            return f"{name} is missing: add it"
+            return "is missing: add it"
+        case "extra_forbidden":
+            return "is not known here: correct its name, or remove it"
+        case "too_short" | "string_too_short":
+            return "is empty: give it a value, or remove it"
+        case "too_long" | "string_too_long":
+            return f"is too long: it may have {told['max_length']} {'characters' if 'string' in error['type'] else 'entries'}"
+        case "string_type":
+            return "should be a text: put it in quotes"
+        case "bool_type" | "bool_parsing":
+            return "should be true or false"
+        case "int_type" | "int_parsing" | "int_parsing_size" | "int_from_float":
+            return "should be a whole number, such as 10"
+        case "float_type" | "float_parsing" | "finite_number":
+            return "should be a number, such as 2.5"
+        case "invalid-json-value":
+            return "should be a text, a number, true, false, a list or a mapping: put a date in quotes"
         case "value_error":
-            return f"{name} {error['ctx']['error']}"
-        case _:
-            return f"{name} {error['msg'][0].lower()}{error['msg'][1:]}".replace("input should", "should")
+            return str(told["error"])
+        case _:  # an order of numbers, or one of several words
+            return f"{error['msg'][0].lower()}{error['msg'][1:]}".replace("input should", "should")
 
 
 def _name(place: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """The section `masking` of signoff.yaml: what is hidden in logs and in whatever else people or files get to see."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -34,7 +35,13 @@ def _names(value: Any) -> Any:
     return value
 
 
-MaskedKind = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,29}$")]
+def _kind(name: str) -> str:
+    if re.fullmatch(r"[A-Z][A-Z0-9_]{0,29}", name) is None:
+        raise ValueError("should be at most 30 capitals, digits and underscores, such as EMPLOYEE: its placeholders name it")
+    return name
+
+
+MaskedKind = Annotated[str, AfterValidator(_kind)]
 
 
 class Masking(Section):

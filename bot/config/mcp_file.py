@@ -8,12 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.config.file import DEFAULT_PATH
+from bot.config.file import DEFAULT_PATH, plainly
 from bot.config.refusal import Refusal
 from bot.config.sections import McpServer
 from tools.mcp import Local, Remote, Server
 
 NAME = ".mcp.json"
+IN_JSON = {  # instead of the words for YAML
+    **dict.fromkeys(("model_type", "dict_type"), 'should be an object, such as {"command": "uvx"}'),
+    "list_type": 'should be an array, such as ["-y"]',
+}
 LEAST_SECRET = 8  # a shorter value is no secret, and would be found everywhere
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _OPEN = {"HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "TZ", "USER"}  # variables that hold no secret
@@ -91,10 +95,13 @@ def _read_entries(path: Path) -> Mapping[str, _Entry]:
         file = _File.model_validate(json.loads(text, object_pairs_hook=_object_without_doubles))
     except ValidationError as invalid:
         error = invalid.errors()[0]
-        place = ".".join(str(part) for part in error["loc"]) or "the file"
-        raise Refusal(f"{path}: `{place}` cannot be meant ({error['msg'][0].lower()}{error['msg'][1:]}).") from None
+        place = ".".join(str(part) for part in error["loc"] if part not in ("", "[key]")) or "the file"
+        wrong = "has an entry without a name" if "[key]" in error["loc"] else IN_JSON.get(error["type"]) or plainly(error)
+        raise Refusal(f"{path}: `{place}` {wrong}.") from None
     except ValueError as broken:
         raise Refusal(f"{path} is not JSON ({broken}).") from None
+    except RecursionError:
+        raise Refusal(f"{path} is nested too deep to be read: write it without lists within lists.") from None
     return {name: entry for name, entry in file.servers.items() if not entry.disabled}
 
 

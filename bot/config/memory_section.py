@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, GetPydanticSchema, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
 from agent.memory.terms import MemoryKind, Term, Terms
-from bot.config.policy_section import duration_seconds
+from bot.config.policy_section import ConversationId, duration_seconds
 from bot.config.sections import Section
 
 OFFLINE = "wordllama"
@@ -25,6 +25,7 @@ class EmbeddingsSection(Section):
     url: str
     """The whole address."""
     model: str = Field(min_length=1)
+    """Its name there."""
     dimensions: int = Field(ge=1, le=4000, strict=True)
     """Of its vectors; pgvector can index at most 4,000."""
     key_env: str = ""
@@ -83,11 +84,17 @@ class Keep(Section):
     """How long each kind is kept, from when it was learnt."""
 
     facts: KeptFor = None
+    """What people said of themselves and their work."""
     summaries: KeptFor = None
+    """Of conversations."""
     documents: KeptFor = None
+    """What `signoff memory add` added."""
     preferences: KeptFor = None
+    """Values that a person set."""
     checkpoints: KeptFor = None
+    """Values for work that goes on."""
     flags: KeptFor = None
+    """Values that are on or off."""
 
     def kinds(self) -> Mapping[MemoryKind, Term]:
         """Return the terms that are named here."""
@@ -116,7 +123,7 @@ class MemorySection(Section):
     """For how long nobody has to have said anything more."""
     keep: Keep = Keep()
     """Terms of everything; what is not named here is kept for good, but for checkpoints: 30 days."""
-    channels: Mapping[Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")], Keep] = {}
+    channels: Mapping[ConversationId, Keep] = {}
     """Terms of what was learnt in a channel, instead."""
 
     def terms(self) -> Terms:

@@ -16,17 +16,27 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 MOST_SECONDS = 365 * 24 * 3600
 REASON_CHARACTERS = 200
 
+# Where people find an id in Slack's own apps; `signoff whois` looks up those of people.
+WHERE_ITS_ID_IS = {
+    "user": "`signoff whois` finds it by name or e-mail address, and in Slack it is in the profile under ⋮, *Copy member ID*",
+    "user group": "in Slack it is under *People*, *User groups*, in the group's ⋯ menu, *Copy group ID*",
+    "channel": "in Slack it is at the end of the channel's details, which a click on its name opens",
+}
+
 
 def _slack_id(letters: str, what: str) -> AfterValidator:
     def check(name: str) -> str:
         if not re.fullmatch(rf"[{letters}][A-Z0-9]+", name):
-            raise ValueError(f"should be the id of a Slack {what}, such as {letters[0]}012AB3CD, not {name!r}")
+            raise ValueError(
+                f"should be the id of a Slack {what}, such as {letters[0]}012AB3CD, not {name!r}: {WHERE_ITS_ID_IS[what]}"
+            )
         return name
 
     return AfterValidator(check)
 
 
 ChannelId = Annotated[str, _slack_id("CG", "channel")]
+ConversationId = Annotated[str, _slack_id("CDG", "channel")]  # direct messages too
 
 
 def duration_seconds(text: Any, most: int = MOST_SECONDS) -> int:
@@ -59,8 +69,11 @@ class ApproversSection(Section):
     """Anybody in one of these sets may decide."""
 
     users: tuple[Annotated[str, _slack_id("UW", "user")], ...] = ()
+    """People by their ids."""
     groups: tuple[Annotated[str, _slack_id("S", "user group")], ...] = ()
+    """Members of Slack's user groups, by their ids, as they are at the click."""
     channel_members: bool = Field(default=False, strict=True)
+    """Every member of the conversation."""
     requester: bool | None = Field(default=None, strict=True)
     """True: those who asked may decide too; False: they may not; None: if they are in one of the sets."""
 
@@ -84,7 +97,9 @@ class Escalate(Section):
     """Who may decide too when a card has waited so long."""
 
     after: Annotated[int, BeforeValidator(duration_seconds)]
+    """From when the card was posted; shorter than `expires`."""
     to: Annotated[ApproversSection, AfterValidator(somebody)]
+    """People who are added. Nobody is taken away."""
 
     def as_type(self) -> types.Escalation:
         """Return it as the core takes it."""
@@ -117,13 +132,19 @@ class RuleSection(Section):
     effect: Annotated[tuple[Effect, ...], AfterValidator(_some)] = ()
     """Only tools of these effects; without it those of every effect."""
     when: Annotated[InstanceOf[Condition] | None, BeforeValidator(_condition)] = None
+    """Over args, requester and channel; without it the rule matches every call. Where it is unclear, policy is stricter."""
     verdict: Literal["ask", "allow", "refuse"] = "ask"
+    """Asks people, lets it run, or refuses it."""
     approvers: Annotated[ApproversSection, AfterValidator(somebody)] = ApproversSection(channel_members=True)
+    """Who may decide; default: members of the conversation."""
     expires: Annotated[int, BeforeValidator(duration_seconds)] = policy.DAY_SECONDS
+    """Then the card is closed, and the call does not run."""
     remind: Annotated[int | None, BeforeValidator(duration_seconds)] = None
     """Until the first reminder; each further wait is twice the one before."""
     escalate: Annotated[Escalate | None, BeforeValidator(given)] = None
+    """Who may decide too, from when on."""
     quorum: int = Field(default=1, ge=1, strict=True)
+    """How many approvals settle it."""
     rejections: int = Field(default=1, ge=1, strict=True)
     """How many of them settle it."""
     post_to: ChannelId = ""

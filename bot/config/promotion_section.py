@@ -20,6 +20,7 @@ class PromotionSection(Section):
     channel: ChannelId
     """Where `signoff prompts promote` asks. Its agent needs the pack `prompts`."""
     approvers: Annotated[ApproversSection, AfterValidator(somebody)] = ApproversSection(channel_members=True)
+    """Who may decide; default: members of that channel."""
     quorum: int = Field(default=2, ge=1, strict=True)
     """How many people decide what is live for everybody; a canary for at most half of new conversations needs one."""
     worse_by: float = Field(default=0.1, gt=0, le=1)

@@ -48,31 +48,43 @@ OwnPrice = Annotated[UsdPerMillion | None, BeforeValidator(given)]
 
 
 class BudgetSection(Section):
-    """What one agent may spend. Tokens are input plus output, cache reads at a tenth, as they are priced. None: no such limit."""
+    """What one agent may spend. Tokens are input plus output, cache reads at a tenth, as they are priced. What is not named has
+    no limit."""
 
     session_tokens: int = Field(default=50_000, gt=0, strict=True)
+    """Of one conversation."""
     user_tokens_per_day: Tokens = None
     """Of one person with this agent, in all conversations. Days and months are those of UTC."""
     user_usd_per_day: Usd = None
+    """The same in dollars; needs `prices` for its model."""
 
 
 class WorkspaceBudget(Section):
     """What all agents together may spend."""
 
     workspace_tokens_per_day: Tokens = None
+    """Of all conversations. Days are those of UTC."""
     workspace_usd_per_day: Usd = None
+    """The same in dollars."""
     workspace_tokens_per_month: Tokens = None
+    """Months are those of UTC, too."""
     workspace_usd_per_month: Usd = None
+    """The same in dollars."""
 
 
 class ModelPrice(Section):
     """In dollars a million tokens. The caches cost what they usually do, in proportion to the input, unless it is said."""
 
     input: UsdPerMillion
+    """Of what is sent."""
     output: UsdPerMillion
+    """Of what comes back, thoughts included."""
     cache_write_5m: OwnPrice = None
+    """Default: 1.25 times the input."""
     cache_write_1h: OwnPrice = None
+    """Default: twice the input."""
     cache_read: OwnPrice = None
+    """Default: a tenth of the input."""
 
     def price(self) -> Price:
         """Return it as the core takes it."""
@@ -89,24 +101,32 @@ class ModelPrice(Section):
         )
 
 
+def _prompt_reference(text: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9_-]*(@[0-9]+)?", text) is None:
+        raise ValueError("should be the name of a prompt, such as assistant, or a version of it, such as assistant@2")
+    return text
+
+
 class AgentSection(Section):
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
-    prompt: str = Field(default="assistant", pattern=r"^[a-z][a-z0-9_-]*(@[0-9]+)?$")
+    """Its name in the Messages API."""
+    prompt: Annotated[str, AfterValidator(_prompt_reference)] = "assistant"
     """A prompt's name for its promoted version; name@2 pins one."""
     variables: Mapping[str, JsonValue] = {}
     """Values for the variables of the prompt."""
     tools: tuple[str, ...] | None = None
-    """Names of tool packs, Python files with tools, `mcp:NAME` for those of an MCP server; None: all there are but files and
-    those that reach out of the house (`bot.agents.packs.ON_REQUEST`)."""
+    """Names of tool packs, Python files with tools, `mcp:NAME` for those of an MCP server; without it all there are but files and
+    those that reach out of the house: `web`, `prompts`, and of `slack` what reads other channels or posts."""
     max_iterations: int = Field(default=10, gt=0, strict=True)
     """Model calls in one turn."""
     max_output_tokens: int = Field(default=16_000, ge=1_024, le=128_000, strict=True)
     """Of one reply, its thoughts and calls included: a call that does not fit is not made."""
     budget: BudgetSection = BudgetSection()
+    """What it may spend."""
     context_tokens: Annotated[int | None, BeforeValidator(given)] = Field(default=None, ge=1_000, strict=True)
-    """A conversation that takes more is compacted when a turn of it is over; None: a quarter of its budget."""
+    """A conversation that takes more is summed up when a turn of it is over; without it a quarter of its budget."""
     cards_per_hour: Annotated[int | None, BeforeValidator(given)] = Field(default=None, gt=0, strict=True)
-    """How many approval cards one conversation may ask for in an hour; None: no limit."""
+    """How many approval cards one conversation may ask for in an hour; without it no limit."""
     calls_per_reply: int = Field(default=20, gt=0, strict=True)
     """Calls of one reply of the model; further ones are answered with an error."""
     open_cards: int = Field(default=20, gt=0, strict=True)
@@ -160,6 +180,7 @@ class PeopleSection(Section):
     """Who but full members of the workspace may ask. A person whom a rule names by id may decide, no matter what is set here."""
 
     guests: Literal["refuse", "ask"] = "refuse"
+    """Guests of the workspace."""
     external: Literal["refuse", "ask"] = "refuse"
     """People of other organisations, in shared channels."""
 
@@ -186,7 +207,7 @@ class McpServer(Section):
     """Whether what it says of its tools' effects counts; ignore: each of them is a write."""
     open_world: Annotated[Annotated[bool, Field(strict=True)] | None, BeforeValidator(given)] = None
     """Whether its reads send what they are asked further out. false: the team vouches that they do not, and they run unasked,
-    but for those that take an address; true: they do, whatever the server says; None: as the server says, and where it does
+    but for those that take an address; true: they do, whatever the server says; without it as the server says, and where it does
     not, they do."""
     connect_seconds: float = Field(default=60.0, gt=0, le=3600, strict=True)
     """From its start until its tools are listed: a package runner may fetch the server first."""

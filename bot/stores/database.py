@@ -8,17 +8,19 @@ from typing import Any
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 import migrations
 from agent.store.sessions import Pool
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.stores.embedded_home import Home, Servers
 
 POOL_CONNECTIONS = 10
 COMMAND_CONNECTIONS = 2  # of a command beside the bot
 CONNECT_SECONDS = 5.0
+# What an address comes to that leads to no database: of the driver, of SQLAlchemy, and of a name that no network could have.
+UNUSABLE = (SQLAlchemyError, psycopg.Error, UnicodeError)
 NEWER = "The database belongs to a newer Signoff: run that one, or restore a database of before its update."
 
 
@@ -26,7 +28,7 @@ def upgrade(database_url: str) -> None:
     """Bring it to the newest schema. Blocks. Raises Refusal."""
     try:
         migrations.upgrade(database_url)
-    except DBAPIError as error:
+    except UNUSABLE as error:
         raise unusable(error) from None
     except migrations.NewerError:
         raise Refusal(NEWER) from None
@@ -44,7 +46,7 @@ async def open_pool(stack: AsyncExitStack, servers: Servers, *, embedded: bool) 
         )
         await stack.enter_async_context(pool)
         await pool.wait(CONNECT_SECONDS)
-    except (DBAPIError, psycopg.Error, PoolTimeout) as error:
+    except (*UNUSABLE, PoolTimeout) as error:
         raise unusable(error) from None
     return pool
 
@@ -58,7 +60,7 @@ async def connected(settings: Settings) -> AsyncGenerator[psycopg.AsyncConnectio
     async with _store_address(settings) as url:
         try:
             connection = await psycopg.AsyncConnection[Any].connect(url, autocommit=True, connect_timeout=int(CONNECT_SECONDS))
-        except psycopg.Error as error:
+        except UNUSABLE as error:
             raise unusable(error) from None
         async with connection:
             yield connection
@@ -85,12 +87,12 @@ async def _store_address(settings: Settings) -> AsyncGenerator[str]:
     """Hold the address of a store that is there and of this version, with its servers running. Raises Refusal."""
     home = Home(settings.signoff_home)
     if settings.database_url is None and not home.postgres.made:
-        raise Refusal(_no_store(settings.signoff_home), status=1)
+        raise Refusal(_no_store(settings.signoff_home), status=ExitStatus.FOUND)
     async with AsyncExitStack() as stack:
         servers = stack.enter_context(home.servers(settings.database_url, settings.redis_url or "redis://unused"))
         try:
             await asyncio.to_thread(_must_be_ours, servers.database_url, _database_name(settings))
-        except (DBAPIError, psycopg.Error) as error:
+        except UNUSABLE as error:
             raise unusable(error) from None
         yield servers.database_url
 
@@ -113,7 +115,7 @@ def _must_be_ours(database_url: str, named: str) -> None:
     """Raise Refusal for a database that is not at this version's schema."""
     applied = migrations.applied(database_url)
     if not applied:
-        raise Refusal(f"{named} holds nothing of Signoff: name the one that the bot uses.", status=1)
+        raise Refusal(f"{named} holds nothing of Signoff: name the one that the bot uses.", status=ExitStatus.FOUND)
     if applied - set(migrations.revisions()):
         raise Refusal(NEWER)
     if migrations.pending(database_url):

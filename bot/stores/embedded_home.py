@@ -8,6 +8,7 @@ was killed; were the guard killed too, the next user finds the servers running, 
 
 import fcntl
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -21,6 +22,8 @@ from bot.stores.embedded.processes import leave_parent, run_detached
 
 GUARD_LOOKS_SECONDS = 1.0
 FAKE_NOTE = "There is no redis-server here: fakeredis stands in for it and forgets everything when the last process ends."
+
+NO_START = "The embedded stores in {} do not start ({}): mend that, or set DATABASE_URL and REDIS_URL to your own."
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,11 @@ class Home:
                 with self._gate():
                     fcntl.flock(users, fcntl.LOCK_SH)
                     self._post_guard()
-                    for server in wanted:
-                        server.start()
+                    try:
+                        for server in wanted:
+                            server.start()
+                    except (OSError, subprocess.CalledProcessError) as error:  # a program that is not there, or fails
+                        raise Refusal(NO_START.format(self.path, error)) from None
                 yield
             finally:
                 with self._gate():

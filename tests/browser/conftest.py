@@ -6,6 +6,7 @@ What Playwright opened in one event loop cannot be used in another, so all of th
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
@@ -14,6 +15,7 @@ from pytest_asyncio import fixture
 from bot.sandbox import SlackSandbox
 from bot.stores.embedded_home import Home
 from tests.browser.approving_bot import ApprovingBot
+from tests.browser.chromium import launched
 from tests.browser.demo import Demo, DemoScreen
 from tests.browser.screen import SandboxScreen, window
 from tests.conftest import folder_for_servers
@@ -25,30 +27,15 @@ NOTES = {"model": "The scripted shop assistant is answering"}
 
 @fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Headless Chromium: the machine's, else the one that Playwright brought."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    async with async_playwright() as playwright:
-        path = found or playwright.chromium.executable_path
-        if not shutil.which(path):
-            sentence = "No Chromium here: install one, or run `.venv/bin/playwright install chromium`."
+    """See `launched`."""
+    async with async_playwright() as playwright, AsyncExitStack() as stack:
+        try:
+            chromium = await stack.enter_async_context(launched(playwright))
+        except LookupError as none_here:
             if os.environ.get("SIGNOFF_REQUIRE_BROWSER"):
-                pytest.fail(sentence)
-            pytest.skip(sentence)
-        # No sandbox: it does not work for root or in most containers, and the only pages are our own.
-        # No background networking: Chromium would look up its maker's hosts.
-        chromium = await playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-            ],
-        )
+                pytest.fail(str(none_here))
+            pytest.skip(str(none_here))
         yield chromium
-        await chromium.close()
 
 
 @fixture(loop_scope="session")

@@ -122,7 +122,7 @@ async def test_scopes_are_compared_with_the_manifest(clinic: Clinic) -> None:
     assert (complaint.level, complaint.what) == ("fail", "Scopes: the token lacks chat:write.")
     assert "reinstall" in complaint.mend
 
-    async with SlackSandbox(read_manifest(), scopes=[*scopes, "files:write"]) as slack:
+    async with SlackSandbox(read_manifest(), scopes=[*scopes, "files:write", "users:read.email"]) as slack:
         [complaint] = await replace(clinic, slack=slack).complaints()
     assert (complaint.level, complaint.what) == ("warn", "Scopes: all there, and files:write besides.")
 
@@ -311,7 +311,8 @@ async def test_rules_that_nobody_can_satisfy_or_that_do_nothing_are_named(clinic
         "agents: {a: {tools: [catalog, nosuch]}}",
     ]
     complaints = await replace(clinic, config=written("\n".join(lines))).complaints()
-    assert [(each.level, each.what.partition(": the tools are")[0].partition(", which")[0]) for each in complaints] == [
+    begun = [(each.level, re.split(": did you mean create_order[?] the tools are|, which", each.what)[0]) for each in complaints]
+    assert begun == [
         ("fail", "Tools: agent `a` wants the tool pack `nosuch`"),
         ("warn", "Policy: line 5: there is no tool create_oder"),
         ("warn", "Policy: line 2: U0GONE is not active here."),

@@ -1,4 +1,5 @@
-"""`python -m tests.house.tables`: the tables of ARCHITECTURE.md, made from the code; `--write` puts them into that file.
+"""`python -m tests.house.tables`: the tables of ARCHITECTURE.md, made from the code; `--write` puts them into that file, and
+writes the reference in `docs/reference` anew.
 
 In the file each table lies between two comments: `<!-- table: NAME -->` and `<!-- end of NAME -->`.
 """
@@ -18,6 +19,8 @@ from agent.decide.ways import Gated, way
 from agent.session.machine import ALLOWED
 from agent.session.state import Status
 from agent.session.steps import Step
+from tests.house import reference
+from tests.house.markdown import table
 from tests.unit.test_house import FLOORS, REPOSITORY
 from tests.unit.test_ways import MOVES, RUN, SESSION
 
@@ -121,12 +124,6 @@ def _says(thing: type[Any]) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
-
-
 TABLES: Mapping[str, Callable[[], str]] = {
     "floors": floors,
     "rooms": rooms,
@@ -151,5 +148,6 @@ def written(text: str) -> str:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
         DOCUMENT.write_text(written(DOCUMENT.read_text()))
+        reference.write()
     else:
         print("\n\n".join(make() for make in TABLES.values()))

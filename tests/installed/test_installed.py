@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -113,6 +114,12 @@ def test_the_demo_says_in_a_sentence_how_to_get_it(installed: Installed, tmp_pat
     done = installed.start("demo", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", NO_DEMO)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_its_version_installed_or_not(installed: Installed, tmp_path: Path) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    done = installed.start("--version", folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"signoff {project['version']}\n", "")
 
 
 def test_help_and_a_refusal_come_from_there(from_wheel: Installed, tmp_path: Path) -> None:

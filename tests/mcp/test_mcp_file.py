@@ -76,9 +76,9 @@ def test_a_server_that_lacks_a_variable_is_not_started(config: Path, environment
         ('{"mcpServers": {"a": {"command": "x"}, "a": {"command": "y"}}}', "'a' is there twice"),
         ({"s": {}}, "`mcpServers.s` needs either a `command` or a `url`"),
         ({"s": {"command": "x", "url": "http://y"}}, "needs either"),
-        ({"s": {"command": "x", "args": "y"}}, "`mcpServers.s.args` cannot be meant (input should be a valid list)"),
-        ({"s": {"url": "http://x", "type": "sse"}}, "`mcpServers.s.type` cannot be meant"),
-        ({"": {"command": "x"}}, "cannot be meant"),
+        ({"s": {"command": "x", "args": "y"}}, "`mcpServers.s.args` should be an array, such as"),
+        ({"s": {"url": "http://x", "type": "sse"}}, "`mcpServers.s.type` should be 'stdio', 'http'"),
+        ({"": {"command": "x"}}, "`mcpServers` has an entry without a name"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(config: Path, servers: Any, words: str) -> None:

@@ -59,16 +59,16 @@ async def test_cards_are_counted_by_what_became_of_them(log: Log) -> None:
     await decided.card(("", 1), kind="edit")
     await decided.card(("undeliverable", 1))
     await decided.card()
-    row = Figures("pay", "rule 1", 10, 4, 1, 1, 1, 1, median_seconds=30, ninetieth_seconds=46)
+    row = Figures("pay", "rule 1", 10, 4, 1, 1, 1, 1, open=1, median_seconds=30, ninetieth_seconds=46)
     read_back = await read(log)
     assert read_back.rows == (row,)
-    assert read_back.total == Figures("", "", 10, 4, 1, 1, 1, 1, median_seconds=30, ninetieth_seconds=46)
+    assert read_back.total == Figures("", "", 10, 4, 1, 1, 1, 1, open=1, median_seconds=30, ninetieth_seconds=46)
     assert (row.decided, row.rejection_rate) == (5, 0.2)
 
 
 async def test_the_first_decision_is_the_one_that_counts(log: Log) -> None:
     await Decided(log).card(("approved", 10), ("withdrawn", 600))
-    assert (await read(log)).rows == (Figures("pay", "rule 1", 1, 1, 0, 0, 0, 0, 10, 10),)
+    assert (await read(log)).rows == (Figures("pay", "rule 1", 1, 1, 0, 0, 0, 0, 0, 10, 10),)
 
 
 async def test_every_tool_and_rule_has_its_line_and_the_total_has_all(log: Log) -> None:
@@ -115,7 +115,7 @@ async def test_a_real_decision_is_counted_as_the_store_writes_it(log: Log) -> No
 
 def figures(approved: int, rejected: int, median: float) -> Figures:
     """Of one tool."""
-    return Figures("pay", "rule 1", approved + rejected, approved, rejected, 0, 0, 0, median, median)
+    return Figures("pay", "rule 1", approved + rejected, approved, rejected, 0, 0, 0, 0, median, median)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,7 @@ async def test_the_command_prints_a_table(log: Log, database_url: str, tmp_path:
     decided = Decided(log)
     for _ in range(10):
         await decided.card(("approved", 2.5))
+    await decided.card()
     await decided.card(("rejected", 3 * 3600 + 125), tool="mail", rule="default (one member approves each write call)")
     await decided.card(("approved", 42), at=MONDAY - timedelta(days=1))
     environment = {"DATABASE_URL": database_url}
@@ -148,11 +149,11 @@ async def test_the_command_prints_a_table(log: Log, database_url: str, tmp_path:
         out, err = (part.decode() for part in await process.communicate())
     assert (process.returncode, err) == (0, "")
     *table, warning = out.splitlines()
-    assert [line.split()[:10] for line in table] == [
-        ["tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "median", "90th"],
-        ["mail", "1", "0", "1", "100%", "0", "0", "0", "3h", "2m"],
-        ["pay", "10", "10", "0", "0%", "0", "0", "0", "2.5s", "2.5s"],
-        ["total", "11", "10", "1", "9%", "0", "0", "0", "2.5s", "2.5s"],
+    assert [line.split()[:11] for line in table] == [
+        ["tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "open", "median", "90th"],
+        ["mail", "1", "0", "1", "100%", "0", "0", "0", "0", "3h", "2m"],
+        ["pay", "11", "10", "0", "0%", "0", "0", "0", "1", "2.5s", "2.5s"],
+        ["total", "12", "10", "1", "9%", "0", "0", "0", "1", "2.5s", "2.5s"],
     ]
     assert table[1].endswith("3h 2m  default (one member approves each write call)")
     assert warning.startswith("rubber-stamped? pay, rule 1: half of 10 decisions came within 2.5s.")

@@ -7,9 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from agent.reports.approval_figures import Figures, Report
 from agent.reports.spending_figures import Spend, Unusual, alarm_sentence, spend, unusual
 from agent.store import chores
 from agent.store.chores import Chore, Chores, once_of_all
+from bot.commands.report import as_value, spend_lines
 from tests.signoff import ran
 from tests.stores.core import Core, place
 
@@ -74,7 +76,13 @@ async def test_spend_is_counted_by_agent_and_session(past: Past) -> None:
         assert [each.agent for each in await spend(connection, datetime.now(UTC) - timedelta(days=1))] == ["assistant"]
     assert assistant == Spend("assistant", 100, 100, 1, 5_063, 10**9, assistant.median_tokens, assistant.p99_tokens)
     assert (assistant.median_tokens, assistant.p99_tokens) == pytest.approx((51, 99.01), abs=0.5)
-    assert (finance.sessions, finance.median_tokens, finance.p99_tokens, finance.usd) == (1, 5, 5, "$0.00")
+    assert (finance.sessions, finance.median_tokens, finance.p99_tokens, finance.priced) == (1, 5, 5, False)
+    *_, of_assistant, of_finance = spend_lines((assistant, finance))
+    assert "$1.00" in of_assistant
+    assert "no price" in of_finance
+    assert "$" not in of_finance
+    nothing = Report((), Figures("", "", 0, 0, 0, 0, 0, 0))
+    assert [each["nano_usd"] for each in as_value(nothing, (assistant, finance))["agents"]] == [10**9, None]
 
 
 async def test_a_session_is_unusual_beyond_three_times_what_is_usual(past: Past) -> None:

@@ -15,7 +15,7 @@ BROKE_OFF = Usage(input_tokens=30, output_tokens=1)
 PRICE = Price(input=3_000_000, output=15_000_000, cache_write_5m=3_750_000, cache_write_1h=6_000_000, cache_read=300_000)
 BILL = Bill(payer="U1", agent="assistant", model="m", started_at=NOW, nano_usd=9_999_000, price=PRICE)
 STARTED = ModelStarted(iteration=1, reserved_tokens=5_000, max_tokens=4_000, bill=BILL)
-# Input and what is written to the cache in full, what is read from it at a tenth (README, Budgets).
+# Input and what is written to the cache in full, what is read from it at a tenth (docs/guide/budgets.md).
 OF_USAGE, OF_BROKEN = 100 + 20 + 40 + 100, 31
 NANO_OF_USAGE, NANO_OF_BROKEN = 300_000 + 300_000 + 150_000 + 300_000, 90_000 + 15_000
 RESERVED, NANO_RESERVED = 5_000, 9_999_000

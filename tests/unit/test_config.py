@@ -60,9 +60,9 @@ def test_without_a_file_or_with_an_empty_one_the_defaults_hold(here: Path) -> No
     assert agent.cards_per_hour is None  # a limit that is not configured does not exist
 
 
-def test_the_file_that_the_readme_shows_is_understood(here: Path) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    [shown] = re.findall(r"```yaml\n(agents:.*?)```", readme, re.DOTALL)
+def test_the_file_that_the_guide_shows_is_understood(here: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "configuration.md").read_text()
+    [shown] = re.findall(r"```yaml\n(agents:.*?)```", guide, re.DOTALL)
     Path("signoff.yaml").write_text(shown)
     config, problems = examine_config()
     assert list(problems) == []
@@ -174,17 +174,31 @@ def test_a_folder_is_no_file(here: Path) -> None:
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),
-        ("agents: {}", "signoff.yaml, line 1: `agents` "),
-        ("agents:\n  a:\n    max_iterations: many", "signoff.yaml, line 3: `agents.a.max_iterations` should be a valid int"),
+        ("agents: {}", "signoff.yaml, line 1: `agents` is empty: give it a value, or remove it."),
+        ("agents: []", "signoff.yaml, line 1: `agents` should be a mapping, `key: value` on indented lines below it."),
+        ("agents:\n  a: {model: ''}", "signoff.yaml, line 2: `agents.a.model` is empty: give it a value, or remove it."),
+        ("agents:\n  a: {prompt: My own}", "signoff.yaml, line 2: `agents.a.prompt` should be the name of a prompt, such as ass"),
+        (
+            "agents:\n  a: {variables: {day: 2026-11-01}}",
+            "signoff.yaml, line 2: `agents.a.variables.day` should be a text, a num",
+        ),
+        ("conversation_log: {write: 3}", "signoff.yaml, line 1: `conversation_log.write` should be true or false."),
+        ("instructions: {C1: 5}", "signoff.yaml, line 1: `instructions.C1` should be a text: put it in quotes."),
+        ("masking: {patterns: {a: b}}", "signoff.yaml, line 1: `masking.patterns.a` should be at most 30 capitals, digits and "),
+        ("mcp: {a: {call_seconds: soon}}", "signoff.yaml, line 1: `mcp.a.call_seconds` should be a number, such as 2.5."),
+        ("apps: [2026-99-99]", "signoff.yaml, line 1: '2026-99-99' is no value that YAML knows: put it in quotes."),
+        ("apps: !!python/name:os.system x", "signoff.yaml, line 1: 'x' is no value that YAML knows: put it in quotes."),
+        ("? [a]\n: b", "signoff.yaml, line 1: a list or a mapping cannot be the name of a setting: write `key: value`."),
+        ("agents:\n  a:\n    max_iterations: many", "signoff.yaml, line 3: `agents.a.max_iterations` should be a whole number"),
         ("agents:\n  a:\n    max_iterations: 0", "signoff.yaml, line 3: `agents.a.max_iterations` should be greater than 0."),
         ("agents:\n  a: {budget: {session_tokens: yes}}", "signoff.yaml, line 2: `agents.a.budget.session_tokens` should"),
         ("agents:\n  a:\n    context_tokens: 10", "signoff.yaml, line 3: `agents.a.context_tokens` should be greater than or"),
         ("agents:\n  a:\n    cards_per_hour: 0", "signoff.yaml, line 3: `agents.a.cards_per_hour` should be greater than 0."),
-        ("agents:\n  a:\n    cards_per_hour: 1.0", "signoff.yaml, line 3: `agents.a.cards_per_hour` should be a valid int"),
+        ("agents:\n  a:\n    cards_per_hour: 1.0", "signoff.yaml, line 3: `agents.a.cards_per_hour` should be a whole number"),
         ("agents:\n  a:\n    cards_per_hour:", "signoff.yaml, line 3: `agents.a.cards_per_hour` is empty: give it a value"),
         ("agents:\n  a:\n    tools:\n      - ok\n      - {no: no}", "signoff.yaml, line 5: `agents.a.tools.1` should be "),
         ("agents:\n  a: {}\nchannels:\n  C1: b", "signoff.yaml, line 4: `channels.C1` names the agent `b`, but `agents` has "),
-        ("channels:\n  general: assistant", "signoff.yaml, line 2: `channels.general` "),
+        ("channels:\n  general: a", "signoff.yaml, line 2: `channels.general` should be the id of a Slack channel, such as C012"),
         ("databases: {r: {url: 'postgresql://u:secret@h/d'}}", "signoff.yaml, line 1: `databases.r.url` should name a variable "),
         (
             "databases: {r: {url: '${R}', row: 5}}",

@@ -47,7 +47,7 @@ class Click:
     requesters: frozenset[str]
 
     def may_count(self) -> bool:
-        """The reference, sentence by sentence (README, Who may ask and decide, and the words of `Approvers`)."""
+        """The reference, sentence by sentence (docs/guide/policy.md, Who may ask and decide, and the words of `Approvers`)."""
         named = self.user in self.approvers.users
         asked = self.user in self.requesters
         if self.membership in ("bot", "inactive"):

@@ -1,4 +1,4 @@
-"""ARCHITECTURE, CONTRIBUTING and CHANGELOG say what is so: their tables are those of the code, and every path exists."""
+"""ARCHITECTURE, CONTRIBUTING, CHANGELOG and SECURITY say what is so: their tables are the code's, and every path exists."""
 
 import re
 
@@ -8,7 +8,7 @@ from agent.session.machine import ALLOWED
 from tests.house.tables import DOCUMENT, TABLES, written
 from tests.unit.test_house import REPOSITORY
 
-DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 ENDINGS = r"(?:py|md|sh|yml|yaml|toml|lock|json|jsonl|ini|css|js)"
 # `agent/run/loop.py`, `tests/dialog`, `bot/cards/`; also files at the top, such as `Makefile`.
 PATH = re.compile(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.test_house import REPOSITORY, modules, parsed
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 # What each is instead: the content or the state; hears of; the person who, or those who; its own, or a separate one; for example;
 # the core; types or values.
 AVOIDED = re.compile(
@@ -30,6 +30,7 @@ def files() -> Iterator[Path]:
             yield REPOSITORY / module
     yield from (REPOSITORY / "tests").rglob("*.py")
     yield from (REPOSITORY / document for document in DOCUMENTS)
+    yield from (REPOSITORY / "docs").rglob("*.md")
 
 
 def avoided(text: str) -> list[str]:

@@ -69,6 +69,8 @@ FLOORS = {
     "bot/__init__.py": 0,
     "bot/config": 1,
     "bot/cards": 1,
+    "bot/completing.py": 2,
+    "bot/moments.py": 2,
     "bot/refusing.py": 2,
     "bot/statistics": 1,
     "bot/slack": 2,
@@ -156,6 +158,8 @@ HOMES: dict[str, set[str]] = {
     "tokenizers": {"agent/embeddings/minilm.py", "agent/embeddings/wordllama.py"},
     "typer": {
         "bot/cli.py",
+        "bot/completing.py",
+        "bot/moments.py",
         "bot/eval/command.py",
         "bot/eval_cli.py",
         "bot/memory_cli.py",

@@ -28,7 +28,7 @@ CASE = """\
   requester: {requester}
   expect: {{{expect}}}
 """
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "policy.md"
 
 
 @pytest.fixture(autouse=True)
@@ -99,9 +99,9 @@ def test_what_a_user_group_decides_is_said_to_depend_on_it() -> None:
         ("- {call: {tool: nosuch}, expect: {verdict: ask}}", "a call of nosuch in line 1 calls nosuch, which is not there: "),
         (
             "- call: {tool: create_order}\n  expect:\n    verdct: ask",
-            "cases.yaml, line 3: `expect.verdct` of case 1: extra",
+            "cases.yaml, line 3: `expect.verdct` of case 1: it is not known here",
         ),
-        ("- call: {tool: create_order}", "cases.yaml, line 1: `expect` of case 1: field required."),
+        ("- call: {tool: create_order}", "cases.yaml, line 1: `expect` of case 1: it is missing: add it."),
         ("call: {}", "cases.yaml, line 1: the file: it should be a list of cases"),
         ("- [", "cases.yaml, line 1: this is not YAML"),
         ("- {call: {tool: a, tool: b}, expect: {}}", "cases.yaml, line 1: `call.tool` is there twice"),
@@ -118,8 +118,8 @@ def test_a_file_that_is_not_there_is_refused() -> None:
     assert (status, err.strip()) == (2, "gone.yaml does not exist: name a file of cases.")
 
 
-def test_the_cases_that_the_readme_shows_hold_for_the_policy_beside_them() -> None:
-    [policy, cases] = re.findall(r"```yaml\n# (?:signoff|policy_cases)\.yaml\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_cases_that_the_guide_shows_hold_for_the_policy_beside_them() -> None:
+    [policy, cases] = re.findall(r"```yaml\n# (?:signoff|policy_cases)\.yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     Path("signoff.yaml").write_text(policy)
     status, lines, err = policy_test(cases)
     assert (status, err) == (0, ""), lines

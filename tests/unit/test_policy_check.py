@@ -64,7 +64,8 @@ def test_an_unknown_tool_is_found() -> None:
     [(line, wrong)] = found(Rule(tool="create_oder", answer="refuse", line=7))
     assert (line, wrong) == (
         7,
-        "there is no tool create_oder: the tools are create_order, get_order_status, search_product_catalog",
+        "there is no tool create_oder: did you mean create_order? the tools are create_order, get_order_status, "
+        "search_product_catalog",
     )
 
 

@@ -123,7 +123,7 @@ def test_durations(here: Path, text: str, seconds: int) -> None:
         ),
         ("{tool: pay, when: 'args.x > 1 ||'}", "`when` of rule 1 of `policy` cannot be a condition"),
         ("{tool: pay, quorum: 0}", "`quorum` of rule 1 of `policy` should be greater than or equal to 1"),
-        ("{tool: pay, quorum: '2'}", "`quorum` of rule 1 of `policy` should be a valid integer"),
+        ("{tool: pay, quorum: '2'}", "`quorum` of rule 1 of `policy` should be a whole number, such as 10"),
         ("{tool: pay, expires: 30}", "`expires` of rule 1 of `policy` should be a duration such as 4s, 30m, 24h or 7d"),
         ("{tool: pay, expires: 0s}", "`expires` of rule 1 of `policy` should be a duration"),
         ("{tool: pay, expires: 1h30m}", "`expires` of rule 1 of `policy` should be a duration"),
@@ -142,7 +142,7 @@ def test_durations(here: Path, text: str, seconds: int) -> None:
         ),
         (
             "{tool: pay, approvers: {channel_members: 1}}",
-            "`approvers.channel_members` of rule 1 of `policy` should be a valid bool",
+            "`approvers.channel_members` of rule 1 of `policy` should be true or false",
         ),
         (
             "{tool: pay, approvers: {users: [U1, U1]}, quorum: 2}",
@@ -201,11 +201,11 @@ def test_durations(here: Path, text: str, seconds: int) -> None:
         ("{tool: pay, effect: []}", "`effect` of rule 1 of `policy` is empty, so the rule is for no call"),
         ("{tool: pay, effect: [reads]}", "`effect.0` of rule 1 of `policy` should be 'read', 'egress', 'write' or 'irrev"),
         ("{tool: pay, reason: ' '}", "`reason` of rule 1 of `policy` should be one line of at most 200 characters"),
-        ("{tool: pay, reason: }", "`reason` of rule 1 of `policy` should be a valid string"),
+        ("{tool: pay, reason: }", "`reason` of rule 1 of `policy` should be a text: put it in quotes"),
         ("{tool: pay, post_to: general}", "`post_to` of rule 1 of `policy` should be the id of a Slack channel, such as C012"),
         ("{tool: pay, post_to: U0999}", "`post_to` of rule 1 of `policy` should be the id of a Slack channel, such as C012"),
         ("{tool: pay, rejections: 0}", "`rejections` of rule 1 of `policy` should be greater than or equal to 1"),
-        ("{tool: pay, rejections: yes}", "`rejections` of rule 1 of `policy` should be a valid integer"),
+        ("{tool: pay, rejections: yes}", "`rejections` of rule 1 of `policy` should be a whole number"),
         (
             "{tool: pay, approvers: {users: [U1, U2]}, rejections: 3}",
             "`rejections` of rule 1 of `policy` is 3, but `approvers` are 2 at most: name more of them, or ask fewer",

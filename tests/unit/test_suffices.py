@@ -32,7 +32,7 @@ class Voter:
     requester: bool
 
     def is_among(self, approvers: Approvers) -> bool:
-        """The reference: README, Policy, and the words of `Approvers`."""
+        """The reference: docs/guide/policy.md, and the words of `Approvers`."""
         if self.requester and approvers.requester is not None:
             return approvers.requester
         in_group = bool(self.groups & set(approvers.groups))

@@ -13,7 +13,7 @@ from agent.approvals.policy import Policy, Rule
 from agent.tool.declare import tool
 from agent.tool.definition import Tool
 from bot.agents.packs import BUILT_IN, tool_packs
-from bot.commands.tools_report import lint, listing
+from bot.commands.tools_report import lint, listing, tool_rows
 from bot.config.file import AgentSection, Config
 from bot.config.settings import Settings
 from tests.signoff import says
@@ -138,7 +138,7 @@ def test_each_tool_is_listed_with_the_rule_that_speaks_first() -> None:
         Rule(tool="uptime", answer="ask", name="rule 2 of signoff.yaml, line 5"),
         Rule(tool="uptime", answer="allow", name="rule 3 of signoff.yaml, line 6"),
     )
-    assert list(listing({BUILT_IN: [uptime()], "ops.py": [restart]}, Policy(rules))) == [
+    assert list(listing(tool_rows({BUILT_IN: [uptime()], "ops.py": [restart]}, Policy(rules)))) == [
         "restart  write  ops.py    refuse: rule 1 of signoff.yaml, line 2: restart when args.service == 'web', "
         "else default (one member approves each write call)",
         "uptime   read   built in  ask: rule 2 of signoff.yaml, line 5: uptime",

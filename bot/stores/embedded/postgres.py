@@ -86,7 +86,7 @@ class Postgres:
     @property
     def made(self) -> bool:
         """Return whether there is a cluster already."""
-        return (self.data / "PG_VERSION").exists()
+        return os.path.exists(self.data / "PG_VERSION")  # no error where a folder on the way cannot be entered
 
     def _make(self) -> None:
         """Make a new cluster, whole or not at all: under another name, then renamed or linked to."""

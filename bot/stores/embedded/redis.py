@@ -31,7 +31,7 @@ class Redis:
     @property
     def made(self) -> bool:
         """Return whether its folder is there already."""
-        return self._folder.is_dir()
+        return os.path.isdir(self._folder)  # no error where a folder on the way cannot be entered
 
     @property
     def url(self) -> str:
