@@ -44,7 +44,7 @@ class Judged(Happened):
 def judge(case: Case, played: Played) -> Judged:
     """Return what of a case is as it should be."""
     pairs = _paired(case, played.calls)
-    found = [(wanted, made) for wanted, made in pairs if made is not None]
+    found = [(wanted, played.calls[place]) for wanted, place in pairs if place is not None]
     wanted_tools = {wanted.tool for wanted in case.calls.must}
     fitting = [made for made in played.calls if made.tool in wanted_tools or _is_named(made.tool, case.calls.may)]
     right = [not _differs(wanted.arguments, made.arguments) for wanted, made in found]
@@ -73,15 +73,16 @@ def judge(case: Case, played: Played) -> Judged:
 # ---------------------------------------------------------------------------------------------- calls
 
 
-def _paired(case: Case, made: Sequence[CallMade]) -> Sequence[tuple[Wanted, CallMade | None]]:
-    """Return each call that has to be made with the one that was: of several with the tool's name the one that fits best."""
-    left = list(made)
-    pairs: list[tuple[Wanted, CallMade | None]] = []
+def _paired(case: Case, made: Sequence[CallMade]) -> Sequence[tuple[Wanted, int | None]]:
+    """Return each call that has to be made with the place of the one that was: of several with the tool's name the one that fits
+    best. A place and not the call, since a model may make the same call twice."""
+    left = list(range(len(made)))
+    pairs: list[tuple[Wanted, int | None]] = []
     for wanted in case.calls.must:
-        same = [call for call in left if call.tool == wanted.tool]
+        same = [place for place in left if made[place].tool == wanted.tool]
         best = min(
             same,
-            key=lambda call: (bool(_differs(wanted.arguments, call.arguments)), call.outcome != wanted.outcome),
+            key=lambda place: (bool(_differs(wanted.arguments, made[place].arguments)), made[place].outcome != wanted.outcome),
             default=None,
         )
         if best is not None:
@@ -90,12 +91,13 @@ def _paired(case: Case, made: Sequence[CallMade]) -> Sequence[tuple[Wanted, Call
     return pairs
 
 
-def _call_checks(case: Case, played: Played, pairs: Sequence[tuple[Wanted, CallMade | None]]) -> Iterator[Check]:
-    for wanted, made in pairs:
+def _call_checks(case: Case, played: Played, pairs: Sequence[tuple[Wanted, int | None]]) -> Iterator[Check]:
+    for wanted, place in pairs:
         of = f"calls {wanted.tool}"
-        if made is None:
+        if place is None:
             yield Check(of=of, wrong="it was not called")
             continue
+        made = played.calls[place]
         yield Check(of=of)
         yield Check(of=f"arguments of {wanted.tool}", wrong=_differs(wanted.arguments, made.arguments))
         ended = (
@@ -105,7 +107,7 @@ def _call_checks(case: Case, played: Played, pairs: Sequence[tuple[Wanted, CallM
         )
         yield Check(of=f"outcome of {wanted.tool}", wrong=ended)
     if case.calls.in_order:
-        places = [played.calls.index(made) for _, made in pairs if made is not None]
+        places = [place for _, place in pairs if place is not None]
         yield Check(of="order of calls", wrong="" if places == sorted(places) else f"{[call.tool for call in played.calls]}")
     wanted_tools = {wanted.tool for wanted in case.calls.must}
     for made in played.calls:

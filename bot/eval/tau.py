@@ -2,7 +2,7 @@
 
 A folder holds `tasks.json` (rows of `id`, `instruction`, `actions` with `name` and `arguments`, `outputs`, `end_state`),
 `data.json` (what each task begins with) and `tools.py`, a tool file whose tools keep their data where SIGNOFF_EVAL_DATA says.
-Each card is approved; a task is judged by the data at its end, and by cards that ask about every write and nothing else.
+`python -m tests.evals.tau_bench` makes such a folder of the public benchmark. Each card is approved; a task is judged by the data at its end, and by cards that ask about every write and nothing else.
 """
 
 import json

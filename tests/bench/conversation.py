@@ -22,6 +22,7 @@ ANSWER_SECONDS = 30.0  # a post that takes longer ends the bench
 class Card:
     """A card that waits for a click."""
 
+    channel: str
     thread_ts: str
     ts: str
     seconds: float  # since the person wrote
@@ -63,7 +64,7 @@ class Conversations:
     async def approve(self, card: Card) -> Answered:
         """Ann approves; until the answer stands."""
         delivery, started = len(self._slack.deliveries), time.monotonic()
-        await self._slack.click(PERSON, CHANNEL, card.ts, "approve")
+        await self._slack.click(PERSON, card.channel, card.ts, "approve")
         post = await self._post(card.thread_ts)
         return Answered(post.at - started, delivery)
 
@@ -78,7 +79,7 @@ class Conversations:
         ts = await self._slack.say(PERSON, channel, text, thread_ts=thread_ts)
         post = await self._post(thread_ts or ts)
         assert post.answer is not None
-        return Card(thread_ts or ts, str(post.answer["ts"]), post.at - started, delivery)
+        return Card(channel, thread_ts or ts, str(post.answer["ts"]), post.at - started, delivery)
 
     async def _post(self, thread_ts: str) -> ApiCall:
         """The thread's next message."""

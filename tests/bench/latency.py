@@ -56,6 +56,8 @@ async def _one_thread(conversations: Conversations, transport: str, into: Sample
     direct = await conversations.dm()
     into[f"event to ack, {transport}, ms"].append(1000 * await conversations.ack_seconds(direct.delivery))
     await asyncio.sleep(READING_SECONDS)
+    await conversations.approve(direct)  # else fifty would soon wait, and no more are asked
+    await asyncio.sleep(READING_SECONDS)
     card = await conversations.mention()
     into[f"event to card, {transport}, ms"].append(1000 * card.seconds)
     await asyncio.sleep(READING_SECONDS)

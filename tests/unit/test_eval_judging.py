@@ -81,3 +81,12 @@ def test_figures_are_parts_of_what_was_called_and_what_had_to_be(way: Played, fi
 def test_of_several_calls_of_a_tool_the_one_that_fits_counts() -> None:
     first = changed(ORDER, arguments={"sku": "WGT-001", "quantity": 9}, outcome="rejected", ran=False)
     assert judge(CASE, played(calls=(SEARCH, first, ORDER))).wrong == ["calls create_order often enough: 2 times instead of 1"]
+
+
+def test_the_same_call_made_twice_is_in_order() -> None:
+    """Two equal values are two calls: found with public tasks that look the same order up before and after a change to it."""
+    twice = CASE.model_copy(update={"calls": CASE.calls.model_copy(update={"must": (*CASE.calls.must, CASE.calls.must[0])})})
+    assert judge(twice, played(calls=(SEARCH, ORDER, SEARCH))).wrong == []
+    assert judge(twice, played(calls=(SEARCH, SEARCH, ORDER))).wrong == [
+        "order of calls: ['search_product_catalog', 'search_product_catalog', 'create_order']"
+    ]
