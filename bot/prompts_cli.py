@@ -60,18 +60,28 @@ def new(
 @refusing
 def promote(
     version: Reference,
-    by: Annotated[str, typer.Option(help="The id of the person in Slack who asks for it.")],
+    by: Annotated[str, typer.Option(help="The id of the person in Slack who asks for it; a shadow needs none.")] = "",
     label: Annotated[str, typer.Option(help="production, or canary for a share of new conversations.")] = "production",
     share: Annotated[int, typer.Option(min=1, max=100, help="Percentage of new conversations that a canary gets.")] = 10,
     override: Annotated[str, typer.Option(help="Why it should be live without a passed eval.")] = "",
+    shadow: Annotated[int, typer.Option(min=0, max=100, help="Percentage of conversations to run hidden behind.")] = 0,
+    team: Team = None,
 ) -> None:
-    """Ask people in Slack to let a version be live, on a card that shows what changes and how its eval went."""
+    """Ask people in Slack to let a version be live, on a card that shows what changes and how its eval went.
+
+    With --shadow it asks nobody: the version answers those conversations too, hidden and without any write, to be compared.
+    """
     from bot.commands import prompts
 
     name, at, number = version.partition("@")
     if not at or not number.isdigit() or label not in ("production", "canary"):
         raise Refusal("Name a version, such as assistant@3, and as its label production or canary.")
     settings = read_settings()
+    if shadow:
+        prompts.put_in_shadow(settings, load_config(settings.signoff_config), team, version, shadow)
+        return
+    if not by:
+        raise Refusal("Say with --by who asks for it: the id of a person in Slack.")
     arguments = {"prompt": name, "version": int(number), "label": label, "share": share, "override": override}
     where = prompts.ask_for(settings, load_config(settings.signoff_config), by, arguments)
     typer.echo(f"Asked in {where}: it is live once people approved it there.")
@@ -82,14 +92,14 @@ def promote(
 def rollback(
     name: Annotated[str, typer.Argument(help="The prompt.")],
     why: Annotated[str, typer.Option(help="For the audit log.")],
-    label: Annotated[str, typer.Option(help="production or canary.")] = "production",
+    label: Annotated[str, typer.Option(help="production, canary or shadow.")] = "production",
     team: Team = None,
 ) -> None:
-    """Let a label point where it did before, at once; a canary ends."""
+    """Let a label point where it did before, at once; a canary or a shadow ends."""
     from bot.commands import prompts
 
-    if label != "production" and label != "canary":
-        raise Refusal("The labels are production and canary.")
+    if label != "production" and label != "canary" and label != "shadow":
+        raise Refusal("The labels are production, canary and shadow.")
     prompts.roll_back(read_settings(), team, name, label, why)
 
 

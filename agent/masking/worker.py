@@ -2,7 +2,8 @@
 
 import json
 import os
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 from agent.masking.placeholders import SeenValues, mask_json
 from agent.masking.wanted import WantedMasks
@@ -15,11 +16,27 @@ def mask_there(data: bytes, wanted: str) -> dict[str, Any]:
     Its first call loads Presidio, and the model if names are wanted."""
     os.environ.update(dict.fromkeys(THREADS, "1"))
     from agent.masking.finders import names_if, patterns
+    from agent.masking.names import look_ahead
 
     told, what = json.loads(data), WantedMasks.from_json(wanted)
+    if what.names:
+        look_ahead(_texts(told["value"]))
     seen = SeenValues({(kind, value): number for kind, value, number in told["seen"]})
     masked = mask_json(told["value"], seen, patterns(what), names_if(what))
     return {"value": masked.value, "seen": seen_rows(masked.seen)}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of JSON, without the names of its members."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from (text for item in cast(dict[str, Any], value).values() for text in _texts(item))
+        case list():
+            yield from (text for item in cast(list[Any], value) for text in _texts(item))
+        case _:
+            pass
 
 
 def seen_rows(seen: SeenValues) -> list[tuple[str, str, int]]:

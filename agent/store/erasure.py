@@ -46,6 +46,8 @@ ERASED: Sequence[LiteralString] = (
     "DELETE FROM candidate_case WHERE session_id = ANY(%(ids)s) OR filed_by = %(user)s",  # after feedback: it is filed from that
     "DELETE FROM conversation_message WHERE session_id = ANY(%(ids)s)",
     "DELETE FROM conversation_position WHERE session_id = ANY(%(ids)s)",
+    """UPDATE shadow_run SET session_id = session_id || %(mark)s, figures = '{}', why = 'its conversation was erased',
+        status = 'given_up' WHERE session_id = ANY(%(ids)s)""",
     # A conversation that begins anew in the same thread has the same id. A call under way is charged as it was reserved.
     """UPDATE usage SET session_id = session_id || %(mark)s, settled_at = coalesce(settled_at, now()),
         tokens = coalesce(tokens, reserved_tokens), nano_usd = coalesce(nano_usd, reserved_nano_usd)

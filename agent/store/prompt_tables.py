@@ -1,12 +1,12 @@
-"""The tables of prompts: where their labels point, and which evals were passed."""
+"""The tables of prompts: where their labels point, which evals were passed, and what hidden runs came to."""
 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Identity, Index, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Identity, Index, Text, text
 from sqlmodel import Field, SQLModel
 
-from agent.store.tables import now_column, text_column
+from agent.store.tables import TIMESTAMP, now_column, text_column
 
 
 class PromptLabelRow(SQLModel, table=True):
@@ -21,7 +21,7 @@ class PromptLabelRow(SQLModel, table=True):
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     key: str = Field(sa_column=Column(Text, nullable=False, unique=True))  # a promotion that is repeated moves it once
     prompt: str = Field(sa_column=Column(Text, nullable=False))
-    label: str = Field(sa_column=Column(Text, nullable=False))  # production or canary
+    label: str = Field(sa_column=Column(Text, nullable=False))  # production, canary or shadow
     version: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     digest: str = Field(default="", sa_column=text_column())
     share: int = Field(default=100, sa_column=Column(BigInteger, nullable=False))  # percentage of new sessions
@@ -49,3 +49,31 @@ class EvalRunRow(SQLModel, table=True):
     passed: bool = Field(sa_column=Column(Boolean, nullable=False))  # it reached each threshold of its set
     figures: Any = Field(sa_column=Column(JSON, nullable=False))
     at: datetime = Field(sa_column=now_column())
+
+
+class ShadowRunRow(SQLModel, table=True):
+    """A hidden run of a version over a turn of a real conversation. It holds ids, names, counts and times.
+
+    Wide because it is a table, a field a column.
+    """
+
+    __tablename__: ClassVar[Any] = "shadow_run"
+    __table_args__ = (
+        Index("shadow_run_once", "session_id", "turn", "digest", unique=True),
+        Index("shadow_run_alone", "status", unique=True, postgresql_where=text("status = 'running'")),
+        Index("shadow_run_begun", "begun_at"),
+    )
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    session_id: str = Field(sa_column=Column(Text, nullable=False))
+    turn: int = Field(sa_column=Column(BigInteger, nullable=False))
+    prompt: str = Field(sa_column=Column(Text, nullable=False))
+    version: int = Field(sa_column=Column(BigInteger, nullable=False))
+    digest: str = Field(sa_column=Column(Text, nullable=False))
+    status: str = Field(sa_column=Column(Text, nullable=False))  # running (one at a time), again, done, given_up
+    tries: int = Field(default=1, sa_column=Column(BigInteger, nullable=False, server_default="1"))
+    lease_until: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))
+    charged_tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))  # by all its tries
+    why: str = Field(default="", sa_column=text_column())  # it was given up
+    figures: Any = Field(sa_column=Column(JSON, nullable=False, server_default="{}"))  # `agent.store.shadow_runs.ShadowFigures`
+    begun_at: datetime = Field(sa_column=now_column())

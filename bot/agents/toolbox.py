@@ -150,6 +150,13 @@ class Agents:
         promoted = self._promoted(name, chosen) if chosen is not None else None
         return self._agent(name, promoted or self._own_prompt(name))
 
+    def led_by(self, place: Place, prompt: str, chosen: Labelled) -> Agent | None:
+        """Return the agent of a channel as a version of its prompt leads it. None: it follows another prompt, or a pinned
+        version, or cannot be led by this one here."""
+        name, settings = self._config.agent_for(place.channel)
+        version = self._promoted(name, chosen) if settings.prompt == prompt else None
+        return self._agent(name, version) if version is not None else None
+
     def _own_prompt(self, name: str) -> Version:
         """Return the version that signoff.yaml names, or that comes with the code. Raises Refusal."""
         version = self._prompts.get((name, ""))
@@ -169,7 +176,7 @@ class Agents:
             try:
                 self._prompts[key] = _as_promoted(self._registry.load(reference), chosen, settings)
             except LookupError as error:
-                log.error("agent %s keeps the version that comes with the code, and not %s: %s", name, reference, error.args[0])
+                log.error("agent %s cannot be led by %s, and is not: %s", name, reference, error.args[0])
                 self._prompts[key] = None
         return self._prompts[key]
 

@@ -19,6 +19,7 @@ from agent.reports.home_overview import Overview
 from agent.run.effects import Effects
 from agent.run.runner import Runner
 from agent.run.worker import Worker
+from agent.shadow.running import Shadows
 from agent.store.chores import Chores, forgetting
 from agent.store.feedback import Feedback
 from agent.store.prompt_labels import PromptLabels
@@ -144,6 +145,9 @@ async def running(
             if config.promotion is not None:
                 told_in = config.ops_channel or config.promotion.channel
                 chores.append(ending(pool, labels, surface, team, told_in, config.promotion.worse_by))
+                shadows = Shadows(pool, effects, agents.led_by, config.promotion.shadow_tokens_per_day)
+                chores.append(shadows.purging(config.conversation_log.keep_days))
+                await stack.enter_async_context(Chores(pool, [shadows.running()]))
             if config.ops_channel:
                 chores.append(watch(pool, surface, config.ops_channel))
                 chores.append(post_heads(pool, surface, config.ops_channel, config.audit.post_every))

@@ -57,7 +57,7 @@ def marks(version: Version, live: Live) -> Sequence[str]:
     said: list[str] = []
     for label, at in live.items():
         if at.version == version.number:
-            share = f" {at.share} %" if label == "canary" else ""
+            share = f" {at.share} %" if label != "production" else ""
             said.append(f"{label}{share}" + ("" if at.digest == version.digest else " (another text than was promoted)"))
     if version.number == PROMPTS.shipped(version.name):
         said.append("comes with the code" if "production" in live else "live: comes with the code")
@@ -114,7 +114,7 @@ def print_moves(settings: Settings, name: str) -> None:
         )
     for each in found:
         where = f"{name}@{each.version}" if each.version is not None else "nowhere"
-        share = f" ({each.share} %)" if each.label == "canary" and each.version is not None else ""
+        share = f" ({each.share} %)" if each.label != "production" and each.version is not None else ""
         print(f"{each.at:%Y-%m-%d %H:%M} {each.label}{share} -> {where} by {each.set_by}{': ' + each.why if each.why else ''}")
 
 
@@ -131,12 +131,37 @@ def roll_back(settings: Settings, team: str | None, name: str, label: Label, why
                 raise Refusal(
                     f"The label {label} of {name} points nowhere: there is nothing to go back from.", status=ExitStatus.FOUND
                 )
-            to = _pointing(led[-2]) if len(led) > 1 and label != "canary" else None
+            to = _pointing(led[-2]) if len(led) > 1 and label == "production" else None
             key = f"{ROLLBACK}{datetime.now(UTC).isoformat()}"
             await labels.move(name, label, to, Reason(await team_of(settings, team), key, operator().user, why))
             return f"{name}@{to.version}" if to else f"nowhere: {name}@{PROMPTS.shipped(name)} comes with the code"
 
-    print(f"{label} points at {asyncio.run(moved())} for every new conversation.")
+    where = asyncio.run(moved())
+    print("It runs hidden no more." if label == "shadow" else f"{label} points at {where} for every new conversation.")
+
+
+def put_in_shadow(settings: Settings, config: Config, team: str | None, reference: str, share: int) -> None:
+    """Let a version run hidden behind a share of the conversations, at once. It asks nobody: what it says is shown to nobody, it
+    writes nothing, and it spends what signoff.yaml sets aside for that. The audit log has who did it. Raises Refusal."""
+    if config.promotion is None:
+        raise Refusal("signoff.yaml has no section `promotion`: it says what hidden runs may spend, and who hears of their end.")
+    version = load(PROMPTS, reference)
+    following = [agent for agent in config.agents.values() if agent.prompt == version.name]
+    if not following:
+        raise Refusal(f"No agent of signoff.yaml follows what is live of {version.name}: it would run behind nobody.")
+    for agent in following:
+        try:
+            version.filled(agent.variables)
+        except LookupError as error:
+            raise Refusal(f"It cannot lead anybody here: {error.args[0]}. Name a value under `variables` of the agent.") from None
+
+    async def moved() -> None:
+        async with connected_pool(settings) as pool:
+            why = Reason(await team_of(settings, team), f"shadow:{datetime.now(UTC).isoformat()}", operator().user)
+            await PromptLabels(pool).move(version.name, "shadow", Labelled(version.number, version.digest, share), why)
+
+    asyncio.run(moved())
+    print(f"{version.reference} runs hidden behind {share} % of the conversations; `signoff report --html FILE` compares it.")
 
 
 def leading(newest_first: Sequence[Moved]) -> Sequence[Moved]:

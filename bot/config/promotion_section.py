@@ -24,7 +24,10 @@ class PromotionSection(Section):
     quorum: int = Field(default=2, ge=1, strict=True)
     """How many people decide what is live for everybody; a canary for at most half of new conversations needs one."""
     worse_by: float = Field(default=0.1, gt=0, le=1)
-    """A canary ends by itself once the share of its conversations that went well is lower by this much, and that is no noise."""
+    """A canary or a shadow ends by itself once the share of its conversations that went well is lower by this much, and that is
+    no noise."""
+    shadow_tokens_per_day: int = Field(default=200_000, ge=1, strict=True)
+    """What all hidden runs of a day may spend. They count in no budget of a person, a session or the workspace."""
 
     def rules(self) -> Sequence[policy.Rule]:
         """Return the rules of policy that say so. They come before those of the section `policy`."""

@@ -10,6 +10,7 @@ from agent.reports.period.decisions import REFLEX_SECONDS, Approver, RuleFigures
 from agent.reports.period.measures import Share
 from agent.reports.period.read import Period
 from agent.reports.period.runs import Iterations, PeriodRun
+from agent.reports.period.shadows import ShadowVersion
 from agent.reports.period.spending import Spent, SpentBy
 from agent.reports.period.tools import ToolFigures
 from bot.report import charts
@@ -46,6 +47,7 @@ def sections(of: Period, name: Naming) -> Sequence[ReportSection]:
         _approvals(of, name),
         _unusual(of, name),
         _prompts(of, name),
+        _shadows(of, name),
     ]
 
 
@@ -233,6 +235,39 @@ def _prompts(of: Period, name: Naming) -> ReportSection:
         "A run counts for the prompt that its conversation has now."
     )
     return ReportSection("prompts", "Prompt versions", lead, "No prompt was used.", parts)
+
+
+def _shadows(of: Period, name: Naming) -> ReportSection:
+    def row(one: ShadowVersion) -> Sequence[str]:
+        writes = (one.writes.get(kind, 0) for kind in ("same", "other arguments", "other tools", "contested"))
+        counts = map(count_text, (one.unrecorded, *writes))
+        compared = [
+            f"{tell(own)} / {tell(real)}"
+            for tell, own, real in (
+                (money, one.own.nano_usd, one.real.nano_usd),
+                (count_text, one.own.tokens, one.real.tokens),
+                (count_text, one.own.iterations, one.real.iterations),
+            )
+        ]
+        shares = (interval(one.well), interval(one.real_well))
+        ends = (count_text(one.given_up), count_text(one.charged_tokens))
+        return (name(one.prompt) or "-", one.digest[:12] or "-", count_text(one.runs), *shares, *counts, *compared, *ends)
+
+    headings = (
+        *("prompt", "digest", "runs", "went well", "as people saw them", "nothing on record"),
+        *("same writes", "other arguments", "other writes", "contested"),
+        *("cost a run", "tokens a run", "model calls", "given up", "tokens spent"),
+    )
+    rows = [row(one) for one in of.shadows]
+    parts: list[Table | Chart | LargeFigure] = (
+        [_table("Shadow runs", headings, rows, ("prompt", "digest"), code=("digest",))] if rows else []
+    )
+    lead = (
+        "Versions that answered turns of real conversations once more, hidden and without any write. A run that asked what "
+        "nobody had asked before read no answer: nobody can tell how it would have gone. A figure before the slash is that of "
+        "the hidden run."
+    )
+    return ReportSection("shadows", "Shadow runs", lead, "No version ran hidden.", parts)
 
 
 def _table(

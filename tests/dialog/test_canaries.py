@@ -7,7 +7,7 @@ import pytest
 
 from agent.prompts.labels import Labelled
 from agent.prompts.versions import PROMPTS
-from agent.store.canaries import Canary, canaries
+from agent.store.canaries import Trial, trials
 from agent.store.prompt_labels import PromptLabels, Reason
 from agent.types import Pinned
 from bot.app.canaries import LEAST_SESSIONS, ending, what_is_worse
@@ -18,9 +18,9 @@ from tests.dialog.conftest import World
 FIRST, SECOND = PROMPTS.load("assistant@1"), PROMPTS.load("assistant@2")
 
 
-def canary(own: Sequence[bool], others: Sequence[bool]) -> Canary:
+def canary(own: Sequence[bool], others: Sequence[bool]) -> Trial:
     """One that has led so many conversations."""
-    return Canary("assistant", Labelled(1, "digest", 10), datetime(2026, 11, 30, tzinfo=UTC), own, others)
+    return Trial("canary", "assistant", Labelled(1, "digest", 10), datetime(2026, 11, 30, tzinfo=UTC), own, others)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_it_ends_once_and_people_are_told(world: World) -> None:
     for number in range(10, 40):
         await begun(world, number, FIRST.reference, FIRST.digest, halted=number % 3 == 0, bad=number % 3 == 1)
         await begun(world, number + 100, SECOND.reference, SECOND.digest)
-    [seen] = await canaries(world.pool)
+    [seen] = await trials(world.pool)
     assert (sum(seen.own), len(seen.own), sum(seen.others), len(seen.others)) == (10, 30, 30, 30)
     told = await looked(world, labels, times=2)
     assert "canary" not in await PromptLabels(world.pool).live("assistant")
@@ -90,4 +90,4 @@ async def test_it_ends_once_and_people_are_told(world: World) -> None:
     assert "I ended the canary assistant@1: 33% of its 30 conversations went well, and 100% of 30 others" in told[0]
     newest, first = await labels.history("assistant")
     assert (newest.version, newest.set_by, first.version) == (None, "signoff", 1)
-    assert await canaries(world.pool) == []
+    assert await trials(world.pool) == []

@@ -65,6 +65,7 @@ FLOORS = {
     "agent/run": 8,
     "agent/reports": 8,
     "agent/conversation_log": 9,
+    "agent/shadow": 9,
     "agent/cases": 10,
     "bot/__init__.py": 0,
     "bot/config": 1,

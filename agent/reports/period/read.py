@@ -11,6 +11,7 @@ from agent.reports.period import rows
 from agent.reports.period.decisions import Approver, RuleFigures, by_approver, by_rule, seconds_to_decision
 from agent.reports.period.prompts import PromptFigures, by_prompt
 from agent.reports.period.runs import Iterations, UnusualRuns, iterations_by_agent, runs_of, unusual_runs
+from agent.reports.period.shadows import SHADOW_RUNS, ShadowRow, ShadowVersion, by_shadow
 from agent.reports.period.spending import KEYS, Day, Spent, SpentBy, spent_by, spent_each_day
 from agent.reports.period.tools import ToolFigures, by_tool
 
@@ -28,6 +29,7 @@ class PeriodRows:
     ratings: Sequence[rows.Rating] = ()
     tools: Sequence[rows.ToolRun] = ()
     cards: Sequence[rows.CardRow] = ()
+    shadows: Sequence[ShadowRow] = ()
     cut: Sequence[str] = ()
 
 
@@ -50,6 +52,7 @@ class Period:
     decision_seconds: Sequence[float]
     unusual: UnusualRuns
     prompts: Sequence[PromptFigures]
+    shadows: Sequence[ShadowVersion] = ()
     traced: frozenset[str] = frozenset()
     cut: Sequence[str] = ()
 
@@ -79,6 +82,7 @@ async def _query_rows(connection: psycopg.AsyncConnection[Any], since: datetime,
         ratings=await read("ratings", rows.Rating, rows.RATINGS),
         tools=await read("tool calls", rows.ToolRun, rows.TOOL_RUNS),
         cards=await read("cards", rows.CardRow, rows.CARDS),
+        shadows=await read("shadow runs", ShadowRow, SHADOW_RUNS),
         cut=cut,
     )
 
@@ -99,5 +103,6 @@ def figures(since: datetime, until: datetime, of: PeriodRows) -> Period:
         decision_seconds=seconds_to_decision(of.cards),
         unusual=unusual_runs(runs),
         prompts=by_prompt(runs, of.ratings),
+        shadows=by_shadow(of.shadows),
         cut=of.cut,
     )
