@@ -58,7 +58,7 @@ def names_finder(wanted: Sequence[Names]) -> Finder:
 def look_ahead(texts: Iterable[str]) -> None:
     """Have the model read texts together that a finder of names is asked about next. Raises as that does."""
     new = [text for text in dict.fromkeys(texts) if text and text not in _REMEMBERED]
-    for text, document in zip(new, _model().pipe(new, batch_size=AT_ONCE), strict=True):
+    for text, document in zip(new, _model().pipe(new, batch_size=AT_ONCE) if new else (), strict=True):
         _REMEMBERED.keep(text, _entities(document))
 
 
