@@ -22,7 +22,7 @@ import typer
 from bot.config.file import Config, load_config
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, check_model, check_slack, environment, read_settings
-from bot.eval_cli import evals
+from bot.eval_cli import evals, replay
 from bot.memory_cli import memory
 from bot.policy_cli import policy, tools
 from bot.prompts_cli import prompts
@@ -40,6 +40,7 @@ cli.add_typer(tools, name="tools")
 cli.add_typer(memory, name="memory")
 cli.add_typer(evals, name="eval")
 cli.add_typer(prompts, name="prompts")
+cli.command()(replay)
 log = logging.getLogger("signoff")
 
 MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
