@@ -9,6 +9,9 @@ next_ids: ContextVar[tuple[int, int] | None] = ContextVar("next_ids", default=No
 # The session that is worked on, and its turn (0: none yet): what a line of the log is about.
 working_on: ContextVar[tuple[str, int] | None] = ContextVar("working_on", default=None)
 
+# The prompt that this session is led by, NAME@N, and its digest; None until its pin is read.
+led_by: ContextVar[tuple[str, str] | None] = ContextVar("led_by", default=None)
+
 
 def trace_id(session_id: str, turn: int) -> int:
     """Return the id, of 128 bits, that all spans of one turn have, whichever process makes them, days apart or not."""

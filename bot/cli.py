@@ -25,7 +25,7 @@ from bot.completing import PROGRAM, know_shells, print_completion
 from bot.config.file import Config, load_config
 from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings, check_model, check_slack, environment, examine_settings, read_settings
-from bot.eval_cli import evals
+from bot.eval_cli import evals, replay
 from bot.memory_cli import memory
 from bot.moments import MaybeSince, Since
 from bot.policy_cli import policy, tools
@@ -51,6 +51,7 @@ cli.add_typer(tools, name="tools")
 cli.add_typer(memory, name="memory")
 cli.add_typer(evals, name="eval")
 cli.add_typer(prompts, name="prompts")
+cli.command()(replay)
 log = logging.getLogger("signoff")
 
 CONVERSATION = "A link to a message of it in Slack, its session (TEAM:CHANNEL:TS), or the trace of a turn."

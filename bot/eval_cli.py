@@ -77,6 +77,32 @@ def add(
     typer.echo(f"{to} has a draft more: finish it, then `signoff eval` plays it.")
 
 
+@refusing
+def replay(
+    conversation: Annotated[str, typer.Argument(help="A link to a message of it, its session (TEAM:CHANNEL:TS) or a trace.")],
+    prompt: Annotated[str | None, typer.Option(metavar="NAME@N", help="Which version; default: the one that it had.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Which model; default: the one that it had. It is asked, with your key.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page into this file instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object, for programs.")] = False,
+) -> None:
+    """Run a past conversation again, where every tool gives its recorded result and nothing else, and show both side by side.
+
+    A trace ends it with its turn. Exit status 1: something differs. Personal data is masked.
+    """
+    _must_be_there()
+    from bot.eval.replay_report import show_replay
+
+    settings = read_settings()
+    config = load_config(settings.signoff_config)
+    same = show_replay(settings, config, conversation, prompt=prompt, model=model, as_json=as_json, html=html)
+    if html is not None:
+        typer.echo(f"The replay is in {html}.")
+    if not same:
+        raise typer.Exit(1)
+
+
 def _must_be_there() -> None:
     if find_spec("bot.eval") is None:
         raise Refusal("Evals are not part of this installation: get Signoff's source, and run `make setup` in it.")

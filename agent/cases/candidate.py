@@ -70,12 +70,15 @@ class Candidate:
     turns: tuple[CaseTurn, ...]
 
 
-async def masked_candidate(masker: Masker, steps: Iterable[NumberedStep], turn: int) -> tuple[Candidate, SeenValues]:
+async def masked_candidate(
+    masker: Masker, steps: Iterable[NumberedStep], turn: int, seen: SeenValues = NOTHING_SEEN
+) -> tuple[Candidate, SeenValues]:
     """Return the conversation of these steps up to this turn, masked, and what has a placeholder in it.
 
-    `steps` are those of the session from its beginning. What cannot be masked is withheld; nothing is raised.
+    `steps` are those of the session from its beginning. `seen`: of another one, whose placeholders hold in this one too. What
+    cannot be masked is withheld; nothing is raised.
     """
-    masked, seen = list[LogMessage](), NOTHING_SEEN
+    masked = list[LogMessage]()
     for batch in in_batches(messages_until(steps, turn), lambda each: each.words):
         words, seen = await masked_words(masker, seen, [each.words for each in batch])
         masked += [replace(each, words=of) for each, of in zip(batch, words, strict=True)]

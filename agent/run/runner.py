@@ -17,7 +17,7 @@ from agent.store.instructions import Instruction
 from agent.store.queue import Queue
 from agent.store.sessions import Lease, Store
 from agent.tool.once import validating_once
-from agent.trace_ids import working_on
+from agent.trace_ids import led_by, working_on
 from agent.types import Pinned, Place
 
 log = logging.getLogger(__name__)
@@ -57,12 +57,14 @@ class Runner:
         """Drive a session to its next rest. True: it is due again at once. Raises FencedError when another process has it."""
         held: Held | None = None
         failed = False
-        working_on.set((lease.session_id, 0))  # for the rest of this task, which is of one lease
+        working_on.set((lease.session_id, 0))  # these two for the rest of this task, which is of one lease
+        led_by.set(None)
         try:
             if lease.pin_id is None:
                 await self.look_up_agent(lease.place)
             agent = self.agent_for(lease.place)
             pinned = await self._pinned(lease, agent)
+            led_by.set((pinned.prompt, pinned.prompt_digest))
             pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))
             held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settle)
             measured = metrics.invocation(pins.pinned.agent, pins.pinned.model)

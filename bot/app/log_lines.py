@@ -16,7 +16,7 @@ from typing import TextIO
 
 from agent.errors import place_of
 from agent.masking import WantedMasks, patterns_masker
-from agent.trace_ids import spelled, trace_id, working_on
+from agent.trace_ids import led_by, spelled, trace_id, working_on
 from bot.cards.values import Mask
 
 log = logging.getLogger(__name__)
@@ -71,11 +71,19 @@ class OneObject(OneLine):
 
 
 def _about() -> Mapping[str, str]:
-    """Return the session that is worked on, and the trace of its turn: as `signoff log` and `signoff trace` know them."""
+    """Return the session that is worked on, the trace of its turn, as `signoff log` and `signoff trace` know them, and the prompt
+    that it is led by."""
     if (found := working_on.get()) is None:
         return {}
     session, turn = found
-    return {"session": session, **({"trace_id": spelled(trace_id(session, turn))} if turn else {})}
+    return {"session": session, **({"trace_id": spelled(trace_id(session, turn))} if turn else {}), **_prompt()}
+
+
+def _prompt() -> Mapping[str, str]:
+    """Return name, version and hash of the prompt; nothing before it is known, or of a session that is led by none of ours."""
+    prompt, digest = led_by.get() or ("", "")
+    name, _, version = prompt.partition("@")
+    return {"prompt": name, "prompt_version": version, "prompt_hash": digest} if prompt else {}
 
 
 def worth_a_line(record: logging.LogRecord) -> bool:

@@ -88,6 +88,7 @@ async def running(
     intake: bool = True,
     work: bool = True,
     further_packs: Mapping[str, Sequence[Tool]] | None = None,
+    only_packs: Mapping[str, Sequence[Tool]] | None = None,
     mcp: Sequence[McpServer] = (),
     mask: Mask | None = None,
     patience: Patience = PATIENCE,
@@ -96,9 +97,10 @@ async def running(
 ) -> AsyncGenerator[Bot]:
     """Run the bot for as long as the block runs. `intake`: takes in Slack's events; `work`: drives sessions.
 
-    `mcp` are the servers of .mcp.json. `mask` hides personal data where a whole channel reads; None: as the configuration says.
-    `patience` is that with the model. Without `log_conversations` their log is not written. `figures`: who gets them. The
-    settings hold what `check_slack` and, to work, `check_model` ask for. Raises Refusal for whatever else a person has to mend.
+    `only_packs`: these take the place of all packs that are configured. `mcp` are the servers of .mcp.json. `mask` hides personal
+    data where a whole channel reads; None: as the configuration says. `patience` is that with the model. Without
+    `log_conversations` their log is not written. `figures`: who gets them. The settings hold what `check_slack` and, to work,
+    `check_model` ask for. Raises Refusal for whatever else a person has to mend.
     """
     async with AsyncExitStack() as stack:
         pool = await open_pool(stack, servers, embedded=settings.database_url is None)
@@ -115,7 +117,7 @@ async def running(
         labels = PromptLabels(pool)
         promotes = promoting(config, pool, labels, lambda: tools.packs())
         packs = tool_packs(pool, config, databases, workspace, remembered, promotes)
-        tools = Toolbox({**packs, **(further_packs or {})}, bridge)
+        tools = Toolbox(only_packs if only_packs is not None else {**packs, **(further_packs or {})}, bridge)
         name_problems(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience, labels.live)

@@ -5,9 +5,11 @@ good. In every text `$ann` stands for Ann's id and `$orders` for that of the cha
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from bot.eval.recorded import Recorded, policy_of
 
 Does = Literal[
     "say",
@@ -67,6 +69,8 @@ class Line(Told):
     """Text files that are attached, by name."""
     place: str = ""
     """Where a further conversation begins with this line, as in `World`; empty: the one before goes on."""
+    if_there: bool = False
+    """The case goes on without a click that cannot be made, since its card or button never came."""
 
     @property
     def words(self) -> str:
@@ -211,6 +215,9 @@ class Case(Told):
     answer: Answer = Answer()
     rubric: str = Field(min_length=10)
     ceilings: Ceilings = Ceilings()
+    recorded: Recorded | None = None
+    """The tools of a past session with what they answered: they alone are there, and no real tool. Unless `world.config` has a
+    policy, what was asked then is asked, and nothing else."""
 
 
 class Thresholds(Told):
@@ -233,8 +240,15 @@ class GoldenSet(Told):
     cases: Sequence[Case] = ()
 
     def config_of(self, case: Case) -> Mapping[str, JsonValue]:
-        """Return what signoff.yaml says in a case."""
-        return _laid_over(self.config, case.world.config)
+        """Return what signoff.yaml says in a case. One with recorded results has no other tools, and its own policy."""
+        laid = _laid_over(self.config, case.world.config)
+        if case.recorded is None:
+            return laid
+        agents = cast(dict[str, dict[str, JsonValue]], laid.get("agents") or {})
+        bare = {name: {key: value for key, value in of.items() if key != "tools"} for name, of in agents.items()}
+        policy = case.world.config.get("policy", [dict(rule) for rule in policy_of(case.recorded)])
+        kept = {key: value for key, value in laid.items() if key not in ("databases", "memory", "promotion", "agents")}
+        return {**kept, **({"agents": {**bare}} if bare else {}), "policy": policy}
 
 
 def _laid_over(under: Mapping[str, JsonValue], over: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

@@ -1,31 +1,35 @@
-"""A conversation from production as the draft of a golden case: masked, for a person to finish."""
+"""A conversation from production as the draft of a golden case: masked, for a person to finish.
+
+It brings its tools with it, by what they answered then (`bot.eval.recorded`): it is played without those of production.
+"""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import yaml
 
-from agent.cases.candidate import Candidate, CaseCalled, CaseTurn
 from agent.cases.reading import conversation_until
-from agent.masking import Masker
-from agent.reports.runs import session_named
+from agent.conversation_log.kept_words import in_batches, masked_words
+from agent.masking import WITHHELD, Masker, SeenValues
+from agent.reports.runs import Run, run_of
 from agent.store.fenced import Pool, rows
 from agent.trace_ids import spelled, trace_id
 from bot.config.file import Config
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings
+from bot.eval.cases import Answer, Case, Ceilings
+from bot.eval.past import Past, past_of_run, renamed
+from bot.eval.recorded import Recorded
 from bot.stores.database import connected_pool
 
-PEOPLE = ("ann", "ben", "cleo", "dan")  # of the sandbox
-CLICKS: Mapping[str, str] = {"approved": "approve", "rejected": "reject", "expired": "expire"}
-NOT_RUN = frozenset({"rejected", "expired", "withdrawn"})
-RESULT_CHARACTERS = 300
 HEAD = """\
 # A draft from trace {trace}. Finish it: name it, say what any good model has to do (`calls`, `state`, `answer`), correct
-# `plays` to what the best one would do, and write the rubric. Results of tools are those of production, masked: bring the
-# database of the case to where they are true (`world.sql`). Ids of people are gone; look for names that masking does not know.
+# `plays` to what the best one would do, and write the rubric. It is played with the tools and results that stand in `recorded`,
+# masked; without `recorded` with those of the set, once the database is where they are true (`world.sql`). Ids of people are
+# gone; look for names that masking does not know.
 """
 TURNS: LiteralString = "SELECT count(*) FROM step WHERE session_id = %(id)s AND kind IN ('asked', 'outcome_told')"
 WRONG: LiteralString = """
@@ -47,16 +51,18 @@ def add_case(settings: Settings, config: Config, named: str, file: Path) -> None
 async def _draft_of(settings: Settings, config: Config, named: str) -> str:
     async with connected_pool(settings) as pool:
         async with pool.connection() as connection:
-            found = await session_named(connection, named)
-        if found is None:
+            run = await run_of(connection, named)
+        if run is None:
             raise Refusal(f"No conversation is known by {named}: give a link to a message in it, its session or a trace.")
-        turn, wrong, instead = await _turn_meant(pool, found.session_id, found.trace_id)
+        turn, wrong, instead = await _turn_meant(pool, run.session_id, run.trace_id)
+        past = past_of_run(run, turn)
         masker = Masker(config.masking.wanted())
         try:
-            conversation, _ = await conversation_until(pool, masker, found.session_id, turn)
+            _, seen = await conversation_until(pool, masker, run.session_id, turn)
+            told = await _masked_case(masker, seen, _case_of(past, wrong, instead).model_dump(mode="json", exclude_defaults=True))
         finally:
             masker.end()
-        return written_draft(conversation, spelled(trace_id(found.session_id, turn)), wrong, instead)
+        return written_draft(told, past, run, turn)
 
 
 async def _turn_meant(pool: Pool, id: str, trace: str | None) -> tuple[int, str, str]:
@@ -69,78 +75,61 @@ async def _turn_meant(pool: Pool, id: str, trace: str | None) -> tuple[int, str,
     return (int(said[0][0]), str(said[0][1] or ""), str(said[0][2] or "")) if said else (int(last), "", "")
 
 
+async def _masked_case(masker: Masker, seen: SeenValues, told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a case with its words masked, by the placeholders of its conversation. Tools are code, and stay as they are.
+
+    Raises Refusal where something cannot be masked.
+    """
+    masked = list[Any]()
+    for batch in in_batches(list(_words_of(told)), lambda words: words):
+        found, seen = await masked_words(masker, seen, batch)
+        masked += found
+    if {"text": WITHHELD} in masked:
+        raise Refusal("Something in this conversation cannot be masked: write the case by hand.")
+    return _with_words(told, iter(masked))
+
+
 # ---------------------------------------------------------------------------------------------- the draft. Pure from here on
 
 
-def written_draft(conversation: Candidate, trace: str, wrong: str = "", instead: str = "") -> str:
-    """Return the YAML of a case."""
-    names = _names_of(conversation)
-    calls = [call for each in conversation.turns for call in each.calls]
-    rubric = " ".join(
-        part for part in (f"Wrong was: {wrong}" if wrong else "", f"It should say: {instead}" if instead else "") if part
-    )
-    case: dict[str, Any] = {
-        "case": "to-be-named",
-        "about": ["from-production"],
-        "talk": [line for each in conversation.turns for line in _talk(each, names)],
-        "plays": [play for each in conversation.turns for play in _plays(each)],
-        "calls": {"must": [_wanted(call) for call in calls]},
-        "asks": [call.tool for call in calls if call.decisions],
-        "answer": {"says": [], "never": []},
-        "rubric": rubric or "To be written: what a good answer says here.",
-    }
+def _case_of(past: Past, wrong: str, instead: str) -> Case:
+    """Return the case that people have to finish. What a card showed stays behind: it is drawn anew."""
+    says = [f"Wrong was: {wrong}" if wrong else "", f"It should say: {instead}" if instead else ""]
+    rubric = " ".join(filter(None, says)) or "To be written: what a good answer says here."
+    calls = [call.model_copy(update={"shown": None}) for call in past.recorded.calls]
+    case = past.case("to-be-named", ["from-production"], rubric)
+    iterations = max(Ceilings().iterations, len(past.plays))
+    changed = {"recorded": Recorded(tools=past.recorded.tools, calls=calls), "ceilings": Ceilings(iterations=iterations)}
+    return case.model_copy(update=changed)
+
+
+def _parts_of(told: Mapping[str, Any]) -> Iterator[tuple[Any, Sequence[str]]]:
+    """Yield each part of a case in which people, the model or tools speak, and the keys of what they say."""
+    yield from ((line, ("says", "reason", "to", "files")) for line in told["talk"])
+    for play in told["plays"]:
+        yield play, ("say",)
+        yield from ((call, tuple(call)) for call in play.get("calls", ()))  # by the tool's name
+    yield from ((call, ("arguments",)) for call in told.get("calls", {}).get("must", ()))
+    yield from ((call, ("arguments", "says")) for call in told["recorded"].get("calls", ()))
+
+
+def _words_of(told: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    """Yield the words of each part."""
+    yield from ([part.get(key) for key in keys] for part, keys in _parts_of(told))
+
+
+def _with_words(told: Mapping[str, Any], words: Iterator[Sequence[Any]]) -> Mapping[str, Any]:
+    """Return a case with other words, in the order of `_words_of`."""
+    changed = copy.deepcopy(dict(told))
+    for part, keys in _parts_of(changed):
+        part.update({key: word for key, word in zip(keys, next(words), strict=True) if key in part})
+    return changed
+
+
+def written_draft(told: Mapping[str, Any], past: Past, run: Run, turn: int) -> str:
+    """Return the YAML of a case; `told` is masked."""
+    head = HEAD.format(trace=spelled(trace_id(run.session_id, turn)))
+    case: dict[str, Any] = {**renamed(told, past.people), "answer": Answer().model_dump(mode="json")}
+    case["recorded"] = case.pop("recorded")  # last: it is long
     text = yaml.safe_dump([case], sort_keys=False, allow_unicode=True, width=120)
-    results = "".join(f"# {call.tool} said: {_one_line(call.result)}\n" for call in calls if call.result)
-    return _renamed(HEAD.format(trace=trace) + text + results, names)
-
-
-def _names_of(conversation: Candidate) -> Mapping[str, str]:
-    """Return a name of the sandbox for each person, in the order in which they come; more people share the last one."""
-    ids: dict[str, None] = {}
-    for turn in conversation.turns:
-        ids |= dict.fromkeys(said.by for said in turn.said if said.by)
-        ids |= dict.fromkeys(decision.by for call in turn.calls for decision in call.decisions if decision.by)
-    return {id: PEOPLE[min(number, len(PEOPLE) - 1)] for number, id in enumerate(ids)}
-
-
-def _talk(turn: CaseTurn, names: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    for said in turn.said:
-        if said.by:
-            yield {"who": names[said.by], "says": said.text}
-    for call in turn.calls:
-        clicked: set[str] = set()  # what settles a call may stand beside the vote that it came of
-        for decision in call.decisions:
-            does = CLICKS.get(decision.outcome)
-            if does is not None and not (decision.settled and decision.by in clicked):
-                clicked.add(decision.by)
-                who = {} if does == "expire" else {"who": names[decision.by]}
-                yield {**who, "does": does, "tool": call.tool, **({"reason": decision.reason} if decision.reason else {})}
-
-
-def _plays(turn: CaseTurn) -> Iterator[Mapping[str, Any]]:
-    for call in turn.calls:
-        yield {"calls": [{call.tool: _given(call)}]}
-    if turn.answer:
-        yield {"say": turn.answer}
-
-
-def _wanted(call: CaseCalled) -> Mapping[str, Any]:
-    ended = next((each.outcome for each in reversed(call.decisions) if each.outcome in NOT_RUN), None)
-    return {"tool": call.tool, "arguments": _given(call), "outcome": call.outcome or ended}
-
-
-def _given(call: CaseCalled) -> Mapping[str, Any]:
-    given: Any = call.arguments
-    return cast(Mapping[str, Any], given) if isinstance(given, dict) else {}
-
-
-def _one_line(text: str) -> str:
-    short = " ".join(text.split())
-    return short if len(short) <= RESULT_CHARACTERS else f"{short[:RESULT_CHARACTERS]}…"
-
-
-def _renamed(text: str, names: Mapping[str, str]) -> str:
-    """Return a text with the names of the sandbox for ids of people, as cases write them."""
-    for id, name in names.items():
-        text = text.replace(id, f"${name}")
-    return text
+    return head + text

@@ -58,7 +58,16 @@ class People:
     told: int = 0  # likewise of what it showed to one person alone
 
     async def act(self, line: Line, text: Callable[[str], str]) -> None:
-        """Do what a line says, and wait until the bot rests. `text` fills in ids. Raises NotAsPlayedError."""
+        """Do what a line says, and wait until the bot rests. `text` fills in ids. Raises NotAsPlayedError, but for a click that
+        is made only where it can be."""
+        try:
+            await self._do(line, text)
+        except NotAsPlayedError:
+            if not line.if_there:
+                raise
+        await self.rest()
+
+    async def _do(self, line: Line, text: Callable[[str], str]) -> None:
         self.heard, self.told = len(self.posts()), len(self.asides())
         match line.does:
             case "say" | "chat":
@@ -78,7 +87,6 @@ class People:
                 await self.until(self._nothing_waits, "a card that nobody decides is still open")
                 [(over,)] = await self._fetch(EXPIRED)  # maybe before this line began
                 self.heard = sum(float(message.ts) < over for message in self.posts())
-        await self.rest()
 
     async def rest(self) -> None:
         """Wait until the bot has nothing left to do."""

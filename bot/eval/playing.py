@@ -5,14 +5,14 @@ Nothing of it reaches further than this machine: the workspace is the sandbox's,
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -21,7 +21,7 @@ from pydantic import JsonValue, SecretStr
 from agent.memory.items import NewItem, Source, message_key
 from agent.session.steps import STEP
 from agent.store.memory_items import Items
-from agent.tool.definition import Effect
+from agent.tool.definition import Effect, Tool
 from bot.app.wiring import Bot, running
 from bot.config.file import Config, load_config
 from bot.config.manifest import read_manifest
@@ -29,8 +29,10 @@ from bot.config.refusal import Refusal
 from bot.config.settings import Settings
 from bot.eval import tickets
 from bot.eval.cases import Case, GoldenSet, Play
+from bot.eval.filling import filled_value, filling
 from bot.eval.happened import Played, Turn, read
 from bot.eval.people import PATIENCE_SECONDS, NotAsPlayedError, People
+from bot.eval.recorded import Recorded, stand_ins
 from bot.eval.tape import Recorder, Replayer, Tape
 from bot.sandbox.model import Call, Lines, Reply, ScriptedModel, Text
 from bot.sandbox.slack.sandbox import SlackSandbox
@@ -39,10 +41,12 @@ from tools.catalog import seed_shop
 from tools.mcp import Local
 from tools.mcp import Server as McpServer
 
-NAMED = re.compile(r"\$([a-z][a-z0-9]*)")
 DATABASE = "SIGNOFF_EVAL_DATABASE"  # where signoff.yaml finds the address of the case's database, for the pack sql:NAME
 DATA = "SIGNOFF_EVAL_DATA"  # where tools of a case find the file of JSON that they keep their data in
 KEY = "sk-ant-" + "eval"  # for models on this machine
+LOG: LiteralString = """
+SELECT made_at, body::text FROM step WHERE session_id = (SELECT session_id FROM step ORDER BY made_at, seq LIMIT 1) ORDER BY seq
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,17 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Performance:
+    """What a case came to: what happened, the model's answers as they were given, the log of its first conversation (when each
+    step was committed, and it as JSON), and the ids of its people and channels by name."""
+
+    played: Played
+    tape: Tape
+    log: Sequence[tuple[datetime, str]]
+    ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Where a case is played: stores that nothing else uses, and a folder for its files."""
 
@@ -64,6 +79,12 @@ class Stage:
 
 async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tuple[Played, Tape]:
     """Play a case once. Returns what happened, and the model's answers as they were given."""
+    performance = await perform(case, golden, stage, model)
+    return performance.played, performance.tape
+
+
+async def perform(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> Performance:
+    """Play a case once. Raises Refusal."""
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(
             SlackSandbox(read_manifest(), ack_seconds=PATIENCE_SECONDS, trigger_seconds=PATIENCE_SECONDS, numbered=True)
@@ -77,7 +98,7 @@ async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tup
             slack.join(joins.name, *joins.channels, is_restricted=joins.guest, title=joins.title, **outside)
             if joins.called:
                 slack.become(joins.name, real_name=joins.called)
-        text = _filling(slack)
+        text = filling(slack)
         await _furnish(case, slack, pool, text)
         server = await stack.enter_async_context(await _model_server(case, model, stack, text))
         config = _config_file(case, golden, stage.folder, text)
@@ -89,8 +110,9 @@ async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tup
                 _bot_settings(slack, server.base_url, model.key, stage),
                 config,
                 stage.servers,
-                mcp=_ticket_desk(stage.folder) if case.world.tickets else (),
+                mcp=_ticket_desk(stage.folder) if case.world.tickets and case.recorded is None else (),
                 log_conversations=False,
+                only_packs=_recorded_tools(case, text) if case.recorded is not None else None,
             )
         )
         people = People(slack, pool, case.world)
@@ -108,39 +130,29 @@ async def play(case: Case, golden: GoldenSet, stage: Stage, model: Model) -> tup
         if isinstance(server, Replayer) and server.left and not drift:
             drift = f"{server.left} of the recorded answers were not asked for"
         tape = server.tape() if isinstance(server, Recorder) else Tape()
-        return played.model_copy(update={"trouble": trouble, "drift": drift}), tape
+        ids = {**slack.people, **slack.channels, "bot": slack.bot_user_id}
+        return Performance(played.model_copy(update={"trouble": trouble, "drift": drift}), tape, await _log(pool), ids)
+
+
+async def _log(pool: AsyncConnectionPool[Any]) -> Sequence[tuple[datetime, str]]:
+    async with pool.connection() as connection:
+        return await (await connection.execute(LOG)).fetchall()
 
 
 # ---------------------------------------------------------------------------------------------- the world
 
 
-def _filling(slack: SlackSandbox) -> Callable[[str], str]:
-    """Return what fills in ids for names. A name that nobody has stays as it is."""
-
-    def filled(text: str) -> str:
-        known = {**slack.people, **slack.channels, "bot": slack.bot_user_id}
-        return NAMED.sub(lambda match: known.get(match[1], match[0]), text)
-
-    return filled
-
-
-def _filled_value(value: JsonValue, text: Callable[[str], str]) -> Any:
-    """Return a JSON value with its texts filled in, keys of mappings included."""
-    match value:
-        case str():
-            return text(value)
-        case list():
-            return [_filled_value(one, text) for one in value]
-        case dict():
-            return {text(name): _filled_value(one, text) for name, one in value.items()}
-        case _:
-            return value
+def _recorded_tools(case: Case, text: Callable[[str], str]) -> Mapping[str, Sequence[Tool]]:
+    """Return the stand-ins of a case."""
+    assert case.recorded is not None
+    calls = filled_value(case.recorded.model_dump(mode="json")["calls"], text)
+    return stand_ins(Recorded(tools=case.recorded.tools, calls=calls))
 
 
 def _config_file(case: Case, golden: GoldenSet, folder: Path, text: Callable[[str], str]) -> Config:
     """Return the configuration as the bot reads it from a file. Raises Refusal."""
     path = folder / "signoff.yaml"
-    path.write_text(json.dumps(_filled_value(dict(golden.config_of(case)), text)))  # YAML that is JSON
+    path.write_text(json.dumps(filled_value(dict(golden.config_of(case)), text)))  # YAML that is JSON
     return load_config(path)
 
 
@@ -210,7 +222,7 @@ async def _model_server(case: Case, model: Model, stack: AsyncExitStack, text: C
 
 
 def _scripted_reply(play: Play, text: Callable[[str], str]) -> Reply:
-    calls = [Call(tool, _filled_value(dict(arguments), text)) for call in play.calls for tool, arguments in call.items()]
+    calls = [Call(tool, filled_value(dict(arguments), text)) for call in play.calls for tool, arguments in call.items()]
     return Reply((*([Text(text(play.say))] if play.say else []), *calls))
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -31,7 +31,7 @@ from bot.eval.cases import Case, GoldenSet
 from bot.eval.confined import confine
 from bot.eval.judging import judge
 from bot.eval.kept import Finished, Kept
-from bot.eval.playing import Model, Stage, play
+from bot.eval.playing import Model, Performance, Stage, perform
 from bot.eval.tape import Tape
 from bot.stores.embedded_home import Home, Servers
 
@@ -40,6 +40,7 @@ MEMORY = Path("/dev/shm")  # files that are only in memory, on Linux
 ROOM_BYTES = 2**30
 PREFIX = "signoff-eval-"  # of the folders of evals
 HELD = "held"  # a file in it, locked for as long as its eval runs
+Out = TypeVar("Out")
 KEPT_VARIABLES = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|PYTHON\w*")  # of the environment
 
 
@@ -73,11 +74,18 @@ def run(
     ]
     if jobs:
         with _eval_stores() as (home, servers):
-            for finished, tape in _played_in_processes(jobs, home, servers, at_once):
+            for finished, tape in _done_in_processes(_play_job, jobs, home, servers, at_once):
                 heard(finished, tape)
                 kept.add(finished)
     wanted = {case.case for case in golden.cases}
     return [finished for finished in kept.finished() if finished.case in wanted and finished.repeat < repeats]
+
+
+def run_alone(job: Job) -> Performance:
+    """Play one repeat, and return all that it came to. Nothing of it is kept. Raises Refusal."""
+    with _eval_stores() as (home, servers):
+        [performance] = _done_in_processes(_perform_job, [job], home, servers, 1)
+        return performance
 
 
 @contextmanager
@@ -110,13 +118,15 @@ def _clear_abandoned(place: Path) -> None:
                 shutil.rmtree(folder)
 
 
-def _played_in_processes(jobs: Sequence[Job], home: Path, servers: Servers, at_once: int) -> Generator[tuple[Finished, Tape]]:
-    """Play jobs in other processes, and yield each as it ends. Whatever ends this early, Ctrl-C too, ends them."""
+def _done_in_processes(
+    do: Callable[[Job], Out], jobs: Sequence[Job], home: Path, servers: Servers, at_once: int
+) -> Generator[Out]:
+    """Do jobs in other processes, and yield what came of each as it ends. Whatever ends this early, Ctrl-C too, ends them."""
     context = multiprocessing.get_context("spawn")  # a fork would share the parent's sockets
     numbers = context.Value("i", 0)
     pool = ProcessPoolExecutor(at_once, mp_context=context, initializer=_enter_process, initargs=(numbers, home, servers))
     try:
-        waiting: list[Future[tuple[Finished, Tape]]] = [pool.submit(_play_job, job) for job in jobs]
+        waiting: list[Future[Out]] = [pool.submit(do, job) for job in jobs]
         for done in as_completed(waiting):
             yield done.result()
     finally:
@@ -162,6 +172,13 @@ def _end_with_parent() -> None:
 
 
 def _play_job(job: Job) -> tuple[Finished, Tape]:
+    performance = _perform_job(job)
+    played = performance.played
+    finished = Finished(case=job.case.case, repeat=job.repeat, played=played, judged=judge(job.case, played))
+    return finished, performance.tape
+
+
+def _perform_job(job: Job) -> Performance:
     process = _process[0]
     process.played += 1
     name = f"eval_{process.number}_{process.played}"
@@ -173,13 +190,11 @@ def _play_job(job: Job) -> tuple[Finished, Tape]:
     )
     try:
         stage = Stage(Servers(_database_named(process.servers, name), _empty_redis(process)), folder)
-        played, tape = asyncio.run(play(job.case, job.golden, stage, job.model))
+        return asyncio.run(perform(job.case, job.golden, stage, job.model))
     finally:
         os.chdir(process.home)
         _do_as_owner(process.servers, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         shutil.rmtree(folder)
-    finished = Finished(case=job.case.case, repeat=job.repeat, played=played, judged=judge(job.case, played))
-    return finished, tape
 
 
 def _empty_redis(process: _Process) -> str:

@@ -24,8 +24,8 @@ from bot.agents.toolbox import eval_key_of, with_settings
 from bot.config.file import Config, load_config
 from bot.config.refusal import Refusal
 from bot.eval.cases import GoldenSet
+from bot.eval.filling import NAMED
 from bot.eval.kept import Run
-from bot.eval.playing import NAMED
 from bot.eval.recordings import FOLDER as RECORDED
 
 LETTERS = 16

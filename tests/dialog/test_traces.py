@@ -8,8 +8,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import BaseModel
 
 from agent import telemetry
+from agent.prompts.versions import PROMPTS
 from agent.tool.definition import Effect, Tool, ToolContext
-from agent.trace_ids import working_on
+from agent.trace_ids import led_by, working_on
 from agent.types import OTHER
 from bot.sandbox.model import Lines, Reply, Text, call, think
 from tests.dialog.conftest import World, mention
@@ -83,12 +84,14 @@ def test_an_exception_is_traced_by_its_kind_alone(traced: Trace) -> None:
     assert "zebra" not in traced.whole()
 
 
-async def test_lines_of_the_log_name_the_trace_of_the_turn_that_they_are_about(world: World) -> None:
+async def test_lines_of_the_log_name_the_turn_and_the_prompt_that_they_are_about(world: World) -> None:
     """Whatever is logged while a tool runs, by whichever library."""
     heard: list[tuple[str, int] | None] = []
+    prompts: list[tuple[str, str] | None] = []
 
     async def look(arguments: Nothing, context: ToolContext) -> Mapping[str, Any]:
         heard.append(working_on.get())
+        prompts.append(led_by.get())
         return {}
 
     world.packs = {"looks": (Tool(name="look", description="Looks.", arguments=Nothing, handler=look, effect=Effect.READ),)}
@@ -100,3 +103,5 @@ async def test_lines_of_the_log_name_the_trace_of_the_turn_that_they_are_about(w
     await talk.sees("Two.")
     [(session,)] = await world.rows("SELECT id FROM session")
     assert heard == [(session, 1), (session, 2)]
+    live = PROMPTS.load("assistant")
+    assert prompts == [(live.reference, live.digest)] * 2

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from agent.tool.definition import Effect, Tool, ToolContext, preview, reconcile, run
 from agent.tool.fallback import with_fallback
-from agent.trace_ids import spelled, trace_id, working_on
+from agent.trace_ids import led_by, spelled, trace_id, working_on
 from agent.types import Preview
 from bot.app.log_lines import MOST_CHARACTERS, OTHERS_CHARACTERS, log_handler, log_uncaught
 
@@ -95,21 +95,27 @@ def test_an_error_that_nothing_catches_is_a_masked_line_and_is_not_printed(
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_line_names_the_session_and_the_trace_that_it_is_about(as_json: bool) -> None:
+def test_a_line_names_the_session_the_trace_and_the_prompt_that_it_is_about(as_json: bool) -> None:
     with lines("agent.x", as_json=as_json) as (logger, written):
         logger.warning("about nothing")
-        token = working_on.set(("T1:C1:1.0", 2))
+        token, prompt = working_on.set(("T1:C1:1.0", 2)), led_by.set(("assistant@2", "0123abcd"))
         logger.warning("ask ann@example.com\nfor more")
         working_on.reset(token)
+        logger.warning("about nothing again")
+        led_by.reset(prompt)
     trace = spelled(trace_id("T1:C1:1.0", 2))
     if as_json:
-        nothing, something = map(json.loads, written)
+        nothing, something, _ = map(json.loads, written)
         assert something["message"] == "ask [EMAIL_1]\nfor more"
         assert (something["session"], something["trace_id"], something["level"]) == ("T1:C1:1.0", trace, "WARNING")
-        assert not {"session", "trace_id"} & nothing.keys()
+        told = {name: something[name] for name in ("prompt", "prompt_version", "prompt_hash")}
+        assert told == {"prompt": "assistant", "prompt_version": "2", "prompt_hash": "0123abcd"}
+        assert not {"session", "trace_id", "prompt"} & nothing.keys()
     else:
         assert written[0].endswith("about nothing")
-        assert written[1].endswith(f"for more session=T1:C1:1.0 trace_id={trace}")
+        prompt_of = "prompt=assistant prompt_version=2 prompt_hash=0123abcd"
+        assert written[1].endswith(f"for more session=T1:C1:1.0 trace_id={trace} {prompt_of}")
+        assert written[2].endswith("about nothing again")
 
 
 def test_a_long_record_is_cut_and_keeps_its_end() -> None:
