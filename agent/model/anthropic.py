@@ -29,7 +29,7 @@ from agent.errors import (
 from agent.model import caching
 from agent.model.limits import PATIENCE, Patience
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, NO_SUCH_MODEL, Listener, Reply, Request, files_in
-from agent.model.streamed_reply import OddStreamError, StreamedReply, readable
+from agent.model.streamed_reply import OddStreamError, StreamedReply, json_events
 from agent.retry_after import retry_after_seconds
 from agent.text import code_word, whole
 from agent.types import Usage
@@ -51,7 +51,7 @@ OF_THE_HISTORY = re.compile(r"\bmessages\b|tool_use|tool_result|\bimages?\b|\bPD
 THINKS = re.compile(r"claude-[a-z]+-5(-|$)")
 SHOWN_THINKING: ThinkingConfigAdaptiveParam = {"type": "adaptive", "display": "summarized"}
 MESSAGES = "/v1/messages"
-Events = anthropic.AsyncStream[object]  # as plain JSON: of this type the SDK makes nothing of its own
+Events = anthropic.AsyncStream[object]  # plain JSON: the SDK makes no types of these
 
 
 REFUSALS = (anthropic.BadRequestError, anthropic.ContentTooLargeError)  # of what a request says, no matter who sends it and when
@@ -244,7 +244,7 @@ class AnthropicModel:
         options: Any = {"headers": headers}
         stream = await self.client.post(MESSAGES, cast_to=object, body=body, options=options, stream=True, stream_cls=Events)
         async with stream:
-            async for event in readable(aiter(stream)):
+            async for event in json_events(aiter(stream)):
                 silent = begun.usage is None
                 if words := begun.take(event):
                     listener.text(words)

@@ -30,7 +30,7 @@ def of_the_stream() -> Generator[None]:
         raise OddStreamError(f"{type(error).__name__} in what it is made of") from error
 
 
-async def readable(events: AsyncIterator[object]) -> AsyncIterator[object]:
+async def json_events(events: AsyncIterator[object]) -> AsyncIterator[object]:
     """Give the events of a stream. Raises OddStreamError for whatever the SDK stumbles over."""
     with of_the_stream():
         async for event in events:

@@ -131,11 +131,11 @@ class _Hidden:
         """Make moves until there is an answer that could be posted."""
         rules = asking_nobody(self.rules)
         while not isinstance(move := _first_move(next_moves(self.session, (), rules, datetime.now(UTC))), Post):
-            await self._make(move)
+            await self._make_move(move)
         figures = (self.session.turn.iterations, self.tokens, self.nano_usd)
         return HiddenRun(self.outcome, *figures, tuple(self.tools), tuple(self.writes), self.unrecorded)
 
-    async def _make(self, move: Move) -> None:
+    async def _make_move(self, move: Move) -> None:
         match move:
             case Record(steps=steps):
                 self._fold_in(*steps)

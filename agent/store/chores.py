@@ -10,6 +10,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from agent.errors import DelayedError, RefusedError, UnclearError, UnreachableError
+from agent.store.fenced import rows
 from agent.store.sessions import Pool, Store
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,12 @@ TURN: LiteralString = """
 INSERT INTO chore AS before (key) VALUES (%(key)s)
 ON CONFLICT (key) DO UPDATE SET begun_at = now() WHERE before.begun_at <= now() - make_interval(secs => %(every)s)
 RETURNING extract(epoch FROM now() - done_at)::float8
+"""
+# Asked before each turn, for all chores at once: most looks find nothing, and each turn that is asked for takes a lock.
+DUE: LiteralString = """
+SELECT wanted.key FROM unnest(%(keys)s::text[], %(every)s::float8[]) AS wanted (key, every)
+LEFT JOIN chore ON chore.key = wanted.key
+WHERE chore.key IS NULL OR chore.begun_at <= now() - make_interval(secs => wanted.every)
 """
 # By the time of its beginning: what happened while it was done is looked at again.
 DONE: LiteralString = "UPDATE chore SET done_at = begun_at WHERE key = %(key)s"
@@ -83,7 +90,7 @@ class Chores:
 
     async def _run_chores(self) -> None:
         while True:
-            for chore in self._chores:
+            for chore in await self._due():
                 try:
                     await self.look(chore)
                 except (psycopg.Error, PoolTimeout, UnreachableError, UnclearError, DelayedError, RefusedError) as error:
@@ -91,6 +98,16 @@ class Chores:
                 except Exception:
                     log.exception("%s failed; it is tried again later", chore.key)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _due(self) -> Sequence[Chore]:
+        """Return the chores that nobody has done of late."""
+        values = {"keys": [chore.key for chore in self._chores], "every": [float(chore.every_seconds) for chore in self._chores]}
+        try:
+            due = {key for (key,) in await rows(self._pool, DUE, values)}
+        except (psycopg.Error, PoolTimeout) as error:
+            log.warning("what is due is looked for again later: %s", error)
+            return ()
+        return [chore for chore in self._chores if chore.key in due]
 
     async def look(self, chore: Chore) -> bool:
         """Do it if it is due and nobody else does. Raises what it raises; then it is due again as if it had not been done."""

@@ -12,6 +12,8 @@ class ExitStatus(IntEnum):
     """It found something (a mistake, a broken entry, a failed case), or there is nothing of what was asked for."""
     MEND = 2
     """Something has to be mended first. One sentence on standard error says what, and how."""
+    STOPPED = 130
+    """Ctrl-C or SIGTERM ended it before it was through, as shells have it; what was finished is kept."""
 
 
 class Refusal(Exception):

@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent.store.eval_runs import EvalRun, EvalRuns
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings, read_settings
 from bot.eval.against import Against, compared
 from bot.eval.cases import Case, GoldenSet
@@ -38,7 +38,6 @@ from bot.report.page import page
 from bot.stores.database import connected_pool
 
 ANTHROPIC = "https://api.anthropic.com"
-INTERRUPTED = 130  # exit status, as shells have it
 JUDGED = ".judged"  # ends the name of the recording of a judge's answer
 
 
@@ -175,7 +174,7 @@ def _ending(kept: Kept) -> Generator[None]:
     except KeyboardInterrupt:
         count = len(kept.finished())
         words = f"Stopped with {count} finished, in {kept.path}: start it again and it goes on from there."
-        raise Refusal(words, status=INTERRUPTED) from None
+        raise Refusal(words, status=ExitStatus.STOPPED) from None
 
 
 def _played(golden: GoldenSet, model_of: Callable[[Case], Model], kept: Kept, wanted: Wanted) -> Sequence[Finished]:

@@ -18,9 +18,10 @@ from agent.prompts.versions import PROMPTS, Version
 from agent.reports.runs import Run, run_of
 from agent.session.steps import STEP
 from agent.trace_ids import spelled, trace_id
+from bot.cards.harmless_text import visible
 from bot.commands.trace import UNKNOWN
 from bot.config.file import Config
-from bot.config.refusal import Refusal
+from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings, check_model
 from bot.eval.cases import Case, GoldenSet
 from bot.eval.command import ANTHROPIC
@@ -75,7 +76,7 @@ async def _run_named(settings: Settings, named: str) -> Run:
     async with connected(settings) as connection:
         run = await run_of(connection, named)
     if run is None:
-        raise Refusal(UNKNOWN.format(named), status=1)
+        raise Refusal(UNKNOWN.format(visible(named)), status=ExitStatus.FOUND)
     return run
 
 

@@ -1,6 +1,5 @@
 """Both runs of a replay as people and programs read them: on a terminal, as a page that asks no other place, as JSON."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from bot.config.refusal import Refusal
 from bot.config.settings import Settings
 from bot.eval.replay import Replayed, replay
 from bot.eval.side_by_side import Pair, pairs, ran_with, took
+from bot.refusing import print_json
 from bot.report import parts
 from bot.report.page import page
 
@@ -38,7 +38,7 @@ def show_replay(
                 f"{html} cannot be written ({error.strerror}): name a file in a folder that you may write to."
             ) from None
     elif as_json:
-        print(json.dumps(as_value(replayed), ensure_ascii=False, indent=2))
+        print_json(as_value(replayed))
     else:
         console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, emoji=False)
         console.print(as_table(replayed))

@@ -16,7 +16,16 @@ from tests.browser.report_sample import HOSTILE, LINK, SINCE, TOOLS, UNTIL, busy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TITLES = ["At a glance", "Spending", "Iterations and the cap", "Tools", "Approvals", "Runs to look at", "Prompt versions"]
+TITLES = [
+    "At a glance",
+    "Spending",
+    "Iterations and the cap",
+    "Tools",
+    "Approvals",
+    "Runs to look at",
+    "Prompt versions",
+    "Shadow runs",
+]
 EMPTY = [
     "No model was called.",
     "No run called a model.",
@@ -24,6 +33,7 @@ EMPTY = [
     "Nobody was asked to approve anything.",
     "There was no run.",
     "No prompt was used.",
+    "No version ran hidden.",
 ]
 CHARTS = {
     "spending": 4,

@@ -26,6 +26,7 @@ from tests.dialog.test_long_conversations import ASKS
 from tests.signoff import ran
 
 IN_USE, BEFORE = PROMPTS.load("assistant"), PROMPTS.load("assistant@1")
+NEW_IN_USE = "A result may hold a `note`"  # words of the one in use that the one before does not have
 
 
 # Tells in a file, and a server on this machine, what it has done.
@@ -118,7 +119,14 @@ async def test_the_same_model_gives_no_difference_and_another_prompt_shows_its_h
     assert same.then.figures.iterations == same.now.figures.iterations == 5
 
     world.model.script = Lines(order(3), "Not ordered.", order(1), "It is ordered.")
+    before = len(world.model.requests)
     other = await replayed(world, talk, prompt="assistant@1", model="claude-opus-5")
+    asked = world.model.requests[before:]
+    assert {request["model"] for request in asked} == {"claude-opus-5"}
+    assert [any(NEW_IN_USE in str(request["system"]) for request in of) for of in (world.model.requests[:before], asked)] == [
+        True,
+        False,
+    ]
     assert [(pair.then, pair.now) for pair in ran_with(other.then, other.now)] == [
         (f"assistant@2 ({IN_USE.digest})", f"assistant@1 ({BEFORE.digest})"),
         ("claude-sonnet-5-5", "claude-opus-5"),

@@ -1,5 +1,6 @@
 """What sessions spend, by agent, and what is unusual about it: from the rows of real Postgres."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from agent.reports.spending_figures import Spend, Unusual, alarm_sentence, spend
 from agent.store import chores
 from agent.store.chores import Chore, Chores, once_of_all
 from bot.commands.report import as_value, spend_lines
+from tests.patience import PATIENCE_SECONDS
 from tests.signoff import ran
 from tests.stores.core import Core, place
 
@@ -159,6 +161,20 @@ async def test_a_chore_is_done_by_one_process_in_its_turn_and_looks_back_to_the_
     await core.sql("UPDATE chore SET begun_at = now() - interval '300 seconds', done_at = now() - interval '300 seconds'")
     assert await Chores(core.pool, []).look(chore)
     assert looked == [3_600.0, pytest.approx(300 + chores.MARGIN_SECONDS, abs=5)]
+
+
+async def test_what_is_due_is_found_among_chores_that_come_at_whole_and_at_broken_seconds(core: Core) -> None:
+    done: asyncio.Queue[str] = asyncio.Queue()
+
+    def noted(key: str, every_seconds: float) -> Chore:
+        async def work(_: float) -> None:
+            done.put_nowait(key)
+
+        return Chore(key, every_seconds, 0.0, work)
+
+    assert await Chores(core.pool, []).look(noted("not due", 3_600))
+    async with asyncio.timeout(PATIENCE_SECONDS), Chores(core.pool, [noted("not due", 3_600), noted("a", 60), noted("b", 0.5)]):
+        assert [await done.get() for _ in range(4)] == ["not due", "a", "b", "b"]
 
 
 async def test_a_chore_that_failed_is_due_again_for_the_same_time(core: Core) -> None:

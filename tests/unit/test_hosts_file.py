@@ -27,7 +27,7 @@ def test_allowed_hosts_are_read_in_one_spelling_and_policy_goes_by_them(here: Pa
         ("docs.example.com", "line 2: `allowed_hosts` should be a list"),
         ("", "line 2: `allowed_hosts` should be a list"),
         ("{docs.example.com: true}", "line 2: `allowed_hosts` should be a list"),
-        ("[7]", "line 2: `allowed_hosts.0` should be a valid string"),
+        ("[7]", "line 2: `allowed_hosts.0` should be a text: put it in quotes"),
         ("\n- a.example\n- https://b.example", "line 4: `allowed_hosts.1` should be a host such as docs.example.com, or"),
         ("[b.example/path]", "should be a host such as docs.example.com"),
         ("[ann@b.example]", "should be a host such as docs.example.com"),
