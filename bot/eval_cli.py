@@ -100,7 +100,7 @@ def replay(
     if html is not None:
         typer.echo(f"The replay is in {html}.")
     if not same:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FOUND)
 
 
 def _must_be_there() -> None:

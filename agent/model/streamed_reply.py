@@ -1,4 +1,4 @@
-"""A reply as the events of its stream make it, each a plain JSON object: the SDK's own types cost more than the rest of the call.
+"""A reply as the events of its stream make it, each a plain JSON object and no type of the SDK's.
 
 Events stand in the order that the protocol has (documentation: Streaming messages), or it is said that they do not: one that a
 proxy lost or doubled would make another reply, with the arguments of one call in the next. Pure.

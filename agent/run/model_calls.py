@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from agent.memory.transcript import ApiMessage, Transcript
 from agent.model import budget_messages as budget_words
 from agent.model.limits import PATIENCE, Patience
 from agent.model.normalised import normalised
-from agent.model.port import DEAF, Listener, Model, Request
+from agent.model.port import DEAF, Listener, Model, Reply, Request
 from agent.model.spending import Ask, Bill, Charge, Refused, Spender
 from agent.run.admission import Admission
 from agent.run.file_effects import FileEffects
@@ -49,6 +49,14 @@ LEAST_OUTPUT_TOKENS = 256  # with less to spend than this on the answer a call i
 BUSY_SECONDS = 3.0  # until a budget is asked again that calls under way have set aside: the session is put back meanwhile
 BUDGET_TROUBLE_SECONDS = 5.0  # until the budget is asked again when it did not answer
 CONFIRM_SECONDS = 1.0  # until a start that stands is confirmed again, when Redis did not answer
+
+
+def replied(reply: Reply, used: Container[str]) -> ModelReplied:
+    """Return the step of a reply, as the API takes it back. `used`: ids of calls that stand in the conversation already."""
+    kept = normalised(reply, used)
+    return ModelReplied(
+        content=kept.content, stop_reason=reply.stop_reason, usage=reply.usage, lost=reply.lost, unusable=kept.unusable
+    )
 
 
 @dataclass(slots=True)
@@ -214,15 +222,7 @@ class ModelCalls:
             return Ended((await self.memory.learn(session, said, reply, known),))
         if reply.stop_reason == "model_context_window_exceeded":
             return Ended((after_full_window(session, reply.usage, lost=reply.lost),))
-        kept = normalised(reply, said.call_ids)
-        replied = ModelReplied(
-            content=kept.content,
-            stop_reason=reply.stop_reason,
-            usage=reply.usage,
-            lost=reply.lost,
-            unusable=kept.unusable,
-        )
-        return Ended((replied,))
+        return Ended((replied(reply, said.call_ids),))
 
     def _noted(self, error: ModelFailedError, model: str, began_at: float) -> float | None:
         """Tell the admission how the call ended; how long a session waits for a model that is out of reach, if it may wait."""

@@ -18,19 +18,18 @@ from agent.decide.ways import run_started
 from agent.errors import BudgetExceededError, ModelFailedError
 from agent.memory import token_estimate as estimate
 from agent.memory.transcript import ApiMessage, Transcript
-from agent.model.normalised import normalised
 from agent.model.port import Model, Reply, Request
+from agent.run.model_calls import LEAST_OUTPUT_TOKENS, replied
 from agent.session.evolve import replace
 from agent.session.machine import apply
 from agent.session.rules import Rules
 from agent.session.state import Session
-from agent.session.steps import Halted, LeftOut, ModelReplied, ModelStarted, Recalled, Repinned, Step, ToolReturned
+from agent.session.steps import Halted, LeftOut, ModelStarted, Recalled, Repinned, Step, ToolReturned
 from agent.shadow.judged import GivenUpError, JudgedCall, asking_nobody, judged
 from agent.shadow.real_turn import CallResult, RealTurn
 from agent.tool.definition import failed
 from agent.types import Call, Pinned
 
-LEAST_OUTPUT_TOKENS = 256  # as of a real call (`agent.run.model_calls`)
 NOT_RECORDED = failed("unexpected", "This is a rehearsal, and no result of such a call is on record. Go on without it.")
 NOTED = failed("permission_denied", "This is a rehearsal: the call is noted as proposed and did not run. Go on without it.")
 
@@ -178,16 +177,7 @@ class _Hidden:
         )
         if reply.stop_reason == "model_context_window_exceeded":
             raise GivenUpError("the conversation is too long for the model")
-        kept = normalised(reply, self.said.call_ids)
-        self._fold_in(
-            ModelReplied(
-                content=kept.content,
-                stop_reason=reply.stop_reason,
-                usage=reply.usage,
-                lost=reply.lost,
-                unusable=kept.unusable,
-            )
-        )
+        self._fold_in(replied(reply, self.said.call_ids))
 
     async def _paid_reply(self, reserved: int, request: Request) -> Reply:
         try:

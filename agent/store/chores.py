@@ -104,8 +104,11 @@ class Chores:
         values = {"keys": [chore.key for chore in self._chores], "every": [float(chore.every_seconds) for chore in self._chores]}
         try:
             due = {key for (key,) in await rows(self._pool, DUE, values)}
-        except (psycopg.Error, PoolTimeout) as error:
+        except (psycopg.OperationalError, PoolTimeout) as error:  # any other one is a fault of ours, and said as one
             log.warning("what is due is looked for again later: %s", error)
+            return ()
+        except Exception:
+            log.exception("what is due is not found; it is looked for again later")
             return ()
         return [chore for chore in self._chores if chore.key in due]
 

@@ -1,6 +1,7 @@
 """The right to write a session's log, and what every fenced statement has in common."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeVar
@@ -11,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import FencedError, UnreadableError
+from agent.session.steps import STEPS, Recorded
 from agent.types import Place
 
 PgConnection = AsyncConnection[Any]
@@ -51,6 +53,12 @@ def parse_stored(stored: TypeAdapter[_Stored], body: str) -> _Stored:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]  # the input is people's words
         raise UnreadableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def recorded_steps(found: Sequence[tuple[int, int, str]]) -> list[Recorded]:
+    """Return the steps of a log, whose rows are seq, epoch and JSON. Raises UnreadableError."""
+    steps = parse_stored(STEPS, f"[{','.join(body for _, _, body in found)}]")  # in one go: a log is long
+    return [Recorded(seq=seq, epoch=epoch, step=step) for (seq, epoch, _), step in zip(found, steps, strict=True)]
 
 
 def confirm_held(count: int, lease: Lease) -> None:

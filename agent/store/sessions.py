@@ -20,7 +20,6 @@ from agent.session.charges import charged, usage_rows
 from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, OutcomeClick
 from agent.session.steps import (
     STEP,
-    STEPS,
     ActionDecided,
     Edited,
     Granted,
@@ -31,7 +30,7 @@ from agent.session.steps import (
     ToolStarted,
     Voted,
 )
-from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, rows
+from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, recorded_steps, rows
 from agent.store.kept import KeptWhole
 from agent.store.pins import StoredPins
 from agent.store.statements import (
@@ -153,8 +152,7 @@ class Store:
         """
         found = await self._fetch_all(LOAD_STEPS, {"session_id": lease.session_id, "whole": whole})
         confirm_held(all(epoch <= lease.epoch for _, epoch, _ in found), lease)
-        steps = parse_stored(STEPS, f"[{','.join(body for _, _, body in found)}]")  # in one go: a log is long
-        return [Recorded(seq=seq, epoch=epoch, step=step) for (seq, epoch, _), step in zip(found, steps, strict=True)]
+        return recorded_steps(found)
 
     async def inbox(self, lease: Lease) -> tuple[int, list[Inboxed]]:
         """Return how often the session was woken, and what it was woken for, read in one statement so that neither is older.

@@ -14,8 +14,8 @@ from psycopg.errors import UniqueViolation
 
 from agent.prompts.labels import Labelled
 from agent.session.step_text import without_nul
-from agent.session.steps import STEPS, Recorded
-from agent.store.fenced import Pool, parse_stored, rows
+from agent.session.steps import Recorded
+from agent.store.fenced import Pool, recorded_steps, rows
 from agent.store.statements import LOAD_STEPS
 from agent.types import Frozen, Place
 
@@ -150,9 +150,7 @@ class ShadowRuns:
 
     async def log(self, session_id: str) -> Sequence[Recorded]:
         """Return a session's whole log. Raises UnreadableError."""
-        found = await rows(self._pool, LOAD_STEPS, {"session_id": session_id, "whole": True})
-        steps = parse_stored(STEPS, f"[{','.join(body for _, _, body in found)}]")
-        return [Recorded(seq=seq, epoch=epoch, step=step) for (seq, epoch, _), step in zip(found, steps, strict=True)]
+        return recorded_steps(await rows(self._pool, LOAD_STEPS, {"session_id": session_id, "whole": True}))
 
     async def left(self, ceiling: int) -> int:
         """Return the tokens that hidden runs may still spend today; a day is that of UTC."""

@@ -33,7 +33,7 @@ UNITS = {
 
 def print_trace(settings: Settings, named: str, *, as_json: bool) -> None:
     """Print a conversation that is named by its session's id, by a trace or by a link to a message of it. Raises Refusal."""
-    run = asyncio.run(_run_named(settings, named))
+    run = asyncio.run(run_named(settings, named))
     if as_json:
         print(json.dumps(as_value(run), ensure_ascii=False, indent=2))
         return
@@ -44,7 +44,7 @@ def write_trace(settings: Settings, named: str, file: Path) -> None:
     """Write the same as a page into a file, which is replaced. Raises Refusal."""
     from bot.report.run_page import run_page
 
-    run = asyncio.run(_run_named(settings, named))
+    run = asyncio.run(run_named(settings, named))
     unread = [_unread(run)] if run.unread else []
     try:
         file.write_text(run_page(["  ".join(_named_with(run)), *unread], turns(run), _told_fact), encoding="utf-8")
@@ -93,7 +93,8 @@ def turns(run: Run) -> Sequence[Node]:
     return [turn for turn in found if run.trace_id in (None, turn.facts["trace"])]
 
 
-async def _run_named(settings: Settings, named: str) -> Run:
+async def run_named(settings: Settings, named: str) -> Run:
+    """Return the run of a link, a session or a trace. Raises Refusal where the store has none."""
     async with connected(settings) as connection:
         run = await run_of(connection, named)
     if run is None:

@@ -15,13 +15,12 @@ from pydantic import JsonValue
 from agent.cases.candidate import Candidate, NumberedStep, masked_candidate
 from agent.masking import Masker
 from agent.prompts.versions import PROMPTS, Version
-from agent.reports.runs import Run, run_of
+from agent.reports.runs import Run
 from agent.session.steps import STEP
 from agent.trace_ids import spelled, trace_id
-from bot.cards.harmless_text import visible
-from bot.commands.trace import UNKNOWN
+from bot.commands.trace import run_named
 from bot.config.file import Config
-from bot.config.refusal import ExitStatus, Refusal
+from bot.config.refusal import Refusal
 from bot.config.settings import Settings, check_model
 from bot.eval.cases import Case, GoldenSet
 from bot.eval.command import ANTHROPIC
@@ -31,7 +30,6 @@ from bot.eval.past import PLACE, Past, past_of_run, renamed, until_turn, with_na
 from bot.eval.playing import Model, Performance
 from bot.eval.running import Job, run_alone
 from bot.eval.side_by_side import Side
-from bot.stores.database import connected
 
 KEPT_SETTINGS = ("variables", "max_iterations", "max_output_tokens", "context_tokens", "calls_per_reply", "open_cards")
 MILLION = 10**6
@@ -51,7 +49,7 @@ class Replayed:
 
 def replay(settings: Settings, config: Config, named: str, prompt: str | None, model: str | None) -> Replayed:
     """Run a session again that is named by its id, by a trace (up to the end of that turn) or by a link. Raises Refusal."""
-    run = asyncio.run(_run_named(settings, named.strip()))
+    run = asyncio.run(run_named(settings, named.strip()))
     turn = _turn_of(run)
     past = past_of_run(run, turn)
     assert run.pinned is not None  # else it is no past
@@ -70,14 +68,6 @@ def replay(settings: Settings, config: Config, named: str, prompt: str | None, m
     before = Side(run.pinned.prompt, run.pinned.prompt_digest, run.pinned.model, told[0], _figures_of_log(then))
     after = Side(version.reference, version.digest, chosen, told[1], _figures_of_log(now))
     return Replayed(run.session_id, before, after, past.left_out, performance.played.trouble)
-
-
-async def _run_named(settings: Settings, named: str) -> Run:
-    async with connected(settings) as connection:
-        run = await run_of(connection, named)
-    if run is None:
-        raise Refusal(UNKNOWN.format(visible(named)), status=ExitStatus.FOUND)
-    return run
 
 
 def _turn_of(run: Run) -> int | None:

@@ -74,7 +74,7 @@ def as_value(replayed: Replayed) -> dict[str, Any]:
 def as_table(replayed: Replayed) -> Table:
     """Return both runs as a table to be printed."""
     table = Table(title=Text(f"Replay of {visible(replayed.session_id)}"), show_lines=True)
-    for name in ("", "", "then", "now"):
+    for name in COLUMNS:
         table.add_column(name, ratio=1 if name else None, overflow="fold")
     for pair in _all(replayed):
         table.add_row(*(Text(cell) for cell in _cells(pair)))
@@ -125,12 +125,6 @@ def _different(replayed: Replayed) -> Sequence[Pair]:
 
 def _sentences(replayed: Replayed) -> Sequence[str]:
     count = len(_different(replayed))
-    said = (
-        "No difference."
-        if not count
-        else f"{count} differences, marked with {MARK}."
-        if count > 1
-        else f"1 difference, marked with {MARK}."
-    )
+    said = f"{count} {'difference' if count == 1 else 'differences'}, marked with {MARK}." if count else "No difference."
     stopped = [f"The replay did not come to its end: {replayed.trouble}."] if replayed.trouble else []
     return [said, *stopped, *replayed.left_out]

@@ -39,6 +39,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.prompts.versions import PROMPTS
+from agent.run.background import Background
 from agent.tool.definition import ToolContext, registry
 from bot.config.file import AgentSection
 from tools.catalog import catalog
@@ -83,7 +84,7 @@ class Floor:
         self._schemas = cast(Any, [tool.schema() for tool in self._tools.values()])
         self._system = PROMPTS.load(self._agent.prompt).text
         self._threads: defaultdict[str, list[Message]] = defaultdict(list)
-        self._running: set[asyncio.Task[None]] = set()
+        self._background = Background()
         listeners = cast(Any, app)  # its decorators are untyped
         listeners.event("app_mention")(self._said)
         listeners.event("message")(self._said)
@@ -94,7 +95,7 @@ class Floor:
         if "bot_id" in event or not await self._execute(EVENT, (f"{event['channel']}:{event['ts']}", json.dumps(event))):
             return
         if not self._kind.deaf:
-            self._begin(self._ask(str(event["channel"]), thread, str(event["text"])))
+            self._background.begin(self._ask(str(event["channel"]), thread, str(event["text"])))
 
     async def _approved(self, ack: Any, body: dict[str, Any]) -> None:
         action, thread = body["actions"][0], str(body["container"]["thread_ts"])
@@ -104,7 +105,7 @@ class Floor:
         else:
             first = await self._execute(EVENT, (action["action_ts"], json.dumps(action)))
         if first:
-            self._begin(self._run(str(body["channel"]["id"]), thread))
+            self._background.begin(self._run(str(body["channel"]["id"]), thread))
         await ack()
 
     async def _ask(self, channel: str, thread: str, text: str) -> None:
@@ -165,15 +166,6 @@ class Floor:
         """One statement, one commit. False: it changed nothing."""
         async with self._pool.connection() as connection:
             return (await connection.execute(statement, values)).rowcount == 1
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        task.result()  # what failed is told by the event loop
 
 
 def card(call_id: str, name: str, arguments: Any) -> list[Message]:

@@ -22,6 +22,7 @@ from pydantic_ai.providers.anthropic import AnthropicProvider
 from slack_bolt.async_app import AsyncApp
 
 from agent.prompts.versions import PROMPTS
+from agent.run.background import Background
 from agent.tool import definition
 from bot.config.file import AgentSection
 from tests.bench.floor import MAX_OUTPUT_TOKENS, card, serve
@@ -46,20 +47,20 @@ class Loop:
             output_type=[str, DeferredToolRequests],
             model_settings={"max_tokens": MAX_OUTPUT_TOKENS},
         )
-        self._running: set[asyncio.Task[None]] = set()
+        self._background = Background()
         listeners = cast(Any, app)  # its decorators are untyped
         listeners.event("app_mention")(self._said)
         listeners.action("approve")(self._approved)
 
     async def _said(self, event: dict[str, Any]) -> None:
         thread = str(event.get("thread_ts") or event["ts"])
-        self._begin(self._run(str(event["channel"]), thread, user_prompt=str(event["text"])))
+        self._background.begin(self._run(str(event["channel"]), thread, user_prompt=str(event["text"])))
 
     async def _approved(self, ack: Any, body: dict[str, Any]) -> None:
         await ack()
         approved = DeferredToolResults(approvals={body["actions"][0]["value"]: True})
         thread = str(body["container"]["thread_ts"])
-        self._begin(self._run(str(body["channel"]["id"]), thread, deferred_tool_results=approved))
+        self._background.begin(self._run(str(body["channel"]["id"]), thread, deferred_tool_results=approved))
 
     async def _run(self, channel: str, thread: str, **given: Any) -> None:
         async with self._pool.connection() as connection:
@@ -74,15 +75,6 @@ class Loop:
             await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=call.tool_name, blocks=blocks)
         else:
             await self._slack.chat_postMessage(channel=channel, thread_ts=thread, text=result.output)
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        task.result()  # what failed is told by the event loop
 
 
 def _tool(tool: definition.Tool) -> Tool[None]:

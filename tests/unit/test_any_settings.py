@@ -20,6 +20,8 @@ from bot.config.yaml_file import FLAT
 from tests.house.settings import NAME, sections
 from tests.profiles import examples
 
+pytestmark = pytest.mark.usefixtures("here")
+
 # Words of the libraries below us, and of Python.
 FOREIGN = re.compile(
     r"valid (?:str|int|bool|dict|num|list|tup)|pattern '|dictionary|parse|validation|Input|\bNone\b|instance of|Error"
@@ -37,15 +39,6 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
     max_leaves=4,
 )
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder and an empty environment."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def assert_is_for_people(sentence: str) -> None:

@@ -35,12 +35,6 @@ def served(**changed: object) -> str:
     return f"memory: {{embeddings: {json.dumps(server)}}}"
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_agents_and_channels_are_read(here: Path) -> None:
     Path("signoff.yaml").write_text(GOOD)
     config = load_config()

@@ -14,9 +14,10 @@ from bot.cli import cli
 from bot.completing import PROGRAM
 from bot.config.file import examine_config
 from bot.config.mcp_file import read_servers
-from bot.config.settings import Settings
 from tests.signoff import says
 from tests.unit.test_house import REPOSITORY
+
+pytestmark = pytest.mark.usefixtures("here")
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 MADE = REPOSITORY / "docs" / "reference"  # compared as a whole: tests/unit/test_reference.py
@@ -25,15 +26,6 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SETTINGS, CASES = "# signoff.yaml\n", "# policy_cases.yaml\n"
 KINDS = {"sh", "yaml", "json", "python", "text"}
 INLINE = re.compile(rf"`(?:\.venv/bin/)?({PROGRAM}(?: [^`]*)?)`")
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder and an empty environment."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def blocks(kind: str) -> Iterator[tuple[str, str]]:

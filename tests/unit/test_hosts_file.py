@@ -9,12 +9,6 @@ from bot.config.file import load_config
 from bot.config.refusal import Refusal
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_allowed_hosts_are_read_in_one_spelling_and_policy_goes_by_them(here: Path) -> None:
     Path("signoff.yaml").write_text("allowed_hosts: [Docs.Example.com., '*.example.org:8443', 192.0.2.7, '[::1]:80']")
     hosts = ("docs.example.com", "*.example.org:8443", "192.0.2.7", "[::1]:80")

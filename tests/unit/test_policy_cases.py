@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.settings import Settings
 from tests.signoff import says
 
 POLICY = """\
@@ -32,13 +31,9 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "policy.md"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a policy, and an empty environment."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.chdir(tmp_path)
+def with_policy(here: Path) -> None:
+    """A folder with a policy."""
     Path("signoff.yaml").write_text(POLICY)
-    return tmp_path
 
 
 def policy_test(text: str) -> tuple[int, list[str], str]:

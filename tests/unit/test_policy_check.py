@@ -32,12 +32,6 @@ policy:
 """
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 TOOLS = registry(tool_packs(AsyncConnectionPool(open=False), Config())["catalog"])
 
 

@@ -4,18 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.settings import Settings
 from tests.signoff import says
 from tests.unit.test_policy_check import GOOD
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder and an empty environment."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def content(text: str, name: str = "signoff.yaml") -> None:

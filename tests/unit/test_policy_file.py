@@ -33,12 +33,6 @@ policy:
 """
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def write(*lines: str) -> None:
     """signoff.yaml with these lines as its policy; the first of them is line 2."""
     Path("signoff.yaml").write_text("\n".join(["policy:", *(f"  {line}" for line in lines)]))
