@@ -1,7 +1,6 @@
 """`signoff audit`: what the log in the database says, on standard output."""
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from agent.reports.audit_rows import Broken
 from agent.reports.audit_shapes import Erased, Older
 from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
+from bot.refusing import print_json
 from bot.stores.database import connected
 
 # As `verify` prints it and as the bot writes it into the file of heads, which adds the time.
@@ -36,9 +36,7 @@ def verify(settings: Settings, kept: Sequence[str], *, as_json: bool = False) ->
     """
     found = asyncio.run(_findings(settings, read_kept(kept)))
     if as_json:
-        print(
-            json.dumps([{"found": type(each).__name__.lower(), **asdict(each)} for each in found], ensure_ascii=False, indent=2)
-        )
+        print_json([{"found": type(each).__name__.lower(), **asdict(each)} for each in found])
     else:
         print(*map(_line, found), sep="\n")
     return not any(isinstance(each, Broken) for each in found)

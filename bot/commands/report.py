@@ -1,7 +1,6 @@
 """`signoff report`: how people decide, and what sessions spend, as tables on standard output."""
 
 import asyncio
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -14,6 +13,7 @@ from agent.reports.spending_figures import Spend, spend
 from bot.cards.harmless_text import visible
 from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
+from bot.refusing import print_json
 from bot.stores.database import connected
 
 HEADINGS = ("tool", "cards", "approved", "rejected", "rate", "expired", "withdrawn", "edited", "open", "median", "90th", "rule")
@@ -26,7 +26,7 @@ def print_report(settings: Settings, since: datetime, *, as_json: bool = False) 
     """Print the report of cards and sessions since then (UTC). Raises Refusal."""
     read, spent = asyncio.run(_query_figures(settings, since))
     if as_json:
-        print(json.dumps(as_value(read, spent), ensure_ascii=False, indent=2))
+        print_json(as_value(read, spent))
         return
     for line in [*lines(read), *spend_lines(spent)]:
         print(line)

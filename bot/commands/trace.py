@@ -1,7 +1,6 @@
 """`signoff trace`: what one conversation did, as a tree, as JSON or as a page. It holds no words of people, model or tools."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from agent.trace_ids import spelled, trace_id
 from bot.cards.harmless_text import visible
 from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
+from bot.refusing import print_json
 from bot.stores.database import connected
 
 UNKNOWN = "No conversation is known by {}: give a link to a message in it, its session or a trace."
@@ -35,7 +35,7 @@ def print_trace(settings: Settings, named: str, *, as_json: bool) -> None:
     """Print a conversation that is named by its session's id, by a trace or by a link to a message of it. Raises Refusal."""
     run = asyncio.run(run_named(settings, named))
     if as_json:
-        print(json.dumps(as_value(run), ensure_ascii=False, indent=2))
+        print_json(as_value(run))
         return
     Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, emoji=False).print(as_tree(run))
 

@@ -87,9 +87,7 @@ def in_language(language: str) -> str:
 
 def mended(text: str) -> str:
     """Return a text with slips of the finger in its keywords undone: `ordr`, `staus`, `serach`."""
-    return re.sub(
-        r"(?<![\w@.-])[a-z]{4,9}(?![\w@.-])", lambda word: _keyword(word[0].lower()) or word[0], text, flags=re.IGNORECASE
-    )
+    return _SLIPPED.sub(lambda word: _keyword(word[0].lower()) or word[0], text)
 
 
 def _keyword(word: str) -> str:
