@@ -59,7 +59,7 @@ function stepOf(channelId, threadTs) {
 function nextIn(step, channelId, threadTs) {
   const after = replies(channelId, threadTs);
   const card = after.findLast((message) => message.user === workspace.bot.id && decidable(message.blocks));
-  if (!workspace.bot.connected) return { words: `${workspace.bot.name} is dead. Another process starts and carries on where this one was: nobody has to help.` };
+  if (!workspace.bot.connected) return { words: `${workspace.bot.name} is dead. Another process starts by itself and carries on where this one was. Clicks count again once it is connected.` };
   if (card) return WAITING[step.key](step, card, after, (text) => (event) => say(event.currentTarget, { as: workspace.state.me, channel: channelId, thread_ts: threadTs, text }));
   const still = ["processing", "suspended"].includes(statusOf(channelId, threadTs));
   return still || !after.some((message) => message.user === workspace.bot.id) ? null : { words: DONE[step.key], actions: [["Open the audit log", openAudit]] };
