@@ -79,6 +79,8 @@ async def test_killed_while_it_answers(demo_screen: DemoScreen, demo: Demo) -> N
     await demo_screen.act_as("Ann Archer (admin)")
     await demo_screen.say(f"@Signoff order 1 Desk Lamp Arc for ada@example.com and tell me the status of {', '.join(STATUSES)}")
     await expect(place(demo_screen)).to_be_visible()
+    # What it looked up has stopped growing, else the bot is killed over that, before the click: and then no click counts.
+    await expect(demo_screen.thread.locator(".streaming")).to_have_count(0)
     killed = asyncio.ensure_future(demo_screen.page.evaluate(KILL_WHILE_IT_ANSWERS))
     await place(demo_screen).click()
     await killed
