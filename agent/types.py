@@ -12,6 +12,7 @@ Outcome = Literal["succeeded", "failed", "unknown", "refused"]
 Purpose = Literal["reply", "compact", "learn"]  # of a model call
 Lifetime = Literal["5m", "1h"]  # of what the provider keeps of a request in its cache
 OutcomeAnswer = Literal["happened", "run_again", "leave"]
+Notify = Literal["dm", "mention", "none"]  # how those who may decide are told that a card waits
 Look = Literal[
     "pending", "approved", "rejected", "expired", "withdrawn", "edited", "succeeded", "failed", "unknown", "left", "refused"
 ]
@@ -184,6 +185,7 @@ class Verdict(Frozen):
     escalation: Escalation | None = None
     post_to: str = ""  # a channel where the card stands besides the thread
     reason: str = ""  # why its rule is there, in the words of those who wrote it
+    notify: Notify = "dm"  # of those it names: a direct message, a mention on the card, or nothing
 
     @property
     def because(self) -> str:

@@ -18,7 +18,9 @@ def action_digest(
     """Return the digest over session, tool, its schema, the validated arguments, the resolved verdict, the words of the tool's
     author or server, and what the preview found and resolved."""
     said = [wording.model_dump(mode="json"), preview.model_dump(mode="json") if preview is not None else None]
-    return sha256([session_id, tool.name, tool.schema(), arguments, verdict.model_dump(mode="json"), *said])
+    # How people are told decides nothing, and cards from before it was on record keep their digest.
+    resolved = verdict.model_dump(mode="json", exclude={"notify"})
+    return sha256([session_id, tool.name, tool.schema(), arguments, resolved, *said])
 
 
 def author_digest(tool: Tool) -> str:

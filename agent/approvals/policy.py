@@ -9,7 +9,7 @@ from agent.approvals.condition import Condition, UnclearConditionError
 from agent.approvals.deciders import approvers_after, how_many, wider, without_requesters
 from agent.approvals.strictest import strictest
 from agent.tool.definition import Effect, Tool
-from agent.types import Approvers, Asker, Escalation, Verdict
+from agent.types import Approvers, Asker, Escalation, Notify, Verdict
 
 DAY_SECONDS = 24 * 3600
 ANY_MEMBER = Approvers(channel_members=True)
@@ -33,6 +33,7 @@ class Rule:
     remind_seconds: int | None = None
     escalation: Escalation | None = None
     post_to: str = ""
+    notify: Notify = "dm"
     reason: str = ""  # in plain words, for people
     name: str = ""  # "rule 2 of signoff.yaml, line 14"
     line: int = 0  # in the file, from 1
@@ -89,6 +90,7 @@ class Tried:
             remind_seconds=rule.remind_seconds,
             escalation=rule.escalation,
             post_to=rule.post_to,
+            notify=rule.notify,
         )
 
 

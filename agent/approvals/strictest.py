@@ -6,7 +6,9 @@ are the strictest of theirs, and who may decide are only people whom each of the
 
 from collections.abc import Iterable, Sequence
 
-from agent.types import Approvers, Escalation, Verdict
+from agent.types import Approvers, Escalation, Notify, Verdict
+
+LOUDEST_FIRST: tuple[Notify, ...] = ("dm", "mention", "none")
 
 
 def strictest(verdicts: Sequence[Verdict]) -> Verdict:
@@ -17,7 +19,8 @@ def strictest(verdicts: Sequence[Verdict]) -> Verdict:
     - `approvers` are the users whom all name, the user groups that all name, and the members of the conversation if all let
       them. The requester is shut out if one verdict does that, and brought in only if all do;
     - an escalation comes only if each has one: at the latest of their times, with the people whom all of them bring in;
-    - `post_to` is the first channel that one names, and `reason` all reasons, each once.
+    - `post_to` is the first channel that one names, and `reason` all reasons, each once;
+    - `notify` is the loudest of them.
     Nobody may be left who may decide: who uses the result has to look.
     """
     for answer in ("refuse", "ask"):
@@ -54,6 +57,7 @@ def _together(asking: Sequence[Verdict]) -> Verdict:
             "remind_seconds": min(reminders, default=None),
             "escalation": _escalation(asking, expires_seconds),
             "post_to": next((verdict.post_to for verdict in asking if verdict.post_to), ""),
+            "notify": min((verdict.notify for verdict in asking), key=LOUDEST_FIRST.index),
         }
     )
 

@@ -17,6 +17,7 @@ from agent.session.steps import (
     Attached,
     CardShown,
     Compacted,
+    DirectShown,
     Edited,
     Escalated,
     FoundChanged,
@@ -28,6 +29,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    Nudged,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -125,7 +127,7 @@ class Reader:
                     if step.error
                     else []
                 )
-            case ModelStarted() | Learnt() | Previewed() | ToolStarted() | PostStarted() | CardShown():
+            case ModelStarted() | Learnt() | Previewed() | ToolStarted() | PostStarted() | CardShown() | DirectShown() | Nudged():
                 return []  # on the way to something that is said
             case _:
                 assert_never(step)

@@ -11,6 +11,7 @@ class Facts:
     permitted: frozenset[int] = frozenset()  # inbox rows whose author may stop what others asked for, or take back what waits
     vouched: frozenset[tuple[str, str]] = frozenset()  # (grant, call): the grant's giver may still decide such a call
     elsewhere: frozenset[tuple[int, int]] = frozenset()  # (seq of a reply, cards that waited in other conversations then)
+    zones: frozenset[tuple[str, str]] = frozenset()  # (person, the name of their time zone; empty where Slack does not say)
 
     def __or__(self, other: "Facts") -> "Facts":
         """Return both."""
@@ -19,11 +20,16 @@ class Facts:
             self.permitted | other.permitted,
             self.vouched | other.vouched,
             self.elsewhere | other.elsewhere,
+            self.zones | other.zones,
         )
 
     def cards_elsewhere(self, reply_seq: int) -> int | None:
         """Return how many cards of the person who asked wait in other conversations. None: nobody has counted."""
         return next((count for seq, count in self.elsewhere if seq == reply_seq), None)
+
+    def time_zone(self, user: str) -> str | None:
+        """Return the name of a person's time zone, empty where Slack does not say. None: nobody has asked."""
+        return next((zone for who, zone in self.zones if who == user), None)
 
 
 NOTHING_FOUND = Facts()

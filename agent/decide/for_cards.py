@@ -199,12 +199,13 @@ def _outcome_reminders(action: ActionState, now: datetime) -> int:
 def _due(since: datetime, every_seconds: int, now: datetime) -> int:
     """Return how many reminders are due: the first after `every_seconds`, each further one after twice the wait before it."""
     number = 0
-    while now >= _nth(since, every_seconds, number + 1):
+    while now >= nth_reminder(since, every_seconds, number + 1):
         number += 1
     return number
 
 
-def _nth(since: datetime, every_seconds: int, number: int) -> datetime:
+def nth_reminder(since: datetime, every_seconds: int, number: int) -> datetime:
+    """Return when the `number`th reminder is due, counted from 1."""
     return since + timedelta(seconds=every_seconds * (2**number - 1))
 
 
@@ -220,11 +221,11 @@ def due_at(session: Session, after: datetime) -> datetime | None:
         if action.decided is None:
             due.append(action.proposed.expires_at)
             if every is not None and action.shown.ts:
-                due.append(_nth(action.proposed.proposed_at, every, action.reminders + 1))
+                due.append(nth_reminder(action.proposed.proposed_at, every, action.reminders + 1))
             if (escalates_at := _escalates_at(action)) is not None:
                 due.append(escalates_at)
         elif action.run.outcome == "unknown" and action.run.asked_ts:
-            due.append(_nth(action.decided.decided_at, every or DAY_SECONDS, action.run.reminders + 1))
+            due.append(nth_reminder(action.decided.decided_at, every or DAY_SECONDS, action.run.reminders + 1))
         elif action.lags and (quick_until := _quick_until(action)) is not None:
             due.append(quick_until)
     return min((at for at in due if at > after), default=None)

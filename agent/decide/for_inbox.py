@@ -2,15 +2,28 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from agent.decide.facts import Facts
+from agent.decide.for_approvers import nudged
 from agent.decide.for_cards import card
 from agent.decide.for_clicks import counts_now
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import Admit, Close, Move, Notice, Permit, Post, Record, Settle, TurnAway
 from agent.decide.proposals import asker
 from agent.errors import BudgetExceededError
-from agent.session.inbox import Click, ContinueClick, Edit, Inboxed, Message, OutcomeClick, StopPressed, Withdraw
+from agent.session.inbox import (
+    Click,
+    ContinueClick,
+    Edit,
+    Inboxed,
+    Inquiry,
+    Message,
+    Nudge,
+    OutcomeClick,
+    StopPressed,
+    Withdraw,
+)
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
 from agent.session.state import Session
@@ -23,7 +36,7 @@ STOP = re.compile(r"\W*stop\W*", re.IGNORECASE)
 WITHDRAWN = "Withdrawn to go on with the conversation."
 
 
-def inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, facts: Facts) -> list[Move]:
+def inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: datetime, facts: Facts) -> list[Move]:
     """Return moves for every row that something can be done about now; the others stay until it can."""
     moves = _admissions(session, inbox, facts)
     spoken: list[tuple[int, Said]] = []
@@ -48,6 +61,10 @@ def inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, facts:
                 moves.append(_continue(session, row.id, click, rules))
             case Withdraw() as withdraw:
                 moves += _withdraw(session, row, withdraw, facts)
+            case Nudge() as nudge:
+                moves.append(nudged(session, row.id, nudge, now))
+            case Inquiry() as inquiry:
+                moves.append(_inquiry(session, row.id, inquiry))
             case StopPressed(user=user):
                 moves.append(_stop(session, row, user, facts))
             case Click() | Edit():
@@ -116,6 +133,16 @@ def _withdraw(session: Session, row: Inboxed, withdraw: Withdraw, facts: Facts) 
         return [Permit(row.id, withdraw.user, MoveKey("permit", str(row.id)))]
     ids = [action.proposed.action_id for action in waiting]
     return [Close(id, "withdrawn", withdraw.user, WITHDRAWN, MoveKey("close", id)) for id in ids]
+
+
+def _inquiry(session: Session, row_id: int, inquiry: Inquiry) -> Move:
+    """Ask in the thread what somebody who may decide wants to know. The row stays until that is there: the words are in it."""
+    key = PostKey("inquiry", row_id)
+    if session.posts.get(key) is not None:
+        return Record((), (row_id,))
+    action = session.actions.get(inquiry.action_id)
+    cards = (card(action),) if action is not None else ()
+    return Post(key, Notice("inquiry", cards=cards, text=inquiry.text, by=inquiry.user), found=key in session.posts)
 
 
 def _edit(session: Session, row_id: int, edit: Edit, rules: Rules) -> Move:

@@ -17,8 +17,11 @@ MoveKind = Literal[
     "settle",  # of an action: clicks on it are judged one after the other
     "close",  # of an action
     "show",  # of a message, by its own key
+    "direct",  # of a direct message, by its own key: bringing it up to date
+    "zones",  # of a message: where those are who are to be reminded of it
     "admit",  # of a person who asks for something
     "permit",  # of an inbox row
+    "nudge",  # of an action
 ]
 
 

@@ -6,10 +6,24 @@ from datetime import datetime
 from typing import Any, Literal
 
 from agent.decide.move_keys import MODEL, REPIN, MoveKey
-from agent.session.inbox import Click, Edit, OutcomeClick
+from agent.session.inbox import Click, Edit, Nudge, OutcomeClick
 from agent.session.post_keys import PostKey
 from agent.session.steps import Step, Unasked
-from agent.types import Attachment, Call, Change, Decision, FileRoom, Lifetime, Look, Preview, Purpose, Task, Verdict, Wording
+from agent.types import (
+    Attachment,
+    Call,
+    Change,
+    Decision,
+    FileRoom,
+    Lifetime,
+    Look,
+    Place,
+    Preview,
+    Purpose,
+    Task,
+    Verdict,
+    Wording,
+)
 
 # ------------------------------------------------------------------------------------------------ what people see
 
@@ -76,12 +90,13 @@ class Work:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told", "outage"]
+    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told", "outage", "inquiry"]
     length: int = 0
     cards: tuple[Card, ...] = ()
     uses: int = 0  # of a grant so far, this one included
     most_uses: int = 0
-    text: str = ""  # of one that is a sentence of ours
+    text: str = ""  # of one that is a sentence of ours, or that holds words of somebody
+    by: str = ""  # whose words those are
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +106,19 @@ class Question:
     card: Card
 
 
-Content = Cards | AnswerPart | Work | Notice | Question
+@dataclass(frozen=True, slots=True)
+class DirectMessage:
+    """What one person who may decide is told in a direct message; `again`: once more, below it."""
+
+    user: str
+    cards: tuple[Card, ...]
+    session: Place  # where they wait
+    card_at: tuple[str, str]  # channel and ts of the message with the card; empty where they cannot open it
+    again: bool = False
+    nudged_by: str = ""  # who wants them to be told again; empty: the clock does
+
+
+Content = Cards | AnswerPart | Work | Notice | Question | DirectMessage
 
 
 # ------------------------------------------------------------------------------------------------ moves
@@ -202,8 +229,8 @@ class Reconcile:
 class Post:
     """Bring a message into the thread. `found`: an earlier process may have posted it already, so look first.
 
-    `channel`: another one than the session's, `thread_ts` there (empty: not in a thread). `stream_ts`: the message that has
-    grown so far becomes this one.
+    `channel`: another one than the session's, or `to`: the direct messages of a person; `thread_ts` there (empty: not in a
+    thread). `stream_ts`: the message that has grown so far becomes this one.
     """
 
     key: PostKey
@@ -213,6 +240,7 @@ class Post:
     channel: str = ""
     thread_ts: str = ""
     stream_ts: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +252,26 @@ class ShowCard:
     places: tuple[tuple[str, str], ...]
     key: MoveKey
     alone: tuple[tuple[str, Card], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDirect:
+    """Bring the direct message `message` of somebody up to date; it says of the actions `over` that they are over."""
+
+    message: PostKey
+    content: DirectMessage
+    to: str
+    ts: str
+    over: tuple[str, ...]
+    key: MoveKey
+
+
+@dataclass(frozen=True, slots=True)
+class FindZones:
+    """Find out in which time zones people are, who are to be reminded when their quiet hours are over."""
+
+    users: tuple[str, ...]
+    key: MoveKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,12 +304,13 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class TurnAway:
-    """Tell a person why their edit changes nothing."""
+    """Tell a person why their edit changes nothing, or what comes of their nudge: `steps` are noted with it."""
 
     inbox_id: int
-    edit: Edit
+    of: Edit | Nudge
     text: str
     key: MoveKey
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,5 +325,6 @@ class Close:
 
 
 TurnMove = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
-Outward = TurnMove | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
+# `agent.decide.ways` says how each is made.
+Outward = TurnMove | Post | ShowCard | ShowDirect | FindZones | Settle | Admit | Permit | TurnAway | Close
 Move = Record | Outward

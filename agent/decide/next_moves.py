@@ -5,6 +5,7 @@ from datetime import datetime
 
 from agent.decide.capped import capped
 from agent.decide.facts import NOTHING_FOUND, Facts
+from agent.decide.for_approvers import approver_moves
 from agent.decide.for_calls import call_moves
 from agent.decide.for_cards import card_moves
 from agent.decide.for_inbox import inbox_moves
@@ -41,8 +42,9 @@ def next_moves(
     turn_moves = _turn_moves(session, rules, now, facts)
     if turn_moves and not session.turn.open and session.model.in_flight is None:
         inbox = ()  # the conversation is compacted before anything opens the next turn
-    told = (*card_moves(session, now), *_budget_moves(session), *stream_moves(session))
-    moves = (*inbox_moves(session, inbox, rules, facts), *told, *turn_moves)
+    directly = approver_moves(session, rules, now, facts)
+    told = (*card_moves(session, now), *directly, *_budget_moves(session), *stream_moves(session))
+    moves = (*inbox_moves(session, inbox, rules, now, facts), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
 

@@ -15,6 +15,7 @@ from agent.decide.moves import (
     Close,
     CountCards,
     FetchFile,
+    FindZones,
     MakePreview,
     Move,
     Outward,
@@ -26,6 +27,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowDirect,
     TurnAway,
     Vouch,
 )
@@ -105,6 +107,14 @@ class World(Protocol):
         """Bring a message with cards up to date."""
         ...
 
+    def show_direct(self, move: ShowDirect) -> Making:
+        """Bring a direct message up to date."""
+        ...
+
+    def find_zones(self, move: FindZones) -> Making:
+        """Find out in which time zones people are."""
+        ...
+
     def judge_click(self, move: Settle) -> Making:
         """Find out whether a click counts."""
         ...
@@ -118,7 +128,7 @@ class World(Protocol):
         ...
 
     def turn_away(self, move: TurnAway) -> Making:
-        """Tell a person why something changes nothing."""
+        """Tell a person what comes of what they did."""
         ...
 
 
@@ -179,6 +189,10 @@ def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
             return Way(Begin((PostStarted(key=move.key),), move.inbox_ids), lambda world: world.post(move))
         case ShowCard():
             return Way(FREELY, lambda world: world.show(move))
+        case ShowDirect():
+            return Way(FREELY, lambda world: world.show_direct(move))
+        case FindZones():
+            return Way(FREELY, lambda world: world.find_zones(move))
         case Settle():
             return Way(FREELY, lambda world: world.judge_click(move))
         case Admit():

@@ -14,6 +14,7 @@ from agent.session.steps import (
     Attached,
     CardShown,
     Compacted,
+    DirectShown,
     Edited,
     Escalated,
     FoundChanged,
@@ -25,6 +26,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    Nudged,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -124,7 +126,17 @@ class Past:
                 | Stopped()
             ):
                 pass  # the call's result says what came of it
-            case Voted() | Escalated() | Granted() | GrantEnded() | PostStarted() | Posted() | CardShown():
+            case (
+                Voted()
+                | Escalated()
+                | Nudged()
+                | Granted()
+                | GrantEnded()
+                | PostStarted()
+                | Posted()
+                | CardShown()
+                | DirectShown()
+            ):
                 pass  # what only people see
 
     def gathered(self, *, whole: bool) -> Gathered:

@@ -38,6 +38,7 @@ from agent.session.steps import (
     Attached,
     CardShown,
     Compacted,
+    DirectShown,
     Edited,
     Escalated,
     FoundChanged,
@@ -49,6 +50,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    Nudged,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -191,6 +193,8 @@ class Transcript:
                 | PostStarted()
                 | Posted()
                 | CardShown()
+                | DirectShown()
+                | Nudged()
             ):
                 pass  # what only people see
 

@@ -21,6 +21,7 @@ from agent.session.steps import (
     Attached,
     CardShown,
     Compacted,
+    DirectShown,
     Edited,
     Escalated,
     FoundChanged,
@@ -32,6 +33,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    Nudged,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -67,6 +69,8 @@ Silent = (
     | PostStarted
     | Posted
     | CardShown
+    | DirectShown
+    | Nudged
     | Halted
     | Stopped
 )

@@ -16,6 +16,7 @@ from agent.session.steps import (
     Attached,
     CardShown,
     Compacted,
+    DirectShown,
     Edited,
     Escalated,
     FoundChanged,
@@ -27,6 +28,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    Nudged,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -133,7 +135,7 @@ class _Reader:
                 self._event("event", "another model", at, model=step.model, before=step.model_before)
             case Resumed() | LeftOut():
                 self._event("event", step.kind.replace("_", " "), at)
-            case Previewed() | PostStarted() | CardShown():
+            case Previewed() | PostStarted() | CardShown() | DirectShown() | Nudged():
                 pass  # on the way to what is shown
             case _:
                 assert_never(step)

@@ -11,6 +11,7 @@ from datetime import datetime
 from agent import fence, metrics, telemetry
 from agent.decide.call_decision import Decided, decided_by
 from agent.decide.facts import NOTHING_FOUND
+from agent.decide.for_approvers import reminded_at
 from agent.decide.for_cards import due_at
 from agent.decide.for_rest import learns_at
 from agent.decide.run_outcome import RunOutcome, run_outcome
@@ -23,7 +24,7 @@ from agent.session.machine import apply
 from agent.session.rules import Rules
 from agent.session.snapshot import beginning, placed
 from agent.session.state import Session
-from agent.session.steps import CardShown, Halted, ProposedAction, Step, ToolReturned
+from agent.session.steps import CardShown, DirectShown, Halted, ProposedAction, Step, ToolReturned
 from agent.store.sessions import Lease, Store
 from agent.types import Outcome, Pinned
 
@@ -48,7 +49,7 @@ class Unwritten:
     @property
     def loses_nothing(self) -> bool:
         """Return whether only steps are noted that may be lost: a card is simply shown once more."""
-        return not self.inbox_ids and all(isinstance(step, CardShown) for step in self.steps)
+        return not self.inbox_ids and all(isinstance(step, CardShown | DirectShown) for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ class Held:
 
     def due_seconds(self, after: datetime, rules: Rules) -> float | None:
         """Return the seconds until the clock alone gives the session something to do that it had not at `after`. None: never."""
-        times = [at for at in (due_at(self.session, after), learns_at(self.session, rules)) if at is not None and at > after]
+        reminded = reminded_at(self.session, after, rules, self.facts)
+        possible = (due_at(self.session, after), reminded, learns_at(self.session, rules))
+        times = [at for at in possible if at is not None and at > after]
         due = min(times, default=None)
         return None if due is None else (due - self.lease.now()).total_seconds()
 

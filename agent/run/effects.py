@@ -8,6 +8,7 @@ from agent.decide.moves import (
     CallModel,
     CountCards,
     FetchFile,
+    FindZones,
     MakePreview,
     Permit,
     Post,
@@ -16,6 +17,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowDirect,
     TurnAway,
     Vouch,
 )
@@ -117,6 +119,14 @@ class ClaimedWorld:
     def show(self, move: ShowCard) -> Making:
         """See `PeopleEffects.show`."""
         return self.effects.people.show(move, self.held.session)
+
+    def show_direct(self, move: ShowDirect) -> Making:
+        """See `PeopleEffects.show_direct`."""
+        return self.effects.people.show_direct(move, self.held.session.place)
+
+    def find_zones(self, move: FindZones) -> Making:
+        """See `PeopleEffects.find_zones`."""
+        return self.effects.people.find_zones(move)
 
     def judge_click(self, move: Settle) -> Making:
         """See `PeopleEffects.judge_click`."""

@@ -12,7 +12,21 @@ from agent.approvals.deciders import APPS, why_not_asked
 from agent.decide.facts import Facts
 from agent.decide.for_clicks import is_settled
 from agent.decide.move_outcome import Ended
-from agent.decide.moves import Admit, Cards, Content, Permit, Post, Settle, ShowCard, TurnAway, Vouch, Work
+from agent.decide.moves import (
+    Admit,
+    Cards,
+    Content,
+    DirectMessage,
+    FindZones,
+    Permit,
+    Post,
+    Settle,
+    ShowCard,
+    ShowDirect,
+    TurnAway,
+    Vouch,
+    Work,
+)
 from agent.errors import DelayedError, RefusedError, UnclearError
 from agent.run import streams
 from agent.run.background import Background
@@ -22,7 +36,7 @@ from agent.run.streams import is_opening
 from agent.session.inbox import Click, Edit, OutcomeClick, told_in
 from agent.session.rules import Rules
 from agent.session.state import ActionState, Session
-from agent.session.steps import CardShown, GrantEnded, Posted
+from agent.session.steps import CardShown, DirectShown, GrantEnded, Posted
 from agent.store.sessions import Store, settled_sentence
 from agent.text import mention
 from agent.types import Place
@@ -53,6 +67,8 @@ class PeopleEffects:
         if move.channel:
             place = place.model_copy(update={"channel": move.channel, "thread_ts": move.thread_ts})
         try:
+            if move.to:
+                place = place.model_copy(update={"channel": await self.surface.direct(move.to), "thread_ts": move.thread_ts})
             if is_opening(move):
                 return Ended((await streams.open_stream(self.surface, move, session, narration),))
             ts = await self.surface.find(place, str(move.key)) if move.found else None
@@ -64,8 +80,8 @@ class PeopleEffects:
         except RefusedError as error:
             log.warning("session %s: %s cannot be posted: %s", session.id, move.key, error)
             metrics.post_failed(move.key.kind)
-            # Nobody can decide on a card there, and the model is told so.
-            if not isinstance(move.content, Cards | Work) and session.turn.speakers and not place.direct:
+            # Nobody can decide on a card there, and the model is told so; who cannot be told directly is mentioned in the thread.
+            if not isinstance(move.content, Cards | Work | DirectMessage) and session.turn.speakers and not place.direct:
                 await self.surface.post_elsewhere(place, session.turn.speakers[0], move.content, str(error))
             await self._take_away_if_it_can_be(place, move.stream_ts)
             return Ended((Posted(key=move.key, error=str(error)),))
@@ -105,6 +121,21 @@ class PeopleEffects:
                 metrics.post_failed("update")
                 log.warning("session %s: the cards of message %s in %s stay as they are: %s", session.id, ts, channel, error)
         return Ended(tuple(shown))
+
+    async def show_direct(self, move: ShowDirect, place: Place) -> Ended:
+        """Bring a direct message up to date; one that is gone stays so."""
+        try:
+            there = place.model_copy(update={"channel": await self.surface.direct(move.to), "thread_ts": ""})
+            await self.surface.show(there, move.content, move.ts)
+        except RefusedError as error:
+            metrics.post_failed("update")
+            log.warning("the direct message %s stays as it is: %s", move.message, error)
+        return Ended((DirectShown(key=move.message, over=move.over),))
+
+    async def find_zones(self, move: FindZones) -> Ended:
+        """Return in which time zones people are."""
+        found = await asyncio.gather(*map(self.surface.time_zone, move.users))
+        return Ended(facts=Facts(zones=frozenset(zip(move.users, found, strict=True))))
 
     # ------------------------------------------------------------------------------------------ who may
 
@@ -188,9 +219,9 @@ class PeopleEffects:
     # ------------------------------------------------------------------------------------------ a word to one person
 
     async def turn_away(self, move: TurnAway, place: Place) -> Ended:
-        """Tell a person why what they did changes nothing."""
-        self.background.begin(self.surface.whisper(told_in(move.edit, place), move.edit.user, move.text))
-        return Ended(inbox_ids=(move.inbox_id,))
+        """Tell a person what comes of what they did."""
+        self.background.begin(self.surface.whisper(told_in(move.of, place), move.of.user, move.text))
+        return Ended(move.steps, inbox_ids=(move.inbox_id,))
 
     async def explain(self, place: Place, click: Click | Edit | OutcomeClick) -> None:
         """Tell the author of a click that changed nothing why."""

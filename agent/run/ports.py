@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agent.approvals.deciders import Membership
-from agent.decide.moves import AnswerPart, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Cards, Content, DirectMessage, Work
 from agent.decide.surface_status import SurfaceStatus
 from agent.memory.items import Audience
 from agent.model.spending import Ask, Charge, Refused, Reserved
@@ -28,8 +28,8 @@ class Surface(Protocol):
         """Return the ts of the message with this key, if it was posted there. Raises like `post`."""
         ...
 
-    async def show(self, place: Place, cards: Cards, ts: str) -> None:
-        """Bring a posted message with cards up to date. Raises like `post`."""
+    async def show(self, place: Place, content: Cards | DirectMessage, ts: str) -> None:
+        """Bring a posted message about actions up to date. Raises like `post`."""
         ...
 
     def streams_in(self, place: Place) -> bool:
@@ -67,6 +67,14 @@ class Surface(Protocol):
     async def take_away(self, place: Place, ts: str) -> None:
         """Take a message away that grew and whose content stands in another one, or nowhere here. It may be gone already, or stay
         if that is refused. Raises DelayedError, UnclearError and FencedError."""
+        ...
+
+    async def direct(self, user: str) -> str:
+        """Return the channel of the direct messages with this person. Raises like `post`."""
+        ...
+
+    async def time_zone(self, user: str) -> str:
+        """Return the name of a person's time zone; empty where Slack does not say. Never raises for the outside's sake."""
         ...
 
     async def whisper(self, place: Place, user: str, text: str) -> None:

@@ -7,7 +7,7 @@ from agent.session.calls import advance, call_ended, fingerprint, with_call
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
 from agent.session.state import NOT_POSTED, ActionRun, ActionState, CallState, Phase, Session, Votes
-from agent.session.steps import ActionDecided, CardShown, Edited, Posted, ProposedAction, Voted
+from agent.session.steps import ActionDecided, CardShown, Edited, Nudged, Posted, ProposedAction, Voted
 
 
 def open_action(session: Session, action_id: str) -> ActionState:
@@ -88,6 +88,14 @@ def _with_vote(action: ActionState, step: Voted | ActionDecided) -> ActionState:
     if step.decision == "approved":
         return replace(action, votes=Votes((*approved_by, step.by), rejected_by))
     return replace(action, votes=Votes(approved_by, (*rejected_by, step.by)))
+
+
+def nudged(session: Session, step: Nudged) -> Session:
+    """Note that people are to be told once more; if somebody has decided while whoever asked was answered, nobody is."""
+    action = session.actions.get(step.action_id)
+    if action is None or action.decided is not None:
+        return session
+    return keep(session, replace(action, nudges=(*action.nudges, step)))
 
 
 def edited(session: Session, step: Edited) -> Session:

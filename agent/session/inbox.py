@@ -54,6 +54,24 @@ class Withdraw(Frozen):
     action_ids: tuple[str, ...]
 
 
+class Nudge(Frozen):
+    """Somebody who asked wants those who may decide to be told once more."""
+
+    kind: Literal["nudge"] = "nudge"
+    user: str
+    action_ids: tuple[str, ...]
+    where: Where | None = None
+
+
+class Inquiry(Frozen):
+    """A question of somebody who may decide, for whoever asked. It decides nothing, and the model does not read it."""
+
+    kind: Literal["inquiry"] = "inquiry"
+    action_id: str
+    user: str
+    text: str
+
+
 class OutcomeClick(Frozen):
     """What a person says of a call whose outcome is unknown."""
 
@@ -79,7 +97,9 @@ class StopPressed(Frozen):
     user: str
 
 
-Received = Annotated[Message | Click | Edit | Withdraw | OutcomeClick | ContinueClick | StopPressed, Field(discriminator="kind")]
+Received = Annotated[
+    Message | Click | Edit | Withdraw | Nudge | Inquiry | OutcomeClick | ContinueClick | StopPressed, Field(discriminator="kind")
+]
 RECEIVED: TypeAdapter[Received] = TypeAdapter(Received)
 
 
@@ -90,6 +110,6 @@ class Inboxed(Frozen):
     received: Received
 
 
-def told_in(click: Click | Edit | OutcomeClick, place: Place) -> Place:
+def told_in(click: Click | Edit | Nudge | OutcomeClick, place: Place) -> Place:
     """Return where its author is told what came of a click on an action of the session at `place`."""
     return place.model_copy(update=click.where.model_dump()) if click.where is not None else place

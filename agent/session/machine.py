@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from agent.errors import IllegalStepError
-from agent.session import action_steps, attached, model_steps, post_steps, sources, tool_steps
+from agent.session import action_steps, attached, direct_steps, model_steps, post_steps, sources, tool_steps
 from agent.session.action_steps import keep, open_action, undecided_action
 from agent.session.calls import advance, with_call
 from agent.session.evolve import replace
@@ -19,6 +19,7 @@ from agent.session.steps import (
     Attached,
     CardShown,
     Compacted,
+    DirectShown,
     Edited,
     Escalated,
     FoundChanged,
@@ -30,6 +31,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    Nudged,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -51,7 +53,19 @@ from agent.types import Call, Outcome
 # Which step may follow which status. `idle`: no turn is open. `waiting`: only people can move the turn on.
 ALLOWED: dict[Status, frozenset[str]] = {
     "idle": frozenset(
-        {"asked", "voted", "outcome_told", "model_started", "compacted", "learnt", "post_started", "posted", "card_shown"}
+        {
+            "asked",
+            "voted",
+            "outcome_told",
+            "model_started",
+            "compacted",
+            "learnt",
+            "post_started",
+            "posted",
+            "card_shown",
+            "direct_shown",
+            "nudged",
+        }
     ),
     "ready": frozenset(
         {
@@ -72,6 +86,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "voted",
             "edited",
             "escalated",
+            "nudged",
             "action_decided",
             "granted",
             "grant_ended",
@@ -80,11 +95,25 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "post_started",
             "posted",
             "card_shown",
+            "direct_shown",
             "halted",
             "stopped",
         }
     ),
-    "waiting": frozenset({"voted", "edited", "escalated", "action_decided", "post_started", "posted", "card_shown", "stopped"}),
+    "waiting": frozenset(
+        {
+            "voted",
+            "edited",
+            "escalated",
+            "nudged",
+            "action_decided",
+            "post_started",
+            "posted",
+            "card_shown",
+            "direct_shown",
+            "stopped",
+        }
+    ),
 }
 
 
@@ -143,6 +172,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
         case Escalated():
             action = undecided_action(session, step.action_id)
             return keep(session, replace(action, escalated=True, changes=action.changes + 1))
+        case Nudged():
+            return action_steps.nudged(session, step)
         case Granted():
             return tool_steps.with_grants(session, {**session.standing.grants, step.grant_id: GrantState(step, session.seq)})
         case GrantEnded():
@@ -152,6 +183,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return action_steps.decided(session, step)
         case CardShown():
             return action_steps.card_shown(session, step)
+        case DirectShown():
+            return direct_steps.direct_shown(session, step)
         case ToolStarted():
             return tool_steps.run_begun(session, step, epoch)
         case ToolReturned():

@@ -24,10 +24,12 @@ OfNameAndNumber = Literal[
     "question",  # action, turn: what became of its call
     "remind_outcome",  # action, reminder: nobody has said so yet
     "again",  # action, how many want it run again: further people are needed
+    "nudged",  # action, nudge: whoever asked asks those who may decide once more
 ]
 OfNumber = Literal[
     "outage",  # turn: the model is out of reach
     "waiting",  # inbox row: what is waited for
+    "inquiry",  # inbox row: a question of somebody who may decide, for whoever asked
 ]
 OfTwoNumbers = Literal[
     "answer",  # turn, part
@@ -36,30 +38,38 @@ OfTwoNumbers = Literal[
     "capabilities",  # inbox row, length of the message: what the agent can do
     "too_long",  # likewise: it was not read
 ]
-PostKind = OfName | OfNameAndNumber | OfNumber | OfTwoNumbers
+OfPerson = Literal["dm"]  # action, how often before, person: a direct message, and what was said below it
+PostKind = OfName | OfNameAndNumber | OfNumber | OfTwoNumbers | OfPerson
 FORMS: Mapping[str, tuple[type[str | int], ...]] = {
     **dict.fromkeys(get_args(OfName), (str,)),
     **dict.fromkeys(get_args(OfNameAndNumber), (str, int)),
     **dict.fromkeys(get_args(OfNumber), (int,)),
     **dict.fromkeys(get_args(OfTwoNumbers), (int, int)),
+    **dict.fromkeys(get_args(OfPerson), (str, int, str)),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PostKey:
-    """Key of one message. `of` and `number` are what the kind says above. Raises ValueError for what does not fit it."""
+    """Key of one message. `of`, `number` and `person` are what the kind says above. Raises ValueError for what does not fit
+    it."""
 
     kind: PostKind
     of: str | int
     number: int | None = None
+    person: str | None = None  # by id: without a colon
 
     def __post_init__(self) -> None:
-        parts = (self.of,) if self.number is None else (self.of, self.number)
-        if FORMS.get(self.kind) != tuple(type(part) for part in parts):
+        parts = self._parts
+        if FORMS.get(self.kind) != tuple(type(part) for part in parts) or ":" in (self.person or ""):
             raise ValueError(f"no key of a message: {self.kind}, {parts}")
 
+    @property
+    def _parts(self) -> tuple[str | int, ...]:
+        return tuple(part for part in (self.of, self.number, self.person) if part is not None)
+
     def __str__(self) -> str:
-        return f"{self.kind}:{self.of}" if self.number is None else f"{self.kind}:{self.of}:{self.number}"
+        return ":".join(map(str, (self.kind, *self._parts)))
 
     @staticmethod
     def parse(text: str) -> "PostKey":
@@ -70,9 +80,10 @@ class PostKey:
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> PostKey:
     kind, _, rest = text.partition(":")
-    first, *second = FORMS.get(kind, (str,))
-    of, _, number = rest.rpartition(":") if second else (rest, "", "")
-    key = PostKey(cast("PostKind", kind), first(of), int(number) if second else None)
+    form = FORMS.get(kind, (str,))
+    parts = rest.rsplit(":", len(form) - 1)
+    of, number, person, *_ = (*(as_type(part) for as_type, part in zip(form, parts, strict=False)), None, None)
+    key = PostKey(cast("PostKind", kind), of, cast("int | None", number), cast("str | None", person))
     if str(key) != text:
         raise ValueError(f"no key of a message: {text}")
     return key

@@ -3,6 +3,7 @@
 from agent.errors import IllegalStepError
 from agent.session import action_steps
 from agent.session.action_steps import keep
+from agent.session.direct_steps import direct_begun, direct_posted
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
 from agent.session.state import Session
@@ -21,6 +22,8 @@ def post_begun(session: Session, step: PostStarted) -> Session:
         case PostKey("copy", str(action_id)):
             rows = session.shown_in(PostKey("card", action_id))
             return keep(session, *(replace(row, shown=replace(row.shown, copying=True)) for row in rows))
+        case PostKey("dm"):
+            return direct_begun(session, step.key)
         case _:  # of no other message it matters yet
             return session
 
@@ -52,6 +55,8 @@ def _followed(session: Session, step: Posted) -> Session:
         case PostKey("question" | "escalated" | "remind_outcome" | "again", str(action_id)):
             action = session.actions.get(action_id)
             return session if action is None else keep(session, action_steps.told_people(action, step))
+        case PostKey("dm"):
+            return direct_posted(session, step.key, step)
         case PostKey("budget", name):
             left = tuple(note for note in session.spending.notes if note.name != name)
             return replace(session, spending=replace(session.spending, notes=left))
@@ -61,7 +66,9 @@ def _followed(session: Session, step: Posted) -> Session:
             return replace(session, stream=None, turn=replace(session.turn, tasks=()))
         case PostKey("answer", _, 0):
             return replace(session, stream=None)
-        case PostKey("answer" | "too_few" | "allowed" | "outage" | "waiting" | "capabilities" | "too_long"):
+        case PostKey(
+            "answer" | "too_few" | "allowed" | "outage" | "waiting" | "capabilities" | "too_long" | "inquiry" | "nudged"
+        ):
             return session  # it is read, and that is all
         case other:
             raise AssertionError(f"nobody knows what follows from {other}")

@@ -7,7 +7,7 @@ from typing import Literal
 from agent.approvals.deciders import widened
 from agent.session.model_state import NEVER_ASKED, ModelState
 from agent.session.post_keys import PostKey, StoredKey
-from agent.session.steps import ActionDecided, Granted, Posted, ProposedAction
+from agent.session.steps import ActionDecided, Granted, Nudged, Posted, ProposedAction
 from agent.types import Approvers, Attachment, Call, Change, Look, Origin, Outcome, Place, Preview, Task, Verdict
 
 NOT_POSTED = "-"  # in place of a question's ts: Slack refused it
@@ -44,6 +44,17 @@ class CallState:
 
 
 @dataclass(frozen=True)
+class Direct:
+    """What one person was told of the actions of one message directly."""
+
+    ts: str = ""  # of the first direct message; empty: it is being posted, or Slack refused it
+    error: str = ""  # why it is not there
+    posting: bool = False  # its post has begun, and nobody knows yet whether it stands there
+    times: int = 0  # that they were told again
+    over: tuple[str, ...] = ()  # actions that it says are over
+
+
+@dataclass(frozen=True)
 class Shown:
     """Where an action's card stands, and what it shows there."""
 
@@ -56,6 +67,7 @@ class Shown:
     look: Look = "pending"
     changes: int = 0  # of the action, as many as it shows
     too_few: str = ""  # a sentence: why the quorum could not be met when it was posted
+    directs: dict[str, Direct] = field(default_factory=dict[str, Direct])  # by person; the same for all rows of a message
 
     @property
     def posted(self) -> bool:
@@ -65,7 +77,7 @@ class Shown:
     @property
     def under_way(self) -> bool:
         """Return whether a post of it may be there that is not on record yet."""
-        return self.posting or self.copying
+        return self.posting or self.copying or any(direct.posting for direct in self.directs.values())
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,7 @@ class ActionState:
     escalated: bool = False
     escalation_told: bool = False
     reminders: int = 0
+    nudges: tuple[Nudged, ...] = ()
 
     @property
     def message(self) -> PostKey:
@@ -135,10 +148,18 @@ class ActionState:
         return shown.posted and (shown.look != self.look or (self.decided is None and shown.changes != self.changes))
 
     @property
+    def looks_open_to(self) -> tuple[str, ...]:
+        """Return whose direct message does not say yet that it is over."""
+        if self.decided is None:
+            return ()
+        return tuple(user for user, each in self.shown.directs.items() if each.ts and self.proposed.action_id not in each.over)
+
+    @property
     def finished(self) -> bool:
         """Return whether nothing about it is left to be shown or asked."""
         shown = self.shown
         closed = self.decided is not None and not shown.under_way and (shown.look == self.look or not shown.posted)
+        closed = closed and not self.looks_open_to
         return closed and self.look not in ("approved", "unknown")
 
 

@@ -17,7 +17,7 @@ from agent.approvals import deciders
 from agent.model.spending import Charge
 from agent.session import closings
 from agent.session.charges import charged, usage_rows
-from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, OutcomeClick
+from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, Inquiry, OutcomeClick
 from agent.session.steps import (
     STEP,
     ActionDecided,
@@ -110,7 +110,7 @@ class Store:
             "session_id": session_id(place),
             "body": json.dumps(whole(received.model_dump(mode="json"))),
             "opens": opens,
-            "action_id": received.action_id if isinstance(received, Click | Edit | OutcomeClick) else None,
+            "action_id": received.action_id if isinstance(received, Click | Edit | OutcomeClick | Inquiry) else None,
             "open_status": "unknown" if isinstance(received, OutcomeClick) else "pending",
         }
         count, _ = await self._fetch_one(RECEIVE, values)

@@ -228,6 +228,7 @@ def _agent(name: str, config: Config, packs: Mapping[str, Sequence[Tool]], promp
         lambda proposed: can_show(proposed, tools),
         _people_wait(tools, config.policy),
         config.people.askers(),
+        quiet_hours=config.quiet_hours.as_type() if config.quiet_hours is not None else None,
         remembers=MEMORY in chosen,
         **_learning(config, MEMORY in chosen),
     )

@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent import fence, metrics
 from agent.errors import DelayedError, RefusedError, UnclearError, place_of
 from agent.memory.items import message_key
-from agent.session.inbox import Click, Edit, Message, OutcomeClick, Withdraw, told_in
+from agent.session.inbox import Click, Edit, Inquiry, Message, Nudge, OutcomeClick, Withdraw, told_in
 from agent.store.memory_items import Items
 from agent.store.sessions import ActionSeen, Store, session_id, settled_sentence
 from agent.text import whole
@@ -78,6 +78,7 @@ class Edge:
         listeners.action("review")(dialogs.review)
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)
+        listeners.action("ask")(dialogs.ask)
         listeners.action("feedback")(ratings.ask_why)
         listeners.action("wrong_answer")(ratings.ask_what_is_wrong)
         listeners.action("show_all")(dialogs.show_all)
@@ -153,17 +154,22 @@ class Edge:
 
     async def _receive(self, arrived: Inbound) -> None:
         received, place = arrived.received, arrived.place
-        if isinstance(received, Withdraw) and not await self._any_waits(received):
-            self._whisper_in_time(arrived, place, received.user, "Nothing of this is waiting any more.")
+        if isinstance(received, Nudge):
+            first = await self._store.action(received.action_ids[0])
+            place = first.place if first is not None else place
+        if isinstance(received, Withdraw | Nudge) and (place is None or not await self._any_waits(received)):
+            if place is not None:
+                self._whisper_in_time(arrived, place, received.user, "Nothing of this is waiting any more.")
             return
-        if isinstance(received, Click | Edit | OutcomeClick):
+        if isinstance(received, Click | Edit | OutcomeClick | Inquiry):
             seen = await self._store.action(received.action_id)
             if seen is None:
                 log.warning("a click on an action that does not exist: %s", received.action_id)
                 return
             place = seen.place
             if not _open_to(seen, received):
-                self._whisper_in_time(arrived, told_in(received, place), received.user, settled_sentence(seen))
+                told = place if isinstance(received, Inquiry) else told_in(received, place)
+                self._whisper_in_time(arrived, told, received.user, settled_sentence(seen))
                 return
         assert place is not None
         if (
@@ -191,8 +197,8 @@ class Edge:
             log.info("below what a reply stands cannot be read: %s", error)
             return None
         match held:
-            case (metadata.POSTED, {"key": str(key)}) if key.startswith("copy:"):
-                seen = await self._store.action(key.removeprefix("copy:"))
+            case (metadata.POSTED, {"key": str(key)}) if key.startswith(("copy:", "dm:")):
+                seen = await self._store.action(key.split(":")[1])
                 return seen.place if seen is not None else None
             case (metadata.POSTED_BY_TOOL, {"channel": str(channel), "thread_ts": str(thread_ts)}):
                 return Place(team=place.team, channel=channel, thread_ts=thread_ts)
@@ -222,8 +228,8 @@ class Edge:
         elif unheard.opens or await self._store.exists(unheard.place):
             log.info("a message of the app %s was ignored: `apps` in signoff.yaml does not name it", unheard.app or "(no id)")
 
-    async def _any_waits(self, withdraw: Withdraw) -> bool:
-        found = [await self._store.action(action_id) for action_id in withdraw.action_ids]
+    async def _any_waits(self, clicked: Withdraw | Nudge) -> bool:
+        found = [await self._store.action(action_id) for action_id in clicked.action_ids]
         return any(seen is not None and seen.status == "pending" for seen in found)
 
     def _whisper_in_time(self, arrived: Inbound, place: Any, user: str, text: str) -> None:
@@ -243,7 +249,7 @@ def _answer_to_form(told: Mapping[str, Any]) -> BoltResponse:
     return BoltResponse(status=200, body=json.dumps(told), headers={"content-type": ["application/json"]})
 
 
-def _open_to(seen: ActionSeen, received: Click | Edit | OutcomeClick) -> bool:
+def _open_to(seen: ActionSeen, received: Click | Edit | OutcomeClick | Inquiry) -> bool:
     """Return whether such a click can still change something. The settling statement has the last word."""
     return seen.status == ("unknown" if isinstance(received, OutcomeClick) else "pending")
 

@@ -14,12 +14,14 @@ from bot.cards.block_kit import (
     rich_text,
     wrong_answer_button,
 )
-from bot.cards.harmless_text import cut, escaped, readable
+from bot.cards.harmless_text import cut, escaped, readable, visible
 from bot.cards.markdown import fitted_markdown
 from bot.cards.people import approvers_named, people, slack_time, to_be_decided
 from bot.cards.row import headline
-from bot.cards.values import Mask, unmasked
+from bot.cards.values import Mask, one_line, unmasked
 
+INQUIRY_CHARACTERS = 2_000
+ANSWER_HERE = "Please answer here. The card above still waits; nothing was decided."
 TEXT_CHARACTERS = 3_000  # of the plain text beside blocks: notifications and screen readers need no more
 PLAIN_CHARACTERS = 35_000  # Slack cuts a text at 40,000 (reference: Slack, Limits)
 HEADLINE_CHARACTERS = 150
@@ -69,6 +71,8 @@ def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[S
                 prose_section(QUEUED),
             ]
             return [*blocks, *_withdraw(notice.cards)]
+        case "inquiry":
+            return _inquiry(notice, tools, mask)
         case "reminder":
             parts = [(_reminding(card), _who_and_until(card)) for card in notice.cards]
         case "escalated":
@@ -100,6 +104,8 @@ def notice_text(notice: Notice, tools: Tools, mask: Mask = unmasked) -> str:
             return notice.text
         case "waiting":
             return f"I am waiting for a decision on {'; '.join(lines[:MOST_HEADLINES]) or SOMETHING}. {QUEUED}"
+        case "inquiry":
+            return f"{_asking(notice)} {escaped(cut(one_line(notice.text, mask), HEADLINE_CHARACTERS))}"
         case "reminder":
             parts = [f"{_reminding(card)} {text}. {_who_and_until(card)}" for card, text in zip(notice.cards, lines, strict=True)]
         case "escalated":
@@ -143,11 +149,32 @@ def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, m
 
 
 def _withdraw(cards: Sequence[Card]) -> list[SlackBlock]:
-    """Return the offer to take back all that waits. A button that names only some of it would not let the conversation go on."""
+    """Return the offers to take back all that waits, and to have those told again who may decide. A button that names only some
+    of it would not let the conversation go on."""
     value = ",".join(card.action_id for card in cards)
     if not value or len(value) > VALUE_CHARACTERS:
         return []
-    return [{"type": "actions", "block_id": "withdraw", "elements": [button("withdraw", "Withdraw and continue", value)]}]
+    named = any(
+        card.verdict.notify != "none" and (card.verdict.approvers.users or card.verdict.approvers.groups) for card in cards
+    )
+    nudge = [button("nudge", "Nudge", value)] if named else []
+    return [{"type": "actions", "block_id": "withdraw", "elements": [button("withdraw", "Withdraw and continue", value), *nudge]}]
+
+
+def _inquiry(notice: Notice, tools: Tools, mask: Mask) -> list[SlackBlock]:
+    """Return a question of somebody who may decide: their words letter for letter, and that nothing is decided by it."""
+    about = _sentence_with_headlines("About", notice.cards, tools, mask) if notice.cards else []
+    quoted = {
+        "type": "rich_text_quote",
+        "elements": [{"type": "text", "text": cut(visible(mask(notice.text)), INQUIRY_CHARACTERS)}],
+    }
+    return [prose_section(_asking(notice)), *about, rich_text([quoted]), prose_section(ANSWER_HERE)]
+
+
+def _asking(notice: Notice) -> str:
+    """Return who asks whom."""
+    whom = people(notice.cards[0].requesters[:1]) if notice.cards else "those who asked"
+    return f"{people((notice.by,))} has a question for {whom} before deciding:"
 
 
 def _reminding(card: Card) -> str:

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agent.approvals.deciders import deciders_of
+from agent.decide.for_approvers import MOST_TOLD
+from agent.decide.moves import Card
 from agent.text import mention
-from agent.types import Approvers, Verdict
+from agent.types import Approvers, Place, Verdict
 
 MOST_NAMED = 8  # in one list; the others are counted
+MOST_CALLED = 40  # in a card's text
 
 
 def people(users: Sequence[str], most: int = MOST_NAMED) -> str:
@@ -33,6 +36,24 @@ def approvers_named(approvers: Approvers, requesters: Sequence[str], most: int =
 def who_may_decide(verdict: Verdict, requesters: Sequence[str], most: int = MOST_NAMED) -> str:
     """Return the approvers in words."""
     return approvers_named(verdict.approvers, requesters, most)
+
+
+def called_upon(cards: Sequence[Card], place: Place) -> str:
+    """Return the end of a card's text that notifies those who may decide and get no direct message; empty where nobody is
+    mentioned. Blocks alone notify nobody, and only a new message does."""
+    whom: dict[str, None] = {}
+    for card in cards:
+        deciders, notify = deciders_of(card.verdict.approvers, card.requesters), card.verdict.notify
+        if card.look != "pending" or notify == "none":
+            continue
+        if notify == "mention" or len(deciders.users) > MOST_TOLD:
+            said = (*deciders.excluded, *card.voters, *card.rejecters)
+            whom |= dict.fromkeys(mention(user) for user in deciders.users if user not in said)
+        whom |= dict.fromkeys(f"<!subteam^{group}>" for group in deciders.groups)
+        if notify == "mention" and deciders.channel_members and not place.direct:
+            whom["<!here>"] = None
+    named = list(whom)[:MOST_CALLED]
+    return f" For {', '.join(named)}." if named else ""
 
 
 def to_be_decided(who: str, until: datetime) -> str:

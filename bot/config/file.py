@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, Field, InstanceOf, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationError
 
 from agent.approvals.hosts import host_pattern
 from agent.approvals.policy import Policy
@@ -27,8 +27,10 @@ from bot.config.sections import (
     McpServer,
     ModelPrice,
     PeopleSection,
+    QuietHoursSection,
     Section,
     WorkspaceBudget,
+    given,
 )
 from bot.config.yaml_file import Problem, YamlFile, read_yaml
 
@@ -67,6 +69,8 @@ class Config(Section):
     """Apps and workflows whose messages count as if people had typed them."""
     prices: Mapping[str, ModelPrice] = {}
     """Of models: what budgets in dollars are counted by."""
+    quiet_hours: Annotated[QuietHoursSection | None, BeforeValidator(given)] = None
+    """When nobody is reminded directly; without it at any time."""
     ops_channel: ChannelId = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()
@@ -240,7 +244,7 @@ def _name(place: tuple[str, ...]) -> str:
 
 def _known(place: tuple[str, ...]) -> str:
     """Return the settings that exist beside the unknown one at `place`."""
-    *others, last = _around(place).model_fields
+    *others, last = _around(place).fields_by_key()
     return f"{', '.join(others)} and {last}" if others else last
 
 
@@ -263,6 +267,8 @@ def _around(place: tuple[str, ...]) -> type[Section]:
             return McpServer
         case ("people",):
             return PeopleSection
+        case ("quiet_hours",):
+            return QuietHoursSection
         case ("audit",):
             return Audit
         case ("conversation_log",):

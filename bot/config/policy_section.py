@@ -149,10 +149,13 @@ class RuleSection(Section):
     """How many of them settle it."""
     post_to: ChannelId = ""
     """Where the card stands besides the thread."""
+    notify: types.Notify = "dm"
+    """How those are told that a card waits whom the rule names: `dm`, people by a direct message and user groups by a mention on
+    the card; `mention`, all of them by a mention on the card; `none`, by nothing but the card."""
     reason: Annotated[str, AfterValidator(_in_one_line)] = ""
     """Why the rule is there, for people: it stands on the card."""
 
-    @field_validator("approvers", "expires", "remind", "escalate", "quorum", "rejections", "post_to")
+    @field_validator("approvers", "expires", "remind", "escalate", "quorum", "rejections", "post_to", "notify")
     @classmethod
     def _somebody_is_asked(cls, value: Any, info: ValidationInfo) -> Any:
         verdict = info.data.get("verdict", "ask")
@@ -215,6 +218,7 @@ class RuleSection(Section):
             remind_seconds=self.remind,
             escalation=self.escalate.as_type() if self.escalate else None,
             post_to=self.post_to,
+            notify=self.notify,
             reason=self.reason,
             name=name,
             line=line,

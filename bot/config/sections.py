@@ -3,13 +3,15 @@
 import math
 import re
 from collections.abc import Mapping
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from agent.approvals.deciders import FULL_MEMBERS, Membership
+from agent.approvals.quiet_hours import QuietHours
 from agent.model.spending import Price
 from agent.session.rules import Bounds
 
@@ -18,6 +20,11 @@ class Section(BaseModel):
     """A mapping in the file. A key that it does not know is an error: a misspelt limit must not be no limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def fields_by_key(cls) -> Mapping[str, str]:
+        """Return the names of its fields by their keys in the file: `from` can be no name of a field."""
+        return {field.alias or name: name for name, field in cls.model_fields.items()}
 
 
 def given(value: Any) -> Any:
@@ -189,6 +196,39 @@ class PeopleSection(Section):
         others: dict[Membership, str] = {"guest": self.guests, "external": self.external}
         asking: list[Membership] = [membership for membership, may in others.items() if may == "ask"]
         return FULL_MEMBERS.union(asking)
+
+
+def _clock_time(text: Any) -> time:
+    found = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", text) if isinstance(text, str) else None
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        raise ValueError('should be a time of the day in quotes, from "00:00" to "23:59"')
+    return time(int(found[1]), int(found[2]))
+
+
+ClockTime = Annotated[time, BeforeValidator(_clock_time)]
+
+
+class QuietHoursSection(Section):
+    """When people get no reminders in direct messages, each by the clock of the time zone in their Slack profile. What is due
+    then comes when they are over. Cards and nudges come at once, and a card expires at any hour."""
+
+    begin: ClockTime = Field(alias="from")
+    """From when on, such as "20:00"."""
+    end: ClockTime = Field(alias="to")
+    """Until when, such as "08:00"; before `from`: on the next day."""
+    weekends: bool = Field(default=False, strict=True)
+    """Whether all of Saturday and Sunday are quiet, too."""
+
+    @field_validator("end")
+    @classmethod
+    def _some_time_is_not_quiet(cls, end: time, info: ValidationInfo) -> time:
+        if end == info.data.get("begin"):
+            raise ValueError("is the same as `from`: let them differ, or remove `quiet_hours`")
+        return end
+
+    def as_type(self) -> QuietHours:
+        """Return them as the core takes them."""
+        return QuietHours(self.begin, self.end, self.weekends)
 
 
 def _app_id(id: str) -> str:

@@ -1,5 +1,6 @@
-"""The modals: reject, edit, always allow, show all. Opened for those who may, and read when they are submitted."""
+"""The modals: reject, edit, always allow, ask, show all. Opened for those who may, and read when they are submitted."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,7 @@ from agent.approvals.deciders import Membership, why_not_asked
 from agent.decide.for_cards import card
 from agent.decide.moves import Card
 from agent.errors import DelayedError, FencedError, UnclearError
-from agent.session.inbox import Click, Edit, Where
+from agent.session.inbox import Click, Edit, Inquiry, Where
 from agent.session.state import ActionState
 from agent.store.sessions import ActionSeen, Store, settled_sentence
 from agent.tool.definition import Tool, Tools
@@ -19,7 +20,7 @@ from bot.cards.cards import headline
 from bot.cards.review import review_view
 from bot.dialogs.form import edit_view, field_errors, read_form
 from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
-from bot.dialogs.modals import arguments_view, reject_view
+from bot.dialogs.modals import arguments_view, inquiry_view, reject_view
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import Inbound, at, where_clicked
 from bot.slack.surface import SlackSurface
@@ -28,6 +29,7 @@ from bot.slack.web_api import view_opened
 Errors = Mapping[str, str]  # by block_id, as Slack shows them beside the fields
 GONE = "The tool of this card has changed or is not there any more, so there is no such dialog; please approve or reject it."
 LATE = "The dialog did not open; please click once more. If that does not help, the log says why: please tell an admin."
+ASKS_SECONDS = 2.0  # that Slack has to say whether somebody may decide: it waits for our answer to the dialog
 UNSURE = "Slack does not say right now whether you may decide this; please try again in a moment."
 
 
@@ -45,6 +47,11 @@ class Dialogs:
     async def reject(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Ask for a reason. Whether the person may reject is judged when they do."""
         await self._open(body, client, self._reject_view)
+        await ack()
+
+    async def ask(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Ask what somebody who may decide wants to know before they do. Whether they may is judged when they submit it."""
+        await self._open(body, client, self._inquiry_view)
         await ack()
 
     async def show_all(self, ack: Any, body: dict[str, Any], client: Any) -> None:
@@ -123,6 +130,30 @@ class Dialogs:
         told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(seen.place))
         return reject_view(told, seen.proposed.action_id)
 
+    def _inquiry_view(self, seen: ActionSeen) -> Any:
+        """Return the dialog for a question. Anybody may open it, so it shows no more than the card does."""
+        told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(seen.place))
+        return inquiry_view(told, seen.proposed.action_id)
+
+    async def _inquired(self, key: str, action_id: str, user: str, text: str) -> Inbound | Errors | None:
+        """Return the question of somebody who may decide; beside the field, why it is not asked."""
+        seen = await self._store.action(action_id)
+        if seen is None:
+            return None
+        refused = settled_sentence(seen) if seen.status != "pending" else await self._why_not_asking(seen, user)
+        if refused or not text.strip():
+            return {"question": refused or "Please write what you want to know."}
+        return Inbound(key, Inquiry(action_id=action_id, user=user, text=text))
+
+    async def _why_not_asking(self, seen: ActionSeen, user: str) -> str:
+        """Return why this person's question does not reach those who asked; empty if it does."""
+        try:
+            asking = self._surface.may_decide(seen.place, user, seen.approvers(datetime.now(UTC)), seen.proposed.requesters)
+            may = await asyncio.wait_for(asking, ASKS_SECONDS)
+        except (UnclearError, DelayedError, FencedError, TimeoutError):
+            return UNSURE
+        return "" if may else "Only those who may decide it can ask here; please write into the thread."
+
     def _edit_view(self, seen: ActionSeen) -> Any:
         tool, proposed = self._tools.get(seen.proposed.tool), seen.proposed
         if tool is None:
@@ -145,7 +176,7 @@ class Dialogs:
     async def submitted(self, body: dict[str, Any]) -> Inbound | Errors | None:
         """Return what a submitted modal means for the inbox, or what is wrong with what was entered. None: it is none of ours."""
         callback_id = at(body, "view", "callback_id")
-        if callback_id not in ("reject", "review", "edit", "grant"):
+        if callback_id not in ("reject", "review", "edit", "grant", "ask"):
             return None
         with as_made():
             action_id, _, place = str(body["view"]["private_metadata"]).partition(" ")
@@ -155,6 +186,8 @@ class Dialogs:
         if callback_id == "reject":
             reason = str(at(state, "reason", "reason", "value") or "")
             return Inbound(key, Click(action_id=action_id, user=user, decision="rejected", reason=reason, where=where))
+        if callback_id == "ask":
+            return await self._inquired(key, action_id, user, str(at(state, "question", "question", "value") or ""))
         if callback_id == "review":
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", where=where))
         seen = await self._store.action(action_id)

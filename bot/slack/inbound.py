@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from agent.session.inbox import Click, ContinueClick, Message, OutcomeClick, Received, StopPressed, Where, Withdraw
+from agent.session.inbox import Click, ContinueClick, Message, Nudge, OutcomeClick, Received, StopPressed, Where, Withdraw
 from agent.types import Attachment, Place, Said
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import LONGEST_MESSAGE_CHARACTERS
@@ -188,6 +188,8 @@ def read_clicks(body: Body, team: str) -> tuple[Inbound, ...]:
         case "withdraw":
             withdraw = Withdraw(user=user, action_ids=tuple(value.split(",")))
             return (Inbound(key, withdraw, thread_of(body, team), clicked_ts=clicked_ts),)
+        case "nudge":
+            return (Inbound(key, Nudge(user=user, action_ids=tuple(value.split(",")), where=where), clicked_ts=clicked_ts),)
         case "continue" if value.isdigit():
             return (Inbound(key, ContinueClick(turn=int(value), user=user), thread_of(body, team)),)
         case _ if name in OUTCOMES:

@@ -20,6 +20,7 @@ class OnePerson:
 
     def __init__(self, call: SlackCall, url: str) -> None:
         self._call, self._url = call, url
+        self._channels: dict[str, str] = {}  # of direct messages, by person: they stay the same
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
         """See `Surface.whisper`. Who cannot be told in the place, such as somebody outside a channel, gets a direct message."""
@@ -43,10 +44,16 @@ class OnePerson:
 
     async def say_directly(self, user: str, text: str) -> None:
         """Write somebody a direct message. Raises like the calls."""
-        opened = await self._call("conversations.open", users=user)
-        if not (channel := members(opened["channel"]).get("id")):
-            raise UnclearError("conversations.open: the answer does not say which conversation")
-        await self._call("chat.postMessage", channel=channel, text=text, **NO_PREVIEWS)
+        await self._call("chat.postMessage", channel=await self.channel_with(user), text=text, **NO_PREVIEWS)
+
+    async def channel_with(self, user: str) -> str:
+        """Return the channel of the direct messages with somebody. Raises like the calls."""
+        if user not in self._channels:
+            opened = await self._call("conversations.open", users=user)
+            if not (channel := members(opened["channel"]).get("id")):
+                raise UnclearError("conversations.open: the answer does not say which conversation")
+            self._channels[user] = str(channel)
+        return self._channels[user]
 
     async def _permalink(self, place: Place) -> str:
         """Return the address of a thread, or of the channel: Slack's own if it gives it, else as Slack makes them."""

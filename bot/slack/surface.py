@@ -10,21 +10,25 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approvals.deciders import Membership, deciders_of
 from agent.approvals.grants import grantable
-from agent.decide.moves import AnswerPart, Cards, Content, Notice, Question, Work
+from agent.decide.moves import AnswerPart, Card, Cards, Content, DirectMessage, Notice, Question, Work
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
 from agent.run.background import Background
 from agent.run.ports import SurfaceStatus
 from agent.tool.definition import Tools
 from agent.types import Approvers, Place, Verdict
 from bot.cards.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
+from bot.cards.direct import direct_blocks, direct_text
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import answer_blocks, answer_text, notice_blocks, notice_text, plain_answer
+from bot.cards.people import called_upon
 from bot.cards.plan import plan_blocks, plan_title
+from bot.cards.unmentioned import mentioned_in, unmentioned
 from bot.cards.values import Mask, unmasked
 from bot.slack import enough
 from bot.slack.metadata import POSTED, find_ts, metadata
 from bot.slack.one_person import NO_PREVIEWS, OnePerson
 from bot.slack.people import decides, home_team, membership_of, people_on, user_of
+from bot.slack.profiles import Profiles
 from bot.slack.streams import Streams
 from bot.slack.web_api import called, meaning, pages_of
 
@@ -59,6 +63,8 @@ class SlackSurface:
         self.background = Background()  # what nobody waits for
         self._streams = Streams(self._call, tools, self.mask_in)
         self._one_person = OnePerson(self._call, url)
+        self._url = url
+        self._profiles = Profiles(client)
 
     # ------------------------------------------------------------------------------------------ messages
 
@@ -71,7 +77,7 @@ class SlackSurface:
             **NO_PREVIEWS,
         }
         try:
-            answer = await self._call("chat.postMessage", **where, **self._rendered(content, place))
+            answer = await self._call("chat.postMessage", **where, **await self._drawn(content, place))
         except RefusedError as error:
             if meaning(str(error)) != "form" or isinstance(content, Cards):
                 raise
@@ -96,13 +102,14 @@ class SlackSurface:
             found = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
         return await find_ts(found, POSTED, key)
 
-    async def show(self, place: Place, cards: Cards, ts: str) -> None:
+    async def show(self, place: Place, content: Cards | DirectMessage, ts: str) -> None:
         """See `Surface.show`. A card that is over is shown as plain text where its form is refused: it has no buttons to lose."""
-        where, shown = {"channel": place.channel, "ts": ts}, self._rendered(cards, place)
+        where, shown = {"channel": place.channel, "ts": ts}, await self._drawn(content, place)
+        rows = content.rows if isinstance(content, Cards) else content.cards
         try:
             await self._call("chat.update", **where, **shown)
         except RefusedError as error:
-            if meaning(str(error)) != "form" or any(row.look in OPEN_LOOKS for row in cards.rows):
+            if meaning(str(error)) != "form" or any(row.look in OPEN_LOOKS for row in rows):
                 raise
             log.warning("a card is shown as plain text, since Slack does not take its form: %s", error)
             await self._call("chat.update", **where, text=cut(str(shown["text"]), UPDATE_CHARACTERS), blocks=[])
@@ -145,13 +152,21 @@ class SlackSurface:
         """See `Surface.take_away`."""
         await self._streams.take_away(place, ts)
 
+    async def _drawn(self, content: Content, place: Place) -> dict[str, Any]:
+        """Return blocks, and the same as text; where its rule wants nobody notified, without mentions."""
+        rendered = self._rendered(content, place)
+        if all(card.verdict.notify != "none" for card in cards_of(content)):
+            return rendered
+        names = {user: (await self._profiles.of(user)).name for user in mentioned_in(rendered)}
+        return unmentioned(rendered, names)
+
     def _rendered(self, content: Content, place: Place) -> dict[str, Any]:
         """Return blocks, and the same as text."""
         mask = self.mask_in(place)
         match content:
             case Cards():
                 blocks = card_blocks(content, self._tools, mask=mask, may_grant=grantable)
-                return {"text": card_text(content, self._tools, mask), "blocks": blocks}
+                return {"text": card_text(content, self._tools, mask) + called_upon(content.rows, place), "blocks": blocks}
             case Question(card=card):
                 tool = self._tools.get(card.tool)
                 return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
@@ -159,6 +174,10 @@ class SlackSurface:
                 return {"text": answer_text(content), "blocks": answer_blocks(content)}
             case Work(tasks=tasks):
                 return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
+            case DirectMessage():  # masked as where it waits: only the dialogs of those who may decide have it whole
+                mask = self.mask_in(content.session)
+                blocks = direct_blocks(content, self._tools, mask, self._url)
+                return {"text": direct_text(content, self._tools, mask), "blocks": blocks}
             case Notice():
                 notice = notice_blocks(content, self._tools, mask)
                 return {"text": notice_text(content, self._tools, mask), **({"blocks": notice} if notice else {})}
@@ -210,6 +229,14 @@ class SlackSurface:
         if found is None or membership_of(found, self._team) != "member":
             return False
         return bool(found.get("is_admin") or found.get("is_owner"))
+
+    async def direct(self, user: str) -> str:
+        """See `Surface.direct`."""
+        return await self._one_person.channel_with(user)
+
+    async def time_zone(self, user: str) -> str:
+        """See `Surface.time_zone`."""
+        return (await self._profiles.of(user)).zone
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
         """See `Surface.whisper`."""
@@ -297,3 +324,16 @@ class SlackSurface:
             raise
         self.not_accepted = ""
         return answer
+
+
+def cards_of(content: Content) -> Sequence[Card]:
+    """Return the actions that a message is about."""
+    match content:
+        case Cards(rows=rows):
+            return rows
+        case Notice(cards=rows) | DirectMessage(cards=rows):
+            return rows
+        case Question(card=card):
+            return (card,)
+        case AnswerPart() | Work():
+            return ()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent import fence
 from agent.approvals.deciders import Membership
-from agent.decide.moves import AnswerPart, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Cards, Content, DirectMessage, Work
 from agent.errors import RefusedError
 from agent.run.ports import SurfaceStatus
 from agent.store.sessions import session_id
@@ -61,12 +61,20 @@ class FakeSurface:
         await self.come_back()
         return message.ts if message else None
 
-    async def show(self, place: Place, cards: Cards, ts: str) -> None:
+    async def show(self, place: Place, content: Cards | DirectMessage, ts: str) -> None:
         """See `Surface.show`."""
         await self.reach()
-        self.draw(cards)
-        self.threads.at(place.channel, ts).shows(cards)
+        self.draw(content)
+        self.threads.at(place.channel, ts).shows(content)
         await self.come_back()
+
+    async def direct(self, user: str) -> str:
+        """See `Surface.direct`."""
+        return f"D{user}"
+
+    async def time_zone(self, user: str) -> str:
+        """See `Surface.time_zone`."""
+        return "Europe/Berlin"
 
     async def open_stream(self, place: Place, reader: str, work: Work) -> str:
         """See `Surface.open_stream`."""

@@ -49,7 +49,7 @@ def configuration() -> str:
 
 def setting_names() -> set[str]:
     """Return the name of every setting, as its row in the reference has it."""
-    return {_dotted((*place, name)) for place, section in sections().items() for name in section.model_fields}
+    return {_dotted((*place, name)) for place, section in sections().items() for name in section.fields_by_key()}
 
 
 def _dotted(place: Place) -> str:
@@ -63,8 +63,9 @@ def _heading(place: Place) -> str:
 def _table(place: Place, section: type[Section]) -> str:
     told = field_docstrings(section)
     rows = [
-        (f"`{_dotted((*place, name))}`", kind(field), default(field), told.get(name, ""))
-        for name, field in section.model_fields.items()
+        (f"`{_dotted((*place, key))}`", kind(field), default(field), told.get(name, ""))
+        for key, name in section.fields_by_key().items()
+        if (field := section.model_fields[name])
     ]
     return table(("setting", "what it may be", "default", "what it does"), rows)
 

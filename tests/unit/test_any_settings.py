@@ -50,7 +50,7 @@ def assert_is_for_people(sentence: str) -> None:
 def files(draw: st.DrawFn) -> str:
     """Draw a file in which one setting that there is has a value that it may not have."""
     place, section = draw(st.sampled_from(list(sections().items())))
-    value: Any = {draw(st.sampled_from([*section.model_fields, "nosuch"])): draw(ANYTHING)}
+    value: Any = {draw(st.sampled_from([*section.fields_by_key(), "nosuch"])): draw(ANYTHING)}
     for part in reversed(place):
         value = [value] if part == "0" else {draw(st.sampled_from(["a", "C1", "m"])) if part == NAME else part: value}
     return yaml.safe_dump(value)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from agent.session.steps.actions import ActionDecided, Edited, Escalated, Granted, GrantEnded, ProposedAction, Voted
+from agent.session.steps.actions import ActionDecided, Edited, Escalated, Granted, GrantEnded, Nudged, ProposedAction, Voted
 from agent.session.steps.model import (
     Compacted,
     Learnt,
@@ -20,7 +20,7 @@ from agent.session.steps.model import (
     Resumed,
     WindowExceeded,
 )
-from agent.session.steps.posts import CardShown, Posted, PostStarted
+from agent.session.steps.posts import CardShown, DirectShown, Posted, PostStarted
 from agent.session.steps.runs import FoundChanged, Previewed, ToolReturned, ToolStarted, Unasked
 from agent.session.steps.turns import Asked, Attached, Halted, OutcomeTold, Recalled, Stopped
 
@@ -32,6 +32,7 @@ __all__ = [
     "Attached",
     "CardShown",
     "Compacted",
+    "DirectShown",
     "Edited",
     "Escalated",
     "FoundChanged",
@@ -43,6 +44,7 @@ __all__ = [
     "ModelFailed",
     "ModelReplied",
     "ModelStarted",
+    "Nudged",
     "OutcomeTold",
     "PostStarted",
     "Posted",
@@ -80,6 +82,7 @@ Step = Annotated[
     | Voted
     | Edited
     | Escalated
+    | Nudged
     | ActionDecided
     | Granted
     | GrantEnded
@@ -88,6 +91,7 @@ Step = Annotated[
     | PostStarted
     | Posted
     | CardShown
+    | DirectShown
     | Halted
     | Stopped
     | OutcomeTold,

@@ -76,6 +76,15 @@ class Escalated(Frozen):
     escalated_at: datetime
 
 
+class Nudged(Frozen):
+    """Somebody who asked for an action wants those who may decide to be told once more."""
+
+    kind: Literal["nudged"] = "nudged"
+    action_id: str
+    by: str
+    nudged_at: datetime
+
+
 class ActionDecided(Frozen):
     """People, or the clock, settled an action."""
 

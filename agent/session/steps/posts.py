@@ -26,6 +26,14 @@ class Posted(Frozen):
     """Of cards, by action: a sentence, where fewer people than the quorum could approve it then."""
 
 
+class DirectShown(Frozen):
+    """A direct message of this key says of these actions that they are over."""
+
+    kind: Literal["direct_shown"] = "direct_shown"
+    key: StoredKey
+    over: tuple[str, ...]
+
+
 class CardShown(Frozen):
     """The card of an action shows how things stand."""
 

@@ -35,6 +35,7 @@ class Person:
     deleted: bool = False
     team_id: str = ""
     """Of another organisation; empty: of this workspace."""
+    tz: str = "Etc/UTC"
 
     @property
     def initials(self) -> str:

@@ -33,7 +33,7 @@ def _person_json(desk: Desk, person: Person) -> Json:
         "deleted": person.deleted,
         "color": person.color.lstrip("#"),
         "real_name": person.real_name,
-        "tz": "Etc/UTC",
+        "tz": person.tz,
         "tz_offset": 0,
         "profile": {
             "real_name": person.real_name,

@@ -1,0 +1,79 @@
+"""What those who may decide are told in direct messages: what waits and where, and how it ended."""
+
+from agent.decide.moves import Card, DirectMessage
+from agent.text import mention
+from agent.tool.definition import Tools
+from bot.cards.block_kit import SlackBlock, button, context, rich_line, rich_text
+from bot.cards.endings import ENDINGS
+from bot.cards.harmless_text import cut, escaped
+from bot.cards.people import people, slack_time
+from bot.cards.row import headline
+from bot.cards.values import Mask
+
+HEADLINE_CHARACTERS = 150
+TEXT_CHARACTERS = 1_000
+
+
+def direct_text(message: DirectMessage, tools: Tools, mask: Mask) -> str:
+    """Return the message in one line, for notifications and screen readers."""
+    lines = "; ".join(_headline(card, tools, mask) for card in message.cards)
+    if not any(card.look == "pending" for card in message.cards):
+        return escaped(cut(f"Decided: {lines}", TEXT_CHARACTERS))
+    return f"{_asks(message)} {escaped(cut(lines, TEXT_CHARACTERS))}"
+
+
+def direct_blocks(message: DirectMessage, tools: Tools, mask: Mask, slack_url: str) -> list[SlackBlock]:
+    """Return each action with who may decide until when, or how it ended, and the way to its card. `slack_url`: the workspace's
+    address."""
+    waiting = [card for card in message.cards if card.look == "pending"]
+    blocks: list[SlackBlock] = [context(_asks(message))] if waiting else []
+    for card in message.cards:
+        blocks += [rich_text([rich_line((_headline(card, tools, mask), True))]), context(_stands(card, message))]
+    link = card_link(message, slack_url)
+    if message.again or not waiting:
+        return [*blocks, *([context(f"<{link}|Open the card>")] if link else [])]
+    first = waiting[0].action_id
+    opened: SlackBlock = {**button("open_card", "Open the card", first, style="primary"), "url": link}
+    ways = [opened] if link else [button("review", "Review…", card.action_id, style="primary") for card in waiting[:1]]
+    return [
+        *blocks,
+        {"type": "actions", "block_id": f"direct:{first}", "elements": [*ways, button("ask", "Ask a question", first)]},
+    ]
+
+
+def card_link(message: DirectMessage, slack_url: str) -> str:
+    """Return the address of the message with the card, as Slack makes those of messages in threads; empty where the person
+    cannot open it."""
+    channel, ts = message.card_at
+    if not ts:
+        return ""
+    thread = message.session.thread_ts if channel == message.session.channel else ""
+    below = f"?thread_ts={thread}&cid={channel}" if thread else ""
+    return f"{slack_url}archives/{channel}/p{ts.replace('.', '')}{below}"
+
+
+def _asks(message: DirectMessage) -> str:
+    """Return who wants a decision of the reader. One that is told again is mentioned: a reply alone notifies nobody."""
+    if message.nudged_by:
+        return f"{mention(message.user)}, {mention(message.nudged_by)} asks again for your decision:"
+    if message.again:
+        return f"{mention(message.user)}, this still waits for your decision:"
+    return f"{people(message.cards[0].requesters[:1])} asks for your decision:"
+
+
+def _stands(card: Card, message: DirectMessage) -> str:
+    """Return where an open action stands and until when it may be decided, or how it ended."""
+    if card.look == "pending":
+        where = "in a direct message" if message.session.direct else f"in <#{message.session.channel}>"
+        needed = f"  ·  {len(card.voters)} of {card.verdict.quorum} approvals" if card.verdict.quorum > 1 else ""
+        return f"Asked {where}{needed}  ·  until {slack_time(card.expires_at)}"
+    by = f" by {people((card.decided_by,))}" if card.decided_by else ""
+    at = f", {slack_time(card.decided_at)}" if card.decided_at else ""
+    ending = ENDINGS[card.look]
+    if ending.how == ENDINGS["approved"].how:  # what came of it is told on the card, and may not be known yet
+        return f":white_check_mark: {ending.how}{by}{at}."
+    return ending.on_card(by, at)
+
+
+def _headline(card: Card, tools: Tools, mask: Mask) -> str:
+    return cut(headline(card, tools.get(card.tool), mask), HEADLINE_CHARACTERS)
