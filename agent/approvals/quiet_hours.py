@@ -1,4 +1,4 @@
-"""When people are not reminded: evenings, nights and weekends, each by the clock of their own time zone. Pure."""
+"""When people are not reminded: evenings, nights and weekends, each by the clock of the time zone where they are. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo

@@ -63,7 +63,7 @@ def approver_moves(session: Session, rules: Rules, now: datetime, facts: Facts) 
     moves: list[Move] = []
     for message in dict.fromkeys(action.message for action in session.actions.values()):
         rows = session.shown_in(message)
-        moves += [*_first_words(session, rows), *_ends(session, rows)]
+        moves += [*_first_words(session, rows), *_end_words(session, rows)]
         moves += [*_further_words(session, rows, rules, now, facts), *_mentions(session, rows)]
     return moves
 
@@ -87,15 +87,17 @@ def _first_words(session: Session, rows: Sequence[ActionState]) -> list[Move]:
     waits_for_copy = rows[0].proposed.verdict.post_to and not (shown.copy_ts or shown.copy_error)
     named = dict.fromkeys(user for row in rows for user in told_directly(session, row))
     new = [] if waits_for_copy or not shown.ts else [user for user in named if user not in shown.directs]
-    return [Post(_key(rows, 0, user), _message(session, rows, user), found=user in begun, to=user) for user in (*begun, *new)]
+    return [
+        Post(_direct_key(rows, 0, user), _message(session, rows, user), found=user in begun, to=user) for user in (*begun, *new)
+    ]
 
 
-def _ends(session: Session, rows: Sequence[ActionState]) -> list[Move]:
+def _end_words(session: Session, rows: Sequence[ActionState]) -> list[Move]:
     """Bring messages up to date that say of something decided that it waits."""
     over = tuple(row.proposed.action_id for row in rows if row.decided is not None)
     moves: list[Move] = []
     for user in dict.fromkeys(user for row in rows for user in row.looks_open_to):
-        key = _key(rows, 0, user)
+        key = _direct_key(rows, 0, user)
         ts = _direct(rows[0], user).ts
         moves.append(ShowDirect(key, _message(session, rows, user), user, ts, over, MoveKey("direct", str(key))))
     return moves
@@ -114,7 +116,7 @@ def _further_words(session: Session, rows: Sequence[ActionState], rules: Rules, 
         if rules.quiet_hours is not None and facts.time_zone(user) is None:
             unknown.append(user)
             continue
-        key = _key(rows, times, user)
+        key = _direct_key(rows, times, user)
         message = _message(session, waiting, user, again=True, nudged_by=_nudged_by(waiting, user, rules, now, facts))
         moves.append(Post(key, message, found=key in session.posts, to=user, thread_ts=direct.ts))
     return [*moves, FindZones(tuple(unknown), MoveKey("zones", str(rows[0].message.of)))] if unknown else moves
@@ -168,7 +170,7 @@ def can_be_nudged(session: Session, action: ActionState) -> bool:
     return bool(told_directly(session, action) or told_by_mention(session, action))
 
 
-def nudged(session: Session, row_id: int, nudge: Nudge, now: datetime) -> Move:
+def nudge_move(session: Session, row_id: int, nudge: Nudge, now: datetime) -> Move:
     """Have those told again who may decide, once an hour for each card, if somebody who asked for it wants that."""
     key = MoveKey("nudge", nudge.action_ids[0])  # one after the other
     waiting = [action for action in session.undecided() if action.proposed.action_id in nudge.action_ids and action.shown.ts]
@@ -199,7 +201,7 @@ def _last_nudge(action: ActionState) -> datetime | None:
 # ---------------------------------------------------------------------------------------------- what they read
 
 
-def _key(rows: Sequence[ActionState], times: int, user: str) -> PostKey:
+def _direct_key(rows: Sequence[ActionState], times: int, user: str) -> PostKey:
     return PostKey("dm", str(rows[0].message.of), times, user)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agent.decide.facts import Facts
-from agent.decide.for_approvers import nudged
+from agent.decide.for_approvers import nudge_move
 from agent.decide.for_cards import card
 from agent.decide.for_clicks import counts_now
 from agent.decide.move_keys import MoveKey
@@ -62,7 +62,7 @@ def inbox_moves(session: Session, inbox: Sequence[Inboxed], rules: Rules, now: d
             case Withdraw() as withdraw:
                 moves += _withdraw(session, row, withdraw, facts)
             case Nudge() as nudge:
-                moves.append(nudged(session, row.id, nudge, now))
+                moves.append(nudge_move(session, row.id, nudge, now))
             case Inquiry() as inquiry:
                 moves.append(_inquiry(session, row.id, inquiry))
             case StopPressed(user=user):

@@ -1,4 +1,7 @@
-"""What comes next: moves, in the imperative; and what they bring before people."""
+"""What comes next: moves, in the imperative; and what they bring before people.
+
+Long because each kind of move, and each thing that people see, is declared here once.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

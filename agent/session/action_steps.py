@@ -91,7 +91,7 @@ def _with_vote(action: ActionState, step: Voted | ActionDecided) -> ActionState:
 
 
 def nudged(session: Session, step: Nudged) -> Session:
-    """Note that people are to be told once more; if somebody has decided while whoever asked was answered, nobody is."""
+    """Note that people are to be told once more; if somebody has decided while the person who asked was answered, nobody is."""
     action = session.actions.get(step.action_id)
     if action is None or action.decided is not None:
         return session

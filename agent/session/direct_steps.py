@@ -11,7 +11,7 @@ from agent.session.steps import DirectShown, Posted
 
 def direct_begun(session: Session, key: PostKey) -> Session:
     """Note that a person is about to be told; what is said below a first message takes nothing back."""
-    return _changed(session, key, lambda direct: direct if key.number else replace(direct, posting=True))
+    return _with_direct(session, key, lambda direct: direct if key.number else replace(direct, posting=True))
 
 
 def direct_posted(session: Session, key: PostKey, step: Posted) -> Session:
@@ -22,15 +22,15 @@ def direct_posted(session: Session, key: PostKey, step: Posted) -> Session:
             return replace(direct, times=max(direct.times, key.number))
         return replace(direct, posting=False, ts=step.ts, error=step.error)
 
-    return _changed(session, key, told)
+    return _with_direct(session, key, told)
 
 
 def direct_shown(session: Session, step: DirectShown) -> Session:
     """Note which actions a person's message says are over."""
-    return _changed(session, step.key, lambda direct: replace(direct, over=step.over))
+    return _with_direct(session, step.key, lambda direct: replace(direct, over=step.over))
 
 
-def _changed(session: Session, key: PostKey, change: Callable[[Direct], Direct]) -> Session:
+def _with_direct(session: Session, key: PostKey, change: Callable[[Direct], Direct]) -> Session:
     person, rows = key.person or "", session.shown_in(PostKey("card", str(key.of)))
     if not rows:
         return session

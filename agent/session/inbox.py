@@ -64,7 +64,7 @@ class Nudge(Frozen):
 
 
 class Inquiry(Frozen):
-    """A question of somebody who may decide, for whoever asked. It decides nothing, and the model does not read it."""
+    """A question of somebody who may decide, for those who asked. It decides nothing, and the model does not read it."""
 
     kind: Literal["inquiry"] = "inquiry"
     action_id: str

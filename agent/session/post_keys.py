@@ -24,12 +24,12 @@ OfNameAndNumber = Literal[
     "question",  # action, turn: what became of its call
     "remind_outcome",  # action, reminder: nobody has said so yet
     "again",  # action, how many want it run again: further people are needed
-    "nudged",  # action, nudge: whoever asked asks those who may decide once more
+    "nudged",  # action, nudge: somebody who asked wants those told once more who may decide
 ]
 OfNumber = Literal[
     "outage",  # turn: the model is out of reach
     "waiting",  # inbox row: what is waited for
-    "inquiry",  # inbox row: a question of somebody who may decide, for whoever asked
+    "inquiry",  # inbox row: a question of somebody who may decide, for those who asked
 ]
 OfTwoNumbers = Literal[
     "answer",  # turn, part
@@ -60,16 +60,16 @@ class PostKey:
     person: str | None = None  # by id: without a colon
 
     def __post_init__(self) -> None:
-        parts = self._parts
+        parts = self._said_of_it
         if FORMS.get(self.kind) != tuple(type(part) for part in parts) or ":" in (self.person or ""):
             raise ValueError(f"no key of a message: {self.kind}, {parts}")
 
     @property
-    def _parts(self) -> tuple[str | int, ...]:
+    def _said_of_it(self) -> tuple[str | int, ...]:
         return tuple(part for part in (self.of, self.number, self.person) if part is not None)
 
     def __str__(self) -> str:
-        return ":".join(map(str, (self.kind, *self._parts)))
+        return ":".join(map(str, (self.kind, *self._said_of_it)))
 
     @staticmethod
     def parse(text: str) -> "PostKey":

@@ -28,7 +28,7 @@ def direct_blocks(message: DirectMessage, tools: Tools, mask: Mask, slack_url: s
     waiting = [card for card in message.cards if card.look == "pending"]
     blocks: list[SlackBlock] = [context(_asks(message))] if waiting else []
     for card in message.cards:
-        blocks += [rich_text([rich_line((_headline(card, tools, mask), True))]), context(_stands(card, message))]
+        blocks += [rich_text([rich_line((_headline(card, tools, mask), True))]), context(_how_it_stands(card, message))]
     link = card_link(message, slack_url)
     if message.again or not waiting:
         return [*blocks, *([context(f"<{link}|Open the card>")] if link else [])]
@@ -61,7 +61,7 @@ def _asks(message: DirectMessage) -> str:
     return f"{people(message.cards[0].requesters[:1])} asks for your decision:"
 
 
-def _stands(card: Card, message: DirectMessage) -> str:
+def _how_it_stands(card: Card, message: DirectMessage) -> str:
     """Return where an open action stands and until when it may be decided, or how it ended."""
     if card.look == "pending":
         where = "in a direct message" if message.session.direct else f"in <#{message.session.channel}>"

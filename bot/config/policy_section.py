@@ -125,7 +125,10 @@ def _in_one_line(text: str) -> str:
 
 
 class RuleSection(Section):
-    """One rule of `policy`. The order of the fields matters: each is checked against those before it."""
+    """One rule of `policy`. The order of the fields matters: each is checked against those before it.
+
+    Wide because it is one rule of the file, a field a key.
+    """
 
     tool: Annotated[str, AfterValidator(_tool_pattern)] = Field(min_length=1)
     """A tool's name; with a * at its end: how the names of its tools begin."""

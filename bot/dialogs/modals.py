@@ -23,7 +23,7 @@ def reject_view(card_headline: str, action_id: str) -> SlackBlock:
 def inquiry_view(card_headline: str, action_id: str) -> SlackBlock:
     """Return the dialog that asks what somebody who may decide wants to know."""
     asked = {"type": "plain_text_input", "action_id": "question", "multiline": True, "max_length": 1_000}
-    told = "It is asked in the thread, and whoever asked is mentioned. The card still waits: this decides nothing."
+    told = "It is asked in the thread, and the person who asked is mentioned. The card still waits: this decides nothing."
     blocks = [section(cut(card_headline, 2_000)), entry("question", "Your question", asked), context(told)]
     return modal("ask", "Ask a question", blocks, submit="Ask", close="Go back", metadata=action_id)
 

@@ -42,13 +42,13 @@ class Profiles:
         except (DelayedError, UnclearError, FencedError) as error:
             log.info("the profile of %s was not said: %s", user, error)
             return Profile()
-        profile = Profile(_name(found), str(members(found).get("tz") or ""))
+        profile = Profile(_display_name(found), str(members(found).get("tz") or ""))
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[user] = (now, profile)
         return profile
 
 
-def _name(found: object) -> str:
+def _display_name(found: object) -> str:
     own = members(members(found).get("profile"))
     return str(own.get("display_name") or own.get("real_name") or members(found).get("name") or "")

@@ -1,4 +1,7 @@
-"""Slack as the core sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand."""
+"""Slack as the core sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand.
+
+Long because it implements one port, whose methods share what they know of Slack.
+"""
 
 import asyncio
 import logging
@@ -44,7 +47,7 @@ OPEN_LOOKS = frozenset({"pending", "unknown"})  # of a card on which people can 
 class SlackSurface:
     """The surface port on Slack's Web API.
 
-    Wide because it implements one port of 14 methods, and asks Slack who somebody is.
+    Wide because it implements one port of 16 methods, and asks Slack who somebody is.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class SlackSurface:
             **NO_PREVIEWS,
         }
         try:
-            answer = await self._call("chat.postMessage", **where, **await self._drawn(content, place))
+            answer = await self._call("chat.postMessage", **where, **await self._ready_to_send(content, place))
         except RefusedError as error:
             if meaning(str(error)) != "form" or isinstance(content, Cards):
                 raise
@@ -104,7 +107,7 @@ class SlackSurface:
 
     async def show(self, place: Place, content: Cards | DirectMessage, ts: str) -> None:
         """See `Surface.show`. A card that is over is shown as plain text where its form is refused: it has no buttons to lose."""
-        where, shown = {"channel": place.channel, "ts": ts}, await self._drawn(content, place)
+        where, shown = {"channel": place.channel, "ts": ts}, await self._ready_to_send(content, place)
         rows = content.rows if isinstance(content, Cards) else content.cards
         try:
             await self._call("chat.update", **where, **shown)
@@ -152,7 +155,7 @@ class SlackSurface:
         """See `Surface.take_away`."""
         await self._streams.take_away(place, ts)
 
-    async def _drawn(self, content: Content, place: Place) -> dict[str, Any]:
+    async def _ready_to_send(self, content: Content, place: Place) -> dict[str, Any]:
         """Return blocks, and the same as text; where its rule wants nobody notified, without mentions."""
         rendered = self._rendered(content, place)
         if all(card.verdict.notify != "none" for card in cards_of(content)):

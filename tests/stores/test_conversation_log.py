@@ -112,9 +112,9 @@ def expected(bodies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str, An
                 | "grant_ended"
             ):
                 yield seq, "approval", ""
-            case (
-                "posted" | "recalled" | "model_started" | "learnt" | "previewed" | "tool_started" | "post_started" | "card_shown"
-            ):
+            case "posted" | "recalled" | "model_started" | "learnt" | "previewed" | "tool_started":
+                pass
+            case "post_started" | "card_shown" | "direct_shown" | "nudged":
                 pass
             case other:
                 raise AssertionError(other)

@@ -22,6 +22,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowDirect,
 )
 from agent.decide.next_moves import next_moves
 from agent.memory.attachments import Nowhere, room_for_call
@@ -36,6 +37,7 @@ from agent.session.state import Session
 from agent.session.steps import (
     ActionDecided,
     CardShown,
+    DirectShown,
     ModelReplied,
     ModelStarted,
     Posted,
@@ -196,6 +198,8 @@ class Drama:
                         if one.lags
                     )
                 )
+            case ShowDirect(message=key, over=over):
+                self._apply(DirectShown(key=key, over=over))
             case Settle():
                 await self._settle(move)
             case Reconcile(call=call):

@@ -7,14 +7,14 @@ from typing import Any, Literal
 from hypothesis import note
 
 from agent.decide.facts import NOTHING_FOUND
-from agent.session.inbox import Click, ContinueClick, Edit, Message, OutcomeClick, StopPressed, Withdraw
+from agent.session.inbox import Click, ContinueClick, Edit, Inquiry, Message, Nudge, OutcomeClick, StopPressed, Withdraw
 from agent.types import Attachment, OutcomeAnswer, Said, Wish
 from tests.unit.simulated_effects import SimulatedEffects
 from tests.unit.simulated_rules import POLICIES
 
 DISTURBANCES = (
     *("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock"),
-    *("revoke", "crash", "crash"),
+    *("revoke", "nudge", "inquiry", "crash", "crash"),
 )
 
 
@@ -44,6 +44,10 @@ class Simulation(SimulatedEffects):
                 self.receive(Edit(action_id=self.random.choice(action_ids), user=user, arguments=arguments))
             case "withdraw":
                 self.receive(Withdraw(user=user, action_ids=tuple(action_ids)))
+            case "nudge":
+                self.receive(Nudge(user=user, action_ids=tuple(action_ids)))
+            case "inquiry":
+                self.receive(Inquiry(user=user, action_id=self.random.choice(action_ids), text="why?"))
             case "revoke":
                 self.revoked |= set(self.grants)
             case "policy":

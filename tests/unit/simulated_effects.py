@@ -9,6 +9,7 @@ from agent.decide.moves import (
     Close,
     CountCards,
     FetchFile,
+    FindZones,
     MakePreview,
     Outward,
     Permit,
@@ -19,6 +20,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowDirect,
     TurnAway,
     Vouch,
 )
@@ -26,6 +28,7 @@ from agent.memory import compaction, extraction
 from agent.session.steps import (
     Attached,
     CardShown,
+    DirectShown,
     GrantEnded,
     Learnt,
     ModelFailed,
@@ -151,8 +154,15 @@ class SimulatedEffects(SimulatedClicks):
                     self.facts |= Facts(permitted=frozenset({row}))
                 else:
                     self.taken((row,))
-            case TurnAway(inbox_id=row):
+            case TurnAway(inbox_id=row, steps=steps):
+                for step in steps:
+                    self.apply(step)
                 self.taken((row,))
+            case ShowDirect(message=key, over=over):
+                self.apply(DirectShown(key=key, over=over))
+            case FindZones(users=users):
+                zones = ("", "Europe/Berlin", "Pacific/Auckland")
+                self.facts |= Facts(zones=frozenset((user, self.random.choice(zones)) for user in users))
             case Repin():
                 pass  # it was recorded
             case CountCards(reply_seq=reply_seq):

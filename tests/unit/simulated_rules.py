@@ -41,7 +41,8 @@ TOOLS = registry(
     ]
 )
 LATER = Escalation(after_seconds=3600, to=Approvers(users=("U9",)))
-TWO = Rule(tool="pay", quorum=2, rejections=2, remind_seconds=600, escalation=LATER, name="two")
+NAMED = Approvers(users=("U2", "U8"), channel_members=True)
+TWO = Rule(tool="pay", approvers=NAMED, quorum=2, rejections=2, remind_seconds=600, escalation=LATER, name="two")
 COPIED = Rule(tool="wipe", post_to="C9", expires_seconds=3600, name="copied")
 STRICT = Rule(tool="pay", quorum=3, name="three")
 REFUSED = Rule(tool="wipe", answer="refuse", name="refused")

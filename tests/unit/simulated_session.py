@@ -1,9 +1,10 @@
 """A simulated session: its log, its inbox, what it is run by, and how another process comes to what this one has."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from random import Random
 from typing import Any
 
+from agent.approvals.quiet_hours import QuietHours
 from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.for_stream import opening
 from agent.decide.move_keys import Key
@@ -60,6 +61,7 @@ class SimulatedSession:
         self.uses: dict[str, int] = {}
         self.revoked: set[str] = set()
         self.remembers = self.random.random() < 0.5
+        self.quiet = QuietHours(time(20), time(8), weekends=True) if self.random.random() < 0.5 else None
 
     def apply(self, step: Step) -> None:
         """The step happened."""
@@ -108,6 +110,7 @@ class SimulatedSession:
             context_tokens=300,
             bounds=bounds,
             remembers=self.remembers,
+            quiet_hours=self.quiet,
             learns_with="claude-haiku-5-5" if self.remembers else "",
         )
 

@@ -164,7 +164,8 @@ def test_a_folder_is_no_file(here: Path) -> None:
             "agent: {}",
             "signoff.yaml, line 1: `agent` is not a setting: "
             "the ones there are agents, channels, databases, mcp, model_calls_at_once, allowed_hosts, policy, budget, "
-            "people, apps, prices, ops_channel, audit, conversation_log, masking, instructions, promotion and memory.",
+            "people, apps, prices, quiet_hours, ops_channel, audit, conversation_log, masking, instructions, promotion and "
+            "memory.",
         ),
         ("agents:\n  a:\n    budget: {tokens: 1}", "signoff.yaml, line 3: `agents.a.budget.tokens` is not a setting: "),
         ("agents:\n  a:\n", "signoff.yaml, line 2: `agents.a` should be a mapping"),

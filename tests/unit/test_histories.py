@@ -7,8 +7,9 @@ without an approval that covers it, no write is run twice, and in the end the se
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
+from agent.decide.for_approvers import told_directly
 from agent.decide.for_cards import due_at
-from agent.session.inbox import Message
+from agent.session.inbox import Inquiry, Message, Nudge
 from agent.session.steps import ProposedAction, ToolReturned
 from agent.types import Said
 from tests.profiles import examples
@@ -31,11 +32,14 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
     assert session.status in ("idle", "waiting")
     if session.status == "waiting":
         assert any(action.decided is None and action.shown.ts for action in session.actions.values())
+    assert not any(isinstance(row.received, Nudge | Inquiry) for row in simulation.inbox)  # they are answered at once
     assert session.stream is None  # nothing grows that nobody is at work on
     for action in session.actions.values():
         assert not action.lags  # no card is left stale
+        assert not action.looks_open_to  # nor a direct message
         if action.decided is None and action.shown.ts:
             assert action.shown.copy_ts or action.shown.copy_error or not action.proposed.verdict.post_to
+            assert set(told_directly(session, action)) <= action.shown.directs.keys()  # each was told, or Slack refused it
             assert due_at(session, simulation.now) is not None
         assert action.run.asked_ts or action.run.outcome != "unknown"  # somebody was asked
         assert action.decided or action.proposed.expires_at > simulation.now  # no deadline is left unnoticed

@@ -19,6 +19,7 @@ from agent.session.steps import (
     Attached,
     CardShown,
     Compacted,
+    DirectShown,
     Edited,
     Escalated,
     FoundChanged,
@@ -30,6 +31,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    Nudged,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -50,7 +52,6 @@ from agent.types import Allowed, Attachment, Change, OutcomeAnswer, Place, Previ
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NEW = Session("T1:C1:1.0", Place(team="T1", channel="C1", thread_ts="1.0"), epoch=1)
-
 ASKED = Asked(said=(Said(user="U1", text="order two", ts="1.0"),))
 STARTED = ModelStarted(iteration=1, reserved_tokens=100, max_tokens=50)
 REPLIED = ModelReplied(
@@ -108,6 +109,7 @@ EVERY: dict[str, Step] = {
     "proposed_action": PROPOSED,
     "edited": Edited(action_id="A1", by="U2", arguments={"to": "bob"}, edited_at=NOW),
     "escalated": Escalated(action_id="A1", escalated_at=NOW),
+    "nudged": Nudged(action_id="A1", by="U1", nudged_at=NOW),
     "granted": GRANTED,
     "grant_ended": GrantEnded(grant_id="G1"),
     "voted": Voted(action_id="A1", by="U3"),
@@ -117,6 +119,7 @@ EVERY: dict[str, Step] = {
     "post_started": PostStarted(key=PostKey("waiting", 9)),
     "posted": Posted(key=PostKey("waiting", 9), ts="3.0"),
     "card_shown": CardShown(action_id="A1", look="approved"),
+    "direct_shown": DirectShown(key=PostKey("dm", "A1", 0, "U2"), over=("A1",)),
     "halted": Halted(error="Stopped", sentence="Stopped."),
     "stopped": Stopped(by="U1"),
     "outcome_told": OutcomeTold(action_id="A1", by="U1", answer="leave", told_at=NOW),

@@ -14,9 +14,16 @@ from agent.session.steps import STEP, Asked, Posted, PostStarted
 from agent.types import Place, Said
 
 PARTS: dict[type, st.SearchStrategy[Any]] = {str: st.text() | st.text("a:1"), int: st.integers()}
-KEYS = st.sampled_from(sorted(FORMS)).flatmap(
-    lambda kind: st.tuples(*(PARTS[part] for part in FORMS[kind])).map(lambda parts: PostKey(kind, *parts))  # pyright: ignore[reportArgumentType]
-)
+PERSON = st.text().map(lambda id: id.replace(":", ""))  # as ids of people are
+
+
+def parts(kind: str) -> st.SearchStrategy[tuple[Any, ...]]:
+    """What a key of this kind may be made of."""
+    drawn = [PARTS[part] for part in FORMS[kind]]
+    return st.tuples(*drawn[:2], *([PERSON] if drawn[2:] else []))
+
+
+KEYS = st.sampled_from(sorted(FORMS)).flatmap(lambda kind: parts(kind).map(lambda drawn: PostKey(kind, *drawn)))  # pyright: ignore[reportArgumentType]
 # As they stand in logs and in the metadata of messages in Slack.
 OLD = {
     "card:A1": PostKey("card", "A1"),
@@ -36,6 +43,9 @@ OLD = {
     "too_long:17:40001": PostKey("too_long", 17, 40_001),
     "again:A1:1": PostKey("again", "A1", 1),
     "too_few:A1": PostKey("too_few", "A1"),
+    "nudged:A1:1": PostKey("nudged", "A1", 1),
+    "inquiry:17": PostKey("inquiry", 17),
+    "dm:A1:0:U1": PostKey("dm", "A1", 0, "U1"),
 }
 
 
@@ -74,16 +84,20 @@ def test_every_kind_has_its_old_spelling_here() -> None:
     assert {key.kind for key in OLD.values()} == FORMS.keys()
 
 
-@pytest.mark.parametrize("text", ["", "card", "note:1", "answer:1", "answer:one:0", "answer:01:0", "outage:4:1", "remind:A1"])
+@pytest.mark.parametrize(
+    "text", ["", "card", "note:1", "dm:A1:0", "answer:1", "answer:one:0", "answer:01:0", "outage:4:1", "remind:A1"]
+)
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no key of a message|invalid literal"):
         PostKey.parse(text)
 
 
-@pytest.mark.parametrize("parts", [("card", 1), ("answer", "1", 0), ("answer", 1), ("outage", 4, 1), ("note", "x")])
-def test_a_key_is_made_of_what_its_kind_is_about(parts: Any) -> None:
+@pytest.mark.parametrize(
+    "wrong", [("card", 1), ("answer", "1", 0), ("answer", 1), ("outage", 4, 1), ("note", "x"), ("dm", "A1", 0, "U:1")]
+)
+def test_a_key_is_made_of_what_its_kind_is_about(wrong: Any) -> None:
     with pytest.raises(ValueError, match="no key of a message"):
-        PostKey(*parts)
+        PostKey(*wrong)
 
 
 @pytest.mark.parametrize("key", OLD.values(), ids=str)

@@ -13,7 +13,9 @@ from agent.decide.moves import (
     Cards,
     Close,
     CountCards,
+    DirectMessage,
     FetchFile,
+    FindZones,
     MakePreview,
     Move,
     Outward,
@@ -25,6 +27,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowDirect,
     TurnAway,
     Vouch,
 )
@@ -43,6 +46,7 @@ RUN = RunTool(CALL, "k", None, None, MoveKey("tool", "toolu_1"))
 MODEL = CallModel(1, NOW)
 SESSION = after(ASKED)
 PREVIEW = MakePreview("toolu_1", "pay", {}, MoveKey("preview", "toolu_1"))
+DM = PostKey("dm", "A1", 0, "U2")
 MOVES: list[Outward] = [
     MODEL,
     Repin(),
@@ -53,6 +57,8 @@ MOVES: list[Outward] = [
     Reconcile(CALL, "k", MoveKey("tool", "toolu_1")),
     Post(PostKey("answer", 1, 0), AnswerPart("Hi."), found=False, inbox_ids=(7,)),
     ShowCard(Cards(()), (), MoveKey("show", "card:A1")),
+    ShowDirect(DM, DirectMessage("U2", (), SESSION.place, ("", "")), "U2", "5.0", ("A1",), MoveKey("direct", str(DM))),
+    FindZones(("U2",), MoveKey("zones", "A1")),
     Settle(1, Click(action_id="A1", user="U1", decision="approved"), MoveKey("settle", "A1")),
     Admit((1,), "U1", MoveKey("admit", "U1")),
     Permit(1, "U1", MoveKey("permit", "1")),
@@ -148,7 +154,7 @@ def test_a_file_is_waited_for_until_it_was_read_or_the_turn_stopped() -> None:
 
 
 def test_what_people_are_to_see_and_what_they_did_is_always_waited_for() -> None:
-    people = (Post, ShowCard, Settle, Admit, Permit, TurnAway)
+    people = (Post, ShowCard, ShowDirect, FindZones, Settle, Admit, Permit, TurnAway)
     assert all(of(move).waited_for for move in MOVES if isinstance(move, people))
 
 

@@ -20,6 +20,8 @@ class NeverHappened(AssertionError):
 
 @dataclass(frozen=True)
 class Person:
+    """Wide because each field is one thing that Slack says of a person."""
+
     id: str
     name: str
     real_name: str
