@@ -1,5 +1,6 @@
 """Being told: named approvers hear of a card directly, groups by a mention, and everybody of how it ended."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,13 @@ async def test_named_approvers_are_told_directly_and_how_it_ended(world: World, 
 
 async def test_who_has_said_yes_and_who_asked_and_may_not_decide_are_not_told(world: World, tmp_path: Path) -> None:
     approvers = users(world, "ann", "ben", "cleo").replace("}", ", requester: false}")
-    talk, card = await asked(world, tmp_path, approvers=approvers, quorum=2, remind="2s")
+    talk, card = await asked(world, tmp_path, approvers=approvers, quorum=2)
     await is_told(world, "ben", "0 of 2 approvals")
     await talk.clicks("cleo", card)
-    await is_told(world, "ben", "still waits for your decision", "1 of 2", count=2)
+    await talk.sees("1 of 2")
+    await talk.says("ann", "what about it?")
+    await talk.clicks("ann", await talk.sees("[Nudge]"), "nudge")
+    await is_told(world, "ben", "asks again for your decision", "1 of 2", count=2)
     assert told(world, "ann") == []
     assert len(told(world, "cleo")) == 1
 
@@ -189,3 +193,22 @@ async def test_a_message_whose_answer_was_lost_is_found_again(world: World, tmp_
     await talk.clicks("cleo", card)
     await talk.sees("Then not.")
     assert "Approved by" in told(world, "cleo")[0].seen_text
+
+
+async def test_nobody_is_reminded_in_the_quiet_hours_of_the_place_where_they_are(world: World, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    begin, end = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (-2, 2))
+    quiet = f'quiet_hours: {{from: "{begin}", to: "{end}"}}\n'
+    configured(world, tmp_path, quiet, approvers=users(world, "ben", "cleo"), remind="1s")
+    world.slack.become("ben", tz="Etc/GMT+12")  # where it is half a day earlier
+    await world.start_bot()
+    world.model.script = Lines(ORDER, "Then not.")
+    talk = await mention(world, "ann", "order two")
+    card = await talk.card()
+    await is_told(world, "ben", "still waits for your decision", count=3)
+    assert len(told(world, "cleo")) == 1
+    await talk.says("ann", "what about it?")
+    await talk.clicks("ann", await talk.sees("[Nudge]"), "nudge")
+    await is_told(world, "cleo", "asks again for your decision", count=2)  # that is wanted by a person
+    await talk.clicks("cleo", card)
+    await talk.sees("Then not.")

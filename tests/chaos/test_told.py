@@ -1,0 +1,75 @@
+"""kill -9 around each word to somebody who may decide: each is told once, and of how it ended."""
+
+import asyncio
+
+import pytest
+
+from bot.sandbox.slack.types import Message as Post
+from tests.chaos.boundaries import spread, try_each
+from tests.chaos.conftest import NewStage
+from tests.chaos.proxies import Forward, Message, Proxies
+from tests.chaos.run import Run
+from tests.chaos.stage import BotProcess, Stage
+from tests.chaos.test_kill import Kill
+
+RULE = "{tool: charge_card, approvers: {users: [@ann, @ben]}}"
+PEOPLE = ("ann", "ben")
+ABOUT = (b"dm:", b"conversations.open", b"Approved by", b"direct_shown")
+
+
+@pytest.mark.timeout(600)
+async def test_somebody_who_may_decide_is_told_once_whenever_a_process_is_killed(new_stage: NewStage) -> None:
+    async with new_stage() as stage:
+        stage.policy(RULE)
+        proxies, environment = await stage.proxies()
+        await stage.start(environment)
+        proxies.count()
+        passed = await charged(stage, proxies)
+        assert_told(stage)
+    about = [message for message in passed if any(mark in message.data for mark in ABOUT)]
+    assert len(about) >= 8
+    every = [Kill(message, moment) for message in about for moment in ("before", "after")]
+    assert await try_each(spread(every, 12), lambda kill: killed(new_stage, kill)) > 6
+
+
+async def killed(new_stage: NewStage, kill: Kill) -> bool:
+    """Kill the process at the boundary and start another one. False: the run was over before."""
+    async with new_stage() as stage:
+        stage.policy(RULE)
+        proxies, environment = await stage.proxies()
+        first = await stage.start(environment)
+        heir: list[asyncio.Task[BotProcess]] = []
+
+        async def strike(_: Message, forward: Forward) -> None:
+            if kill.moment == "after":
+                await forward()
+            first.kill()
+            heir.append(asyncio.create_task(stage.start()))
+            await heir[0]
+
+        proxies.count(kill.at.number, strike)
+        await charged(stage, proxies)
+        assert_told(stage)
+        return bool(heir)
+
+
+async def charged(stage: Stage, proxies: Proxies) -> list[Message]:
+    """The whole run, and what passed during it."""
+    run = await Run.begin(stage)
+    await run.approve()
+    await run.tell()
+    await stage.slack.until(lambda: all("Approved by" in one.seen_text for user in PEOPLE for one in told(stage, user)))
+    await run.rest()
+    await run.check()
+    return list(proxies.passed)
+
+
+def told(stage: Stage, user: str) -> list[Post]:
+    """What somebody was told directly."""
+    return [one for one in stage.slack.workspace.messages[stage.slack.dm_channel(user)].values() if one.bot_id]
+
+
+def assert_told(stage: Stage) -> None:
+    for user in PEOPLE:
+        [only] = told(stage, user)
+        assert "[Open the card]" not in only.seen_text
