@@ -227,6 +227,8 @@ def _asking_text(verdict: Verdict) -> Iterator[str]:
         yield f"after {duration(verdict.escalation.after_seconds)} also {_approvers_text(verdict.escalation.to)}"
     if verdict.post_to:
         yield f"the card stands in {verdict.post_to} too"
+    if (verdict.approvers.users or verdict.approvers.groups) and verdict.notify != "dm":
+        yield "nobody is notified" if verdict.notify == "none" else "they are mentioned on the card"
 
 
 def _approvers_text(approvers: Approvers) -> str:

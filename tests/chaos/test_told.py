@@ -1,6 +1,7 @@
 """kill -9 around each word to somebody who may decide: each is told once, and of how it ended."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -73,3 +74,54 @@ def assert_told(stage: Stage) -> None:
     for user in PEOPLE:
         [only] = told(stage, user)
         assert "[Open the card]" not in only.seen_text
+
+
+@pytest.mark.timeout(600)
+async def test_a_question_is_asked_once_whenever_a_process_is_killed(new_stage: NewStage) -> None:
+    async with new_stage() as stage:
+        stage.policy(RULE)
+        proxies, environment = await stage.proxies()
+        await stage.start(environment)
+        passed = await questioned(stage, proxies, None)
+    every = [Kill(message, moment) for message in passed if b"inquiry" in message.data for moment in ("before", "after")]
+    assert len(every) >= 6
+    assert await try_each(spread(every, 8), lambda kill: killed_over_a_question(new_stage, kill)) > 4
+
+
+async def killed_over_a_question(new_stage: NewStage, kill: Kill) -> bool:
+    """Kill the process at the boundary and start another one. False: the question was there before."""
+    async with new_stage() as stage:
+        stage.policy(RULE)
+        proxies, environment = await stage.proxies()
+        first = await stage.start(environment)
+        heir: list[asyncio.Task[BotProcess]] = []
+
+        async def strike(_: Message, forward: Forward) -> None:
+            if kill.moment == "after":
+                await forward()
+            first.kill()
+            heir.append(asyncio.create_task(stage.start()))
+            await heir[0]
+
+        await questioned(stage, proxies, lambda: proxies.count(kill.at.number, strike))
+        return bool(heir)
+
+
+async def questioned(stage: Stage, proxies: Proxies, strikes: Callable[[], None] | None) -> list[Message]:
+    """Ben asks about a card, until his client says that it worked; what passed from then on."""
+    run = await Run.begin(stage)
+    card = await run.seen("card")
+    await stage.slack.until(lambda: told(stage, "ben"))
+    await run.rest()
+    [message] = told(stage, "ben")
+    await stage.slack.click("ben", message.channel, message.ts, "ask")
+    view = await stage.slack.until(lambda: stage.slack.view("ben"))
+    (strikes or proxies.count)()
+    while not (await stage.slack.submit("ben", view.id, {"question": "For whom?"})).closed:  # the dialog stays until it worked
+        await stage.slack.until(lambda: stage.slack.connections)
+    await run.seen("inquiry", "For whom?")
+    await run.rest()
+    assert len([one for key, posts in run.posts.items() if key.startswith("inquiry") for one in posts]) == 1
+    assert "[Reject]" in (await run.seen("card")).seen_text
+    assert card.ts == (await run.seen("card")).ts
+    return list(proxies.passed)
