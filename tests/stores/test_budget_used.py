@@ -41,7 +41,7 @@ from tests.stores.world import World
 
 MODEL = "claude-sonnet-5-5"
 BUDGET_TOKENS = 100_000
-ROW, ROWS = "One row of a long list that somebody keeps, with what stands in it. ", 90
+ROW = "One row of a long list that somebody keeps, with what stands in it. "
 
 
 class Item(BaseModel):
@@ -51,8 +51,8 @@ class Item(BaseModel):
 
 
 async def look_up(arguments: Item, context: ToolContext) -> dict[str, Any]:
-    """Some 1,500 tokens."""
-    return {"text": f"Item {arguments.number}. " + ROW * ROWS}
+    """A thousand tokens and more: each item is longer than the one before it."""
+    return {"text": f"Item {arguments.number}. " + ROW * (60 + 9 * arguments.number)}
 
 
 def talk(request: Request) -> Reply:
