@@ -67,10 +67,13 @@ def _how_it_stands(card: Card, message: DirectMessage) -> str:
         where = "in a direct message" if message.session.direct else f"in <#{message.session.channel}>"
         needed = f"  ·  {len(card.voters)} of {card.verdict.quorum} approvals" if card.verdict.quorum > 1 else ""
         return f"Asked {where}{needed}  ·  until {slack_time(card.expires_at)}"
-    by = f" by {people((card.decided_by,))}" if card.decided_by else ""
-    at = f", {slack_time(card.decided_at)}" if card.decided_at else ""
     ending = ENDINGS[card.look]
-    if ending.how == ENDINGS["approved"].how:  # what came of it is told on the card, and may not be known yet
+    approved = ending.how == ENDINGS["approved"].how
+    voted = card.voters if approved else card.rejecters if card.look == "rejected" else ()
+    who = voted or tuple(filter(None, [card.decided_by]))
+    by = f" by {people(who)}" if who else ""
+    at = f", {slack_time(card.decided_at)}" if card.decided_at else ""
+    if approved:  # what came of it is told on the card, and may not be known yet
         return f":white_check_mark: {ending.how}{by}{at}."
     return ending.on_card(by, at)
 

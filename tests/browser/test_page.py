@@ -37,6 +37,18 @@ async def test_what_others_say_appears_by_itself(screen: SandboxScreen, sandbox:
     await expect(screen.message(ts)).to_contain_text("2 replies")
 
 
+async def test_a_link_to_a_message_leads_there(screen: SandboxScreen, sandbox: SlackSandbox) -> None:
+    ts = await sandbox.say("ben", "orders", "Anything new?")
+    reply = await sandbox.say("ben", "orders", "Yes", thread_ts=ts)
+    orders = sandbox.channels["orders"]
+    for message, below in ((ts, ""), (reply, f"?thread_ts={ts}&cid={orders}")):
+        address = f"{sandbox.page_url}archives/{orders}/p{message.replace('.', '')}{below}"
+        link = await sandbox.say("ben", "support", f"See <{address}|there>")
+        await screen.look_at("ann", "support")
+        await screen.message(link).get_by_role("link", name="there").click()
+        await expect(screen.thread.locator(f'[data-ts="{reply}"]')).to_contain_text("Yes")
+
+
 async def test_a_mention_opens_the_thread_in_which_the_bot_answers(
     screen: SandboxScreen, sandbox: SlackSandbox, bot: ApprovingBot
 ) -> None:

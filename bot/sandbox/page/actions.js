@@ -5,7 +5,7 @@ import { field, isField } from "./fields.js";
 import { post } from "./live.js";
 import { textOf } from "./mrkdwn.js";
 import { confirmed, toast } from "./overlay.js";
-import { workspace } from "./workspace.js";
+import { go, placeOfLink, workspace } from "./workspace.js";
 
 /**
  * A surface says where blocks stand: {place: {channel, ts, ephemeral?} | {view_id}, fields: [] to collect into, kept: values of before}.
@@ -47,7 +47,9 @@ function button(element, blockId, surface) {
   const style = ["primary", "danger"].includes(element.style) ? element.style : "";
   const press = async () => {
     const address = /^https?:\/\//i.test(element.url ?? "") ? element.url : null;
-    if (address) window.open(address, "_blank", "noopener,noreferrer");
+    const place = address && placeOfLink(address);
+    if (place) go(place);
+    else if (address) window.open(address, "_blank", "noopener,noreferrer");
     await act(node, element, blockId, surface, element.value);
   };
   const node = h(

@@ -5,7 +5,7 @@ import { follow, post } from "./live.js";
 import { followView } from "./modal.js";
 import { toast } from "./overlay.js";
 import { drawPane, drawThread } from "./panes.js";
-import { channel, go, placeInAddress, takeIn, workspace } from "./workspace.js";
+import { channel, go, placeInAddress, placeOfLink, takeIn, workspace } from "./workspace.js";
 
 const at = (id) => document.getElementById(id);
 let followed = null; // the person whose workspace is followed
@@ -71,6 +71,13 @@ async function openHome(as) {
   if (!answer.ok) toast(answer.error ?? "The Home tab could not be opened.");
 }
 
+// A link to a message of this workspace leads there, in this window.
+document.addEventListener("click", (event) => {
+  const place = placeOfLink(event.target.closest?.("a[href]")?.href ?? "about:blank");
+  if (!place) return;
+  event.preventDefault();
+  go(place);
+});
 window.addEventListener("hashchange", () => {
   showRail(false);
   followAddress();

@@ -80,6 +80,14 @@ export function placeInAddress() {
   return { as, channel: place || null, thread: thread || null };
 }
 
+/** The place that a message's address means in this workspace, as in Slack's own client; null for any other address. */
+export function placeOfLink(address) {
+  const url = new URL(address, location.href);
+  const [, at, id, message] = url.pathname.split("/");
+  if (url.origin !== location.origin || at !== "archives" || !/^p\d{7,}$/.test(message ?? "")) return null;
+  return { channel: id, thread: url.searchParams.get("thread_ts") ?? `${message.slice(1, -6)}.${message.slice(-6)}` };
+}
+
 /** Goes to a place; what is not named stays as it is. */
 export function go(change) {
   const { as, channel: place, thread } = { ...placeInAddress(), ...change };
