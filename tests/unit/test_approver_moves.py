@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent.approvals.digest import action_digest
 from agent.approvals.quiet_hours import QuietHours
 from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.for_approvers import approver_moves, nudge_move, reminded_at, told_by_mention, told_directly
@@ -15,11 +16,13 @@ from agent.session.inbox import Nudge
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
 from agent.session.state import Session
-from agent.session.steps import DirectShown, Nudged, Posted, PostStarted, Step, Voted
-from agent.types import Approvers
+from agent.session.steps import CardShown, DirectShown, Nudged, Posted, PostStarted, Step, Voted
+from agent.types import Approvers, Wording
+from tests.unit.simulated_rules import TOOLS
 from tests.unit.test_machine import APPROVED, NOW, PROPOSED, WAITING, after
 
 BOSSES = Approvers(users=("U2", "U8"))
+REJECTED = APPROVED.model_copy(update={"decision": "rejected"})
 BEFORE = NOW - timedelta(hours=24)  # the card was brought before people
 
 
@@ -109,6 +112,28 @@ def test_a_message_about_what_is_decided_is_brought_up_to_date_and_then_left() -
     assert moves(asked(*told("U2"), APPROVED, DirectShown(key=move.message, over=move.over))) == []
     begun = told("U2")[0]
     assert keys(moves(asked(begun, APPROVED))) == ["dm:A1:0:U2"]  # it may be there, and look open
+
+
+def test_what_is_over_is_not_forgotten_before_everybody_who_was_told_hears_so() -> None:
+    over = (*told("U2"), REJECTED, CardShown(action_id="A1", look="rejected"))
+    [move] = moves(asked(*over))
+    assert isinstance(move, ShowDirect)
+    assert asked(*over, DirectShown(key=move.message, over=move.over)).actions == {}
+
+
+def test_how_people_are_told_changes_no_digest() -> None:
+    """Cards that wait since before there was such a setting stay approved as they were shown."""
+    digests = {
+        action_digest(
+            "S1",
+            TOOLS["pay"],
+            {"n": 1},
+            PROPOSED.verdict.model_copy(update={"notify": notify}),
+            Wording(effect="write", verb="Pay"),
+        )
+        for notify in ("dm", "mention", "none")
+    }
+    assert len(digests) == 1
 
 
 def test_reminders_come_below_the_message_at_the_times_of_the_rule() -> None:
