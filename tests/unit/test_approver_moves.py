@@ -1,4 +1,4 @@
-"""Who is told of a card, when, how often, and that nobody is told what is not so any more."""
+"""Who hears of a card, when, how often, and that nobody is told what is not so any more."""
 
 from collections.abc import Sequence
 from datetime import time, timedelta
@@ -32,10 +32,10 @@ def asked(*steps: Step, approvers: Approvers = BOSSES, **verdict: Any) -> Sessio
     return after(*(changed if step is PROPOSED else step for step in WAITING), *steps)
 
 
-def told(user: str, number: int = 0, **posted: str) -> tuple[Step, Step]:
+def told(user: str, number: int = 0, *, error: str = "") -> tuple[Step, Step]:
     """A direct message that is there, or was refused."""
     key = PostKey("dm", "A1", number, user)
-    return PostStarted(key=key), Posted(key=key, **(posted or {"ts": "7.0"}))
+    return PostStarted(key=key), Posted(key=key, ts="" if error else "7.0", error=error)
 
 
 def moves(session: Session, hours: float = 0.1, facts: Facts = NOTHING_FOUND, **rules: Any) -> list[Move]:
