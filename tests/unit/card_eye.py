@@ -214,14 +214,19 @@ def mentioned(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"<@(\w+)>", text))
 
 
-def deciders_needed(text: str) -> tuple[Deciders, tuple[int, int]]:
-    """Return whom an open card needs, and how many approvals and rejections: "needs 2 of <@U1>, <@U2>, 3 to reject"."""
+def needed_of(text: str) -> tuple[tuple[int, int], str]:
+    """Return how many approvals and rejections an open card needs, and of whom: "needs 2 of <@U1>, <@U2>, 3 to reject"."""
     text, rejections = (found[1], int(found[2])) if (found := re.fullmatch(r"(.*), (\d+) to reject", text)) else (text, 1)
-    text, _, others = text.removeprefix("needs ").partition(" other than ")
+    text = text.removeprefix("needs ")
     quorum = re.match(r"(\d+) (?:of )?", text)
-    text = text[quorum.end() :] if quorum else text
-    found = _deciders(text, ("a full member of this conversation", "full members of this conversation"))
-    return replace(found, not_who_asked=mentioned(others) if others else ()), (int(quorum[1]) if quorum else 1, rejections)
+    return (int(quorum[1]) if quorum else 1, rejections), text[quorum.end() :] if quorum else text
+
+
+def deciders_needed(whom: str) -> Deciders:
+    """Return whom an open card needs."""
+    whom, _, others = whom.partition(" other than ")
+    found = _deciders(whom, ("a full member of this conversation", "full members of this conversation"))
+    return replace(found, not_who_asked=mentioned(others) if others else ())
 
 
 def deciders_in(text: str) -> Deciders:

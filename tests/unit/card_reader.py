@@ -26,6 +26,7 @@ from tests.unit.card_eye import (
     meant,
     mentioned,
     name_of,
+    needed_of,
     prose,
     quoted,
     small_print,
@@ -36,13 +37,14 @@ from tests.unit.card_eye import (
 from tests.unit.dialog_reader import read_dialog
 
 CANNOT_BE_UNDONE = "This cannot be undone"
+ASKED = re.compile(r"^Asked by (.*?) · (needs .*?) · until <!date\^(\d+)\^", re.MULTILINE)
 NOTHING = {json_of(value) for value in (None, "", [], {})}
 
 # ------------------------------------------------------------------------------------------------ a message
 
 
 def read_message(blocks: Sequence[Block], dialogs: Mapping[str, Block], details: Mapping[str, Block]) -> dict[str, Seen]:
-    """Return each open action of a message, by its id. `dialogs`: what opens behind *Review…*, by id; `details`: behind *Details*."""
+    """Return each open action of a message, by its id. `dialogs`: what opens behind *Review…*, by id; `details`: likewise."""
     head, *rows = _split(blocks)
     around: list[Block] = []
     if rows:
@@ -55,7 +57,7 @@ def read_message(blocks: Sequence[Block], dialogs: Mapping[str, Block], details:
             continue
         id, pressed = decides
         if pressed["action_id"] == "review":
-            found[id] = read_dialog(dialogs[id], _asked([*row, *around], Seen("review")).needed)
+            found[id] = read_dialog(dialogs[id], _needed([*row, *around]))
         else:
             face = _face(row, around, pressed)
             found[id] = _with_details(face, read_dialog(details[id], face.needed))
@@ -85,7 +87,7 @@ def _decides(row: Sequence[Block]) -> tuple[str, Block] | None:
 def _face(row: Sequence[Block], around: Sequence[Block], pressed: Block) -> Seen:
     """Return what a card with an approve button says."""
     assert pressed["action_id"] == "approve"
-    seen = Seen("approve", warned=_warned(row, pressed))
+    seen = Seen("approve", warned=_warned([*around, *row], pressed))
     for block in (*around, *row):
         match block["type"]:
             case "header" if block in row:
@@ -101,23 +103,22 @@ def _face(row: Sequence[Block], around: Sequence[Block], pressed: Block) -> Seen
     return replace(_asked([*row, *around], seen), verb=meant(verb), sources=_sources([*around, *row]))
 
 
-def _warned(row: Sequence[Block], pressed: Block) -> bool:
+def _warned(blocks: Sequence[Block], pressed: Block) -> bool:
     """Return whether it is said that there is no way back: by the button, by the dialog behind it, and in words."""
     confirm = pressed.get("confirm", {}).get("title", {}).get("text")
-    said = (pressed.get("style") == "danger", confirm == CANNOT_BE_UNDONE, _says_no_way_back(row))
+    said = (pressed.get("style") == "danger", confirm == CANNOT_BE_UNDONE, _says_no_way_back(blocks))
     if len(set(said)) > 1:
         raise UnreadableError(said)
     return said[0]
 
 
-def _says_no_way_back(row: Sequence[Block]) -> bool:
+def _says_no_way_back(blocks: Sequence[Block]) -> bool:
     return any(
         part["text"].startswith(CANNOT_BE_UNDONE) and part.get("style", {}).get("bold")
-        for block in row
-        if block["type"] == "rich_text"
+        for block in blocks
+        if str(block.get("block_id", "")).partition(":")[0] == "effect"
         for element in block["elements"]
-        if element["type"] == "rich_text_section"
-        for part in element["elements"][:1]
+        for part in element["elements"]
     )
 
 
@@ -133,7 +134,8 @@ def _with_details(face: Seen, details: Seen) -> Seen:
         if not in_headline and not (name in face.nothing and value in NOTHING):
             raise UnreadableError(f"{name} stands nowhere on the card")
     whole = replace(face, arguments=details.arguments, tool=details.tool, effect=details.effect, rule=details.rule, nothing=())
-    if replace(whole, how="review", verb="", warned=details.warned) != replace(details, verb=""):
+    of_it = replace(whole, how="review", verb="", warned=details.warned, sources=details.sources)  # a message has those of all
+    if of_it != replace(details, verb="") or set(details.sources) - set(face.sources):
         raise UnreadableError("the card and its details differ")
     return whole
 
@@ -174,7 +176,8 @@ def _changes(elements: Sequence[Block]) -> Iterator[tuple[str, str, str]]:
 def _named(parts: Sequence[Block]) -> Iterator[tuple[str, str]]:
     """Yield each bold text of a line with what stands behind it, up to the next one."""
     name, behind = "", ""
-    for part in (*parts, {"text": "", "style": {"bold": True}}):
+    last: Block = {"text": "", "style": {"bold": True}}
+    for part in (*parts, last):
         if part.get("style", {}).get("bold"):
             if name:
                 yield name, prose(behind.removesuffix(" · "))
@@ -228,11 +231,16 @@ def _asked(row: Sequence[Block], seen: Seen) -> Seen:
     for text, plain in small_print(row):
         if edited := re.search(r"^Edited by <@(\w+)>", text, re.MULTILINE):
             seen = replace(seen, edited_by=edited[1])
-        if asked := re.search(r"^Asked by (.*?) · (needs .*?) · until <!date\^(\d+)\^", text, re.MULTILINE):
-            deciders, needed = deciders_needed(asked[2])
-            seen = replace(seen, requesters=mentioned(asked[1]), deciders=deciders, needed=needed, until=int(asked[3]))
+        if asked := ASKED.search(text):
+            needed, whom = needed_of(asked[2])
+            seen = replace(seen, requesters=mentioned(asked[1]), deciders=deciders_needed(whom), needed=needed)
+            seen = replace(seen, until=int(asked[3]))
             seen = replace(seen, reason=meant(plain[0].removeprefix("Why: ")) if plain else "")
     return seen
+
+
+def _needed(row: Sequence[Block]) -> tuple[int, int]:
+    return next((needed_of(asked[2])[0] for text, _ in small_print(row) if (asked := ASKED.search(text))), (1, 1))
 
 
 def _sources(blocks: Sequence[Block]) -> tuple[str, ...]:

@@ -25,11 +25,11 @@ def order(number: int, **fields: Any) -> Card:
 
 
 def decide_blocks(blocks: list[SlackBlock]) -> dict[str, list[str]]:
-    """The action ids of the buttons of each row, by block id."""
+    """The action ids of what decides each open row, by block id."""
     return {
-        str(block["block_id"]): [str(one["action_id"]) for one in block["elements"]]
+        str(block["block_id"]): [str(one["action_id"]) for one in block.get("elements", [block.get("accessory")])]
         for block in blocks
-        if block["type"] == "actions"
+        if str(block.get("block_id", "")).startswith("decide:")
     }
 
 

@@ -11,8 +11,8 @@ import pytest
 from agent.decide.moves import Cards
 from agent.types import Change, Preview
 from bot.cards.cards import card_blocks, card_text, question_blocks, question_text
+from bot.cards.review import details_view
 from bot.cards.values import unmasked
-from bot.dialogs.modals import arguments_view
 from tests.unit.shown import NOW, TOOLS, buttons, card, every, shown, tool
 from tests.unit.test_cards import Strict, blocks_of, boxes, read
 
@@ -46,8 +46,10 @@ def test_a_mask_hides_it_everywhere_also_where_the_text_is_cut(look: Any) -> Non
     assert leaks(blocks_of(one, mask=mask)) == []
     assert leaks(question_blocks(one, TOOLS["mail"], mask)) == []
     assert SECRET not in card_text(Cards((one,)), TOOLS, mask) + question_text(one, TOOLS["mail"], mask)
-    assert leaks(arguments_view(one.arguments, one.preview, one.said)) != []  # whole, for those who may decide
-    assert "digest `dddddddddddd`" in shown(blocks_of(one, mask=mask))
+    assert leaks(details_view(one, TOOLS["mail"], mask)) == []
+    assert "Personal data is hidden here." in shown(details_view(one, TOOLS["mail"], mask))
+    assert leaks(details_view(one, TOOLS["mail"])) != []  # whole, for those who may decide
+    assert "d" * 64 in shown(details_view(one, TOOLS["mail"], mask))
 
 
 def test_a_card_that_hides_something_says_so_and_offers_the_whole() -> None:
