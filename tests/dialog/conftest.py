@@ -19,6 +19,7 @@ from bot.config.file import Config
 from bot.config.manifest import read_manifest
 from bot.config.settings import Settings
 from bot.sandbox.model import Request, ScriptedModel
+from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.sandbox.slack.types import Message, SubmitAnswer, View
 from bot.stores.embedded_home import Servers
@@ -153,12 +154,29 @@ class Talk:
 
     def open_cards(self) -> list[Message]:
         """Cards that wait for a decision."""
-        return [message for message in self.posts() if "[Reject]" in message.seen_text]
+        return [message for message in self.posts() if rows(message)]
 
     async def clicks(self, user: str, card: Message, action_id: str = "approve", *, row: int | None = None) -> None:
-        """A button of a message, of its `row`th row where it has several."""
-        value = None if row is None else rows(card)[row - 1]
-        await self.slack.click(user, card.channel, card.ts, action_id, value=value)
+        """What can be pressed on a message, of its `row`th row where it has several: a button, or what a menu offers by this name.
+        What a row has no room for is pressed in the dialog that shows them one by one.
+        """
+        of = None if row is None else rows(card)[row - 1]
+        if (found := _pressed(card.blocks, action_id, of)) is not None:
+            await self.slack.click(user, card.channel, card.ts, **found)
+            return
+        await self.puts_away(user)
+        await self.slack.click(user, card.channel, card.ts, "one_by_one")
+        view = await self.slack.until(lambda: self.slack.view(user))
+        found = _pressed(view.blocks, action_id, of)
+        assert found is not None, f"{action_id} is nowhere to be pressed: {view.seen_text}"
+        await self.slack.click_in_view(user, view.id, **found)
+        if action_id != "approve":
+            await self.slack.until(lambda: (above := self.slack.view(user)) and above.id != view.id)
+
+    async def puts_away(self, user: str) -> None:
+        """Close whatever dialogs are open."""
+        while (view := self.slack.view(user)) is not None:
+            await self.slack.close_view(user, view.id)
 
     async def reviews(self, user: str, card: Message, *, row: int | None = None) -> View:
         """Open the dialog of a card that is not whole."""
@@ -169,6 +187,7 @@ class Talk:
         """Read a card that is not whole in its dialog, and approve it there."""
         view = await self.reviews(user, card, row=row)
         assert (await self.slack.submit(user, view.id, {})).closed
+        await self.puts_away(user)
 
     async def rejects(self, user: str, card: Message, reason: str = "", *, row: int | None = None) -> None:
         """Reject, with a reason in the modal."""
@@ -176,12 +195,16 @@ class Talk:
         view = await self.slack.until(lambda: self.slack.view(user))
         answer = await self.slack.submit(user, view.id, {"reason": reason} if reason else {})
         assert answer.closed
+        await self.puts_away(user)
 
     async def edits(self, user: str, card: Message, *, row: int | None = None, **changes: Any) -> SubmitAnswer:
         """Edit, with these values in the modal's fields, by their labels."""
         await self.clicks(user, card, "edit", row=row)
         view = await self.slack.until(lambda: self.slack.view(user))
-        return await self.slack.submit(user, view.id, {input_of(view, label): value for label, value in changes.items()})
+        answer = await self.slack.submit(user, view.id, {input_of(view, label): value for label, value in changes.items()})
+        if answer.closed:
+            await self.puts_away(user)
+        return answer
 
     async def is_told(self, user: str, *words: str) -> Message:
         """What only this person sees."""
@@ -205,8 +228,21 @@ class Talk:
 
 def rows(card: Message) -> list[str]:
     """The actions that a message asks for, in the order of its rows."""
-    blocks = [block["block_id"] for block in card.blocks if block["type"] == "actions"]
+    blocks = [str(block.get("block_id", "")) for block in card.blocks]
     return [block_id.partition(":")[2] for block_id in blocks if block_id.startswith("decide:")]
+
+
+def _pressed(blocks: Sequence[Any], name: str, of: str | None) -> dict[str, str] | None:
+    """What is pressed for this name: a button of that action_id, or an option of a menu whose value begins with it."""
+    for block in blocks:
+        for element in elements_of(block):
+            if element["action_id"] == name and of in (None, element.get("value")):
+                return {"action_id": name, "block_id": block["block_id"], "value": str(element.get("value") or "")}
+            for option in element.get("options") or ():
+                word, _, action = str(option["value"]).partition(":")
+                if element["action_id"] == "more" and word == name and of in (None, action):
+                    return {"action_id": "more", "block_id": block["block_id"], "value": option["value"]}
+    return None
 
 
 def input_of(view: View, label: str) -> str:

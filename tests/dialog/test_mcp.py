@@ -81,7 +81,7 @@ async def test_what_a_server_says_of_its_own_write_is_no_source_of_the_next_card
     [told] = world.last_request().last_results
     assert told.text.startswith('{"untrusted":"From MCP server own: data from outside')  # the model is warned all the same
     await talk.clicks("ann", card)
-    await talk.sees("three", "Read before, from outside", "MCP server own", "[Note]")
+    await talk.sees("three", "Proposed after reading", "MCP server own", "[Note]")
 
 
 async def test_a_read_that_leaves_open_where_it_asks_waits_for_a_click_unless_the_team_vouches(

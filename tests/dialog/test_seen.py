@@ -78,10 +78,10 @@ async def test_untrusted_sources_are_named_as_long_as_they_are_in_the_context(wo
     await talk.clicks("ann", card)
     await talk.sees("First.")
     await talk.says("ann", "read that page")
-    await talk.clicks("ann", await talk.sees("Read before, from outside", "web page evil.example", "[Place order]"))
+    await talk.clicks("ann", await talk.sees("Proposed after reading", "web page evil.example", "[Place order]"))
     await talk.sees("Second.")
     await talk.says("ann", "thanks")  # what the page said is still read with every turn
-    await talk.clicks("ann", await talk.sees("Read before, from outside", "web page evil.example", "[Place order]"))
+    await talk.clicks("ann", await talk.sees("Proposed after reading", "web page evil.example", "[Place order]"))
     await talk.sees("Third.")
 
 
@@ -93,7 +93,7 @@ async def test_a_source_holds_in_the_summary_that_may_draw_on_it(world: World) -
     talk = await mention(world, "ann", "read that page")
     await talk.sees("It says")
     await talk.says("ann", "thanks")
-    await talk.sees("Read before, from outside", "web page evil.example", "[Place order]")
+    await talk.sees("Proposed after reading", "web page evil.example", "[Place order]")
     assert len(await world.rows("SELECT FROM step WHERE body->>'kind' = 'compacted'")) == 1
 
 
@@ -106,7 +106,7 @@ async def test_what_is_run_a_second_time_names_its_sources_once_more(world: Worl
     world.model.script = Lines(call("read_page", host="evil.example"), call("pay", host="a"), "I do not know.")
     talk = await mention(world, "ann", "read that page and pay")
     await talk.clicks("ann", await talk.card())
-    question = await talk.sees("Outcome unknown", "Read before, from outside", "web page evil.example")
+    question = await talk.sees("Outcome unknown", "Proposed after reading", "web page evil.example")
     [again] = [each for block in question.blocks for each in block.get("elements", ()) if each.get("action_id") == "run_again"]
     assert "web page evil.example" in again["confirm"]["text"]["text"]
 

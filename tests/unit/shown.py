@@ -88,6 +88,11 @@ def buttons(blocks: Any) -> dict[str, dict[str, Any]]:
     return {one["action_id"]: one for one in every(blocks, "button")}
 
 
+def menu(blocks: Any) -> list[str]:
+    """The values of what the menus of the blocks offer."""
+    return [option["value"] for one in every(blocks, "overflow") for option in one["options"]]
+
+
 # What our own sentences make live: people, the group and the channel of a rule, a time. The ids are those of the tests.
 OURS = re.compile(r"<@U\d>|<!subteam\^S\d>|<#C\d>|<!date\^\d+\^[^<>|]+\|[^<>|]+>")
 RICH = {"rich_text_section", "rich_text_preformatted", "text"}
