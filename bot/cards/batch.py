@@ -21,10 +21,18 @@ from bot.cards.block_kit import (
 from bot.cards.closed_row import closed_blocks
 from bot.cards.harmless_text import FSI, PDI, cut
 from bot.cards.magnitude import magnitude_in_words, short_magnitude, total
-from bot.cards.open_row import HEADLINE_CHARACTERS, asked_in_words, decides, effect_parts, standing, what_blocks, why_in_words
+from bot.cards.open_row import (
+    HEADLINE_CHARACTERS,
+    asked_in_words,
+    deciding_button,
+    effect_parts,
+    standing,
+    what_blocks,
+    why_in_words,
+)
 from bot.cards.row import Row
 from bot.cards.sources import PROPOSED_AFTER_READING
-from bot.cards.values import BETWEEN, Part, TextRoom
+from bot.cards.values import BETWEEN, LinePart, TextRoom
 
 SAME_TIME = timedelta(minutes=1)  # proposals of one turn end a few moments apart
 NO_END = {BETWEEN.strip(), FSI, PDI}  # what an end of a headline may not hold: it would look like how much, or have lost its half
@@ -53,7 +61,7 @@ def batch_blocks(rows: Sequence[Row], room: TextRoom, read: Sequence[SlackBlock]
         told += standing(row, room)
         own = [] if effect is not None else effect_parts(row, room)
         blocks += [
-            line_with(line, decides(row, whole=whole), f"decide:{row.card.action_id}"),
+            line_with(line, deciding_button(row, whole=whole), f"decide:{row.card.action_id}"),
             *what,
             *([rich_text([rich_line(*own)], f"effect:{row.card.action_id}")] if own else []),
             *([context("\n".join(told), *([] if once else why_in_words(row.card, room)))] if told else []),
@@ -70,15 +78,15 @@ def _asked(card: Card, undecided: Sequence[Row], room: TextRoom) -> str:
     return asked_in_words(card, ends[0] if ends[-1] - ends[0] <= SAME_TIME else card.expires_at, room)
 
 
-Said = TypeVar("Said")
+Alike = TypeVar("Alike")
 
 
-def _same(said: Sequence[Said]) -> Said | None:
+def _same(said: Sequence[Alike]) -> Alike | None:
     """Return what several rows say, if it is the same."""
     return said[0] if len(said) > 1 and all(one == said[0] for one in said) else None
 
 
-def _effect_once(effect: Sequence[Part]) -> list[SlackBlock]:
+def _effect_once(effect: Sequence[LinePart]) -> list[SlackBlock]:
     return [rich_text([rich_line(("Each of them: ", False), *effect)], "effect")] if effect else []
 
 

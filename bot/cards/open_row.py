@@ -24,7 +24,7 @@ from bot.cards.row import MayGrant, Row, effect_in_words
 from bot.cards.sources import PROPOSED_AFTER_READING
 from bot.cards.values import (
     BETWEEN,
-    Part,
+    LinePart,
     TextRoom,
     arguments_blocks,
     changes_block,
@@ -89,7 +89,7 @@ def what_blocks(row: Row, room: TextRoom, *, on_lines: bool = False) -> tuple[li
     return blocks, whole
 
 
-def effect_parts(row: Row, room: TextRoom) -> list[Part]:
+def effect_parts(row: Row, room: TextRoom) -> list[LinePart]:
     """Return to which effect, in the author's words, and in ours that there is no way back."""
     told = effect_in_words(row.wording, room)[0]
     warned = [(f"{CANNOT_BE_UNDONE}{' ' if told else ''}", True)] if row.irreversible else []
@@ -183,7 +183,7 @@ def _not_posted(card: Card) -> str:
 
 def decide_block(row: Row, *, whole: bool, may_grant: MayGrant) -> SlackBlock:
     """Return what decides an action, and the menu of what is done more seldom."""
-    elements = [decides(row, whole=whole), button("reject", "Reject", row.card.action_id)]
+    elements = [deciding_button(row, whole=whole), button("reject", "Reject", row.card.action_id)]
     elements.append(overflow("more", _further(row, whole=whole, may_grant=may_grant)))
     return {"type": "actions", "block_id": f"decide:{row.card.action_id}", "elements": elements}
 
@@ -195,7 +195,7 @@ def _further(row: Row, *, whole: bool, may_grant: MayGrant) -> Sequence[SlackBlo
     return [option(f"{name}:{card.action_id}", words) for name, words in offered.items()]
 
 
-def decides(row: Row, *, whole: bool) -> SlackBlock:
+def deciding_button(row: Row, *, whole: bool) -> SlackBlock:
     """Return the button that approves a card that shows all of it; else the one that opens the dialog that does."""
     if not whole:
         return button("review", "Review…", row.card.action_id, style="primary")

@@ -31,7 +31,7 @@ _JSON_BEGINS = re.compile(r"\s*(?:[\[{\"0-9-]|true|false|null|NaN|Infinity)")  #
 
 Mask = Callable[[str], str]
 Named = tuple[tuple[str, str], ...]
-Part = tuple[str, bool]  # of a line: a text, and whether it is bold
+LinePart = tuple[str, bool]  # of a line: a text, and whether it is bold
 
 
 def unmasked(text: str) -> str:
@@ -192,7 +192,7 @@ def _shortened(text: str) -> str:
     return clipped(re.sub(r"[ \t\n]+", " ", text), LINE_CHARACTERS)
 
 
-def joined(parts: Iterable[Sequence[Part]]) -> Iterator[Part]:
+def joined(parts: Iterable[Sequence[LinePart]]) -> Iterator[LinePart]:
     """Yield parts of one line, with what stands between them."""
     for number, each in enumerate(parts):
         if number:

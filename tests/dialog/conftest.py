@@ -19,7 +19,7 @@ from bot.config.file import Config
 from bot.config.manifest import read_manifest
 from bot.config.settings import Settings
 from bot.sandbox.model import Request, ScriptedModel
-from bot.sandbox.slack.blocks import elements_of
+from bot.sandbox.slack.pressing import pressed
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.sandbox.slack.types import Message, SubmitAnswer, View
 from bot.stores.embedded_home import Servers
@@ -161,17 +161,15 @@ class Talk:
         What a row has no room for is pressed in the dialog that shows them one by one.
         """
         of = None if row is None else rows(card)[row - 1]
-        if (found := _pressed(card.blocks, action_id, of)) is not None:
+        if (found := pressed(card.blocks, action_id, of)) is not None:
             await self.slack.click(user, card.channel, card.ts, **found)
             return
         await self.puts_away(user)
         await self.slack.click(user, card.channel, card.ts, "one_by_one")
         view = await self.slack.until(lambda: self.slack.view(user))
-        found = _pressed(view.blocks, action_id, of)
+        found = pressed(view.blocks, action_id, of)
         assert found is not None, f"{action_id} is nowhere to be pressed: {view.seen_text}"
-        await self.slack.click_in_view(user, view.id, **found)
-        if action_id != "approve":
-            await self.slack.until(lambda: (above := self.slack.view(user)) and above.id != view.id)
+        await (await self.slack.click_in_view(user, view.id, **found))  # acked: whatever it opens is open
 
     async def puts_away(self, user: str) -> None:
         """Close whatever dialogs are open."""
@@ -182,6 +180,14 @@ class Talk:
         """Open the dialog of a card that is not whole."""
         await self.clicks(user, card, "review", row=row)
         return await self.slack.until(lambda: self.slack.view(user))
+
+    async def details(self, user: str, card: Message, *, row: int | None = None) -> str:
+        """What the dialog with everything about an action says."""
+        await self.puts_away(user)
+        await self.clicks(user, card, "details", row=row)
+        view = await self.slack.until(lambda: self.slack.view(user))
+        await self.puts_away(user)
+        return view.seen_text
 
     async def approves_whole(self, user: str, card: Message, *, row: int | None = None) -> None:
         """Read a card that is not whole in its dialog, and approve it there."""
@@ -230,19 +236,6 @@ def rows(card: Message) -> list[str]:
     """The actions that a message asks for, in the order of its rows."""
     blocks = [str(block.get("block_id", "")) for block in card.blocks]
     return [block_id.partition(":")[2] for block_id in blocks if block_id.startswith("decide:")]
-
-
-def _pressed(blocks: Sequence[Any], name: str, of: str | None) -> dict[str, str] | None:
-    """What is pressed for this name: a button of that action_id, or an option of a menu whose value begins with it."""
-    for block in blocks:
-        for element in elements_of(block):
-            if element["action_id"] == name and of in (None, element.get("value")):
-                return {"action_id": name, "block_id": block["block_id"], "value": str(element.get("value") or "")}
-            for option in element.get("options") or ():
-                word, _, action = str(option["value"]).partition(":")
-                if element["action_id"] == "more" and word == name and of in (None, action):
-                    return {"action_id": "more", "block_id": block["block_id"], "value": option["value"]}
-    return None
 
 
 def input_of(view: View, label: str) -> str:
