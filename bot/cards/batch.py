@@ -69,7 +69,7 @@ def batch_blocks(rows: Sequence[Row], room: TextRoom, read: Sequence[SlackBlock]
     if not undecided:
         return blocks
     below = [context(asked, *why_in_words(undecided[0].card, room))] if once and asked else []
-    return [*blocks, {"type": "divider"}, *below, *_together(undecided, all_whole=all_whole)]
+    return [*blocks, {"type": "divider"}, *below, *_pressed_together(undecided, all_whole=all_whole)]
 
 
 def _asked(card: Card, undecided: Sequence[Row], room: TextRoom) -> str:
@@ -95,10 +95,10 @@ def batch_headline(rows: Sequence[Row]) -> str:
     undecided = [row for row in rows if row.open]
     counted = undecided or rows
     of = f"{len(undecided)} of {len(rows)}" if 0 < len(undecided) < len(rows) else str(len(rows))
-    nouns = {row.tool.several if row.tool is not None else "" for row in rows}
-    noun = nouns.pop() if len(nouns) == 1 else ""
-    what = f"{of} {noun}{_common_end(rows)}" if noun else f"{of} actions"
-    state = ("" if noun else " to decide") if undecided else ", all of them decided"
+    made = {row.tool.several if row.tool is not None else "" for row in rows}
+    things = made.pop() if len(made) == 1 else ""
+    what = f"{of} {things}{_common_end(rows)}" if things else f"{of} actions"
+    state = ("" if things else " to decide") if undecided else ", all of them decided"
     amount = _total(counted)
     return BETWEEN.join((f"{what}{state}", *([magnitude_in_words(amount)] if amount is not None else [])))
 
@@ -119,7 +119,7 @@ def _total(rows: Sequence[Row]) -> Magnitude | None:
     return total(row.card.preview.magnitude if row.card.preview is not None else None for row in rows)
 
 
-def _together(undecided: Sequence[Row], *, all_whole: bool) -> list[SlackBlock]:
+def _pressed_together(undecided: Sequence[Row], *, all_whole: bool) -> list[SlackBlock]:
     """Return what decides them together, if the same people decide all of it and all of it can be undone; and what opens them one
     by one."""
     ids = ",".join(row.card.action_id for row in undecided)
@@ -136,9 +136,9 @@ def _together(undecided: Sequence[Row], *, all_whole: bool) -> list[SlackBlock]:
 def _approve_all(undecided: Sequence[Row], ids: str) -> SlackBlock:
     """Return one button for all that is open. It asks once more, naming each."""
     verbs = {row.wording.verb for row in undecided}
-    verb, _, noun = (verbs.pop() if len(verbs) == 1 else "Approve").partition(" ")
+    verb, _, things = (verbs.pop() if len(verbs) == 1 else "Approve").partition(" ")
     several = {row.tool.several for row in undecided if row.tool is not None}
-    alike = not noun or (len(several) == 1 and all(several))  # "Place all 3" says enough below "3 orders"
+    alike = not things or (len(several) == 1 and all(several))  # "Place all 3" says enough below "3 orders"
     label = f"{verb if alike else 'Approve'} all {len(undecided)}"
     amount = _total(undecided)
     share = CONFIRM_CHARACTERS // len(undecided) - 3

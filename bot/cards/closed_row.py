@@ -21,7 +21,7 @@ _DRAWN = ((re.compile(r"<@[^>]*>"), "@" + "x" * 7), (re.compile(r"<!date\^[^>]*>
 
 def closed_blocks(row: Row, number: str = "") -> list[SlackBlock]:
     """Return an action that is decided. `number`: of its row, where there are several."""
-    ending, told = ENDINGS[row.card.look], _told(row)
+    ending, told = ENDINGS[row.card.look], _why_in_short(row)
     below = BETWEEN.join((ending.on_card(*_by_and_at(row)), *([told] if told else [])))
     before, behind = f"{ending.icon} {number}", "".join(f"{BETWEEN}{part}" for part in _behind(row))
     left = CARD_CHARACTERS - drawn_characters(below) - len(before) - len(behind) - len(DETAILS)
@@ -42,7 +42,7 @@ def _behind(row: Row) -> Sequence[str]:
     return [*filter(None, (row.texts.magnitude, row.texts.receipt))]
 
 
-def _told(row: Row) -> str:
+def _why_in_short(row: Row) -> str:
     return cut(re.sub(r"\n+", " ", row.texts.told), TOLD_CHARACTERS)
 
 

@@ -108,7 +108,7 @@ def _said_whole(row: Row, room: TextRoom) -> bool:
         and len(texts.headline) <= min(HEADLINE_CHARACTERS, room.prose)
         and effect_in_words(row.wording, room)[1]
         and len(verb) <= VERB_CHARACTERS
-        and BETWEEN.strip() not in verb  # what stands behind one is how much
+        and BETWEEN.strip() not in verb  # behind one comes how much
         and len(texts.trouble) + len("No preview: ") <= TROUBLE_CHARACTERS
         and len(_why(card)) <= min(WHY_CHARACTERS, room.prose)
         and max(len(card.requesters), len(approvers.users), len(approvers.groups)) <= room.people

@@ -24,7 +24,7 @@ def approvers_named(approvers: Approvers, requesters: Sequence[str], most: int =
 
 
 def _anybody(deciders: Deciders, members: str, most: int) -> str:
-    """Return who may decide, whoever else may not. `members`: how those of the conversation are called."""
+    """Return who may decide, without those who may not. `members`: how those of the conversation are called."""
     named = [people(deciders.users, most)] if deciders.users else []
     groups = (
         [_list_with_rest([f"a member of <!subteam^{group}>" for group in deciders.groups], most, " or ")]

@@ -165,7 +165,7 @@ def arguments_blocks(
     elements: list[SlackBlock] = []
     nothing = [((f"no {name}", False),) for name in empty]
     if on_lines or (len(short) <= MOST_ON_A_LINE and sum(len(name) + len(text) for name, text in short) <= PARAGRAPH_CHARACTERS):
-        named = [*short, *((name, _shortened(text)) for name, text in (long if on_lines else ()))]
+        named = [*short, *((name, _on_one_line(text)) for name, text in (long if on_lines else ()))]
         parts = [*(((name, True), (f": {in_prose(clipped(text, room.value))}", False)) for name, text in named), *nothing]
         elements += [rich_line(*joined(parts))] if parts else []
     else:
@@ -188,12 +188,12 @@ def _fits_a_line(text: str, most: int) -> bool:
     return len(text) <= most and not set(text) & {"\n", "\t", BETWEEN.strip()}
 
 
-def _shortened(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return clipped(re.sub(r"[ \t\n]+", " ", text), LINE_CHARACTERS)
 
 
 def joined(parts: Iterable[Sequence[LinePart]]) -> Iterator[LinePart]:
-    """Yield parts of one line, with what stands between them."""
+    """Yield parts of one line, a dot between them."""
     for number, each in enumerate(parts):
         if number:
             yield BETWEEN, False

@@ -38,7 +38,10 @@ UNSURE = "Slack does not say right now whether you may decide this; please try a
 
 
 class Dialogs:
-    """What only shows something, and what people enter into it."""
+    """What only shows something, and what people enter into it.
+
+    Wide because each dialog is opened by a method of this class.
+    """
 
     def __init__(self, store: Store, pool: Pool, surface: SlackSurface, tools: Tools, askers: frozenset[Membership]) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The dialog of several actions one by one: each in full as on a card of its own, with what decides it. It draws itself anew as
+"""The dialog of several actions one by one: each in full, as on a card with nothing else, with its buttons. It is drawn anew as
 they are decided."""
 
 import asyncio
@@ -77,12 +77,12 @@ class OneByOne:
 
     async def view(self, carries: Carried) -> SlackBlock | None:
         """Return the dialog as it is at this moment; None where there is none of its actions."""
-        return self._drawn(await self._actions(carries), carries)
+        return self._view_of(await self._now(carries), carries)
 
-    async def _actions(self, carries: Carried) -> Sequence[ActionNow]:
+    async def _now(self, carries: Carried) -> Sequence[ActionNow]:
         return await actions_now(self._pool, carries.action_id.split(","))
 
-    def _drawn(self, found: Sequence[ActionNow], carries: Carried) -> SlackBlock | None:
+    def _view_of(self, found: Sequence[ActionNow], carries: Carried) -> SlackBlock | None:
         if not found:
             return None
         place = found[0].seen.place
@@ -96,8 +96,8 @@ class OneByOne:
         begun = changed = time.monotonic()
         try:
             while time.monotonic() < begun + FOLLOWED_SECONDS:
-                found = await self._actions(carries)
-                view = self._drawn(found, carries)
+                found = await self._now(carries)
+                view = self._view_of(found, carries)
                 if view is None:
                     return
                 if view != drawn:

@@ -157,8 +157,8 @@ class Talk:
         return [message for message in self.posts() if rows(message)]
 
     async def clicks(self, user: str, card: Message, action_id: str = "approve", *, row: int | None = None) -> None:
-        """What can be pressed on a message, of its `row`th row where it has several: a button, or what a menu offers by this name.
-        What a row has no room for is pressed in the dialog that shows them one by one.
+        """Press a button of a message, or what its menu offers by this name, of its `row`th row where it has several. What a row
+        has no room for is pressed in the dialog that shows them one by one.
         """
         of = None if row is None else rows(card)[row - 1]
         if (found := pressed(card.blocks, action_id, of)) is not None:

@@ -45,7 +45,7 @@ async def test_a_grant_approves_the_present_call_and_lets_later_ones_run_within_
     assert await bot.rows(PLACED) == [("WGT-001", 2), ("WGT-001", 1)]
     await talk.says("ann", "and three")  # more than was allowed: asked
     card = await talk.card()
-    assert "quantity  3" in card.seen_text
+    assert "Order 3 ×" in card.seen_text
     await talk.rejects("ben", card)
     await talk.sees("Third.")
     assert len(await bot.rows(PLACED)) == 2

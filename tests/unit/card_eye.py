@@ -179,7 +179,7 @@ SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
 
 
 def headline_of(line: str) -> tuple[str, str]:
-    """Return what a headline says, and how much: what stands behind its dot. Raises UnreadableError."""
+    """Return what a headline says, and how much: that comes behind its dot. Raises UnreadableError."""
     if line.startswith('"'):
         cell = quoted(line)
         text, rest = json.loads(meant(cell)), line[len(cell) :]

@@ -174,7 +174,7 @@ def _changes(elements: Sequence[Block]) -> Iterator[tuple[str, str, str]]:
 
 
 def _named(parts: Sequence[Block]) -> Iterator[tuple[str, str]]:
-    """Yield each bold text of a line with what stands behind it, up to the next one."""
+    """Yield each bold text of a line with the text behind it, up to the next one."""
     name, behind = "", ""
     last: Block = {"text": "", "style": {"bold": True}}
     for part in (*parts, last):

@@ -10,13 +10,13 @@ import pytest
 from pydantic import BaseModel
 
 from agent.decide.moves import Card, Cards
-from agent.types import Approvers, Change, Escalation, Magnitude, Preview, Verdict, Wording
+from agent.types import Change, Magnitude, Preview, Verdict, Wording
 from bot.cards.block_kit import SlackBlock
 from bot.cards.cards import card_blocks, card_text, headline, question_blocks, question_text
 from bot.cards.review import details_view, review_view
 from bot.sandbox.slack.blocks import message_faults, view_faults
 from bot.sandbox.slack.reading import read_blocks
-from tests.unit.shown import NOW, TOOLS, always, buttons, card, every, menu, shown, tool
+from tests.unit.shown import TOOLS, always, buttons, card, menu, shown, tool
 
 
 def blocks_of(one: Card, **options: Any) -> list[SlackBlock]:
@@ -231,145 +231,6 @@ def test_sources_that_are_too_long_say_how_much_is_left() -> None:
     assert "review" in buttons(blocks_of(one))
     assert "web page 99" in shown(review_view(one, None))
     assert re.search(r"web page \d+, and \d\d more", text)
-
-
-# ---------------------------------------------------------------------------------------------- who decides
-
-
-@pytest.mark.parametrize(
-    ("approvers", "words"),
-    [
-        (Approvers(channel_members=True), "a full member of this conversation"),
-        (Approvers(users=("U7", "U8")), "<@U7>, <@U8>"),
-        (Approvers(groups=("S1",), requester=False), "a member of <!subteam^S1> other than <@U1>"),
-        (Approvers(users=("U7",), requester=True), "<@U7> or <@U1>, who asked"),
-        (Approvers(users=tuple(f"U{number}" for number in range(10))), ", ".join(f"<@U{n}>" for n in range(8)) + " and 2 more"),
-    ],
-)
-def test_the_card_says_who_may_decide(approvers: Approvers, words: str) -> None:
-    verdict = Verdict(answer="ask", rule="default", approvers=approvers)
-    assert f" · needs {words} · until" in shown(blocks_of(card({}, verdict=verdict)))
-
-
-@pytest.mark.parametrize(
-    ("verdict", "words"),
-    [
-        (Verdict(answer="ask", rule="", quorum=2), "needs 2 full members of this conversation"),
-        (
-            Verdict(answer="ask", rule="", quorum=2, approvers=Approvers(channel_members=True, requester=False)),
-            "needs 2 full members of this conversation other than <@U1>",
-        ),
-        (Verdict(answer="ask", rule="", quorum=2, approvers=Approvers(users=("U7", "U8"))), "needs 2 of <@U7>, <@U8>"),
-        (Verdict(answer="ask", rule="", rejections=2), "needs a full member of this conversation, 2 to reject"),
-    ],
-)
-def test_the_card_says_how_many_it_needs(verdict: Verdict, words: str) -> None:
-    assert f" · {words} · until" in shown(blocks_of(card({}, verdict=verdict)))
-
-
-@pytest.mark.parametrize(
-    ("quorum", "rejections", "line"),
-    [
-        (2, 1, "*1 of 2* approvals: <@U7>."),
-        (2, 2, "*1 of 2* approvals: <@U7>, *1 of 2* rejections: <@U8>."),
-        (1, 2, "*1 of 1* approvals: <@U7>, *1 of 2* rejections: <@U8>."),
-    ],
-)
-def test_the_card_shows_how_far_a_quorum_has_come(quorum: int, rejections: int, line: str) -> None:
-    verdict = Verdict(answer="ask", rule="default", quorum=quorum, rejections=rejections)
-    voted = card({}, voters=("U7",), rejecters=("U8",), verdict=verdict)
-    assert f"\n{line}" in shown(blocks_of(voted))
-
-
-def test_one_vote_is_no_progress() -> None:
-    assert "approvals" not in shown(blocks_of(card({})))
-
-
-def test_an_escalated_card_says_to_whom() -> None:
-    escalation = Escalation(after_seconds=60, to=Approvers(users=("U9",)))
-    verdict = Verdict(answer="ask", rule="default", approvers=Approvers(users=("U7", "U9")), escalation=escalation)
-    assert "escalated" not in shown(blocks_of(card({}, verdict=verdict)))
-    assert "Nobody decided in time: escalated to <@U9>." in shown(blocks_of(card({}, verdict=verdict, escalated=True)))
-
-
-def test_the_card_says_why_its_rule_is_there() -> None:
-    verdict = Verdict(answer="ask", rule="rule 1", reason="Large orders need <two> people")
-    said = {"type": "plain_text", "text": "Why: Large orders need <two> people", "emoji": False}
-    assert said in every(blocks_of(card({}, verdict=verdict)), "plain_text")
-    assert "rule 1" not in read(card({}, verdict=verdict))
-    assert "rule 1" in read_blocks(details_view(card({}, verdict=verdict), None)["blocks"], {})
-
-
-def test_a_card_that_could_not_be_posted_everywhere_says_what_to_mend() -> None:
-    verdict = Verdict(answer="ask", rule="default", post_to="C9")
-    text = shown(blocks_of(card({}, verdict=verdict, not_posted="not_in_channel")))
-    assert "It could not be posted in <#C9> (not_in_channel): invite me there." in text
-
-
-def test_what_cannot_be_undone_says_so_and_asks_once_more() -> None:
-    blocks = blocks_of(card({}, "delete", sources=("inbox of support",)))
-    found = buttons(blocks)
-    assert list(found) == ["approve", "reject"]
-    assert found["approve"]["style"] == "danger"
-    assert found["approve"]["confirm"]["text"]["text"] == "Delete: delete\nProposed after reading: inbox of support"
-    assert "This cannot be undone. It is gone." in read_blocks(blocks, {}).splitlines()
-    harmless = buttons(blocks_of(card({}, "order"), may_grant=always))
-    assert harmless["approve"]["style"] == "primary"
-    assert "confirm" not in harmless["approve"]
-    assert {one["value"] for one in harmless.values()} == {"A1"}
-
-
-def test_what_is_done_more_seldom_is_in_the_menu() -> None:
-    assert menu(blocks_of(card({}, "order"), may_grant=always)) == ["edit:A1", "always:A1", "details:A1"]
-    assert menu(blocks_of(card({}, "order"))) == ["edit:A1", "details:A1"]
-
-
-# ---------------------------------------------------------------------------------------------- endings
-
-
-@pytest.mark.parametrize(
-    ("look", "fields", "words"),
-    [
-        ("approved", {}, "Approved by @U7, @U8 · 2026-11-22 00:00 UTC · Running now."),
-        ("succeeded", {}, "Approved by @U7, @U8 · 2026-11-22 00:00 UTC · Done."),
-        ("failed", {}, "Approved by @U7, @U8 · 2026-11-22 00:00 UTC · It failed."),
-        ("unknown", {}, "Its outcome is unknown"),
-        ("left", {}, "Its outcome is unknown and was left so"),
-        ("refused", {}, "Not run by @U7, @U8 · 2026-11-22 00:00 UTC · The approval no longer holds."),
-        ("rejected", {"rejecters": ("U5", "U2")}, "Rejected by @U5, @U2 · 2026-11-22 00:00 UTC · Nothing was run."),
-        ("rejected", {}, "Rejected by @U2 · 2026-11-22 00:00 UTC · Nothing was run."),
-        ("expired", {"decided_by": ""}, "Expired · 2026-11-22 00:00 UTC · Nobody decided in time; nothing was run."),
-        ("withdrawn", {}, "Withdrawn by @U2 · 2026-11-22 00:00 UTC · Nothing was run."),
-        ("edited", {}, "Edited by @U2 · 2026-11-22 00:00 UTC · The new card is below; nothing was run."),
-    ],
-)
-def test_a_closed_card_says_in_two_lines_who_and_what_came_of_it(look: Any, fields: dict[str, Any], words: str) -> None:
-    given: dict[str, Any] = {"look": look, "voters": ("U7", "U8"), "decided_by": "U2", "decided_at": NOW, **fields}
-    closed = card({"a": "b" * 5_000}, "mail", **given)
-    headline, details, below = read(closed).splitlines()
-    assert headline.endswith(" Send to None")
-    assert details == "[Details]"
-    assert words in below
-    assert buttons(blocks_of(closed)).keys() == {"details"}
-
-
-def test_a_closed_card_shows_the_reason_or_what_went_wrong() -> None:
-    assert read(card({}, look="rejected", reason="too dear")).endswith("Nothing was run. too dear")
-    problem = json.dumps({"ok": False, "error": "timeout", "detail": "The shop did not answer."})
-    assert read(card({}, look="failed", result=problem)).endswith("It failed. The shop did not answer.")
-    long = card({}, look="rejected", reason="r" * 3_000)
-    assert read(long).endswith("r…")
-    assert "r" * 2_800 in shown(details_view(long, None))
-
-
-def test_a_closed_card_names_what_came_of_it_and_its_details_have_the_rest() -> None:
-    ordering = {"order": tool("order", verb="Place order", receipt="id")}
-    result = json.dumps({"ok": True, "result": {"id": "ORD-1", "note": "left at the door"}})
-    closed = card({}, "order", look="succeeded", result=result, preview=FULL.preview)
-    assert read_blocks(card_blocks(Cards((closed,)), ordering), {}).startswith("✅ Send to Ada · $588.00 · ORD-1\n")
-    assert "left at the door" in shown(details_view(closed, ordering["order"]))
-    forged = replace(closed, result=result.replace("ORD-1", "ORD-1 · $0.00"))
-    assert "ORD-1" not in read_blocks(card_blocks(Cards((forged,)), ordering), {})
 
 
 # ---------------------------------------------------------------------------------------------- headline and text
