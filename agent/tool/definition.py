@@ -166,7 +166,8 @@ class Tool:
     headline: Callable[[Any], str] | None = None
     doing: Callable[[Any], str] | None = None
     preview: Callable[[Any, ToolContext], Awaitable[Preview]] | None = None  # what it would change, found without doing it
-    named: tuple[str, ...] = ()  # arguments whose values the headline holds as they are: a card need not say them twice
+    # Arguments whose values the headline holds as they are, or what would change: a card need not say them twice.
+    named: tuple[str, ...] = ()
     several: str = ""  # what several calls of it make, in the plural: "orders"
     receipt: str = ""  # the field of a result that names what came of it, such as an order's id
     untrusted: Callable[[Any], str] | None = None  # names the outside source that a result's text comes from

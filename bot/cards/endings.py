@@ -30,7 +30,7 @@ ENDINGS: Mapping[str, CardEnding] = {
     "succeeded": CardEnding("✅", "Approved", "Done", short="Done"),
     "failed": CardEnding("❌", "Approved", "It failed", short="Approved, but it failed"),
     "unknown": CardEnding("❓", "Approved", "Its outcome is unknown"),
-    "left": CardEnding("❓", "Approved", "Its outcome is unknown and was left so"),
+    "left": CardEnding("❓", "Approved", "Its outcome stays unknown"),
     "rejected": CardEnding("⛔", "Rejected", "Nothing was run"),
     "expired": CardEnding("⏰", "Expired", "Nobody decided in time; nothing was run"),
     "withdrawn": CardEnding("🔙", "Withdrawn", "Nothing was run"),

@@ -70,6 +70,11 @@ def slack_time(at: datetime) -> str:
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
+def slack_clock(at: datetime) -> str:
+    """Return the time of a day that Slack shows in the reader's own zone: of something that stands by its day."""
+    return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"
+
+
 def _list_with_rest(names: Sequence[str], most: int, between: str = ", ") -> str:
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return between.join(names[:most]) + rest

@@ -11,7 +11,7 @@ from agent.types import Change
 from bot.cards.block_kit import SlackBlock, block_characters, context, modal
 from bot.cards.boxes import MODAL_BLOCKS, MODAL_CHARACTERS, TITLE_CHARACTERS, Titled, fitting_boxes, in_boxes
 from bot.cards.harmless_text import cut, visible
-from bot.cards.people import decided_until, people, who_may_decide
+from bot.cards.people import decided_until, people, slack_time, who_may_decide
 from bot.cards.row import headline, wording_of
 from bot.cards.schema import argument_names
 from bot.cards.values import (
@@ -86,6 +86,7 @@ def _people_said(card: Card) -> list[str]:
         f"Asked by {people(card.requesters, EVERYBODY)}",
         *([f"Arguments edited by {people([card.edited_by])}"] if card.edited_by else []),
         decided_until(who_may_decide(card.verdict, card.requesters, EVERYBODY), card.expires_at),
+        *([f"It was decided on {slack_time(card.decided_at)}"] if card.decided_at else []),
     ]
 
 

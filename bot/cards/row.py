@@ -97,7 +97,7 @@ def wording_of(card: Card, tool: Tool | None) -> Wording:
 
 def _texts(card: Card, tool: Tool | None, mask: Mask) -> Texts:
     preview, subject = card.preview, _subject(card, tool, mask)
-    once = set(_in_headline(card, tool, subject))
+    once = set(_said_already(card, tool, subject))
     empty = tuple(name for name in _empty(card, tool) if name not in once)
     left = {name: value for name, value in card.arguments.items() if name not in once and name not in empty}
     return Texts(
@@ -140,13 +140,17 @@ def _magnitude(card: Card) -> str:
     return magnitude_in_words(found) if found is not None else ""
 
 
-def _in_headline(card: Card, tool: Tool | None, subject: str) -> Iterator[str]:
-    """Yield the arguments that the tool's author says the headline holds, where it does: as words of it, and exactly once."""
+def _said_already(card: Card, tool: Tool | None, subject: str) -> Iterator[str]:
+    """Yield the arguments of which the tool's author says that the headline or what would change holds them, where that is so: as
+    words of the headline, exactly once, or as all that something becomes."""
+    becomes = {change.after for change in card.preview.changes} if card.preview is not None else set[str]()
     for name in tool.named if tool is not None else ():
         value = card.arguments.get(name)
-        text = value if isinstance(value, str) else json.dumps(value)
-        plain = visible(text) == text and text.strip() == text and isinstance(value, str | int) and not isinstance(value, bool)
-        if plain and text and len(re.findall(rf"(?<![^\s#]){re.escape(text)}(?!\S)", subject)) == 1:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            continue
+        text = str(value)
+        words = visible(text) == text and text.strip() == text != ""
+        if text in becomes or (words and len(re.findall(rf"(?<![^\s#]){re.escape(text)}(?!\S)", subject)) == 1):
             yield name
 
 

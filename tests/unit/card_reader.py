@@ -131,7 +131,8 @@ def _with_details(face: Seen, details: Seen) -> Seen:
     for name, value in left_out.items():
         said = str(json.loads(value)) if isinstance(json.loads(value), str | int) else value
         in_headline = len(re.findall(rf"(?<![^\s#]){re.escape(said)}(?!\S)", face.headline)) == 1
-        if not in_headline and not (name in face.nothing and value in NOTHING):
+        becomes = said in [after for _, _, after in face.changes]
+        if not (in_headline or becomes) and not (name in face.nothing and value in NOTHING):
             raise UnreadableError(f"{name} stands nowhere on the card")
     whole = replace(face, arguments=details.arguments, tool=details.tool, effect=details.effect, rule=details.rule, nothing=())
     of_it = replace(whole, how="review", verb="", warned=details.warned, sources=details.sources)  # a message has those of all

@@ -1,6 +1,7 @@
 """Cards for the tests of how they look, and what a reader of their blocks finds in them."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -19,6 +20,15 @@ class Anything(BaseModel):
     """Arguments of any name."""
 
     model_config = ConfigDict(extra="allow")
+
+
+class Payment(BaseModel):
+    """Arguments of which some are nothing by default."""
+
+    model_config = ConfigDict(extra="allow")
+
+    to: Any = ""
+    amount: Any = None
 
 
 async def _handler(arguments: Any, context: ToolContext) -> dict[str, Any]:
@@ -43,6 +53,7 @@ TOOLS = registry(
         tool("order", verb="Place order", consequence="Takes it out of stock.", undo="Can be cancelled."),
         tool("delete", Effect.IRREVERSIBLE, verb="Delete", consequence="It is gone."),
         tool("mail", verb="Send", headline=_to_whom),
+        replace(tool("move", verb="Move", named=("to", "amount"), receipt="id", several="payments"), arguments=Payment),
     ]
 )
 

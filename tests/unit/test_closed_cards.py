@@ -17,17 +17,17 @@ from tests.unit.test_cards import FULL, blocks_of, read
 @pytest.mark.parametrize(
     ("look", "fields", "words"),
     [
-        ("approved", {}, "Approved by @U7, @U8 · 2026-11-22 00:00 UTC · Running now."),
-        ("succeeded", {}, "Approved by @U7, @U8 · 2026-11-22 00:00 UTC · Done."),
-        ("failed", {}, "Approved by @U7, @U8 · 2026-11-22 00:00 UTC · It failed."),
+        ("approved", {}, "Approved by @U7, @U8 · 00:00 UTC · Running now."),
+        ("succeeded", {}, "Approved by @U7, @U8 · 00:00 UTC · Done."),
+        ("failed", {}, "Approved by @U7, @U8 · 00:00 UTC · It failed."),
         ("unknown", {}, "Its outcome is unknown"),
-        ("left", {}, "Its outcome is unknown and was left so"),
-        ("refused", {}, "Not run by @U7, @U8 · 2026-11-22 00:00 UTC · The approval no longer holds."),
-        ("rejected", {"rejecters": ("U5", "U2")}, "Rejected by @U5, @U2 · 2026-11-22 00:00 UTC · Nothing was run."),
-        ("rejected", {}, "Rejected by @U2 · 2026-11-22 00:00 UTC · Nothing was run."),
-        ("expired", {"decided_by": ""}, "Expired · 2026-11-22 00:00 UTC · Nobody decided in time; nothing was run."),
-        ("withdrawn", {}, "Withdrawn by @U2 · 2026-11-22 00:00 UTC · Nothing was run."),
-        ("edited", {}, "Edited by @U2 · 2026-11-22 00:00 UTC · The new card is below; nothing was run."),
+        ("left", {}, "Its outcome stays unknown"),
+        ("refused", {}, "Not run by @U7, @U8 · 00:00 UTC · The approval no longer holds."),
+        ("rejected", {"rejecters": ("U5", "U2")}, "Rejected by @U5, @U2 · 00:00 UTC · Nothing was run."),
+        ("rejected", {}, "Rejected by @U2 · 00:00 UTC · Nothing was run."),
+        ("expired", {"decided_by": ""}, "Expired · 00:00 UTC · Nobody decided in time; nothing was run."),
+        ("withdrawn", {}, "Withdrawn by @U2 · 00:00 UTC · Nothing was run."),
+        ("edited", {}, "Edited by @U2 · 00:00 UTC · The new card is below; nothing was run."),
     ],
 )
 def test_a_closed_card_says_in_two_lines_who_and_what_came_of_it(look: Any, fields: dict[str, Any], words: str) -> None:

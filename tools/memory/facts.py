@@ -182,6 +182,7 @@ def correct_fact(port: Memory) -> Tool:
         idempotent=True,
         verb="Correct",
         consequence="Replaces the old sentence; can be corrected again.",
+        named=("fact",),
         preview=preview,
     )
 

@@ -56,6 +56,7 @@ def set_channel_instructions(port: Memory) -> Tool:
         handler=keep,
         verb="Set instructions",
         consequence="I follow it in every new conversation here, for everybody.",
+        named=("text",),
         preview=preview,
     )
 
