@@ -46,7 +46,7 @@ async def test_a_read_runs_and_a_write_waits_for_a_click_also_across_a_restart(w
     card = await talk.card()
     for words in (
         "git (MCP server): git_commit: “",
-        "Runs “git_commit” of the MCP server git.",
+        "Nobody here knows an undo.",
         "message",
         "First <!channel>",
         "MCP server git",  # the untrusted source that was read in this turn

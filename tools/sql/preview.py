@@ -137,8 +137,6 @@ def _node_in_words(node: Plan) -> str:
 
 
 def _rows_in_words(tried: TriedRun) -> Iterator[Change]:
-    if tried.affected is not None:
-        yield Change(what="Affected rows", after=str(tried.affected))
     for table, *counts in tried.by_table:
         kinds = zip(counts, ("inserted", "updated", "deleted"), strict=True)
         yield Change(what=f"In {table}", after=", ".join(f"{count} {kind}" for count, kind in kinds if count))
