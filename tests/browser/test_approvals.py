@@ -102,7 +102,7 @@ async def test_a_batch_is_one_message_and_each_row_is_decided_alone(demo_screen:
     await demo_screen.picture("batch-open.png", height=1700)
     await expect(demo_screen.cards()).to_have_count(1)
     batch = demo_screen.cards().first
-    await expect(batch.get_by_role("heading")).to_have_text("3 orders for Ada Byron · $237.00")
+    await expect(batch.get_by_role("heading")).to_have_text("3 orders for Ada Byron · $265.00")
     for said_once in ("Binding; the shop can cancel", "Asked by"):
         await expect(batch.get_by_text(said_once)).to_have_count(1)
     await demo_screen.button("approve").nth(0).click()
