@@ -61,7 +61,7 @@ def batch_blocks(rows: Sequence[Row], room: TextRoom, read: Sequence[SlackBlock]
         told += standing(row, room)
         own = [] if effect is not None else effect_parts(row, room)
         blocks += [
-            line_with(line, deciding_button(row, whole=whole), f"decide:{row.card.action_id}"),
+            line_with(line, _unstressed(deciding_button(row, whole=whole)), f"decide:{row.card.action_id}"),
             *what,
             *([rich_text([rich_line(*own)], f"effect:{row.card.action_id}")] if own else []),
             *([context("\n".join(told), *([] if once else why_in_words(row.card, room)))] if told else []),
@@ -70,6 +70,11 @@ def batch_blocks(rows: Sequence[Row], room: TextRoom, read: Sequence[SlackBlock]
         return blocks
     below = [context(asked, *why_in_words(undecided[0].card, room))] if once and asked else []
     return [*blocks, {"type": "divider"}, *below, *_pressed_together(undecided, all_whole=all_whole)]
+
+
+def _unstressed(pressed: SlackBlock) -> SlackBlock:
+    """Return the button of a row without the colour of the one that decides them all; a warning keeps its own."""
+    return {name: value for name, value in pressed.items() if (name, value) != ("style", "primary")}
 
 
 def _asked(card: Card, undecided: Sequence[Row], room: TextRoom) -> str:

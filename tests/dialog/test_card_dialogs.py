@@ -83,7 +83,8 @@ async def test_one_by_one_is_drawn_anew_as_its_actions_are_decided(bot: World) -
     assert await placed(bot) == ["WGT-001"]
 
     await presses(talk, "ann", view, "reject", second)
-    above = await talk.slack.until(lambda: (now := talk.slack.view("ann")) and now.id != view.id and now)
+    above = talk.slack.view("ann")
+    assert above is not None
     assert (await talk.slack.submit("ann", above.id, {"reason": "too many"})).closed
     await talk.slack.until(lambda: (now := talk.slack.view("ann")) and "too many" in now.seen_text)
     now = talk.slack.view("ann")

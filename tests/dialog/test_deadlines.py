@@ -95,7 +95,7 @@ async def test_the_card_stands_in_both_places_and_one_decision_settles_both(worl
     talk, card = await asked(world, tmp_path, post_to=world.slack.channels["support"])
     copy = await world.slack.until(lambda: next(iter(posted_in(world, "support")), None))
     assert "Order 2 × Widget Pro" in copy.seen_text
-    assert "quantity  2" in copy.seen_text
+    assert "Order 2 ×" in copy.seen_text
     await talk.clicks("cleo", copy)
     await talk.sees("Approved by @Cleo", "Done.")
     await world.slack.until(lambda: "Done." in posted_in(world, "support")[0].seen_text)

@@ -60,7 +60,7 @@ async def test_what_waits_is_edited_rejected_withdrawn_and_stopped(shared: World
     shared.model.script = Lines(order(), "Not so.", order(), "Then not.", "It is sunny.", order())
     talk = await mention(shared, "ann", "order two")
     assert (await talk.edits("ann", await talk.card(), quantity="3")).closed
-    await talk.sees("edited by @Ann Archer")
+    await talk.sees("Edited by @Ann Archer")
     await talk.rejects("ben", await talk.card(), "too many")
     await talk.sees("Not so.")
     await talk.says("ann", "order two")

@@ -259,7 +259,7 @@ async def test_a_laxer_policy_changes_nothing(world: World, policy: Any) -> None
     await talk.clicks("ben", card)
     await talk.sees("That is all.")
     assert await orders(world) == [7]
-    assert sum("Order" in message.seen_text and "digest" in message.seen_text for message in talk.posts()) == 1
+    assert sum("Order" in message.seen_text and "Approved by" in message.seen_text for message in talk.posts()) == 1
 
 
 async def test_what_policy_refuses_by_now_does_not_run(world: World, policy: Any) -> None:

@@ -38,7 +38,7 @@ from tests.unit.dialog_reader import read_dialog
 
 CANNOT_BE_UNDONE = "This cannot be undone"
 ASKED = re.compile(r"^Asked by (.*?) · (needs .*?) · until <!date\^(\d+)\^", re.MULTILINE)
-NOTHING = {json_of(value) for value in (None, "", [], {})}
+NOTHING = frozenset({"null", '""', "[]", "{}"})
 
 # ------------------------------------------------------------------------------------------------ a message
 

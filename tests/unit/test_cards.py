@@ -125,12 +125,13 @@ def test_more_arguments_than_a_message_holds_are_counted() -> None:
 
 # ---------------------------------------------------------------------------------------------- the order of a card
 
+STOCK = (Change(what="stock", before="7", after="5"), Change(what="total", after="$10"))
 FULL = card(
     {"to": "C-1", "amount": 5},
     "mail",
     preview=Preview(
         headline="Send to Ada",
-        changes=(Change(what="stock", before="7", after="5"), Change(what="total", after="$10")),
+        changes=STOCK,
         magnitude=Magnitude(number=Decimal("588.00"), of="USD"),
     ),
     sources=("web page example.com", "file prices.csv"),
@@ -162,7 +163,9 @@ def test_a_part_that_is_empty_is_not_there() -> None:
 
 
 def test_all_that_the_card_has_no_room_for_is_in_its_details() -> None:
-    view = details_view(replace(FULL, preview=FULL.preview.model_copy(update={"bound": {"to": {"id": 7}}})), TOOLS["mail"])
+    view = details_view(
+        replace(FULL, preview=Preview(headline="Send to Ada", changes=STOCK, bound={"to": {"id": 7}})), TOOLS["mail"]
+    )
     assert view_faults(view) == []
     titles = ["In one line", "to", "amount", "Would change: stock, before", "By which rule", "Which tool", "It stands for: to"]
     lines = read_blocks(view["blocks"], {}).splitlines()
