@@ -33,8 +33,8 @@ ENDINGS: Mapping[str, CardEnding] = {
     "left": CardEnding("❓", "Approved", "Its outcome stays unknown"),
     "rejected": CardEnding("⛔", "Rejected", "Nothing was run"),
     "expired": CardEnding("⏰", "Expired", "Nobody decided in time; nothing was run"),
-    "withdrawn": CardEnding("🔙", "Withdrawn", "Nothing was run"),
+    "withdrawn": CardEnding("↩", "Withdrawn", "Nothing was run"),
     "undeliverable": CardEnding("⛔", "Its card could not be posted", "Nothing was run"),
-    "edited": CardEnding("📝", "Edited", "The new card is below; nothing was run", short="Edited, and proposed anew"),
+    "edited": CardEnding("✎", "Edited", "The new card is below; nothing was run", short="Edited, and proposed anew"),
     "refused": CardEnding("⛔", "Not run", "The approval no longer holds", short="Not run, or not run again"),
 }
