@@ -83,8 +83,8 @@ def promote_prompt(port: Promoting) -> Tool:
         handler=promote,
         idempotent=True,
         verb="Promote",
-        consequence="New conversations are led by this version within five seconds; running ones keep theirs.",
-        undo="`signoff prompts rollback` brings back the version before.",
+        consequence="New conversations follow it at once.",
+        undo="`signoff prompts rollback` undoes it.",
         preview=preview,
     )
 

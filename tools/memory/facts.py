@@ -134,8 +134,8 @@ def remember_fact(port: Memory) -> Tool:
         handler=remember,
         idempotent=True,
         verb="Remember",
-        consequence="Keeps this sentence, and quotes it in later conversations of those who may know it.",
-        undo="It can be forgotten at any time.",
+        consequence="Quoted later to those who may know it.",
+        undo="It can be forgotten.",
         headline=lambda arguments: f"Remember for {'everybody' if arguments.everybody else 'this channel'}: {arguments.fact}",
         harmless=lambda arguments: not arguments.get("everybody"),
     )
@@ -181,8 +181,8 @@ def correct_fact(port: Memory) -> Tool:
         handler=correct,
         idempotent=True,
         verb="Correct",
-        consequence="Puts the new sentence in the place of the old one.",
-        undo="It can be corrected again.",
+        consequence="Replaces the old sentence; can be corrected again.",
+        named=("fact",),
         preview=preview,
     )
 
@@ -216,8 +216,7 @@ def forget(port: Memory) -> Tool:
         handler=forget_items,
         idempotent=True,
         verb="Forget",
-        consequence="Deletes this from memory, with summaries of the same conversations, and does not learn it from there again.",
-        undo="Nothing brings it back; somebody can say it anew.",
+        consequence="Deletes it and its summaries; not learnt from there again.",
         preview=preview,
     )
 

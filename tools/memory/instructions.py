@@ -55,8 +55,8 @@ def set_channel_instructions(port: Memory) -> Tool:
         arguments=SetInstructions,
         handler=keep,
         verb="Set instructions",
-        consequence="From now on I follow this text in every new conversation of the channel, no matter who asks.",
-        undo="The text before can be set again.",
+        consequence="I follow it in every new conversation here, for everybody.",
+        named=("text",),
         preview=preview,
     )
 
