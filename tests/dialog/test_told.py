@@ -48,7 +48,8 @@ async def is_told(world: World, user: str, *words: str, count: int = 1) -> Messa
 
 async def test_named_approvers_are_told_directly_and_how_it_ended(world: World, tmp_path: Path) -> None:
     talk, card = await asked(world, tmp_path, approvers=users(world, "ben", "cleo"))
-    message = await is_told(world, "ben", "Ann Archer", "asks for your decision", "Order 2 × Widget Pro", "[Open the card]")
+    what = ("Order 2 × Widget Pro", "$98.00", "[Open the card]")
+    message = await is_told(world, "ben", "Ann Archer", "asks for your decision", *what)
     [link] = [element["url"] for block in message.blocks for element in block.get("elements", ()) if "url" in element]
     assert link.endswith(f"archives/{talk.channel}/p{card.ts.replace('.', '')}?thread_ts={talk.ts}&cid={talk.channel}")
     await is_told(world, "cleo", "asks for your decision")
@@ -139,6 +140,16 @@ async def test_a_question_goes_to_the_thread_and_decides_nothing(world: World, t
     await talk.sees("Then not.")
     assert "For whom" not in str(world.last_request().body)
     assert len(world.model.requests) == requests + 1
+
+
+async def test_a_question_can_be_asked_from_the_menu_of_a_card(world: World, tmp_path: Path) -> None:
+    talk, card = await asked(world, tmp_path, notify="none")
+    await talk.clicks("cleo", card, "ask")
+    view = await world.slack.until(lambda: world.slack.view("cleo"))
+    assert "Please write" in str((await world.slack.submit("cleo", view.id, {"question": " "})).errors)
+    assert (await world.slack.submit("cleo", view.id, {"question": "Why two?"})).closed
+    await talk.sees("has a question for", "Why two?", "still waits")
+    assert len(talk.open_cards()) == 1
 
 
 async def test_somebody_who_may_not_decide_asks_no_question(world: World, tmp_path: Path) -> None:

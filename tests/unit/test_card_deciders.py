@@ -93,5 +93,5 @@ def test_what_cannot_be_undone_says_so_and_asks_once_more() -> None:
 
 
 def test_what_is_done_more_seldom_is_in_the_menu() -> None:
-    assert menu(blocks_of(card({}, "order"), may_grant=always)) == ["edit:A1", "always:A1", "details:A1"]
-    assert menu(blocks_of(card({}, "order"))) == ["edit:A1", "details:A1"]
+    assert menu(blocks_of(card({}, "order"), may_grant=always)) == ["edit:A1", "always:A1", "ask:A1", "details:A1"]
+    assert menu(blocks_of(card({}, "order"))) == ["edit:A1", "ask:A1", "details:A1"]

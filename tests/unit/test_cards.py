@@ -112,7 +112,7 @@ def test_no_click_for_several_covers_a_card_that_is_not_whole() -> None:
     assert "approve_all" in buttons(card_blocks(Cards((short, replace(short, action_id="A3"))), TOOLS))
     several = buttons(card_blocks(Cards((short, long)), TOOLS, may_grant=always))
     assert list(several) == ["approve", "review", "one_by_one"]
-    assert menu(blocks_of(card({"to": "b" * 5_000}, "mail"), may_grant=always)) == ["edit:A1", "details:A1"]
+    assert menu(blocks_of(card({"to": "b" * 5_000}, "mail"), may_grant=always)) == ["edit:A1", "ask:A1", "details:A1"]
 
 
 def test_more_arguments_than_a_message_holds_are_counted() -> None:
@@ -148,7 +148,7 @@ def test_a_card_is_read_from_what_happens_to_who_decides() -> None:
         ":warning: Proposed after reading: web page example.com, file prices.csv",
         "Asked by @U1 · needs a full member of this conversation · until 2026-11-22 00:00 UTC",
         "Edited by @U2: the votes started anew.",
-        "[Send · $588] [Reject] [… Edit… · Always allow… · Details]",
+        "[Send · $588] [Reject] [… Edit… · Always allow… · Ask a question · Details]",
     ]
 
 
@@ -158,7 +158,7 @@ def test_a_part_that_is_empty_is_not_there() -> None:
         "a: 1",
         "Takes it out of stock. Can be cancelled.",
         "Asked by @U1 · needs a full member of this conversation · until 2026-11-22 00:00 UTC",
-        "[Place order] [Reject] [… Edit… · Details]",
+        "[Place order] [Reject] [… Edit… · Ask a question · Details]",
     ]
 
 
