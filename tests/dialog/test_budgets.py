@@ -57,7 +57,8 @@ async def test_at_eighty_percent_people_are_told_and_at_the_end_who_can_raise_it
     assert [len(talk.posts()) for talk in (first, second)] == [1, 1]
     third = await mention(limited, "ben", "and now?")
     ended = await third.sees("Your daily budget of 18,500 tokens, used in all conversations with the agent assistant")
-    assert "17,000 tokens used" in ended.seen_text
+    assert "has 1,500 left, and the next step needs " in ended.seen_text
+    assert "(17,000 used)" in ended.seen_text
     assert "starts anew at 00:00 UTC" in ended.seen_text
     assert "An admin of the workspace can raise it in my Home tab." in ended.seen_text
     assert "[Continue]" not in ended.seen_text
