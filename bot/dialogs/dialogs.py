@@ -15,6 +15,7 @@ from agent.store.sessions import ActionSeen, Store, settled_sentence
 from agent.tool.definition import Tool, Tools
 from agent.tool.validation import problems
 from agent.types import Approvers, Verdict
+from bot.cards.block_kit import modal, prose_section
 from bot.cards.cards import headline
 from bot.cards.review import review_view
 from bot.dialogs.form import edit_view, field_errors, read_form
@@ -89,11 +90,13 @@ class Dialogs:
         if seen is None:
             return
         told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
-        if refused := await self._why_not_opened(seen, user, whole=whole, settled=settled):
-            await self._surface.whisper(told, user, refused)
+        refused = await self._why_not_opened(seen, user, whole=whole, settled=settled)
+        shown = view(seen) if not refused else None
+        if shown is None and where is None:  # the Home tab has no thread in which it could be said
+            await view_opened(client, trigger, modal("told", "Not opened", [prose_section(refused or GONE)], close="Go back"))
             return
-        if (shown := view(seen)) is None:
-            await self._surface.whisper(told, user, GONE)
+        if shown is None:
+            await self._surface.whisper(told, user, refused or GONE)
             return
         if where and "private_metadata" in shown:
             shown = {**shown, "private_metadata": f"{seen.proposed.action_id} {where.model_dump_json()}"}

@@ -60,6 +60,7 @@ def remember_file(port: Memory) -> Tool:
         arguments=RememberFile,
         handler=remember,
         idempotent=True,
+        can="Remember a file. Attach it and ask: “Remember this file”",
         verb="Remember",
         consequence="Keeps the text of this file, and quotes parts of it in later conversations of those who read this channel.",
         undo="It can be forgotten at any time.",

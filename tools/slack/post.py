@@ -86,6 +86,7 @@ def post_message(port: Slack) -> Tool:
         effect=Effect.WRITE,
         time_limit_seconds=15.0,
         reconcile=reconcile,
+        can="Post in a channel. Ask: “Tell #orders that the lamps are back”",
         verb="Post message",
         consequence="Posts this text in the channel, where everybody reads it, with a line that says for whom.",
         undo="An admin can delete it; people may have read it by then.",

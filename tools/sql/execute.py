@@ -75,6 +75,7 @@ def execute(database: NamedDatabase) -> Tool:
         handler=write,
         effect=Effect.WRITE,
         time_limit_seconds=database.wait_seconds + CONNECT_SECONDS + 2 * database.seconds + 2,
+        can=f"Change the database {database.name}. Ask: “Close all tickets older than a year”",
         verb="Run SQL",
         consequence=f"Runs this statement on the database {database.name} and commits it; triggers and cascades run with it.",
         undo="Cannot be undone here once it is committed.",
