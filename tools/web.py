@@ -64,7 +64,7 @@ def web(allowed_hosts: Sequence[str] = (), *, private_hosts: Collection[str] = (
             handler=fetch,
             effect=Effect.EGRESS,
             time_limit_seconds=TIME_LIMIT_SECONDS,
-            can="Read a web page. Ask: “What does https://example.com/terms say about returns?”",
+            can="Read a web page. Give me its address and ask: “What does it say about returns?”",
             verb="Fetch page",
             consequence="Sends this address to its host and reads the page. Nothing is changed here.",
             undo="What the address says cannot be called back.",

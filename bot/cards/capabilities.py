@@ -7,17 +7,20 @@ from bot.cards.harmless_text import cut, escaped, readable
 
 MOST_TOLD = 15  # in one list: of more, those whose authors say it in words for people come first
 WORDS_CHARACTERS = 150
-FIRST_SENTENCE = re.compile(r".+?(?:[.!?](?=\s|$)|$)")
+FIRST_SENTENCE = re.compile(r".+?(?:[.!?](?=\s+[^\sa-z]|$)|$)")
 NAME_PARTS = re.compile(r"_+|-+|(?<=[a-z])(?=[A-Z])")
 INTRODUCED = "Here is what I can do; just ask in your own words:"
-PROMISED = "Whatever changes something waits until a person here has seen exactly what it is and approved it."
+PROMISED = (
+    "Whatever changes something waits until a person here has seen exactly what it is and approved it, unless your team's rules "
+    "allow it."
+)
 NOTHING = "Just ask in your own words."
 
 
 def capabilities(tools: Tools) -> str:
     """Return what an agent with these tools can do, as mrkdwn, and what it will not do without a click."""
     lines = capability_lines(tools)
-    return "\n".join([INTRODUCED, lines, PROMISED] if lines else [NOTHING, PROMISED])
+    return f"{INTRODUCED}\n{lines}\n\n{PROMISED}" if lines else f"{NOTHING} {PROMISED}"
 
 
 def capability_lines(tools: Tools) -> str:

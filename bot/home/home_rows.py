@@ -16,7 +16,7 @@ from agent.session.steps import ProposedAction
 from agent.store.sessions import ActionSeen, session_id
 from agent.tool.definition import Tools
 from agent.types import Allowed, GrantPattern, Place
-from bot.cards.block_kit import SlackBlock, button, confirm, literal_text, mrkdwn, option, rich_text, section
+from bot.cards.block_kit import SlackBlock, button, confirm, context, literal_text, mrkdwn, option, rich_text, section
 from bot.cards.cards import headline, people, slack_time
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
@@ -29,28 +29,30 @@ PATTERN_CHARACTERS = 1_500
 DATE = "{date_short_pretty} at {time}"
 
 
-def waiting_row(waiting: Waiting, tools: Tools, link: str, *, decides: bool) -> SlackBlock:
-    """Return what waits: who asked, where, since and until when, how far the vote is, and a link to its card.
+def waiting_row(waiting: Waiting, tools: Tools, link: str, *, decides: bool) -> list[SlackBlock]:
+    """Return what waits, and below it who asked, where, when and until when, how far the vote is, and a link to its card.
 
     `decides`: with the button that opens all of it to be decided, or that leads to the question what became of it.
     """
-    proposed, place, open_ = waiting.seen.proposed, waiting.seen.place, waiting.seen.status == "pending"
+    proposed, open_ = waiting.seen.proposed, waiting.seen.status == "pending"
     title = cut(("" if open_ else "Outcome unknown: ") + home_headline(proposed, tools), HEADLINE_CHARACTERS)
     quorum = proposed.verdict.quorum
-    voted = f"  ·  heard so far: {people(waiting.voters)}" if waiting.voters else ""
+    voted = f" (heard so far: {people(waiting.voters)})" if waiting.voters else ""
     told = [
-        f"Asked by {people(proposed.requesters)} {_where(place)}",
-        f"since {slack_time(proposed.proposed_at)}" + (f"  ·  until {slack_time(proposed.expires_at)}" if open_ else ""),
+        f"Asked by {people(proposed.requesters)} {_where(waiting.seen.place)}, {slack_time(proposed.proposed_at)}",
+        *([f"until {slack_time(proposed.expires_at)}"] if open_ else []),
         *([f"{quorum} approvals needed{voted}"] if open_ and quorum > 1 else []),
         f"<{link}|{'Open the card' if open_ else 'Open the question'}>",
     ]
-    row = {**section(title), "fields": list(map(mrkdwn, told))}
-    if not decides:
-        return row
-    if open_:
-        return {**row, "accessory": button("review", "Review…", proposed.action_id)}
-    answer = {"type": "button", "action_id": "open_question", "text": literal_text("Answer…"), "url": link}
-    return {**row, "accessory": answer}
+    accessory = {"accessory": _decide_button(proposed.action_id, link if not open_ else "")} if decides else {}
+    return [{**section(title), **accessory}, context("  ·  ".join(told))]
+
+
+def _decide_button(action_id: str, question: str) -> SlackBlock:
+    """Return the button that opens an action whole; or that leads to the question what became of it."""
+    if not question:
+        return button("review", "Review…", action_id)
+    return {"type": "button", "action_id": "open_question", "text": literal_text("Answer…"), "url": question}
 
 
 def ended_row(seen: ActionSeen, tools: Tools, link: str, mask: Mask = unmasked) -> SlackBlock:

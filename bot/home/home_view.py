@@ -21,7 +21,11 @@ HomeSection = Literal["decide", "asked", "recent", "grants", "memory", "values",
 Pages = Mapping[str, int]  # from 1; a section that is not named shows its first
 _Item = TypeVar("_Item")
 
-PAGE = 10
+# A tab holds 100 blocks. What waits takes two a row.
+PAGE: Mapping[HomeSection, int] = {
+    **{"decide": 10, "asked": 5, "recent": 10, "grants": 5},
+    **{"memory": 10, "values": 10, "budget": 5},
+}
 MOST_AGENTS = 4  # of blocks a tab holds 100
 HALF = 2  # a budget of which less than this part is used is not worth a line
 
@@ -88,10 +92,10 @@ def home_view(
     def link(seen: ActionSeen) -> str:
         return gathered.links.get(seen.proposed.action_id) or thread_link(seen.place, slack_url)
 
-    def decided_here(each: Waiting) -> SlackBlock:
+    def decided_here(each: Waiting) -> list[SlackBlock]:
         return waiting_row(each, tools, link(each.seen), decides=True)
 
-    def waiting(each: Waiting) -> SlackBlock:
+    def waiting(each: Waiting) -> list[SlackBlock]:
         return waiting_row(each, tools, link(each.seen), decides=False)
 
     def ended(seen: ActionSeen) -> SlackBlock:
@@ -158,26 +162,33 @@ def thread_link(place: Place, slack_url: str) -> str:
 
 def _on_page(name: HomeSection, items: Sequence[_Item], pages: Pages) -> tuple[int, Sequence[_Item]]:
     """Return which page of a section is shown, and what stands on it."""
-    page = min(max(pages.get(name, 1), 1), _last_page(items))
-    return page, items[(page - 1) * PAGE : page * PAGE]
+    page = min(max(pages.get(name, 1), 1), _last_page(name, items))
+    return page, items[(page - 1) * PAGE[name] : page * PAGE[name]]
 
 
-def _last_page(items: Sequence[object]) -> int:
-    return max(1, -(-len(items) // PAGE))
+def _last_page(name: HomeSection, items: Sequence[object]) -> int:
+    return max(1, -(-len(items) // PAGE[name]))
 
 
 def _section(
-    name: HomeSection, title: str, items: Sequence[_Item], block: Callable[[_Item], SlackBlock], none: str, pages: Pages
+    name: HomeSection,
+    title: str,
+    items: Sequence[_Item],
+    block: Callable[[_Item], SlackBlock | list[SlackBlock]],
+    none: str,
+    pages: Pages,
 ) -> list[SlackBlock]:
     """Return a heading, one page of the items, and the way to the others."""
-    last = _last_page(items)
+    last = _last_page(name, items)
     page, shown = _on_page(name, items, pages)
-    blocks = [header(title), *(block(each) for each in shown)]
+    blocks = [header(title)]
+    for made in map(block, shown):
+        blocks += made if isinstance(made, list) else [made]
     if not items:
         return [*blocks, text_row(none)]
     if last == 1:
         return blocks
-    first = (page - 1) * PAGE + 1
+    first = (page - 1) * PAGE[name] + 1
     turns = [_turn(name, "Previous", page - 1)] if page > 1 else []
     turns += [_turn(name, "Next", page + 1)] if page < last else []
     where = text_row(f"{first} to {first + len(shown) - 1} of {len(items)}")
@@ -201,10 +212,18 @@ def _unsure(gathered: HomeContent) -> list[SlackBlock]:
 
 
 def _agents(agents: Sequence[Agent]) -> list[SlackBlock]:
-    """Return what the agent can do that answers in most places, and what others can in theirs."""
+    """Return what the agent can do that answers in most places, and what others can in theirs; only what is more, if nothing is
+    less."""
     blocks: list[SlackBlock] = []
-    for agent in agents:
+    for agent in agents[:MOST_AGENTS]:
+        if not agent.channels:
+            blocks.append(prose_section(capabilities(agent.tools)))
+            continue
+        usual = agents[0].tools
+        more = {name: tool for name, tool in agent.tools.items() if name not in usual}
+        less = [name for name in usual if name not in agent.tools]
         where = ", ".join(f"<#{channel}>" for channel in agent.channels)
-        text = f"In {where}:\n{capability_lines(agent.tools)}" if where else capabilities(agent.tools)
-        blocks.append(prose_section(text))
-    return blocks[:MOST_AGENTS]
+        if more or less:
+            told = f"In {where}:" if less else f"In {where} also:"
+            blocks.append(prose_section(f"{told}\n{capability_lines(agent.tools if less else more)}"))
+    return blocks

@@ -131,7 +131,7 @@ async def test_who_gave_their_word_is_not_asked_again(office: Office) -> None:
     assert "Run: paired" in await office.reads("ben")
     await desk.votes("orders-paired", ben)
     assert "Nothing waits for you." in await office.reads("ben")
-    assert "2 approvals needed  ·  heard so far: @Ben Baker" in await office.reads("ann")
+    assert "2 approvals needed (heard so far: @Ben Baker)" in await office.reads("ann")
 
 
 async def test_an_escalated_action_shows_up_for_those_who_may_decide_now(office: Office) -> None:
@@ -200,10 +200,10 @@ async def test_where_slack_does_not_say_who_reads_what_only_ones_own_is_seen(
 
 async def test_what_an_agent_of_another_channel_can_do_is_for_those_who_read_it(office: Office) -> None:
     text = await office.reads("cleo")
-    assert text.endswith("In #orders:\n•  Read a page. Ask: “What do our terms say?”  _(asks for approval first)_")
+    assert text.endswith("In #orders also:\n•  Read a page. Ask: “What do our terms say?”  _(asks for approval first)_")
     office.tab = tab_where_another_answers(office, "finance")
     assert "Read a page" not in await office.reads("ben")
-    assert "In #finance:" in await office.reads("cleo")
+    assert "In #finance also:" in await office.reads("cleo")
 
 
 def tab_where_another_answers(office: Office, channel: str) -> HomeTab:

@@ -218,6 +218,7 @@ def forget(port: Memory) -> Tool:
         arguments=Forget,
         handler=forget_items,
         idempotent=True,
+        can="Forget something. Ask: “Forget when we pack”",
         verb="Forget",
         consequence="Deletes this from memory, with summaries of the same conversations, and does not learn it from there again.",
         undo="Nothing brings it back; somebody can say it anew.",
