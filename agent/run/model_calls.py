@@ -152,8 +152,7 @@ class ModelCalls:
         payer = Spender(session.place.team, session.id, pinned.agent, session.turn.payer, now, session.seq + 1)
         asked = estimate.input_tokens(said, pinned, messages)
         lost = session.model.seq if session.model.in_flight is not None else 0
-        saved = saved_by_cache(move, session, said, now)
-        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved)
+        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved_by_cache(move, session, said, now))
         answer = await self.budget.reserve(ask)
         if isinstance(answer, Refused):
             if answer.busy:
@@ -175,7 +174,7 @@ class ModelCalls:
             max_tokens=answer.output,
             purpose=move.purpose,
             bill=bill,
-            saved_tokens=saved,
+            saved_tokens=ask.saved_tokens,
         )
 
     # ------------------------------------------------------------------------------------------ the call
@@ -266,15 +265,14 @@ class ModelCalls:
         assert started.bill is not None
         await self.settled(session.id)
         payer, output = spender(session.id, session.place, session.model.seq, started), started.max_tokens
-        limits = limits_of(session, rules)
-        price, saved = started.bill.price, started.saved_tokens
-        ask = Ask(payer, started.reserved_tokens - output, output, output, limits, price, saved_tokens=saved)
+        asked, limits, saved = started.reserved_tokens - output, limits_of(session, rules), started.saved_tokens
+        ask = Ask(payer, asked, output, output, limits, started.bill.price, saved_tokens=saved)
         try:
             answer = await self.budget.reserve(ask)
         except UnreachableError as error:
             raise DelayedError(CONFIRM_SECONDS) from error
-        refused = halted_by_budget(answer, payer, rules) if isinstance(answer, Refused) else None
-        return refused.model_copy(update={"unbilled": True}) if refused is not None else None
+        refused = isinstance(answer, Refused)
+        return halted_by_budget(answer, payer, rules).model_copy(update={"unbilled": True}) if refused else None
 
     # ------------------------------------------------------------------------------------------ settlement
 

@@ -28,12 +28,12 @@ def capability_lines(tools: Tools) -> str:
     told = [tool for tool in tools.values() if tool.can is not None]
     told.sort(key=lambda tool: not tool.can)
     more = [f"•  and {len(told) - MOST_TOLD} more things"] if len(told) > MOST_TOLD else []
-    return "\n".join([*(f"•  {_in_words(tool)}{_asks(tool)}" for tool in told[:MOST_TOLD]), *more])
+    return "\n".join([*(f"•  {_told(tool)}{_asks(tool)}" for tool in told[:MOST_TOLD]), *more])
 
 
-def _in_words(tool: Tool) -> str:
+def _told(tool: Tool) -> str:
     """Return the author's words for people; else how the description begins that is for the model, which may be a server's."""
-    line = tool.can or _first_sentence(tool.description) or _name_in_words(tool.name)
+    line = tool.can or _first_sentence(tool.description) or _name_told(tool.name)
     return escaped(cut(readable(line), WORDS_CHARACTERS))
 
 
@@ -44,7 +44,7 @@ def _first_sentence(description: str) -> str:
     return found[0].removesuffix(".") if found else ""
 
 
-def _name_in_words(name: str) -> str:
+def _name_told(name: str) -> str:
     server, _, own = name.rpartition("__")
     words = " ".join(part.lower() for part in NAME_PARTS.split(own) if part)
     return f"{words.capitalize()} ({server})" if server else words.capitalize()

@@ -63,7 +63,7 @@ def ended_row(seen: ActionSeen, tools: Tools, link: str, mask: Mask = unmasked) 
     what = ENDINGS[seen.status].in_a_list() if seen.status in ENDINGS else seen.status
     title = _text_element(cut(home_headline(seen.proposed, tools, mask), HEADLINE_CHARACTERS), bold=True)
     opens: list[SlackBlock] = [_text_element("  ·  "), {"type": "link", "url": link, "text": "Open the card"}]
-    return rich_line(title, _text_element("\n"), _text_element(what), *by, *at, *asked, *_in_rich_text(seen.place), *opens)
+    return _rich_line(title, _text_element("\n"), _text_element(what), *by, *at, *asked, *_in_rich_text(seen.place), *opens)
 
 
 def grant_row(grant: GrantSeen, tools: Tools) -> SlackBlock:
@@ -107,7 +107,7 @@ def text_row(text: str, place: Place | None = None, link: str = "") -> SlackBloc
     """Return a line of our own, with the place that it is about and a link to its thread."""
     where = _in_rich_text(place) if place is not None else []
     opens: list[SlackBlock] = [_text_element("  ·  "), {"type": "link", "url": link, "text": "Open the thread"}] if link else []
-    return rich_line(_text_element(text), *where, *opens)
+    return _rich_line(_text_element(text), *where, *opens)
 
 
 def home_headline(proposed: ProposedAction, tools: Tools, mask: Mask = unmasked) -> str:
@@ -160,7 +160,7 @@ def _where(place: Place) -> str:
 # ---------------------------------------------------------------------------------------------- pieces of rich text
 
 
-def rich_line(*elements: SlackBlock) -> SlackBlock:
+def _rich_line(*elements: SlackBlock) -> SlackBlock:
     """Return one line of these pieces."""
     return rich_text([{"type": "rich_text_section", "elements": list(elements)}])
 

@@ -24,7 +24,7 @@ from agent.store.sessions import ActionSeen, session_id
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
 from bot.home.home_rows import card_link
-from bot.home.home_view import Agent, HomeContent, Pages, home_view, trouble_view
+from bot.home.home_view import AgentSeen, HomeContent, Pages, home_view, trouble_view
 from bot.home.memories import Memories
 from bot.slack.as_made import as_made, user_in
 from bot.slack.people import Says, decides
@@ -103,7 +103,10 @@ async def may_decide_now(slack: Says, waiting: Waiting, user: str, now: datetime
 
 
 class HomeTab:
-    """Publishes it when it is opened, when a page is turned, and when a permission is revoked."""
+    """Publishes it when it is opened, and after each click in it.
+
+    Wide because it asks everything that one tab shows, and takes in every click of it.
+    """
 
     def __init__(
         self,
@@ -224,7 +227,7 @@ class HomeTab:
             log.warning("a Home tab was not published: %s", error)
 
     async def gather(self, user: str, pages: Pages) -> HomeContent:
-        """Return what this person may see now, with links to what stands on these pages."""
+        """Return what this person may see now, with links to the actions on these pages."""
         audience = await self._readers.of_person(user)
         pending = await self._overview.pending(self._team, READS)
         decide, unclear = await self._to_decide(pending, user)
@@ -246,14 +249,14 @@ class HomeTab:
         )
         return replace(gathered, links=await self._links(gathered.shown(pages), audience.channels))
 
-    def _agents(self, readable: Collection[str]) -> list[Agent]:
+    def _agents(self, readable: Collection[str]) -> list[AgentSeen]:
         """Return the agent that answers everywhere else, and those of channels that this person can read."""
         theirs: dict[str, list[str]] = {}
         for channel in self._channels:
             if channel in readable:
                 theirs.setdefault(self._channels[channel], []).append(channel)
-        others = [Agent(self._rules_in(channels[0]).tools, tuple(channels)) for channels in theirs.values()]
-        return [Agent(self._rules_in("").tools), *others]
+        others = [AgentSeen(self._rules_in(channels[0]).tools, tuple(channels)) for channels in theirs.values()]
+        return [AgentSeen(self._rules_in("").tools), *others]
 
     async def _links(self, shown: Sequence[ActionSeen], readable: Collection[str]) -> dict[str, str]:
         """Return the addresses of their cards, or of the questions what became of them, by action."""

@@ -35,7 +35,7 @@ TROUBLE = "What waits for you could not be read just now. Nothing is lost: pleas
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class AgentSeen:
     """An agent as a person can talk to it: its tools, and the channels that it answers in; none of the one that answers in all
     others."""
 
@@ -62,7 +62,7 @@ class HomeContent:
     kept: Sequence[Value] | None = None  # for this person, by a key; None: nothing is remembered here
     unclear: int = 0  # Slack did not say whether this person may decide them
     read_all: bool = True  # the workspace has no open actions beyond those that were looked through
-    agents: Sequence[Agent] = ()
+    agents: Sequence[AgentSeen] = ()
     links: Mapping[str, str] = field(default_factory=dict[str, str])  # by action: to where its card stands
 
     @property
@@ -161,7 +161,7 @@ def thread_link(place: Place, slack_url: str) -> str:
 
 
 def _on_page(name: HomeSection, items: Sequence[_Item], pages: Pages) -> tuple[int, Sequence[_Item]]:
-    """Return which page of a section is shown, and what stands on it."""
+    """Return which page of a section is shown, and which items it has."""
     page = min(max(pages.get(name, 1), 1), _last_page(name, items))
     return page, items[(page - 1) * PAGE[name] : page * PAGE[name]]
 
@@ -211,7 +211,7 @@ def _unsure(gathered: HomeContent) -> list[SlackBlock]:
     return [text_row(line) for line in lines]
 
 
-def _agents(agents: Sequence[Agent]) -> list[SlackBlock]:
+def _agents(agents: Sequence[AgentSeen]) -> list[SlackBlock]:
     """Return what the agent can do that answers in most places, and what others can in theirs; only what is more, if nothing is
     less."""
     blocks: list[SlackBlock] = []

@@ -1,4 +1,7 @@
-"""The Home tab, as a person in a hurry reads it: what waits comes first, everything fits, and nothing in it is live."""
+"""The Home tab, as a person in a hurry reads it: what waits comes first, everything fits, and nothing in it is live.
+
+Long because it holds every part of one tab to what people read of it.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -20,7 +23,7 @@ from bot.cards.endings import ENDINGS
 from bot.cards.values import Mask
 from bot.home.budgets import BudgetSeen, Raisable, raise_view
 from bot.home.home_rows import card_link, pattern_in_words
-from bot.home.home_view import PAGE, Agent, HomeContent, home_view
+from bot.home.home_view import PAGE, AgentSeen, HomeContent, home_view
 from bot.home.memories import SeenItem
 from bot.sandbox.slack.blocks import view_faults
 from bot.sandbox.slack.reading import read_blocks
@@ -55,7 +58,7 @@ TOOLS = registry(
         )
     ]
 )
-AGENTS = (Agent(TOOLS),)
+AGENTS = (AgentSeen(TOOLS),)
 
 
 REMEMBERED = SeenItem(
@@ -271,7 +274,7 @@ MANY = HomeContent(
     budget=[(SpentOfBudget(PLACE, 50_000), 50_000)] * 20,
     unclear=3,
     read_all=False,
-    agents=[Agent(TOOLS, ("C1",))] * 10,
+    agents=[AgentSeen(TOOLS, ("C1",))] * 10,
     remembered=[REMEMBERED] * 100,
     kept=[KEPT] * 100,
     may_raise=True,
