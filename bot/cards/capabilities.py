@@ -28,10 +28,10 @@ def capability_lines(tools: Tools) -> str:
     told = [tool for tool in tools.values() if tool.can is not None]
     told.sort(key=lambda tool: not tool.can)
     more = [f"•  and {len(told) - MOST_TOLD} more things"] if len(told) > MOST_TOLD else []
-    return "\n".join([*(f"•  {_told(tool)}{_asks(tool)}" for tool in told[:MOST_TOLD]), *more])
+    return "\n".join([*(f"•  {_line_of(tool)}{_asks(tool)}" for tool in told[:MOST_TOLD]), *more])
 
 
-def _told(tool: Tool) -> str:
+def _line_of(tool: Tool) -> str:
     """Return the author's words for people; else how the description begins that is for the model, which may be a server's."""
     line = tool.can or _first_sentence(tool.description) or _name_told(tool.name)
     return escaped(cut(readable(line), WORDS_CHARACTERS))
