@@ -118,7 +118,7 @@ class Anybody(World):
     async def take_away(self, place: Place, ts: str) -> None:
         """What grew is gone."""
 
-    async def show(self, place: Place, content: Cards, ts: str) -> None:
+    async def show(self, place: Place, content: Content, ts: str) -> None:
         """Its card shows it."""
 
 
