@@ -19,17 +19,17 @@ def direct_text(message: DirectMessage, tools: Tools, mask: Mask) -> str:
     lines = "; ".join(_headline(card, tools, mask) for card in message.cards)
     if not any(card.look == "pending" for card in message.cards):
         return escaped(cut(f"Decided: {lines}", TEXT_CHARACTERS))
-    return f"{_asks(message)} {escaped(cut(lines, TEXT_CHARACTERS))}"
+    return f"{_who_asks(message)} {escaped(cut(lines, TEXT_CHARACTERS))}"
 
 
 def direct_blocks(message: DirectMessage, tools: Tools, mask: Mask, slack_url: str) -> list[SlackBlock]:
     """Return each action with who may decide until when, or how it ended, and the way to its card. `slack_url`: the workspace's
     address."""
     waiting = [card for card in message.cards if card.look == "pending"]
-    blocks: list[SlackBlock] = [context(_asks(message))] if waiting else []
+    blocks: list[SlackBlock] = [context(_who_asks(message))] if waiting else []
     for card in message.cards:
         blocks += [rich_text([rich_line((_headline(card, tools, mask), True))]), context(_how_it_stands(card, message))]
-    link = card_link(message, slack_url)
+    link = link_to_card(message, slack_url)
     if message.again or not waiting:
         return [*blocks, *([context(f"<{link}|Open the card>")] if link else [])]
     first = waiting[0].action_id
@@ -41,7 +41,7 @@ def direct_blocks(message: DirectMessage, tools: Tools, mask: Mask, slack_url: s
     ]
 
 
-def card_link(message: DirectMessage, slack_url: str) -> str:
+def link_to_card(message: DirectMessage, slack_url: str) -> str:
     """Return the address of the message with the card, as Slack makes those of messages in threads; empty where the person
     cannot open it."""
     channel, ts = message.card_at
@@ -52,7 +52,7 @@ def card_link(message: DirectMessage, slack_url: str) -> str:
     return f"{slack_url}archives/{channel}/p{ts.replace('.', '')}{below}"
 
 
-def _asks(message: DirectMessage) -> str:
+def _who_asks(message: DirectMessage) -> str:
     """Return who wants a decision of the reader. One that is told again is mentioned: a reply alone notifies nobody."""
     if message.nudged_by:
         return f"{mention(message.user)}, {mention(message.nudged_by)} asks again for your decision:"

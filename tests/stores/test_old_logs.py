@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 from psycopg import sql
 
-from agent.decide.moves import AnswerPart, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Content, Work
 from agent.run.claim import Held, Pins
 from agent.session.inbox import Click, OutcomeClick
 from agent.session.snapshot import beginning
