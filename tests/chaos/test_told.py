@@ -25,7 +25,7 @@ async def test_somebody_who_may_decide_is_told_once_whenever_a_process_is_killed
         proxies, environment = await stage.proxies()
         await stage.start(environment)
         proxies.count()
-        passed = await charged(stage, proxies)
+        passed = await charged(stage, proxies, [])
         assert_told(stage)
     about = [message for message in passed if any(mark in message.data for mark in ABOUT)]
     assert len(about) >= 8
@@ -46,17 +46,19 @@ async def killed(new_stage: NewStage, kill: Kill) -> bool:
                 await forward()
             first.kill()
             heir.append(asyncio.create_task(stage.start()))
-            await heir[0]
+            runs[0].due_from = (await heir[0]).ready_at
 
+        runs: list[Run] = []
         proxies.count(kill.at.number, strike)
-        await charged(stage, proxies)
+        await charged(stage, proxies, runs)
         assert_told(stage)
         return bool(heir)
 
 
-async def charged(stage: Stage, proxies: Proxies) -> list[Message]:
+async def charged(stage: Stage, proxies: Proxies, runs: list[Run]) -> list[Message]:
     """The whole run, and what passed during it."""
     run = await Run.begin(stage)
+    runs.append(run)
     await run.approve()
     await run.tell()
     await stage.slack.until(lambda: all("Approved by" in one.seen_text for user in PEOPLE for one in told(stage, user)))
@@ -82,7 +84,7 @@ async def test_a_question_is_asked_once_whenever_a_process_is_killed(new_stage: 
         stage.policy(RULE)
         proxies, environment = await stage.proxies()
         await stage.start(environment)
-        passed = await questioned(stage, proxies, None)
+        passed = await questioned(stage, proxies, [], proxies.count)
     every = [Kill(message, moment) for message in passed if b"inquiry" in message.data for moment in ("before", "after")]
     assert len(every) >= 6
     assert await try_each(spread(every, 8), lambda kill: killed_over_a_question(new_stage, kill)) > 4
@@ -101,22 +103,24 @@ async def killed_over_a_question(new_stage: NewStage, kill: Kill) -> bool:
                 await forward()
             first.kill()
             heir.append(asyncio.create_task(stage.start()))
-            await heir[0]
+            runs[0].due_from = (await heir[0]).ready_at
 
-        await questioned(stage, proxies, lambda: proxies.count(kill.at.number, strike))
+        runs: list[Run] = []
+        await questioned(stage, proxies, runs, lambda: proxies.count(kill.at.number, strike))
         return bool(heir)
 
 
-async def questioned(stage: Stage, proxies: Proxies, strikes: Callable[[], None] | None) -> list[Message]:
+async def questioned(stage: Stage, proxies: Proxies, runs: list[Run], counts: Callable[[], None]) -> list[Message]:
     """Ben asks about a card, until his client says that it worked; what passed from then on."""
     run = await Run.begin(stage)
+    runs.append(run)
     card = await run.seen("card")
     await stage.slack.until(lambda: told(stage, "ben"))
     await run.rest()
     [message] = told(stage, "ben")
     await stage.slack.click("ben", message.channel, message.ts, "ask")
     view = await stage.slack.until(lambda: stage.slack.view("ben"))
-    (strikes or proxies.count)()
+    counts()
     while not (await stage.slack.submit("ben", view.id, {"question": "For whom?"})).closed:  # the dialog stays until it worked
         await stage.slack.until(lambda: stage.slack.connections)
     await run.seen("inquiry", "For whom?")
