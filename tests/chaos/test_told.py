@@ -1,6 +1,7 @@
 """kill -9 around each word to somebody who may decide: each is told once, and of how it ended."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -114,12 +115,14 @@ async def questioned(stage: Stage, proxies: Proxies, runs: list[Run], counts: Ca
     """Ben asks about a card, until his client says that it worked; what passed from then on."""
     run = await Run.begin(stage)
     runs.append(run)
+    run.due_from = float("inf")  # nobody is killed yet, and many bots start at once
     card = await run.seen("card")
     await stage.slack.until(lambda: told(stage, "ben"))
     await run.rest()
     [message] = told(stage, "ben")
     await stage.slack.click("ben", message.channel, message.ts, "ask")
     view = await stage.slack.until(lambda: stage.slack.view("ben"))
+    run.due_from = time.monotonic()
     counts()
     while not (await stage.slack.submit("ben", view.id, {"question": "For whom?"})).closed:  # the dialog stays until it worked
         await stage.slack.until(lambda: stage.slack.connections)
