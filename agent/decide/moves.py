@@ -8,7 +8,7 @@ from typing import Any, Literal
 from agent.decide.move_keys import MODEL, REPIN, MoveKey
 from agent.session.inbox import Click, Edit, OutcomeClick
 from agent.session.post_keys import PostKey
-from agent.session.steps import Step, Unasked
+from agent.session.steps import NoticeLook, Step, Unasked
 from agent.types import Attachment, Call, Change, Decision, FileRoom, Lifetime, Look, Preview, Purpose, Task, Verdict, Wording
 
 # ------------------------------------------------------------------------------------------------ what people see
@@ -76,12 +76,20 @@ class Work:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told", "outage"]
+    subject: Literal["capabilities", "too_long", "reminder", "allowed", "told", "outage"]
     length: int = 0
     cards: tuple[Card, ...] = ()
     uses: int = 0  # of a grant so far, this one included
     most_uses: int = 0
     text: str = ""  # of one that is a sentence of ours
+
+
+@dataclass(frozen=True, slots=True)
+class CardNotice:
+    """What a thread says of a message with cards: that it waits, or how that ended. `cards`: what waits, or all that did."""
+
+    cards: tuple[Card, ...]
+    look: NoticeLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class Question:
     card: Card
 
 
-Content = Cards | AnswerPart | Work | Notice | Question
+Content = Cards | AnswerPart | Work | Notice | CardNotice | Question
 
 
 # ------------------------------------------------------------------------------------------------ moves
@@ -203,7 +211,7 @@ class Post:
     """Bring a message into the thread. `found`: an earlier process may have posted it already, so look first.
 
     `channel`: another one than the session's, `thread_ts` there (empty: not in a thread). `stream_ts`: the message that has
-    grown so far becomes this one.
+    grown so far becomes this one. `instead_of`: the message that goes once this one stands.
     """
 
     key: PostKey
@@ -213,6 +221,7 @@ class Post:
     channel: str = ""
     thread_ts: str = ""
     stream_ts: str = ""
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +233,17 @@ class ShowCard:
     places: tuple[tuple[str, str], ...]
     key: MoveKey
     alone: tuple[tuple[str, Card], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShowNotice:
+    """Bring the notice of a message with cards up to date. `channel`: another one than the session's."""
+
+    content: CardNotice
+    notice: PostKey
+    channel: str
+    ts: str
+    key: MoveKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,5 +296,6 @@ class Close:
 
 
 TurnMove = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
-Outward = TurnMove | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
+# `agent.decide.ways` says how each is made.
+Outward = TurnMove | Post | ShowCard | ShowNotice | Settle | Admit | Permit | TurnAway | Close
 Move = Record | Outward

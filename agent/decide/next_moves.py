@@ -7,7 +7,8 @@ from agent.decide.capped import capped
 from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.for_calls import call_moves
 from agent.decide.for_cards import card_moves
-from agent.decide.for_inbox import inbox_moves
+from agent.decide.for_inbox import inbox_moves, queued
+from agent.decide.for_notices import notice_moves
 from agent.decide.for_rest import all_learnt, learns_at
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
@@ -41,7 +42,8 @@ def next_moves(
     turn_moves = _turn_moves(session, rules, now, facts)
     if turn_moves and not session.turn.open and session.model.in_flight is None:
         inbox = ()  # the conversation is compacted before anything opens the next turn
-    told = (*card_moves(session, now), *_budget_moves(session), *stream_moves(session))
+    notices = notice_moves(session, queued(session, inbox, facts), now)
+    told = (*card_moves(session, now), *notices, *_budget_moves(session), *stream_moves(session))
     moves = (*inbox_moves(session, inbox, rules, facts), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)

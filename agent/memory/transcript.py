@@ -49,6 +49,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -191,6 +192,7 @@ class Transcript:
                 | PostStarted()
                 | Posted()
                 | CardShown()
+                | NoticeShown()
             ):
                 pass  # what only people see
 
