@@ -87,10 +87,7 @@ class PeopleEffects:
             if move.instead_of:
                 await self._show(place, move.content, move.instead_of, session)
             return Ended((Posted(key=move.key, error=str(error)), *_says(move.content, move.key)))
-        for gone in {move.stream_ts, move.instead_of} - {
-            ts,
-            "",
-        }:  # only now: it is not gone before it stands elsewhere
+        for gone in {move.stream_ts, move.instead_of} - {ts, ""}:  # only now that it stands elsewhere
             await self.surface.take_away(place, gone)
         return Ended((Posted(key=move.key, ts=ts, too_few=too_few), *_says(move.content, move.key)))
 

@@ -264,6 +264,13 @@ class AnyThread:
             for element in (element for block in message.blocks for element in elements_of(block)):
                 if element["action_id"] not in SHOWS_ONLY and not any(id in json.dumps(element) for id in alive):
                     self.wrong.append(f"[{element['action_id']}] of {message.seen_text!r} is dead")
+        by_ts = {(message.channel, message.ts): message.seen_text for message in self.posts()}
+        for action in self.session.actions.values():
+            for channel, notice in ((self.place.channel, action.shown.notice), (self.copies, action.shown.copy_notice)):
+                count, text = notice.look.queued if notice.look is not None else 0, by_ts.get((channel, notice.ts), "")
+                told = "Your message is queued" if count == 1 else f"{count} messages are queued" if count else ""
+                if told not in text or (not told and "queued" in text):
+                    self.wrong.append(f"{text!r} is to say that {count} are queued")
         queued = [row for row in self.inbox if isinstance(row.received, Message)]
         said = [message.seen_text for message in self.posts() if message.channel == self.place.channel]
         if queued and waiting and not any("queued" in text and "[Withdraw and continue]" in text for text in said):
