@@ -58,7 +58,6 @@ def card_moves(session: Session, now: datetime) -> list[Move]:
             moves += _outcome_question(session, action, now)
     for message in dict.fromkeys(action.message for action in session.actions.values()):
         moves += _message_moves(session, message, session.shown_in(message), now)
-    moves += _ran_under_a_grant(session)
     for key, posted in session.posts.items():
         match key:
             case PostKey("capabilities" | "too_long" as subject, _, int(length)) if posted is None:
@@ -95,29 +94,6 @@ def _quick_until(row: ActionState) -> datetime | None:
     if row.decided is None or row.look != "approved":
         return None
     return row.decided.decided_at + timedelta(seconds=QUICK_SECONDS)
-
-
-def _ran_under_a_grant(session: Session) -> list[Move]:
-    """Tell the thread of a run without a card, and with whose permission it ran."""
-    moves: list[Move] = []
-    for state in session.turn.calls:
-        grant, key = session.standing.grants.get(state.grant_id or ""), PostKey("allowed", state.call.id)
-        if grant is None or session.posts.get(key) is not None:
-            continue
-        granted = grant.granted
-        ran = Card(
-            action_id="",
-            tool=state.call.tool,
-            arguments=dict(state.call.arguments),
-            digest="",
-            requesters=session.requesters,
-            expires_at=granted.expires_at,
-            verdict=granted.verdict,
-            decided_by=granted.by,
-        )
-        notice = Notice("allowed", cards=(ran,), uses=grant.uses, most_uses=granted.most_uses)
-        moves.append(Post(key, notice, found=key in session.posts))
-    return moves
 
 
 def _escalation(action: ActionState, now: datetime) -> list[Move]:

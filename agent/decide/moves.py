@@ -54,6 +54,16 @@ class Cards:
 
 
 @dataclass(frozen=True, slots=True)
+class Permitted:
+    """A call that ran without a card, by the standing permission of `card.decided_by`; `use` of so many."""
+
+    card: Card
+    grant_id: str
+    use: int
+    most_uses: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerPart:
     """What the agent says, in Markdown; part `part` of a long one."""
 
@@ -61,6 +71,7 @@ class AnswerPart:
     continue_turn: int | None = None  # offers a Continue button
     rated_turn: int | None = None  # asks how good it was
     tasks: tuple[Task, ...] = ()  # what was done for it, where people could watch that
+    permitted: tuple[Permitted, ...] = ()  # what ran in the turn without a card, though policy asks
     after_words: bool = False  # the turn was stopped: what people could read so far stays above it
 
 
@@ -76,11 +87,9 @@ class Work:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "reminder", "allowed", "told", "outage"]
+    subject: Literal["capabilities", "too_long", "reminder", "told", "outage"]
     length: int = 0
     cards: tuple[Card, ...] = ()
-    uses: int = 0  # of a grant so far, this one included
-    most_uses: int = 0
     text: str = ""  # of one that is a sentence of ours
 
 

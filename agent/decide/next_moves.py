@@ -12,7 +12,21 @@ from agent.decide.for_notices import notice_moves
 from agent.decide.for_rest import all_learnt, learns_at
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
-from agent.decide.moves import AnswerPart, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
+from agent.decide.moves import (
+    AnswerPart,
+    CallModel,
+    Card,
+    Cards,
+    FetchFile,
+    MakePreview,
+    Move,
+    Notice,
+    Permitted,
+    Post,
+    Recall,
+    Record,
+    Repin,
+)
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.memory import attachments, compaction
 from agent.model.budget_messages import noted
@@ -20,7 +34,7 @@ from agent.session import stop_reasons
 from agent.session.inbox import Inboxed
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
-from agent.session.state import FINAL, Session
+from agent.session.state import FINAL, AllowedRun, Session
 from agent.session.steps import Halted, ProposedAction
 from agent.text import mention
 from agent.types import Lifetime
@@ -163,7 +177,25 @@ def _closing_moves(session: Session, rules: Rules) -> list[Move]:
                 continue_turn=turn.number if last and closing.offer_continue else None,
                 rated_turn=turn.number if last and closing.answered else None,
                 tasks=turn.tasks if streamed else (),
+                permitted=tuple(map(_permitted, turn.allowed)) if last else (),
                 after_words=turn.stopped_by is not None,
             )
             return [Post(key, answer, found=key in session.posts, stream_ts=streamed.ts if streamed else "")]
     return []
+
+
+def _permitted(run: AllowedRun) -> Permitted:
+    """Return a run without a card as people are told of it."""
+    granted = run.granted
+    card = Card(
+        action_id="",
+        tool=run.call.tool,
+        arguments=dict(run.call.arguments),
+        digest="",
+        requesters=(),
+        expires_at=granted.expires_at,
+        verdict=granted.verdict,
+        decided_by=granted.by,
+        preview=run.preview,
+    )
+    return Permitted(card, granted.grant_id, run.use, granted.most_uses)

@@ -168,6 +168,16 @@ class GrantState:
     uses: int = 0
 
 
+@dataclass(frozen=True)
+class AllowedRun:
+    """A call that ran without a card, by a standing permission; `use`: how often that was used by then."""
+
+    call: Call
+    granted: Granted
+    use: int
+    preview: Preview | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Closing:
     """What the turn ends with; once the last part is posted the session is idle."""
@@ -213,6 +223,7 @@ class Turn:
     iterations: int = 0
     calls: tuple[CallState, ...] = ()  # of the latest reply
     runs: dict[str, int] = field(default_factory=dict[str, int])  # by tool and arguments
+    allowed: tuple[AllowedRun, ...] = ()  # its calls that ran without a card
     tasks: tuple[Task, ...] = ()  # that people can watch, since they were asked last
     ended: tuple[tuple[str, str], ...] = ()  # its calls that are over: which tool, and what became of it
     window: Literal["fits", "exceeded", "compacted"] = "fits"  # whether the model's window has refused this turn

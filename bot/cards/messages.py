@@ -6,7 +6,7 @@ from bot.cards.block_kit import SlackBlock, button, feedback_buttons, prose_sect
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
 from bot.cards.notices import headlines, sentence_with_headlines, who_is_left
-from bot.cards.people import people, slack_time
+from bot.cards.permissions import permitted_blocks, permitted_text
 from bot.cards.values import Mask, unmasked
 
 TEXT_CHARACTERS = 3_000  # of the plain text beside blocks: notifications and screen readers need no more
@@ -14,14 +14,15 @@ PLAIN_CHARACTERS = 35_000  # Slack cuts a text at 40,000 (reference: Slack, Limi
 LONGEST_MESSAGE_CHARACTERS = 12_000  # of a person's message that the agent reads
 
 
-def answer_blocks(answer: AnswerPart) -> list[SlackBlock]:
+def answer_blocks(answer: AnswerPart, tools: Tools, mask: Mask = unmasked) -> list[SlackBlock]:
     """Return the agent's answer in Markdown, and what goes below it."""
-    return [{"type": "markdown", "text": fitted_markdown(answer.text)}, *below_answer(answer)]
+    return [{"type": "markdown", "text": fitted_markdown(answer.text)}, *below_answer(answer, tools, mask)]
 
 
-def below_answer(answer: AnswerPart) -> list[SlackBlock]:
-    """Return a Continue button where a limit ended it; how good it was, where it is the model's own."""
-    blocks: list[SlackBlock] = []
+def below_answer(answer: AnswerPart, tools: Tools, mask: Mask = unmasked) -> list[SlackBlock]:
+    """Return what ran without a card, a Continue button where a limit ended the turn, and how good the answer was, where it is
+    the model's own."""
+    blocks = permitted_blocks(answer.permitted, tools, mask)
     if answer.continue_turn is not None:
         offered = button("continue", "Continue", str(answer.continue_turn))
         blocks.append({"type": "actions", "block_id": "continue", "elements": [offered]})
@@ -36,9 +37,10 @@ def answer_text(answer: AnswerPart) -> str:
     return cut(escaped(readable(answer.text)), TEXT_CHARACTERS)
 
 
-def plain_answer(answer: AnswerPart) -> str:
+def plain_answer(answer: AnswerPart, tools: Tools, mask: Mask = unmasked) -> str:
     """Return all of the answer as a text without any form, for places and moments where Slack takes no other."""
-    return cut(escaped(readable(answer.text)), PLAIN_CHARACTERS)
+    permitted = permitted_text(answer.permitted, tools, mask)
+    return "\n\n".join(filter(None, (cut(escaped(readable(answer.text)), PLAIN_CHARACTERS), permitted)))
 
 
 def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[SlackBlock] | None:
@@ -51,8 +53,6 @@ def notice_blocks(notice: Notice, tools: Tools, mask: Mask = unmasked) -> list[S
             return None
         case "reminder":
             parts = [(STILL_UNKNOWN, _who_is_to_look(card)) for card in notice.cards]
-        case "allowed":
-            parts = [(ALLOWED, _by_permission(card, notice)) for card in notice.cards]
     return [
         block
         for card, (before, after) in zip(notice.cards, parts, strict=True)
@@ -78,8 +78,6 @@ def notice_text(notice: Notice, tools: Tools, mask: Mask = unmasked) -> str:
             return notice.text
         case "reminder":
             parts = [f"{STILL_UNKNOWN} {text}. {_who_is_to_look(card)}" for card, text in zip(notice.cards, lines, strict=True)]
-        case "allowed":
-            parts = [f"{ALLOWED} {text}. {_by_permission(card, notice)}" for card, text in zip(notice.cards, lines, strict=True)]
     return "\n".join(parts)
 
 
@@ -88,13 +86,6 @@ OUTAGE = (
     "press Stop or say *stop* to give up now."
 )
 STILL_UNKNOWN = "It is still unknown what became of:"
-ALLOWED = "Run without a card:"
-
-
-def _by_permission(card: Card, notice: Notice) -> str:
-    """Return whose permission let it run, and what is left of that."""
-    who = people((card.decided_by,))
-    return f"{who} always allows this here: use {notice.uses} of {notice.most_uses}, until {slack_time(card.expires_at)}."
 
 
 def _who_is_to_look(card: Card) -> str:

@@ -23,6 +23,7 @@ from bot.cards.cards import headline, slack_time
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import capabilities
+from bot.cards.permissions import revoke_button
 from bot.home.budgets import BudgetSeen
 from bot.home.memories import SeenItem
 
@@ -210,12 +211,8 @@ def _grant(grant: GrantSeen, tools: Tools) -> SlackBlock:
     words = f"{visible(f'{tool.verb} ({granted.tool})' if tool else granted.tool)}: {pattern_in_words(granted.pattern)}"
     left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {slack_time(grant.expires_at)}"
     channel = "a direct message" if grant.place.direct else f"<#{grant.place.channel}>"
-    asked = confirm(
-        "Revoke this permission?", "From now on each such call in that thread is asked for again.", "Revoke", no="Keep it"
-    )
-    revoke = {**button("revoke", "Revoke", granted.grant_id, style="danger"), "confirm": asked}
     fields = [mrkdwn(left), mrkdwn(f"In one thread of {channel}")]
-    return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke}
+    return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke_button(granted.grant_id)}
 
 
 def _remembered(each: SeenItem, slack_url: str) -> SlackBlock:

@@ -73,7 +73,7 @@ class Streams:
             await self._stop(place, ts)
             return await self._replace(place, ts, content, key)
         grown = stream_chunks(shown, whole, self._tools, self._mask_in(place), over=True)
-        below = below_answer(content) if isinstance(content, AnswerPart) else []
+        below = below_answer(content, self._tools, self._mask_in(place)) if isinstance(content, AnswerPart) else []
         if await self._stop(place, ts, chunks=grown, blocks=below, metadata=metadata(POSTED, key)):
             return ts
         return await self._replace(place, ts, content, key)
@@ -92,9 +92,10 @@ class Streams:
         return True
 
     async def _replace(self, place: Place, ts: str, content: AnswerPart | Work, key: str) -> str | None:
-        plan = plan_blocks(content.tasks, self._tools, self._mask_in(place))
+        mask = self._mask_in(place)
+        plan = plan_blocks(content.tasks, self._tools, mask)
         said = isinstance(content, AnswerPart)
-        blocks = [*plan, *(answer_blocks(content) if said else [])]
+        blocks = [*plan, *(answer_blocks(content, self._tools, mask) if said else [])]
         text = answer_text(content) if said else plan_title(content.tasks, over=True)
         where = {"channel": place.channel, "ts": ts}
         if blocks:

@@ -86,7 +86,9 @@ class SlackSurface:
 
     def _without_form(self, content: Content, place: Place) -> str:
         """Return a message as one text that Slack takes in any form."""
-        return plain_answer(content) if isinstance(content, AnswerPart) else str(self._rendered(content, place)["text"])
+        if isinstance(content, AnswerPart):
+            return plain_answer(content, self._tools, self.mask_in(place))
+        return str(self._rendered(content, place)["text"])
 
     async def find(self, place: Place, key: str) -> str | None:
         """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
@@ -158,7 +160,7 @@ class SlackSurface:
                 tool = self._tools.get(card.tool)
                 return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
             case AnswerPart():
-                return {"text": answer_text(content), "blocks": answer_blocks(content)}
+                return {"text": answer_text(content), "blocks": answer_blocks(content, self._tools, mask)}
             case Work(tasks=tasks):
                 return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
             case CardNotice():

@@ -27,7 +27,7 @@ BOSSES = Verdict(
 Look = NoticeLook  # what a notice says
 WAITS, REMINDS = Look(waits=("A1",), queued=1), Look(waits=("A1",), reminders=1)
 ESCALATED = Look(waits=("A1",), reminders=1, escalated=("A1",))
-KINDS = [CardNotice((), look) for look in (WAITS, REMINDS, ESCALATED)] + [Notice("reminder"), Notice("allowed")]
+KINDS = [CardNotice((), look) for look in (WAITS, REMINDS, ESCALATED)] + [Notice("reminder")]
 
 
 def blocks_of(look: NoticeLook, *cards: Card, **options: Any) -> list[SlackBlock]:
