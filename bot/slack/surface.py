@@ -20,7 +20,7 @@ from bot.cards.cards import card_blocks, card_text, question_blocks, question_te
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import answer_blocks, answer_text, notice_blocks, notice_text, plain_answer
 from bot.cards.notices import card_notice_blocks, card_notice_text
-from bot.cards.plan import plan_blocks, plan_title
+from bot.cards.plan import plan_blocks, plan_text
 from bot.cards.values import Mask, unmasked
 from bot.slack import enough
 from bot.slack.metadata import POSTED, find_ts, metadata
@@ -162,7 +162,7 @@ class SlackSurface:
             case AnswerPart():
                 return {"text": answer_text(content), "blocks": answer_blocks(content, self._tools, mask)}
             case Work(tasks=tasks):
-                return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
+                return {"text": plan_text(tasks, self._tools, mask), "blocks": plan_blocks(tasks, self._tools, mask)}
             case CardNotice():
                 text = card_notice_text(content, self._tools, mask)
                 return {"text": text, "blocks": card_notice_blocks(content, self._tools, mask)}
