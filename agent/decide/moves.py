@@ -48,9 +48,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """One message with a row for each action: several calls of one turn, or just one."""
+    """One message with a row for each action: several calls of one turn, or just one.
+
+    `answered`: it asked what became of its call, and people have said so.
+    """
 
     rows: tuple[Card, ...]
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,10 @@ class CardNotice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The outcome of a call is unknown: what should be done?"""
+    """The outcome of a call is unknown: what should be done? `said`: the model's words on that, which stand with it."""
 
     card: Card
+    said: str = ""
 
 
 Content = Cards | AnswerPart | Work | Notice | CardNotice | Question
@@ -221,6 +226,7 @@ class Post:
 
     `channel`: another one than the session's, `thread_ts` there (empty: not in a thread). `stream_ts`: the message that has
     grown so far becomes this one. `instead_of`: the message that goes once this one stands.
+    `within`: the question that it stands with, instead of in a message of its own.
     """
 
     key: PostKey
@@ -231,6 +237,7 @@ class Post:
     thread_ts: str = ""
     stream_ts: str = ""
     instead_of: str = ""
+    within: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)

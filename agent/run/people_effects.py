@@ -19,6 +19,7 @@ from agent.decide.moves import (
     Content,
     Permit,
     Post,
+    Question,
     Settle,
     ShowCard,
     ShowNotice,
@@ -69,6 +70,8 @@ class PeopleEffects:
         try:
             if is_opening(move):
                 return Ended((await streams.open_stream(self.surface, move, session, narration),))
+            if move.within is not None and await self._stands_with(move.within, session):
+                return Ended((Posted(key=move.key, ts=session.actions[move.within.card.action_id].run.asked_ts),))
             ts = await self.surface.find(place, str(move.key)) if move.found else None
             if ts is None and move.stream_ts:
                 ts = await streams.finish(self.surface, move, session, narration)
@@ -114,7 +117,7 @@ class PeopleEffects:
         shown = [
             CardShown(action_id=row.action_id, look=row.look, changes=session.actions[row.action_id].changes) for row in lagging
         ]
-        alone = [(session.place.channel, ts, Cards((row,))) for ts, row in move.alone]
+        alone = [(session.place.channel, ts, Cards((row,), answered=True)) for ts, row in move.alone]
         for channel, ts, cards in (*((*where, move.cards) for where in move.places), *alone):
             await self._show(session.place.model_copy(update={"channel": channel}), cards, ts, session)
         return Ended(tuple(shown))
@@ -124,6 +127,15 @@ class PeopleEffects:
         place = session.place.model_copy(update={"channel": move.channel}) if move.channel else session.place
         await self._show(place, move.content, move.ts, session)
         return Ended(_says(move.content, move.notice))
+
+    async def _stands_with(self, question: Question, session: Session) -> bool:
+        """Bring a question up to date with what the model says of it. False: Slack does not let us."""
+        try:
+            await self.surface.show(session.place, question, session.actions[question.card.action_id].run.asked_ts)
+        except RefusedError as error:
+            log.info("session %s: what was said is a message of its own: %s", session.id, error)
+            return False
+        return True
 
     async def _show(self, place: Place, content: Content, ts: str, session: Session) -> None:
         """Bring a message up to date, if Slack lets us."""

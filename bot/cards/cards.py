@@ -23,7 +23,7 @@ from bot.cards.block_kit import (
     rich_text,
     section,
 )
-from bot.cards.harmless_text import cut, escaped
+from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.people import people, slack_time, who_may_decide
 from bot.cards.row import (
     MayGrant,
@@ -68,7 +68,8 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
         read, all_named = _sources_block(sources, room)
         claimed = _said_block(said, room, edited=any(card.edited_by for card in cards.rows))
         if len(rows) == 1:
-            return _single(rows[0], room, [*claimed, *read], may_grant, sources_whole=all_named)
+            single = _single(rows[0], room, [*claimed, *read], may_grant, sources_whole=all_named)
+            return [*single, *(_what_came_back(rows[0].card) if cards.answered else [])]
         once = _common_lines(rows, room)
         blocks = [header(_count(cards)), *once.top(), *read]
         whole = all_named
@@ -209,10 +210,19 @@ def _decided_alike(card: Card) -> tuple[object, ...]:
 # ---------------------------------------------------------------------------------------------- unknown outcome
 
 
-def question_blocks(card: Card, tool: Tool | None, mask: Mask = unmasked) -> list[SlackBlock]:
-    """Return the question after an unknown outcome: people say what happened."""
+def _what_came_back(card: Card) -> list[SlackBlock]:
+    """Return the offer to say what came back of a call of which people said that it happened: its result was lost."""
+    if card.look != "succeeded" or card.result:
+        return []
+    offered = button("came_back", "Say what came back", card.action_id)
+    return [{"type": "actions", "block_id": f"came_back:{card.action_id}", "elements": [offered]}]
+
+
+def question_blocks(card: Card, tool: Tool | None, mask: Mask = unmasked, said: str = "") -> list[SlackBlock]:
+    """Return the question after an unknown outcome: people say what happened. `said`: the model's words on it."""
     row = row_of(card, tool, mask)
-    return fitted(lambda room: _question_blocks(row, room))
+    words = [context(literal_text(readable(said)))] if said else []
+    return fitted(lambda room: [*_question_blocks(row, room), *words])
 
 
 def question_text(card: Card, tool: Tool | None, mask: Mask = unmasked) -> str:

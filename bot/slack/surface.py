@@ -156,9 +156,9 @@ class SlackSurface:
             case Cards():
                 blocks = card_blocks(content, self._tools, mask=mask, may_grant=grantable)
                 return {"text": card_text(content, self._tools, mask), "blocks": blocks}
-            case Question(card=card):
+            case Question(card=card, said=said):
                 tool = self._tools.get(card.tool)
-                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
+                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask, said)}
             case AnswerPart():
                 return {"text": answer_text(content), "blocks": answer_blocks(content, self._tools, mask)}
             case Work(tasks=tasks):
