@@ -35,7 +35,7 @@ def card_notice_blocks(notice: CardNotice, tools: Tools, mask: Mask = unmasked) 
         return [context(_ended(notice.cards))]
     said = prose_section("\n".join(_details(notice))) if _details(notice) else None
     sentence = sentence_with_headlines(_lead(notice), notice.cards, tools, mask)
-    return [sentence, *([said] if said else []), *(_withdraw(notice.cards) if notice.look.queued else [])]
+    return [sentence, *([said] if said else []), *(_withdraw(notice.cards) if _is_held_up(notice) else [])]
 
 
 def card_notice_text(notice: CardNotice, tools: Tools, mask: Mask = unmasked) -> str:
@@ -44,6 +44,11 @@ def card_notice_text(notice: CardNotice, tools: Tools, mask: Mask = unmasked) ->
         return _ended(notice.cards)
     named = "; ".join(escaped(text) for text in headlines(notice.cards, tools, mask))
     return " ".join([f"{_lead(notice)} {named}.", *_details(notice)])
+
+
+def _is_held_up(notice: CardNotice) -> bool:
+    """Return whether somebody may want to go on without what waits: to be heard, or because nobody can decide it."""
+    return bool(notice.look.queued) or any(card.too_few for card in notice.cards)
 
 
 def _lead(notice: CardNotice) -> str:
