@@ -147,6 +147,7 @@ class Way:
     over: Callable[[Gate], None] | None = None  # to be called when the effect is over, however it ends
     waited_for: bool = True  # False: nobody needs what it would bring, so it is given up
     ends_with_process: bool = False  # when the process is to end it is given up at once, and made anew by another
+    repeats: bool = False  # twice is as good as once, and nobody sees it: what was noted need not be written first
 
 
 def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
@@ -163,21 +164,22 @@ def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
             )
         case FetchFile():
             unread = any(file.id == move.file.id for file in session.turn.unread)
-            return Way(FREELY, lambda world: world.fetch_file(move), waited_for=unread, ends_with_process=True)
+            return Way(FREELY, lambda world: world.fetch_file(move), waited_for=unread, ends_with_process=True, repeats=True)
         case Recall():
             wanted = session.turn.open and not session.turn.recalled and session.turn.stopped_by is None
-            return Way(FREELY, lambda world: world.recall(move), waited_for=wanted, ends_with_process=True)
+            return Way(FREELY, lambda world: world.recall(move), waited_for=wanted, ends_with_process=True, repeats=True)
         case RunTool():
             start = Begin((run_started(move),)) if move.digest is None else Gated(lambda gate: gate.start_run(move))
-            return Way(start, lambda world: world.run_tool(move), waited_for=_is(session, move.call.id, "running"))
+            wanted = _is(session, move.call.id, "running")
+            return Way(start, lambda world: world.run_tool(move), waited_for=wanted, repeats=_is_plain_read(move))
         case Reconcile():
             return Way(FREELY, lambda world: world.reconcile(move), waited_for=_is(session, move.call.id, "running"))
         case MakePreview():
             wanted = _is(session, move.call_id, "asked", "approved", "changed")
-            return Way(FREELY, lambda world: world.preview(move), waited_for=wanted)
+            return Way(FREELY, lambda world: world.preview(move), waited_for=wanted, repeats=True)
         case CountCards():
             wanted = any(state.phase == "asked" for state in session.turn.calls)
-            return Way(FREELY, lambda world: world.count_cards(move), waited_for=wanted)
+            return Way(FREELY, lambda world: world.count_cards(move), waited_for=wanted, repeats=True)
         case Vouch():
             return Way(FREELY, lambda world: world.vouch(move), waited_for=_is(session, move.call_id, "asked"))
         case Post():
@@ -200,6 +202,11 @@ def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
             return Way(Gated(lambda gate: gate.repin()), None)
         case _:
             assert_never(move)
+
+
+def _is_plain_read(move: RunTool) -> bool:
+    """Return whether a run neither writes nor sends anything out: whatever does is asked about, or is on record as unasked."""
+    return move.digest is None and move.action_id is None and move.grant_id is None and move.unasked is None
 
 
 def run_started(move: RunTool) -> ToolStarted:

@@ -11,6 +11,7 @@ Long because one class folds every kind of step into the messages of a request.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from agent.errors import FilesNotTakenError
 from agent.memory.model_notes import (
@@ -66,7 +67,7 @@ from agent.session.steps import (
     WindowExceeded,
 )
 from agent.text import mention
-from agent.types import Block, Said
+from agent.types import Block, Lifetime, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Transcript:
     _told: list[Block] = field(default_factory=list[Block])  # what opened this turn, if that was not what people said
     _tools: dict[str, str] = field(default_factory=dict[str, str])  # of this turn's calls
     _ran: list[str] = field(default_factory=list[str])  # this turn
+    _called_at: datetime | None = None  # when the model call began that is under way, or was last
 
     @classmethod
     def of(cls, session: Session) -> "Transcript":
@@ -147,6 +149,8 @@ class Transcript:
                 self._said += step.blocks
             case Recalled():
                 self._said += [text_block(step.text)] if step.text else []
+            case ModelStarted():
+                self._called_at = step.bill.started_at if step.bill is not None else None
             case ModelReplied():
                 self._replied(step)
             case Resumed():
@@ -180,7 +184,7 @@ class Transcript:
                 self._reply([{"type": "text", "text": step.sentence}])
             case Learnt():
                 self.unlearnt = []
-            case ModelStarted() | ModelFailed() | WindowExceeded() | Compacted() | ToolStarted():
+            case ModelFailed() | WindowExceeded() | Compacted() | ToolStarted():
                 pass  # nothing came of it yet, or `add` has begun a new context
             case (
                 Previewed()
@@ -240,7 +244,7 @@ class Transcript:
             self._unsaid = closings.closing_text(step)
             return
         self._reply(content)
-        self._written.replied(step.usage)
+        self._written.replied(step.usage, self._called_at)
         self.found_tools |= set(tool_search.tools_found(content))
         calls = [block for block in content if block.get("type") == "tool_use"]
         self._calls = tuple(str(block["id"]) for block in calls)
@@ -332,6 +336,10 @@ class Transcript:
     def counted(self) -> CountedRequest | None:
         """Return what the API counted with the last reply."""
         return self._written.counted
+
+    def saved_tokens(self, lifetime: Lifetime, now: datetime) -> int:
+        """Return how much less the next request is charged than its input, as long as the provider still has the last one."""
+        return self._written.saved_tokens(lifetime, now)
 
 
 def messages(steps: Iterable[Step]) -> list[ApiMessage]:

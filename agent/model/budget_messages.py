@@ -1,21 +1,38 @@
 """Budgets in the words of a sentence: which one, of how much, since when it counts, and who can raise it."""
 
-from agent.model.spending import BudgetKind, BudgetStanding, Measure, Refused, Scope, amount
+from agent.model.spending import BudgetKind, BudgetStanding, Measure, Refused, Scope, amount, figure
 from agent.text import mention
 
 RAISED_BY = "An admin of the workspace can raise it in my Home tab."
 MOST_PERCENT = 80
 
 
-def exceeded(refused: Refused) -> str:
-    """Return why a turn ends before its next step. Of several budgets, the one that stays short for longest is named."""
+def exceeded(refused: Refused, another_tokens: int = 0) -> str:
+    """Return why a turn ends before its next step, with figures, and what helps. Of several budgets, the one that stays short for
+    longest is named.
+
+    `another_tokens`: what Continue adds to the conversation's own. 0: it is not offered, since that would not be enough.
+    """
     short = max(refused.short, key=lambda each: _rank(each.scope.kind))
-    used = "is set aside for other calls that are under way" if refused.busy else "has not enough left for the next step"
     named = _budget_name(short.scope.kind, short.measure, short.limit, short.scope.subject.partition("/")[2], "Your")
+    named = f"{named[0].upper()}{named[1:]}"
+    if refused.busy:
+        return f"{named} is set aside for other calls under way ({_spent(short)}). I stopped; please ask again in a minute."
+    left, needed = figure(short.measure, short.left), figure(short.measure, short.needed)
+    small = short.needed > short.limit
+    has = "is too small for the next step, which" if small else f"has {left} left, and the next step"
+    why = f"{named} {has} needs {needed} or more ({_spent(short)}). I stopped before it."
     if short.scope.kind == "session":
-        more = "Continue with another budget, or start a new thread."
-        return f"{named[0].upper()}{named[1:]} {used}: {_spent(short)}. I stopped before that step. {more}"
-    return f"{named} {used}: {_spent(short)}. I stopped before that step. {_resets(short.scope)} {RAISED_BY}"
+        return f"{why} {_with_another(short, another_tokens)}"
+    return f"{why} {RAISED_BY}" if small else f"{why} {_resets(short.scope)} {RAISED_BY}"
+
+
+def _with_another(short: BudgetStanding, another_tokens: int) -> str:
+    """Return what helps where a conversation's own budget is short. A new thread has as much, and less to read."""
+    adds = f"Continue adds {another_tokens:,} tokens. " if another_tokens else ""
+    if short.used:
+        return f"{adds}A new thread has a budget of its own{'' if adds else ', and less to read'}."
+    return f"{adds}A new thread has no more: ask for less at once, or have `session_tokens` raised."
 
 
 def noted(note: str, agent: str, user: str) -> str:
@@ -60,8 +77,8 @@ def _budget_name(kind: BudgetKind, measure: Measure, limit: int, agent: str, who
 
 
 def _spent(short: BudgetStanding) -> str:
-    under_way = f", and {amount(short.measure, short.open)} set aside" if short.open else ""
-    return f"{amount(short.measure, short.used)} used{under_way}"
+    under_way = f", {figure(short.measure, short.open)} set aside" if short.open else ""
+    return f"{figure(short.measure, short.used)} used{under_way}"
 
 
 def _resets(scope: Scope) -> str:

@@ -153,10 +153,26 @@ class Ask:
     limits: BudgetLimits
     price: Price | None = None
     lost_seq: int = 0  # of a call of this session whose process is gone: it is charged as it was reserved
+    saved_tokens: int = 0  # that the call is charged less if the cache still holds what it should (`agent.model.caching`)
 
     def tokens(self, output: int) -> int:
         """Return the tokens to reserve for so much output."""
         return self.input_tokens + output
+
+    def saved_in(self, kind: BudgetKind) -> int:
+        """Return how much of the reservation a budget may lack: what the cache saves, in the conversation's own.
+
+        A cache that worked a call ago can be gone before its term. A conversation makes one call at a time, so its budget is
+        exceeded by no more than this, and once: nothing is left for a next call. In budgets that many share, all that is under
+        way could miss at once; there every call has to fit as if nothing were cached.
+        """
+        return self.saved_tokens if kind == "session" else 0
+
+    def least(self, kind: BudgetKind, measure: Measure) -> int:
+        """Return what a budget must have left for the call to be made at all."""
+        if measure == "nano_usd":
+            return self.nano_usd(self.least_output)
+        return self.tokens(self.least_output) - self.saved_in(kind)
 
     def nano_usd(self, output: int) -> int:
         """To be reserved for so much output."""
@@ -177,13 +193,25 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class BudgetStanding:
-    """How one measure of a budget stands: used, and set aside for calls under way, of how much in all."""
+    """How one measure of a budget stands: used, and set aside for calls under way, of how much in all. The next call has to have
+    `needed` of it."""
 
     scope: Scope
     measure: Measure
     used: int
     open: int
     limit: int
+    needed: int
+
+    @property
+    def left(self) -> int:
+        """Return what a call could still take."""
+        return max(0, self.limit - self.used - self.open)
+
+    @property
+    def lacks(self) -> int:
+        """Return by how much it would have to be larger for the next call."""
+        return self.used + self.open + self.needed - self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +228,16 @@ def usd(nano_usd: int) -> str:
     return f"${dollars.normalize():f}" if nano_usd % (NANO_PER_USD // 100) and dollars < 1 else f"${dollars:,.2f}"
 
 
+def figure(measure: Measure, value: int) -> str:
+    """Return a number of tokens, or money in whole cents and without them where there are none: "26,000", "$0.05", "$1"."""
+    if measure == "tokens":
+        return f"{value:,}"
+    cents = round(Decimal(value) * 100 / NANO_PER_USD)
+    if value and not cents:
+        return "less than $0.01"
+    return f"${cents // 100:,}" if cents % 100 == 0 else f"${Decimal(cents) / 100:,.2f}"
+
+
 def amount(measure: Measure, value: int) -> str:
-    """Return so many tokens, or so much money, in words."""
-    return usd(value) if measure == "nano_usd" else f"{value:,} tokens"
+    """Return so many tokens, or so much money, with the unit."""
+    return figure(measure, value) if measure == "nano_usd" else f"{figure(measure, value)} tokens"

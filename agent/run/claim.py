@@ -23,13 +23,14 @@ from agent.session.machine import apply
 from agent.session.rules import Rules
 from agent.session.snapshot import beginning, placed
 from agent.session.state import Session
-from agent.session.steps import CardShown, Halted, NoticeShown, ProposedAction, Step, ToolReturned
-from agent.store.sessions import Lease, Store
+from agent.session.steps import CardShown, Halted, NoticeShown, ProposedAction, Step, ToolReturned, ToolStarted
+from agent.store.sessions import Beside, Lease, Release, Store
 from agent.types import Outcome, Pinned
 
 log = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 1.0  # a hold that was confirmed longer ago is confirmed again before an effect without a start
+UNWRITTEN_SECONDS = 0.05  # that what is noted may wait for reads that are under way: longer ones find it written
 LOGGED_MESSAGES = 3  # of a turn that did not come to its own end
 
 
@@ -45,10 +46,26 @@ class Unwritten:
     decided: list[Decided] = field(default_factory=list[Decided])
     runs: list[tuple[RunOutcome, int]] = field(default_factory=list[tuple[RunOutcome, int]])  # that ended, and their tokens
 
+    pin_id: str | None = None  # what a new session is run with
+    since: float = 0.0  # when the first of it was noted
+
     @property
     def loses_nothing(self) -> bool:
         """Return whether only steps are noted that may be lost: a card or a notice is simply shown once more."""
         return not self.inbox_ids and all(isinstance(step, CardShown | NoticeShown) for step in self.steps)
+
+    @property
+    def may_wait(self) -> bool:
+        """Return whether what is noted may stay unwritten for a moment while reads run: a crash then repeats these reads, and the
+        model call that asked for them. What came of a run whose start is written is written at once."""
+        begun = {step.call_id for step in self.steps if isinstance(step, ToolStarted)}
+        lost = any(isinstance(step, ToolReturned) and step.call_id not in begun for step in self.steps)
+        return not lost and (self.seconds_left or 0.0) > 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Return for how long what is noted may still wait; None where nothing is, or may be lost."""
+        return None if self.loses_nothing else max(0.0, self.since + UNWRITTEN_SECONDS - time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,9 @@ class Held:
 
     async def load(self) -> None:
         """Fold the log, and read the inbox. Raises UnreadableError."""
+        if self.lease.opened_by is not None:
+            self.inbox = [self.lease.opened_by]
+            return
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         await asyncio.gather(self._load_log(), self.read_inbox())
 
@@ -138,6 +158,7 @@ class Held:
             if isinstance(step, ProposedAction) and (before := _action_of(self.session, step.call_id)) is not None:
                 self.unwritten.ended[before] = "refused"  # asked anew: what was approved before is not run
             self.apply(step)
+            self.unwritten.since = self.unwritten.since or time.monotonic()
             self.unwritten.steps.append(step)
         self.unwritten.inbox_ids += inbox_ids
         self.take(*inbox_ids)
@@ -153,23 +174,31 @@ class Held:
         """
         writing = self.unwritten
         nothing = not writing.steps and not writing.inbox_ids
-        if nothing and not (confirm and time.monotonic() - self._confirmed[0] > CONFIRM_SECONDS):
+        if nothing and (self.surely_ours or not confirm):
             self._report()  # what a gate has written
             return
         sent = time.monotonic()
-        left_seconds = await self._store.append(
-            self.lease,
-            self.session.seq - len(writing.steps),
-            writing.steps,
-            inbox_ids=writing.inbox_ids,
-            ended=writing.ended,
-            charges=writing.charges,
-            capped_seq=writing.capped_seq,
-        )
+        left_seconds = await self._store.append(self.lease, *self._writing())
         self.confirmed(sent, left_seconds)
+        self._has_written()
+
+    async def release(self, due_at: datetime | None, *, unfinished: bool) -> bool:
+        """Write what was noted, and let go in the same statement. True: the session is due now. Raises FencedError."""
+        release = Release(self.wakes, due_at, unfinished)
+        due_now = await self._store.append_and_release(self.lease, *self._writing(), release)
+        self._has_written()
+        return due_now
+
+    def _writing(self) -> tuple[int, Sequence[Step], Beside]:
+        writing = self.unwritten
+        beside = Beside(writing.inbox_ids, writing.ended, writing.charges, writing.capped_seq, writing.pin_id)
+        return self.session.seq - len(writing.steps), writing.steps, beside
+
+    def _has_written(self) -> None:
+        """Tell of what is committed."""
         self._report()
-        self.unwritten = Unwritten()
-        self._settle(self.session.id, writing.charges)  # only what is committed: Redis is filled from there
+        charges, self.unwritten = self.unwritten.charges, Unwritten()
+        self._settle(self.session.id, charges)  # only what is committed: Redis is filled from there
 
     def _report(self) -> None:
         """Leave a span of each decision that is committed, and count it and each turn that is over."""
@@ -184,6 +213,11 @@ class Held:
         self.unwritten.runs.clear()
 
     # ------------------------------------------------------------------------------------------ the hold
+
+    @property
+    def surely_ours(self) -> bool:
+        """Return whether that was confirmed just now."""
+        return time.monotonic() - self._confirmed[0] <= CONFIRM_SECONDS
 
     def confirmed(self, sent: float, left_seconds: float) -> None:
         """Note that the database confirmed then that the session is ours, and for how long if nobody renews it."""

@@ -7,6 +7,7 @@ import logging
 import time
 from dataclasses import dataclass
 
+from agent.decide.at_once import run_at_once
 from agent.decide.for_clicks import counts_now, grant_with, runs_at_most_seconds
 from agent.decide.move_outcome import Begin, Instead, NotYet, Start
 from agent.decide.moves import CallModel, Close, RunTool, Settle
@@ -17,13 +18,21 @@ from agent.run.claim import Held, Pins
 from agent.run.model_calls import ModelCalls
 from agent.session.inbox import Click, Edit, OutcomeClick
 from agent.session.rules import Rules
-from agent.session.steps import GrantEnded, Halted, Step, ToolReturned
+from agent.session.steps import GrantEnded, Halted, Step, ToolReturned, ToolStarted
 from agent.store.sessions import Store
 from agent.tool.definition import failed
 
 log = logging.getLogger(__name__)
 
 CLOCKS_DIFFER_SECONDS = 0.2  # until what is over by our clock alone is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a click came to. `counted` False: it changed nothing, and its author is to hear why. `run`: has started with it."""
+
+    counted: bool
+    run: RunTool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +96,40 @@ class StoreGate:
         """See `Gate.leave`."""
         self.calls.leave(self.held.session, self.held.pins.pinned)
 
-    async def settle(self, move: Settle) -> bool:
-        """Count a click whose author may decide. False: it changed nothing, and its author is to hear why.
+    async def settle(self, move: Settle, *, starts: bool) -> Settled:
+        """Count a click whose author may decide; `starts`: its run may start with it.
 
         A click that cannot be counted now stays in the inbox.
         """
         held, click = self.held, move.click
         if not counts_now(held.session, click):
-            return True  # a turn was opened meanwhile
+            return Settled(True)  # a turn was opened meanwhile
         await held.commit()
-        steps = await self._settled(move, held.session.seq)
+        run = self._run_at_once(move) if starts else None
+        steps = await self._settled(move, held.session.seq, run)
         held.take(move.inbox_id)
         for step in steps:
             held.apply(step)
-        return bool(steps)
+        return Settled(bool(steps), run if any(isinstance(step, ToolStarted) for step in steps) else None)
 
-    async def _settled(self, move: Settle, seq: int) -> tuple[Step, ...]:
+    def _run_at_once(self, move: Settle) -> RunTool | None:
+        held = self.held
+        if not isinstance(move.click, Click) or move.click.wish is not None:
+            return None
+        others = [row for row in held.inbox if row.id != move.inbox_id]
+        return run_at_once(held.session, move.click, others, self.rules, held.lease.now(), held.facts)
+
+    async def _settled(self, move: Settle, seq: int, run: RunTool | None) -> tuple[Step, ...]:
         """Return the steps that the statement wrote."""
         session, lease, click = self.held.session, self.held.lease, move.click
         match click:
             case Click():
                 grant = grant_with(session, click, self.rules, lease.now())
-                return await self.store.settle(lease, seq, move.inbox_id, click, grant)
+                starts = (run_started(run), run.digest) if run is not None and run.digest is not None else None
+                sent = time.monotonic()
+                steps, left_seconds = await self.store.settle(lease, seq, move.inbox_id, click, grant, starts)
+                self.held.confirmed(sent, left_seconds)
+                return steps
             case Edit():
                 edited = await self.store.edit(lease, seq, move.inbox_id, click)
                 return () if edited is None else (edited,)

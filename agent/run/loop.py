@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from agent import metrics
 from agent.decide.move_outcome import Begin, Instead, NotYet, Queued
-from agent.decide.moves import CallModel, Move, Outward, Record
+from agent.decide.moves import CallModel, Move, Outward, Record, Settle
 from agent.decide.next_moves import next_moves
 from agent.decide.surface_status import surface_status
 from agent.decide.ways import Gated, Way, way
@@ -35,7 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class Drive:
-    """One claim of one session, and what is under way."""
+    """One claim of one session, and what is under way.
+
+    Wide because it is the loop: each stretch of it from claim to release is a method.
+    """
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Drive:
                 elif self.under_way:
                     await self._wait()
                 elif (pause := self._pause_seconds()) is not None and pause <= retries.LONGEST_WAIT_SECONDS:
+                    await self.held.commit()
                     await asyncio.sleep(pause)
                 else:
                     return await self._release()
@@ -102,11 +106,21 @@ class Drive:
             if await self._begin_moves(alone[:1] or ways) and not alone:
                 break  # else what follows is found at the next look
         self.under_way.give_up(unless=lambda move: way(move, self.held.session, moves).waited_for)
-        if not free and not (self.under_way and self.held.unwritten.loses_nothing):
+        if not free and not self._may_stay_unwritten():
             await self.held.commit()
         self._watched()  # what has begun just now may be worth watching in a moment
         with self.held.fenced():
             self.status.show(surface_status(self.held.session, busy=bool(self.under_way)))
+
+    def _may_stay_unwritten(self) -> bool:
+        """Return whether what is noted can wait for the commit that comes next: that of what begins then, or of the release."""
+        unwritten = self.held.unwritten
+        if not self.under_way:
+            return self.held.surely_ours
+        if unwritten.loses_nothing:
+            return True
+        repeats = all(way(move, self.held.session, ()).repeats for move in self.under_way.moves)
+        return repeats and self.held.surely_ours and unwritten.may_wait
 
     def _free(self, moves: Sequence[Move]) -> list[Outward]:
         """Return the moves that are not running and need not wait."""
@@ -125,20 +139,24 @@ class Drive:
     async def _begin_moves(self, ways: Sequence[tuple[Outward, Way]]) -> bool:
         """Begin moves: each once its start is committed. False: some of them are not made now, and something else may follow."""
         begun = [each for each in ways if await self._starts(*each)]
-        if begun:
+        if not all(its_way.repeats for _, its_way in begun) or (begun and not self.held.surely_ours):
             await self.held.commit(confirm=True)
-        world = ClaimedWorld(self.effects, self.held, self.rules, self.narration)
         for move, its_way in begun:
-            if its_way.make is None:
-                continue
-            with (
-                self.held.fenced(),
-                self.held.trace.within(self.held.session, between_turns=isinstance(move, CallModel)),
-            ):  # the task's context keeps both
-                task = self.under_way.begin(move, its_way.make(world))
-            if its_way.over is not None:  # also when it is cancelled before its first step
-                task.add_done_callback(lambda _, over=its_way.over: over(self.gate))
+            self._begin_effect(move, its_way)
         return len(begun) == len(ways)
+
+    def _begin_effect(self, move: Outward, its_way: Way) -> None:
+        """Begin the effect of a move whose start is committed, if it has one."""
+        if its_way.make is None:
+            return
+        world = ClaimedWorld(self.effects, self.held, self.rules, self.narration)
+        with (
+            self.held.fenced(),
+            self.held.trace.within(self.held.session, between_turns=isinstance(move, CallModel)),
+        ):  # the task's context keeps both
+            task = self.under_way.begin(move, its_way.make(world))
+        if its_way.over is not None:  # also when it is cancelled before its first step
+            task.add_done_callback(lambda _, over=its_way.over: over(self.gate))
 
     async def _starts(self, move: Outward, its_way: Way) -> bool:
         """Note the start of a move. False: it is not to be made after all, or not yet."""
@@ -159,7 +177,9 @@ class Drive:
     async def _wait(self) -> None:
         """Wait until an effect has ended or something new has come, then take it in."""
         events = (self.woken, self.stopping, self.narration.heard)
-        await first_of(self.under_way.tasks, events, self._pause_seconds())
+        written_within = self.held.unwritten.seconds_left
+        pauses = [seconds for seconds in (self._pause_seconds(), written_within) if seconds is not None]
+        await first_of(self.under_way.tasks, events, min(pauses, default=None))
         for move, task in self.under_way.ended():
             await self._take_result(move, task)
 
@@ -179,13 +199,20 @@ class Drive:
             await self.held.commit(confirm=True)  # raises when another process holds the session by now
             self.retries = self.retries.later(move.key, time.monotonic() + retries.FIRST_TROUBLE_SECONDS)
             return  # still ours, though our lease may not be renewed just now: the move is made anew, with a new start
-        if ended.settle is not None and not await self.gate.settle(ended.settle):
-            with self.held.fenced():
-                self.effects.background.begin(self.effects.people.explain(self.held.lease.place, ended.settle.click))
+        if ended.settle is not None:
+            await self._count_click(ended.settle)
         self.held.facts |= ended.facts
         if ended.again_seconds:
             self.retries = self.retries.later(move.key, time.monotonic() + ended.again_seconds)
         self.held.note(*ended.steps, inbox_ids=ended.inbox_ids)
+
+    async def _count_click(self, move: Settle) -> None:
+        settled = await self.gate.settle(move, starts=not self.stopping.is_set())
+        if not settled.counted:
+            with self.held.fenced():
+                self.effects.background.begin(self.effects.people.explain(self.held.lease.place, move.click))
+        if settled.run is not None:
+            self._begin_effect(settled.run, way(settled.run, self.held.session, ()))
 
     async def _wind_down(self) -> None:
         """Cancel what another process can make anew; let the rest finish, and record it."""
@@ -203,16 +230,19 @@ class Drive:
         return self.retries.pause_seconds(time.monotonic(), self.held.due_seconds(self.looked_at, self.rules))
 
     async def _release(self) -> bool:
-        await self.held.commit()
+        """Let go, together with what is left to write. True: the session is due at once."""
         session, lease = self.held.session, self.held.lease
+        if self.held.unwritten.charges or self.stopping.is_set():
+            await self.held.commit()  # charges are settled before somebody else has the session
         await self.effects.calls.settled(session.id)
         await self.status.settled()
         if self.stopping.is_set():
+            await self.held.commit()
             await self.queue.hand_back([lease])
             return True
         unfinished = session.status == "ready"
         seconds = self.retries.released_seconds(
             time.monotonic(), self.held.due_seconds(self.looked_at, self.rules), unfinished=unfinished
         )
-        due = None if seconds is None else lease.now() + timedelta(seconds=seconds)
-        return await self.queue.release(lease, self.held.wakes, due, unfinished=unfinished)
+        due_at = None if seconds is None else lease.now() + timedelta(seconds=seconds)
+        return await self.held.release(due_at, unfinished=unfinished)

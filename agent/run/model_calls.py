@@ -33,7 +33,7 @@ from agent.run.admission import Admission
 from agent.run.file_effects import FileEffects
 from agent.run.full_window import after_full_window
 from agent.run.memory_effects import MemoryEffects
-from agent.run.off_turn import asked_for, read_with, without_model
+from agent.run.off_turn import asked_for, read_with, saved_by_cache, without_model
 from agent.run.ports import Budget
 from agent.run.spent import halted_by_budget, limits_of
 from agent.session.charges import spender
@@ -152,12 +152,13 @@ class ModelCalls:
         payer = Spender(session.place.team, session.id, pinned.agent, session.turn.payer, now, session.seq + 1)
         asked = estimate.input_tokens(said, pinned, messages)
         lost = session.model.seq if session.model.in_flight is not None else 0
-        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost)
+        saved = saved_by_cache(move, session, said, now)
+        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved)
         answer = await self.budget.reserve(ask)
         if isinstance(answer, Refused):
             if answer.busy:
                 raise DelayedError(BUSY_SECONDS)
-            return halted_by_budget(answer, payer)
+            return halted_by_budget(answer, payer, rules)
         notes = tuple(note for note in answer.notes if note not in session.spending.noted)
         bill = Bill(
             payer=payer.user,
@@ -174,6 +175,7 @@ class ModelCalls:
             max_tokens=answer.output,
             purpose=move.purpose,
             bill=bill,
+            saved_tokens=saved,
         )
 
     # ------------------------------------------------------------------------------------------ the call
@@ -265,12 +267,14 @@ class ModelCalls:
         await self.settled(session.id)
         payer, output = spender(session.id, session.place, session.model.seq, started), started.max_tokens
         limits = limits_of(session, rules)
-        ask = Ask(payer, started.reserved_tokens - output, output, output, limits, started.bill.price)
+        price, saved = started.bill.price, started.saved_tokens
+        ask = Ask(payer, started.reserved_tokens - output, output, output, limits, price, saved_tokens=saved)
         try:
             answer = await self.budget.reserve(ask)
         except UnreachableError as error:
             raise DelayedError(CONFIRM_SECONDS) from error
-        return halted_by_budget(answer, payer).model_copy(update={"unbilled": True}) if isinstance(answer, Refused) else None
+        refused = halted_by_budget(answer, payer, rules) if isinstance(answer, Refused) else None
+        return refused.model_copy(update={"unbilled": True}) if refused is not None else None
 
     # ------------------------------------------------------------------------------------------ settlement
 

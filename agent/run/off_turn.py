@@ -1,6 +1,8 @@
-"""Model calls that no turn waits for: a summary, and reading what people said for what is worth remembering."""
+"""Model calls that no turn waits for: a summary, and reading what people said for what is worth remembering; and how any call
+begins."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from agent.decide.moves import CallModel
 from agent.memory import compaction, extraction
@@ -22,6 +24,15 @@ def without_model(move: CallModel, session: Session, said: Transcript, *, unbill
 def read_with(move: CallModel, pinned: Pinned, rules: Rules) -> Pinned:
     """Return the model, prompt and tools of a call: a small model reads what is to be learnt."""
     return extraction.pinned_for(pinned, rules.learns_with) if move.purpose == "learn" else pinned
+
+
+def saved_by_cache(move: CallModel, session: Session, said: Transcript, now: datetime) -> int:
+    """Return how many tokens less than its input a call should be charged, since the provider still has how it begins.
+
+    Nothing for a summary in the middle of a turn, which leaves that turn out, and for what another model reads.
+    """
+    goes_on = move.purpose == "reply" or (move.purpose == "compact" and not session.turn.open)
+    return said.saved_tokens(move.lifetime, now) if goes_on else 0
 
 
 def asked_for(move: CallModel, session: Session, said: Transcript, known: Sequence[MemoryItem] = ()) -> list[ApiMessage]:

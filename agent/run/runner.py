@@ -14,6 +14,7 @@ from agent.run.loop import Drive
 from agent.run.retries import TROUBLE_SECONDS
 from agent.session.rules import Rules
 from agent.store.instructions import Instruction
+from agent.store.pins import pin_id_of
 from agent.store.queue import Queue
 from agent.store.sessions import Lease, Store
 from agent.tool.once import validating_once
@@ -63,10 +64,12 @@ class Runner:
             if lease.pin_id is None:
                 await self.look_up_agent(lease.place)
             agent = self.agent_for(lease.place)
-            pinned = await self._pinned(lease, agent)
+            pin_id = await self._pin_id(lease, agent)
+            pinned = await self._pinned(pin_id)
             led_by.set((pinned.prompt, pinned.prompt_digest))
             pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))
             held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settle)
+            held.unwritten.pin_id = pin_id if lease.pin_id is None else None
             measured = metrics.invocation(pins.pinned.agent, pins.pinned.model)
             with measured, validating_once():
                 return await Drive(held, self.store, self.queue, self.effects, agent.rules, woken, stopping).run()
@@ -81,9 +84,16 @@ class Runner:
         due_at = lease.now() + timedelta(seconds=TROUBLE_SECONDS)
         return await self.queue.release(lease, wakes, due_at, failed=failed)
 
-    async def _pinned(self, lease: Lease, agent: Agent) -> Pinned:
-        """Return what the session is run with; a new one is fixed to what this process has."""
-        pin_id = lease.pin_id or await self.store.pins.pin(lease, await self._new_pin(lease.place, agent))
+    async def _pin_id(self, lease: Lease, agent: Agent) -> str:
+        """Return the id of what the session is run with; a new one is fixed to what this process has, with its first commit."""
+        if lease.pin_id is not None:
+            return lease.pin_id
+        pinned = await self._new_pin(lease.place, agent)
+        if (pin_id := pin_id_of(pinned)) not in self.pins:
+            await self.store.pins.keep(pin_id, pinned)
+        return pin_id
+
+    async def _pinned(self, pin_id: str) -> Pinned:
         if pin_id not in self.pins:
             self.pins[pin_id] = await self.store.pins.pinned(pin_id)
         return self.pins[pin_id]

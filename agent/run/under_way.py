@@ -29,6 +29,11 @@ class UnderWay:
         return task
 
     @property
+    def moves(self) -> Sequence[Outward]:
+        """Return what is being made."""
+        return [move for move, _ in self._made.values()]
+
+    @property
     def tasks(self) -> Sequence[EffectTask]:
         """Return the tasks that can be waited for."""
         return [task for _, task in self._made.values()]

@@ -41,6 +41,7 @@ class Worker:
     )
     _due: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _others_wait: bool = False  # more was due at the last look than there was room for
 
     async def __aenter__(self) -> "Worker":
         loop = asyncio.get_running_loop()
@@ -110,8 +111,9 @@ class Worker:
                 log.warning("nothing can be claimed: %s", error)
                 leases = []
             for lease in leases:
-                self._drive(lease)
+                self.drive(lease)
             by_clock = sum(lease.by_clock for lease in leases)
+            self._others_wait = len(leases) >= max(free, 1)
             if len(leases) < max(free, 1) and by_clock < max(clock_free, 1):
                 await self._rest()
 
@@ -119,7 +121,12 @@ class Worker:
         """Return how many more sessions could be driven, and how many of these may be the clock's."""
         free = self.slots - len(self._drives)
         by_clock = sum(lease.by_clock for lease, _, _ in self._drives.values())
-        return free, min(free, self.clock_slots - by_clock)
+        return max(free, 0), max(min(free, self.clock_slots - by_clock), 0)
+
+    def lease_seconds(self) -> float:
+        """See `FreeSlots.lease_seconds`. Where others wait longer already, the queue says whose turn it is."""
+        room = self._free()[0] > 0 and not self._others_wait and not self._stopping.is_set()
+        return self.queue.lease_seconds if room else 0.0
 
     async def _rest(self) -> None:
         """Wait until something may be due."""
@@ -129,7 +136,8 @@ class Worker:
         except TimeoutError:
             return
 
-    def _drive(self, lease: Lease) -> None:
+    def drive(self, lease: Lease) -> None:
+        """Drive a session that was claimed, beside the others. See `FreeSlots.drive`."""
         if (before := self._drives.get(lease.session_id)) is not None:  # an older claim of ours ran out
             before[1].cancel()
         woken = asyncio.Event()

@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import FencedError, UnreadableError
+from agent.session.inbox import Inboxed
 from agent.session.steps import STEPS, Recorded
 from agent.types import Place
 
@@ -33,6 +34,7 @@ class Lease:
     claimed_at: datetime  # by the database's clock
     claimed_monotonic_seconds: float  # the same moment on this machine's own clock
     abandoned: bool = False  # the claim before this one was never released: its process died, or was lost
+    opened_by: Inboxed | None = None  # all that a session holds which has just been opened
 
     def now(self) -> datetime:
         """Return the database's clock, carried on by this machine's own."""

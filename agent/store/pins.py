@@ -3,15 +3,12 @@
 from typing import LiteralString
 
 from agent.canonical import sha256
-from agent.session.steps import (
-    Repinned,
-)
+from agent.session.steps import Repinned
 from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, rows
-from agent.store.statements import (
-    HELD,
-    REPIN,
-)
+from agent.store.statements import REPIN
 from agent.types import PINNED, Pinned
+
+KEEP: LiteralString = "INSERT INTO pin (id, body) VALUES (%(pin_id)s, %(body)s::json) ON CONFLICT DO NOTHING RETURNING id"
 
 
 class StoredPins:
@@ -20,21 +17,13 @@ class StoredPins:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def pin(self, lease: Lease, pinned: Pinned) -> str:
-        """Fix what the session is run with, for its life; the id of the pin."""
-        pin_id = _pin_id(pinned)
-        statement: LiteralString = f"""
-            WITH {HELD}, kept AS (INSERT INTO pin (id, body) SELECT %(pin_id)s, %(body)s::json FROM held ON CONFLICT DO NOTHING)
-            UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id RETURNING 1
-        """
-        values = {"session_id": lease.session_id, "epoch": lease.epoch, "pin_id": pin_id}
-        values["body"] = pinned.model_dump_json()
-        confirm_held(len(await rows(self._pool, statement, values)), lease)
-        return pin_id
+    async def keep(self, pin_id: str, pinned: Pinned) -> None:
+        """Store a pin before a session names it. There are as many as agents and versions of them: none is ever taken away."""
+        await rows(self._pool, KEEP, {"pin_id": pin_id, "body": pinned.model_dump_json()})
 
     async def repin(self, lease: Lease, after_seq: int, pinned: Pinned, model_before: str) -> Repinned:
         """Fix anew what the session is run with. Raises FencedError, and then nothing is written."""
-        pin_id = _pin_id(pinned)
+        pin_id = pin_id_of(pinned)
         step = Repinned(pin_id=pin_id, model=pinned.model, model_before=model_before, prompt=pinned.prompt)
         values = {"session_id": lease.session_id, "epoch": lease.epoch, "seq": after_seq + 1, "pin_id": pin_id}
         values |= {"pinned": pinned.model_dump_json(), "body": step.model_dump_json()}
@@ -47,5 +36,6 @@ class StoredPins:
         return parse_stored(PINNED, found[0][0])
 
 
-def _pin_id(pinned: Pinned) -> str:
+def pin_id_of(pinned: Pinned) -> str:
+    """Return the id of a pin, which is a hash of it."""
     return sha256(pinned.model_dump(mode="json"))[:32]

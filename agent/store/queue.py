@@ -13,15 +13,13 @@ from typing import Any, LiteralString
 import psycopg
 
 from agent.store.sessions import Lease, Pool
+from agent.store.statements import LAST_SEQ, RELEASED
 from agent.types import Place
 
 LEASE_SECONDS = 10
 RENEW_SECONDS = 2.5
 CHANNEL = "signoff_wake"
 MOST_FAILURES = 3  # claims in a row that end without a step; then the session is set aside (`agent.store.aside`)
-
-# Where the log of the session stands.
-LAST_SEQ: LiteralString = "(SELECT coalesce(max(seq), 0) FROM step WHERE step.session_id = session.id)"
 
 # A workspace at a time (a loose index scan over `session_due`), and in it, of those that people wait for, a channel at a time
 # (over `session_woken`, where only they are), in rounds: a channel with a thousand due sessions delays another one's single
@@ -76,10 +74,8 @@ RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, woken_at IS NULL, 
     (SELECT abandoned FROM picked WHERE picked.id = session.id)
 """
 
-RELEASE: LiteralString = """
-UPDATE session SET lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END,
-    woken_at = CASE WHEN wakes <> %(wakes)s THEN now() WHEN %(unfinished)s THEN woken_at END,
-    failures = CASE WHEN %(failed)s THEN failures ELSE 0 END
+RELEASE: LiteralString = f"""
+UPDATE session SET {RELEASED}, failures = CASE WHEN %(failed)s THEN failures ELSE 0 END
 WHERE id = %(session_id)s AND epoch = %(epoch)s RETURNING wake_at IS NOT NULL AND wake_at <= now()
 """
 

@@ -144,7 +144,7 @@ def _reservation(ask: Ask, scopes: Sequence[Scope], filled: bool) -> list[Any]:
     for scope in scopes:
         limit = ask.limits[scope.kind]
         values += [-1 if most is None else most for most in (limit.tokens, limit.nano_usd)]
-        values.append(int(scope.kept_until(who.at).timestamp()))
+        values += [int(scope.kept_until(who.at).timestamp()), ask.saved_in(scope.kind)]
     return values
 
 
@@ -155,17 +155,16 @@ def _settlement(charge: Charge) -> list[Any]:
 
 def _refusal(ask: Ask, scopes: Sequence[Scope], told: Sequence[int]) -> tuple[Refused, list[tuple[Scope, int]]]:
     """Return which budgets are short, and those of them that were filled too long ago to refuse anybody."""
-    needed = (ask.tokens(ask.least_output), ask.nano_usd(ask.least_output))
     short: list[BudgetStanding] = []
     stale: dict[Scope, int] = {}
     for scope, filled_at, *figures in zip(scopes, *(told[at::7] for at in range(7)), strict=True):
-        for measure, need, (used, open_, limit) in zip(MEASURES, needed, _threes(figures), strict=True):
-            if 0 <= limit < used + open_ + need:
-                short.append(BudgetStanding(scope, measure, used, open_, limit))
+        for measure, (used, open_, limit) in zip(MEASURES, _threes(figures), strict=True):
+            needed = ask.least(scope.kind, measure)
+            if 0 <= limit < used + open_ + needed:
+                short.append(BudgetStanding(scope, measure, used, open_, limit, needed))
                 if filled_at + FRESH_SECONDS < time.time():
                     stale[scope] = filled_at
-    need_of = dict(zip(MEASURES, needed, strict=True))
-    busy = all(each.used + need_of[each.measure] <= each.limit for each in short)
+    busy = all(each.used + each.needed <= each.limit for each in short)
     return Refused(tuple(short), busy), list(stale.items())
 
 

@@ -7,7 +7,7 @@ Long because each statement of the one writer is a method here.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, LiteralString
 
@@ -17,7 +17,7 @@ from agent.approvals import deciders
 from agent.model.spending import Charge
 from agent.session import closings
 from agent.session.charges import charged, usage_rows
-from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, OutcomeClick
+from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, OutcomeClick, Received
 from agent.session.steps import (
     STEP,
     ActionDecided,
@@ -33,8 +33,10 @@ from agent.session.steps import (
 from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, recorded_steps, rows
 from agent.store.kept import KeptWhole
 from agent.store.pins import StoredPins
+from agent.store.receiving import NO_ROOM, FreeSlots, receive, session_id
 from agent.store.statements import (
     APPEND,
+    APPEND_AND_RELEASE,
     CLOSE,
     EDIT,
     END_GRANT,
@@ -42,7 +44,6 @@ from agent.store.statements import (
     LOAD_INBOX,
     LOAD_STEPS,
     OPEN_CARDS,
-    RECEIVE,
     SETTLE,
     START_ACTION,
     START_GRANTED,
@@ -69,15 +70,34 @@ class ActionSeen:
         return deciders.approvers_after(self.proposed.verdict, int(waited.total_seconds()))
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is written together with steps: inbox rows that they answer, how actions ended, what calls are charged."""
+
+    inbox_ids: Sequence[int] = ()
+    ended: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])  # by action
+    charges: Sequence[Charge] = ()
+    capped_seq: int | None = None  # of the call after which a turn had used all that it may make
+    pin_id: str | None = None  # what a new session is run with from now on
+
+
+NOTHING_BESIDE = Beside()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a session is let go: due again at `due_at` (None: only when it is woken), or at once if it was woken since `wakes`
+    was read. `unfinished`: what woke it is not dealt with yet."""
+
+    wakes: int
+    due_at: datetime | None
+    unfinished: bool = False
+
+
 def settled_sentence(seen: ActionSeen) -> str:
     """Return why a click changed nothing."""
     by = f" by {mention(seen.decided_by)}" if seen.decided_by else ""
     return f"This was already settled ({seen.status}){by}; your click changed nothing."
-
-
-def session_id(place: Place) -> str:
-    """Return the id of a session, which is that of its thread."""
-    return f"{place.team}:{place.channel}:{place.thread_ts}"
 
 
 _TOLD: TypeAdapter[OutcomeTold | Voted] = TypeAdapter(Annotated[OutcomeTold | Voted, Field(discriminator="kind")])
@@ -102,19 +122,11 @@ class Store:
 
     # ------------------------------------------------------------------------------------------ the edge
 
-    async def receive(self, place: Place, key: str, received: Any, *, opens: bool) -> bool:
-        """Write what Slack delivered and wake its session. `opens`: it may start one. False: a repeat, or not for us."""
-        values = {
-            **place.model_dump(),
-            "key": key,
-            "session_id": session_id(place),
-            "body": json.dumps(whole(received.model_dump(mode="json"))),
-            "opens": opens,
-            "action_id": received.action_id if isinstance(received, Click | Edit | OutcomeClick) else None,
-            "open_status": "unknown" if isinstance(received, OutcomeClick) else "pending",
-        }
-        count, _ = await self._fetch_one(RECEIVE, values)
-        return bool(count)
+    async def receive(
+        self, place: Place | None, key: str, received: Received, *, opens: bool = False, slots: FreeSlots = NO_ROOM
+    ) -> bool:
+        """See `receiving.receive`."""
+        return await receive(self._pool, place, key, received, opens=opens, slots=slots)
 
     async def exists(self, place: Place) -> bool:
         """Return whether this thread is a session."""
@@ -163,53 +175,42 @@ class Store:
         received = [Inboxed(id=row[1], received=parse_stored(RECEIVED, row[2])) for row in found if row[1] is not None]
         return found[0][0], received
 
-    async def append(
-        self,
-        lease: Lease,
-        after_seq: int,
-        steps: Sequence[Step],
-        *,
-        inbox_ids: Sequence[int] = (),
-        ended: Mapping[str, Outcome] | None = None,
-        charges: Sequence[Charge] = (),
-        capped_seq: int | None = None,
-    ) -> float:
-        """Write steps after `after_seq`, new actions and model calls, how actions `ended`, and what model calls are charged; the
-        seconds that the hold lasts from now. `capped_seq`: of the call after which a turn had used all that it may make.
+    async def append(self, lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside = NOTHING_BESIDE) -> float:
+        """Write steps after `after_seq` and what goes with them; the seconds that the hold lasts from now.
 
         Raises FencedError, and then nothing is written.
         """
-        written = [(step, step.model_dump_json()) for step in steps]
-        proposed = [(step, body) for step, body in written if isinstance(step, ProposedAction)]
-        ended = ended or {}
-        values = {
-            "session_id": lease.session_id,
-            "epoch": lease.epoch,
-            "inbox_ids": list(inbox_ids),
-            "seqs": [after_seq + number for number in range(1, len(steps) + 1)],
-            "bodies": [body for _, body in written],
-            "action_ids": [step.action_id for step, _ in proposed],
-            "statuses": ["unknown" if step.ran else "pending" for step, _ in proposed],
-            "digests": [step.digest for step, _ in proposed],
-            "quorums": [step.verdict.quorum for step, _ in proposed],
-            "rejections": [step.verdict.rejections for step, _ in proposed],
-            "actions": [body for _, body in proposed],
-            "expiries": [step.expires_at for step, _ in proposed],
-            "askers": [step.requesters[0] if step.requesters else "" for step, _ in proposed],
-            "ended_ids": list(ended),
-            "outcomes": list(ended.values()),
-            "begun": usage_rows(after_seq, steps),
-            "charged": charged(charges),
-            "capped_seq": capped_seq,
-        }
-        held, left_seconds = await self._fetch_one(APPEND, values)
+        held, left_seconds = await self._fetch_one(APPEND, _written(lease, after_seq, steps, beside))
         confirm_held(held, lease)
         return left_seconds
 
+    async def append_and_release(
+        self, lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside, release: Release
+    ) -> bool:
+        """Write as `append` does, and let go of the session. True: it is due now.
+
+        Raises FencedError, and then nothing is written.
+        """
+        values = {**_written(lease, after_seq, steps, beside), **asdict(release)}
+        held, due = await self._fetch_one(APPEND_AND_RELEASE, values)
+        confirm_held(held, lease)
+        return due
+
     async def settle(
-        self, lease: Lease, after_seq: int, inbox_id: int, click: Click, grant: Granted | None = None
-    ) -> tuple[Step, ...]:
-        """Count the vote; it may settle the action, and give a grant. Nothing: decided before, too late, a second vote."""
+        self,
+        lease: Lease,
+        after_seq: int,
+        inbox_id: int,
+        click: Click,
+        grant: Granted | None = None,
+        starts: tuple[ToolStarted, str] | None = None,
+    ) -> tuple[tuple[Step, ...], float]:
+        """Count the vote; it may settle the action, and with it give a grant or start the run that is named with its digest.
+
+        Returns the steps that this made, none where it was decided before, too late, or a second vote; and the seconds that the
+        hold lasts from now.
+        """
+        assert grant is None or starts is None
         values = {
             "session_id": lease.session_id,
             "epoch": lease.epoch,
@@ -222,10 +223,12 @@ class Store:
             "most_uses": grant.most_uses if grant else None,
             "grant_expires_at": grant.expires_at if grant else None,
             "grant": grant.model_dump_json() if grant else None,
+            "started": starts[0].model_dump_json() if starts else None,
+            "digest": starts[1] if starts else None,
         }
-        held, *bodies = await self._fetch_one(SETTLE, values)
+        held, left_seconds, bodies = await self._fetch_one(SETTLE, values)
         confirm_held(held, lease)
-        return tuple(STEP.validate_json(body) for body in bodies if body)
+        return tuple(STEP.validate_json(body) for body in bodies), left_seconds
 
     async def edit(self, lease: Lease, after_seq: int, inbox_id: int, edit: Edit) -> Edited | None:
         """End an undecided action for the sake of its edited arguments. None: it was decided before, or its time is over."""
@@ -313,10 +316,37 @@ class Store:
 
     async def discard(self, lease: Lease, inbox_id: int) -> None:
         """Take an inbox row that changes nothing."""
-        await self.append(lease, 0, (), inbox_ids=[inbox_id])
+        await self.append(lease, 0, (), Beside(inbox_ids=(inbox_id,)))
 
 
 def _action_of_row(row: tuple[Any, ...]) -> ActionSeen:
     body, team, channel, thread_ts, status, decided_by, decided_at = row
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
     return ActionSeen(ProposedAction.model_validate_json(body), place, status, decided_by, decided_at)
+
+
+def _written(lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside) -> dict[str, Any]:
+    """Return the values of APPEND."""
+    written = [(step, step.model_dump_json()) for step in steps]
+    proposed = [(step, body) for step, body in written if isinstance(step, ProposedAction)]
+    return {
+        "session_id": lease.session_id,
+        "epoch": lease.epoch,
+        "inbox_ids": list(beside.inbox_ids),
+        "seqs": [after_seq + number for number in range(1, len(steps) + 1)],
+        "bodies": [body for _, body in written],
+        "action_ids": [step.action_id for step, _ in proposed],
+        "statuses": ["unknown" if step.ran else "pending" for step, _ in proposed],
+        "digests": [step.digest for step, _ in proposed],
+        "quorums": [step.verdict.quorum for step, _ in proposed],
+        "rejections": [step.verdict.rejections for step, _ in proposed],
+        "actions": [body for _, body in proposed],
+        "expiries": [step.expires_at for step, _ in proposed],
+        "askers": [step.requesters[0] if step.requesters else "" for step, _ in proposed],
+        "ended_ids": list(beside.ended),
+        "outcomes": list(beside.ended.values()),
+        "begun": usage_rows(after_seq, steps),
+        "charged": charged(beside.charges),
+        "capped_seq": beside.capped_seq,
+        "pin_id": beside.pin_id,
+    }

@@ -4,6 +4,8 @@ from typing import LiteralString
 
 from agent.session.step_text import SINCE, is_kind
 
+# Where the log of the session stands.
+LAST_SEQ: LiteralString = "(SELECT coalesce(max(seq), 0) FROM step WHERE step.session_id = session.id)"
 # FOR SHARE: a claim of the same session waits for this write, or has come first and then nothing is held.
 HELD: LiteralString = """
 held AS MATERIALIZED (SELECT id, lease_until, team FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
@@ -15,7 +17,7 @@ taken AS (UPDATE inbox SET taken_at = now() FROM held WHERE inbox.id = ANY(%(inb
 """
 
 # Bodies are sent in binary (`b`): as text, psycopg would escape each quote in them, which costs more than all else here.
-APPEND: LiteralString = f"""
+_WRITTEN: LiteralString = f"""
 WITH {HELD}, {TAKEN},
 appended AS (
     INSERT INTO step (session_id, seq, epoch, body)
@@ -50,15 +52,36 @@ charged AS (
 capped AS (  -- one that was charged before: a statement changes a row once
     UPDATE usage SET capped = true FROM held
     WHERE usage.session_id = held.id AND usage.seq = %(capped_seq)s AND usage.settled_at IS NOT NULL)
+"""
+# With the first words of a session goes what it is run with.
+APPEND: LiteralString = f"""
+{_WRITTEN},
+pinned AS (UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id AND %(pin_id)s::text IS NOT NULL)
 SELECT (SELECT count(*) FROM held), {LEFT}
 """
 
+# Let go: due again at `due_at`, or at once where somebody woke the session since `wakes` was read.
+RELEASED: LiteralString = """
+lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END,
+woken_at = CASE WHEN wakes <> %(wakes)s THEN now() WHEN %(unfinished)s THEN woken_at END
+"""
+# The last words of a claim, and its end: the next holder finds all of it.
+APPEND_AND_RELEASE: LiteralString = f"""
+{_WRITTEN},
+released AS (
+    UPDATE session SET {RELEASED}, failures = 0, pin_id = coalesce(%(pin_id)s, pin_id) FROM held WHERE session.id = held.id
+    RETURNING session.wake_at IS NOT NULL AND session.wake_at <= now() AS due)
+SELECT (SELECT count(*) FROM held), (SELECT due FROM released)
+"""
+
 # One statement settles a click: session held, action undecided, deadline not passed, vote not cast before, quorum reached.
-# A grant that was asked for with it is given only by an approval that settles the action alone.
+# A grant that was asked for with it is given only by an approval that settles the action alone. Where nothing stands between the
+# approval and its run, the run starts with it: `started` is its step, and the digest is checked as at the last gate.
 SETTLE: LiteralString = f"""
 WITH {HELD}, {TAKEN},
 open AS MATERIALIZED (
-    SELECT action.id, CASE %(decision)s WHEN 'approved' THEN action.quorum ELSE action.rejections END AS needed
+    SELECT action.id, CASE %(decision)s WHEN 'approved' THEN action.quorum ELSE action.rejections END AS needed,
+        %(started)s::text IS NOT NULL AND %(decision)s = 'approved' AND action.digest = %(digest)s AS starts
     FROM action JOIN held ON held.id = action.session_id
     WHERE action.id = %(action_id)s AND action.status = 'pending' AND action.expires_at > now() FOR UPDATE OF action),
 voted AS (
@@ -68,29 +91,31 @@ voted AS (
     WHERE vote.decision <> EXCLUDED.decision  -- a word can be taken back until it is settled
     RETURNING action_id),
 settled AS (
-    UPDATE action SET status = %(decision)s, decided_at = now(), decided_by = %(user)s
+    UPDATE action SET status = CASE WHEN open.starts THEN 'running' ELSE %(decision)s END, decided_at = now(),
+        decided_by = %(user)s, started_at = CASE WHEN open.starts THEN now() ELSE started_at END
     FROM open JOIN voted ON voted.action_id = open.id
     WHERE action.id = open.id AND open.needed <= 1 + (
         SELECT count(*) FROM vote WHERE vote.action_id = open.id AND vote.decision = %(decision)s AND vote."user" <> %(user)s)
-    RETURNING action.decided_at),
+    RETURNING action.decided_at, open.starts),
 granted AS (
     INSERT INTO "grant" (id, session_id, team, tool, granted_by, body, most_uses, expires_at)
     SELECT %(grant_id)s, held.id, session.team, %(tool)s, %(user)s, %(grant)s::json, %(most_uses)s, %(grant_expires_at)s
     FROM held JOIN session ON session.id = held.id CROSS JOIN open CROSS JOIN settled
     WHERE %(grant_id)s::text IS NOT NULL AND open.needed = 1
     RETURNING body),
-given AS (
-    INSERT INTO step (session_id, seq, epoch, body)
-    SELECT held.id, %(seq)s + 1, %(epoch)s, granted.body FROM held, granted RETURNING body),
 appended AS (
     INSERT INTO step (session_id, seq, epoch, body)
-    SELECT held.id, %(seq)s, %(epoch)s, CASE WHEN settled.decided_at IS NULL
-        THEN json_build_object('kind', 'voted', 'action_id', %(action_id)s::text, 'by', %(user)s::text,
-                               'decision', %(decision)s::text, 'reason', %(reason)s::text)
-        ELSE json_build_object('kind', 'action_decided', 'action_id', %(action_id)s::text, 'decision', %(decision)s::text,
-                               'by', %(user)s::text, 'reason', %(reason)s::text, 'decided_at', settled.decided_at) END
-    FROM held CROSS JOIN voted LEFT JOIN settled ON true RETURNING body)
-SELECT (SELECT count(*) FROM held), (SELECT body::text FROM appended), (SELECT body::text FROM given)
+    SELECT held.id, %(seq)s + further.nth, %(epoch)s, further.body FROM held CROSS JOIN (
+        SELECT 0 AS nth, CASE WHEN settled.decided_at IS NULL
+            THEN json_build_object('kind', 'voted', 'action_id', %(action_id)s::text, 'by', %(user)s::text,
+                                   'decision', %(decision)s::text, 'reason', %(reason)s::text)
+            ELSE json_build_object('kind', 'action_decided', 'action_id', %(action_id)s::text, 'decision', %(decision)s::text,
+                                   'by', %(user)s::text, 'reason', %(reason)s::text, 'decided_at', settled.decided_at) END AS body
+        FROM voted LEFT JOIN settled ON true
+        UNION ALL SELECT 1, granted.body FROM granted
+        UNION ALL SELECT 1, %(started)s::json FROM settled WHERE settled.starts) AS further
+    ORDER BY further.nth RETURNING seq, body)
+SELECT (SELECT count(*) FROM held), {LEFT}, ARRAY(SELECT body::text FROM appended ORDER BY seq)
 """
 
 # An edit ends the action that was shown; what is proposed instead has new votes, digest and deadline.
@@ -249,24 +274,6 @@ LOAD_INBOX: LiteralString = """
 SELECT session.wakes, inbox.id, inbox.body::text FROM session
 LEFT JOIN inbox ON inbox.session_id = session.id AND inbox.taken_at IS NULL
 WHERE session.id = %s ORDER BY inbox.id
-"""
-
-# Persist, then ack: the row and the waking are one transaction; a delivery that is a repeat changes nothing, and neither does
-# a click on what was settled meanwhile: its process may have been frozen since it looked.
-RECEIVE: LiteralString = """
-WITH received AS (
-    INSERT INTO inbox (key, session_id, body)
-    SELECT %(key)s, %(session_id)s, %(body)s::json
-    WHERE (%(opens)s OR EXISTS (SELECT FROM session WHERE id = %(session_id)s))
-      AND (%(action_id)s::text IS NULL OR EXISTS (SELECT FROM action WHERE id = %(action_id)s AND status = %(open_status)s))
-    ON CONFLICT (key) DO NOTHING RETURNING session_id),
-woken AS (
-    INSERT INTO session (id, team, channel, thread_ts, wake_at, woken_at, wakes)
-    SELECT session_id, %(team)s, %(channel)s, %(thread_ts)s, now(), now(), 1 FROM received
-    ON CONFLICT (id) DO UPDATE SET wakes = session.wakes + 1, wake_at = LEAST(session.wake_at, now()),
-        woken_at = LEAST(session.woken_at, now())
-    RETURNING id)
-SELECT count(*), max(pg_notify('signoff_wake', id)::text) FROM woken
 """
 
 # What a session's last answer is found in: whatever opens or ends a turn comes after it.

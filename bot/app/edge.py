@@ -22,9 +22,11 @@ from agent.errors import DelayedError, RefusedError, UnclearError, place_of
 from agent.memory.items import message_key
 from agent.session.inbox import Click, Edit, Message, OutcomeClick, Withdraw, told_in
 from agent.store.memory_items import Items
+from agent.store.receiving import NO_ROOM, FreeSlots
 from agent.store.sessions import ActionSeen, Store, session_id, settled_sentence
 from agent.text import whole
 from agent.types import Place
+from bot.app.arriving import Arriving
 from bot.app.bolt import Bolt, ack_left_out, of_bolt
 from bot.dialogs.dialogs import Dialogs
 from bot.dialogs.ratings import Ratings
@@ -55,8 +57,10 @@ class Edge:
         home: HomeTab,
         ratings: Ratings,
         us: Installation,
+        slots: FreeSlots = NO_ROOM,
         remembered: Items | None = None,
     ) -> None:
+        """Keep what deliveries are written with. `slots`: room to drive sessions in this process."""
         self._client = client
         self._store = store
         self._surface = surface
@@ -64,6 +68,7 @@ class Edge:
         self._ratings = ratings
         self._us = us
         self._remembered = remembered
+        self._slots, self._arriving = slots, Arriving()
         # An action listener waits in steps of 10 ms for its ack unless it is processed before the response. Without a name Bolt
         # looks through the whole stack for one, which takes 0.2 s.
         self.app = Bolt(
@@ -158,14 +163,8 @@ class Edge:
             self._whisper_in_time(arrived, place, received.user, "Nothing of this is waiting any more.")
             return
         if isinstance(received, Click | Edit | OutcomeClick):
-            seen = await self._store.action(received.action_id)
-            if seen is None:
-                log.warning("a click on an action that does not exist: %s", received.action_id)
-                return
-            place = seen.place
-            if not _open_to(seen, received):
-                self._whisper_in_time(arrived, told_in(received, place), received.user, settled_sentence(seen))
-                return
+            await self._receive_click(arrived, received)
+            return
         assert place is not None
         if (
             isinstance(received, Message)
@@ -174,7 +173,24 @@ class Edge:
         ):
             await self._receive_elsewhere(arrived, received, place, session)
         elif not arrived.aside or await self._store.asks(place):
-            await self._store.receive(place, arrived.key, received, opens=arrived.opens)
+            await self._write_once(place, arrived)
+
+    async def _receive_click(self, arrived: Inbound, click: Click | Edit | OutcomeClick) -> None:
+        """Take in what a person did to an action, or tell them why that changes nothing."""
+        if await self._write_once(None, arrived):
+            return
+        seen = await self._store.action(click.action_id)
+        if seen is None:
+            log.warning("a click on an action that does not exist: %s", click.action_id)
+        elif not _open_to(seen, click):
+            self._whisper_in_time(arrived, told_in(click, seen.place), click.user, settled_sentence(seen))
+
+    async def _write_once(self, place: Place | None, arrived: Inbound) -> bool:
+        """Write what arrived, and drive its session where there is room. False: a repeat, or not for us."""
+        received, opens, slots = arrived.received, arrived.opens, self._slots
+        return await self._arriving.once(
+            arrived.key, lambda: self._store.receive(place, arrived.key, received, opens=opens, slots=slots)
+        )
 
     async def _session_above(self, arrived: Inbound, place: Place) -> Place | None:
         """Return the session that posted what this thread hangs below: a card's copy, or what a tool posted. Raises what the call

@@ -24,6 +24,7 @@ from agent.store.chores import Chores, forgetting
 from agent.store.feedback import Feedback
 from agent.store.prompt_labels import PromptLabels
 from agent.store.queue import Queue
+from agent.store.receiving import NO_ROOM
 from agent.store.redis_budgets import RedisBudget
 from agent.store.sessions import Store
 from agent.store.usage import Ledger
@@ -168,7 +169,7 @@ async def running(
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools, config.people.askers())
         us = Installation(team, bot_user_id, frozenset(config.apps))
         ratings, items = Ratings(Feedback(pool, store), team), remembered.items if remembered is not None else None
-        app = Edge(client, secret, store, surface, dialogs, home, ratings, us, items).app
+        app = Edge(client, secret, store, surface, dialogs, home, ratings, us, worker or NO_ROOM, items).app
         health = Health(pool, budget, surface)
         port = await serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:

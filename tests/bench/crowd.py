@@ -18,8 +18,9 @@ from agent.session.inbox import Message
 from agent.session.machine import fold
 from agent.session.state import Session
 from agent.session.steps import Asked, ModelReplied, ModelStarted, Posted, PostStarted, ProposedAction, Recorded, Step
+from agent.store.pins import pin_id_of
 from agent.store.queue import Queue
-from agent.store.sessions import Lease, Store
+from agent.store.sessions import Beside, Lease, Store
 from agent.tool.definition import Tool, registry
 from agent.types import Block, Pinned, Place, Said, Usage, Verdict
 from tools.catalog import catalog
@@ -87,7 +88,7 @@ class _Crowd:
     async def _suspend(self, lease: Lease) -> None:
         """What a drive of it writes, the steps in one commit instead of three."""
         wakes, inbox = await self._store.inbox(lease)
-        await self._store.pins.pin(lease, self._pinned)
+        await self._store.pins.keep(pin_id_of(self._pinned), self._pinned)
         said = tuple(row.received.said for row in inbox if isinstance(row.received, Message))
         proposed = self._proposed(lease)
         call: Block = {"type": "tool_use", "id": proposed.call_id, "name": proposed.tool, "input": proposed.arguments}
@@ -99,7 +100,7 @@ class _Crowd:
             PostStarted(key=proposed.shown_in),
             Posted(key=proposed.shown_in, ts=f"{lease.place.thread_ts}1"),
         )
-        await self._store.append(lease, 0, steps, inbox_ids=[row.id for row in inbox])
+        await self._store.append(lease, 0, steps, Beside(inbox_ids=[row.id for row in inbox], pin_id=pin_id_of(self._pinned)))
         log = [Recorded(seq=number, epoch=lease.epoch, step=step) for number, step in enumerate(steps, 1)]
         due = due_at(fold(Session(lease.session_id, lease.place, lease.epoch), log), lease.now())
         await self._queue.release(lease, wakes, due)

@@ -46,8 +46,10 @@ def a_click_settles_all_siblings(monkeypatch: pytest.MonkeyPatch) -> None:
     """As frameworks do that resume a run and not a call."""
     settle = Store.settle
 
-    async def settle_all(self: Store, lease: Any, seq: int, inbox_id: int, click: Click, grant: Any = None) -> tuple[Step, ...]:
-        steps = await settle(self, lease, seq, inbox_id, click, grant)
+    async def settle_all(
+        self: Store, lease: Any, seq: int, inbox_id: int, click: Click, grant: Any = None, starts: Any = None
+    ) -> tuple[tuple[Step, ...], float]:
+        steps, left_seconds = await settle(self, lease, seq, inbox_id, click, grant, starts)
         statement: LiteralString = f"""
             SELECT sibling.id FROM action JOIN action AS sibling ON {_message_of("sibling")} = {_message_of("action")}
             WHERE action.id = %s AND sibling.status = 'pending' AND sibling.id <> action.id
@@ -55,8 +57,9 @@ def a_click_settles_all_siblings(monkeypatch: pytest.MonkeyPatch) -> None:
         async with self._pool.connection() as connection:  # pyright: ignore[reportPrivateUsage]
             siblings = await (await connection.execute(statement, (click.action_id,))).fetchall()
         for (id,) in siblings:
-            steps += await settle(self, lease, seq + len(steps), inbox_id, click.model_copy(update={"action_id": id}))
-        return steps
+            further, _ = await settle(self, lease, seq + len(steps), inbox_id, click.model_copy(update={"action_id": id}))
+            steps += further
+        return steps, left_seconds
 
     monkeypatch.setattr(Store, "settle", settle_all)
 
@@ -68,7 +71,7 @@ def a_lost_write_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def the_epoch_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that held a session once goes on writing into it."""
-    for statement in ("APPEND", "SETTLE", "EDIT", "CLOSE", "START_ACTION", "START_GRANTED", "TELL"):
+    for statement in ("APPEND", "APPEND_AND_RELEASE", "SETTLE", "EDIT", "CLOSE", "START_ACTION", "START_GRANTED", "TELL"):
         without(statement, " AND epoch = %(epoch)s")(monkeypatch)
 
 

@@ -204,7 +204,7 @@ class Ports(FakeSurface):
         if self._outside.happens(0.03):
             raise UnreachableError("the budget does not answer")
         if self._outside.happens(0.06):
-            standing = BudgetStanding(ask.spender.scopes()[0], "tokens", used=1, open=0, limit=1)
+            standing = BudgetStanding(ask.spender.scopes()[0], "tokens", used=1, open=0, limit=1, needed=1)
             return Refused((standing,), busy=self._outside.happens(0.5))
         return Reserved(ask.most_output, ask.tokens(ask.most_output), 0)
 

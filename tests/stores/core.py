@@ -12,9 +12,10 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from agent.session.inbox import Message, Received
+from agent.store.pins import pin_id_of
 from agent.store.queue import CLAIM, Queue
-from agent.store.sessions import Lease, Pool, Store, session_id
-from agent.types import Place, Said
+from agent.store.sessions import Beside, Lease, Pool, Store, session_id
+from agent.types import Pinned, Place, Said
 from tests.patience import PATIENCE_SECONDS
 
 LOOK_SECONDS = 0.02  # between two looks at what the database is doing
@@ -77,6 +78,11 @@ class Core:
         """As if their time had run out, their holders' processes killed."""
         ids = [lease.session_id for lease in leases]
         await self.sql("UPDATE session SET lease_until = now() - interval '1 second' WHERE id = ANY(%s)", ids)
+
+    async def pin(self, lease: Lease, pinned: Pinned) -> None:
+        """Fix what a session is run with."""
+        await self.store.pins.keep(pin_id_of(pinned), pinned)
+        await self.store.append(lease, 0, (), Beside(pin_id=pin_id_of(pinned)))
 
     async def tables(self) -> dict[str, list[str]]:
         """Every row of every table of the core, as text."""

@@ -19,7 +19,7 @@ from agent.session.steps import (
     Unasked,
 )
 from agent.store.queue import Queue
-from agent.store.sessions import Lease, Pool, Store
+from agent.store.sessions import Beside, Lease, Pool, Store
 from agent.types import Allowed, Outcome, Place, Said, Usage, Verdict
 
 PEOPLE = ("U1", "U2", "U3", "U4")
@@ -44,7 +44,7 @@ class Deeds:
 
     async def append(self, *steps: Any, ended: dict[str, Outcome] | None = None) -> None:
         """Steps without a condition."""
-        await self.store.append(self.lease, self.seq, steps, ended=ended)
+        await self.store.append(self.lease, self.seq, steps, Beside(ended=ended or {}))
         self.seq += len(steps)
 
     def person(self) -> str:
@@ -110,7 +110,7 @@ class Deeds:
             decision = "approved" if self.random.random() < 0.8 else "rejected"
             click = Click(action_id=action, user=user, decision=decision, reason=self.random.choice(("", "fine", "no")))
             grant = self.granted(action, user) if quorum == 1 and self.random.random() < 0.5 else None
-            steps = await self.store.settle(self.lease, self.seq, 0, click, grant if decision == "approved" else None)
+            steps, _ = await self.store.settle(self.lease, self.seq, 0, click, grant if decision == "approved" else None)
             self.seq += len(steps)
             self.grants += [step.grant_id for step in steps if isinstance(step, Granted)]
             if steps and steps[0].kind == "action_decided":

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from agent.session.inbox import Click, Edit, OutcomeClick
 from agent.session.steps import ActionDecided, Edited, Granted, ModelReplied, ProposedAction, ToolReturned, ToolStarted
-from agent.store.sessions import Lease
+from agent.store.sessions import Beside, Lease
 from agent.types import Allowed, Block, Decision, OutcomeAnswer, Pinned, Place, Usage, Verdict
 from tests.stores.core import Core
 
@@ -82,7 +82,7 @@ class Desk:
         [(inbox_id,)] = await self.core.sql("""
             INSERT INTO inbox (key, session_id, body) VALUES (gen_random_uuid()::text, 'a click', '{}') RETURNING id
         """)
-        counted = await self.core.store.settle(lease or self.lease, self.seq, inbox_id, click)
+        counted, _ = await self.core.store.settle(lease or self.lease, self.seq, inbox_id, click)
         self.seq += len(counted)
         [(taken,)] = await self.core.sql("SELECT taken_at IS NOT NULL FROM inbox WHERE id = %s", inbox_id)
         assert taken  # whatever came of it, it is not looked at again
@@ -92,7 +92,7 @@ class Desk:
         """A person approves and allows more such calls; the kinds of the steps that this came to."""
         click = Click(action_id=action_id, user=user, decision="approved")
         wished = granted(action_id, lasts=lasts, most_uses=most_uses)
-        steps = await self.core.store.settle(self.lease, self.seq, 0, click, wished)
+        steps, _ = await self.core.store.settle(self.lease, self.seq, 0, click, wished)
         self.seq += len(steps)
         return [step.kind for step in steps]
 
@@ -125,7 +125,7 @@ class Desk:
         await self.votes(action_id, "U2")
         assert await self.starts(action_id)
         lost = ToolReturned(call_id=f"call-{action_id}", outcome="unknown", text="{}")
-        await self.core.store.append(self.lease, self.seq, [lost], ended={action_id: "unknown"})
+        await self.core.store.append(self.lease, self.seq, [lost], Beside(ended={action_id: "unknown"}))
         self.seq += 1
 
     async def hears(self, action_id: str, answer: OutcomeAnswer, limit_seconds: float = 10) -> bool:

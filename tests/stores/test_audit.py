@@ -33,7 +33,7 @@ from agent.session.steps import (
     ToolStarted,
 )
 from agent.store.queue import Queue
-from agent.store.sessions import Lease, Store
+from agent.store.sessions import Beside, Lease, Store
 from agent.types import Allowed, Block, Place, Said, Usage, Verdict
 from tests.stores.audit_log import Log, opened
 
@@ -50,7 +50,7 @@ class Holder:
 
     async def append(self, *steps: Any, **more: Any) -> None:
         """Steps without a condition."""
-        await self.store.append(self.lease, self.seq, steps, **more)
+        await self.store.append(self.lease, self.seq, steps, Beside(**more))
         self.seq += len(steps)
 
 
@@ -94,7 +94,7 @@ async def test_everything_that_becomes_of_an_action_is_in_it(log: Log) -> None:
     await session.store.viewed("A1", "U4")
     for user in ("U2", "U3"):
         click = Click(action_id="A1", user=user, decision="approved", reason=REASON if user == "U3" else "")
-        assert await session.store.settle(session.lease, session.seq, 0, click)
+        assert (await session.store.settle(session.lease, session.seq, 0, click))[0]
         session.seq += 1
     assert await session.store.start_action(session.lease, session.seq, start, "what-was-shown")
     session.seq += 1
@@ -152,7 +152,7 @@ async def test_edits_escalations_and_grants_are_in_it(log: Log) -> None:
         most_uses=3,
     )
     click = Click(action_id="A2", user="U5", decision="approved")
-    assert len(await session.store.settle(session.lease, session.seq, 0, click, granted)) == 2
+    assert len((await session.store.settle(session.lease, session.seq, 0, click, granted))[0]) == 2
     session.seq += 2
     start = ToolStarted(call_id="call-later", idempotency_key="key-2", grant_id="G1", digest="what-would-have-been-shown")
     assert await session.store.start_granted(session.lease, session.seq, start)

@@ -50,7 +50,7 @@ async def test_all_budgets_or_none(books: Books) -> None:
     limits: BudgetLimits = {"user_day": Limit(1_000), "workspace_month": Limit(50 + LEAST - 1)}
     refused = await books.refused(ask(who(), limits))
     [month] = [scope for scope in who().scopes() if scope.kind == "workspace_month"]
-    assert refused.short == (BudgetStanding(month, "tokens", 0, 0, 50 + LEAST - 1),)
+    assert refused.short == (BudgetStanding(month, "tokens", 0, 0, 50 + LEAST - 1, 50 + LEAST),)
     assert not refused.busy
     assert (await books.in_redis(day(who())))["open_tokens"] == 0
 

@@ -131,7 +131,9 @@ class Play:
         lost = before if before is not None and before.charged is None else None
         limits = {"session": Limit(tokens=10**6), "user_day": Limit(*self._limits)}
         lost_seq = lost.spender.seq if lost else 0
-        ask = Ask(spender, self._random.randint(1, 200), LEAST, MOST, limits, PRICE, lost_seq)  # pyright: ignore[reportArgumentType]
+        tokens = self._random.randint(1, 200)
+        saved = self._random.randint(0, tokens)  # in the session's own budget; what is shared must not lack it
+        ask = Ask(spender, tokens, LEAST, MOST, limits, PRICE, lost_seq, saved)  # pyright: ignore[reportArgumentType]
         call = await self._reserve(ask)
         if lost is not None:
             lost.given_up = True

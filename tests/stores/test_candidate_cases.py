@@ -42,7 +42,7 @@ ANSWERED: Sequence[Body] = (
 async def answered(core: Core) -> Feedback:
     """A session with an answer in it."""
     pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=(), agent="ops", prompt="ops@3", prompt_digest="abc")
-    await core.store.pins.pin(await core.hold(place()), pinned)
+    await core.pin(await core.hold(place()), pinned)
     await append(core, ANSWERED)
     return Feedback(core.pool, core.store)
 
@@ -72,7 +72,7 @@ async def test_a_case_is_deleted_when_it_has_outlived_its_term(core: Core, maske
 
 async def test_what_goes_wrong_with_one_answer_costs_no_other_its_case(core: Core, masker: Masker) -> None:
     feedback = await answered(core)
-    await core.store.pins.pin(await core.hold(place(2)), Pinned(model="claude-haiku-4-5", system="You help.", tools=()))
+    await core.pin(await core.hold(place(2)), Pinned(model="claude-haiku-4-5", system="You help.", tools=()))
     await append(core, ANSWERED, session=session_id(place(2)))
     await feedback.say_wrong(place(2), 1, "U1", "too low", "")
     await core.sql("UPDATE session SET pin_id = 'gone' WHERE id = %s", session_id(place(2)))

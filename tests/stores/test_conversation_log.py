@@ -196,7 +196,7 @@ async def test_what_postgres_cannot_hold_is_replaced(core: Core, masker: Masker)
 async def test_a_message_names_its_turn_trace_and_what_it_was_run_with(core: Core, masker: Masker) -> None:
     lease = await core.hold(place())
     pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=(), agent="ops", prompt="ops@3", prompt_digest="abc")
-    await core.store.pins.pin(lease, pinned)
+    await core.pin(lease, pinned)
     await append(core, [{"kind": "asked", "said": [{"user": "U1", "text": "hi", "ts": "1.0"}]}] * 2)
     await ConversationLog(core.pool, masker).catch_up(PATIENCE_SECONDS)
     first, second = await in_the_log(core)
@@ -206,7 +206,7 @@ async def test_a_message_names_its_turn_trace_and_what_it_was_run_with(core: Cor
 
 async def test_messages_are_found_by_what_they_are(core: Core, masker: Masker) -> None:
     pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=({"name": "look"},))
-    await core.store.pins.pin(await core.hold(place()), pinned)
+    await core.pin(await core.hold(place()), pinned)
     call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"q": "Widgets"}}
     usage = {"input_tokens": 1, "output_tokens": 1}
     returned = {"kind": "tool_returned", "call_id": "toolu_1", "outcome": "failed", "text": "it is away"}

@@ -189,7 +189,9 @@ async def test_a_start_that_redis_lost_before_its_commit_is_not_made_when_others
     assert desk.requests == []
     assert await desk.rows() == [(0, 0, False), (9_000, 0, False)]
     [told] = desk.told
-    assert told.startswith("Your daily budget of 10,000 tokens, used in all conversations with the agent assistant, has not ")
+    assert told.startswith(
+        "Your daily budget of 10,000 tokens, used in all conversations with the agent assistant, has 1,000 left, and "
+    )
 
 
 async def test_a_start_that_redis_lost_before_its_commit_is_set_aside_anew(books: Books) -> None:

@@ -94,7 +94,7 @@ async def test_of_thirty_votes_at_once_one_wins(desk: Desk) -> None:
     ]
     settled = await asyncio.gather(*(desk.core.store.settle(desk.lease, 1, number, one) for number, one in enumerate(clicks)))
 
-    [winner] = [step for steps in settled for step in steps]
+    [winner] = [step for steps, _ in settled for step in steps]
     assert isinstance(winner, ActionDecided)
     assert await desk.core.sql("SELECT status, decided_by FROM action") == [(winner.decision, winner.by)]
     assert await desk.core.sql('SELECT decision, "user" FROM vote') == [(winner.decision, winner.by)]

@@ -16,7 +16,7 @@ from agent.session.inbox import Click, Edit, Message, OutcomeClick
 from agent.session.steps import ModelReplied, Stopped
 from agent.store.pins import StoredPins
 from agent.store.queue import CLAIM
-from agent.store.sessions import Lease, Store, session_id
+from agent.store.sessions import Beside, Lease, Release, Store, session_id
 from agent.types import Block, OutcomeAnswer, Said
 from bot.slack.inbound import Inbound, read_event
 from bot.slack.whom import Installation
@@ -57,9 +57,9 @@ def said(answer: OutcomeAnswer) -> OutcomeClick:
 
 # Everything that a holder writes; each entry changes something while the session is held.
 WRITES: Mapping[str, Write] = {
-    "append steps": lambda desk, lease: desk.core.store.append(lease, desk.seq, [Stopped(by="U1")], inbox_ids=[1]),
+    "append steps": lambda desk, lease: desk.core.store.append(lease, desk.seq, [Stopped(by="U1")], Beside(inbox_ids=(1,))),
     "append a proposal": lambda desk, lease: desk.core.store.append(lease, desk.seq, [proposal("new")]),
-    "append an outcome": lambda desk, lease: desk.core.store.append(lease, desk.seq, (), ended={"approved": "refused"}),
+    "append an outcome": lambda desk, lease: desk.core.store.append(lease, desk.seq, (), Beside(ended={"approved": "refused"})),
     "discard": lambda desk, lease: desk.core.store.discard(lease, 1),
     "settle, approved": lambda desk, lease: desk.core.store.settle(lease, desk.seq, 1, click("approved")),
     "settle, rejected": lambda desk, lease: desk.core.store.settle(lease, desk.seq, 1, click("rejected")),
@@ -71,7 +71,10 @@ WRITES: Mapping[str, Write] = {
     "close, withdrawn": lambda desk, lease: desk.core.store.close(lease, desk.seq, "approved", "withdrawn", "U1", ""),
     "start_action": lambda desk, lease: desk.core.store.start_action(lease, desk.seq, start("approved"), DIGEST),
     "start_granted": lambda desk, lease: desk.core.store.start_granted(lease, desk.seq, start_under("G-standing")),
-    "pin": lambda desk, lease: desk.core.store.pins.pin(lease, PINNED),
+    "append what it is run with": lambda desk, lease: desk.core.store.append(lease, desk.seq, (), Beside(pin_id="P1")),
+    "append_and_release": lambda desk, lease: desk.core.store.append_and_release(
+        lease, desk.seq, [Stopped(by="U1")], Beside(), Release(wakes=lease.wakes, due_at=None)
+    ),
     "repin": lambda desk, lease: desk.core.store.pins.repin(lease, desk.seq, PINNED, "claude-sonnet-4-5"),
 }
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
@@ -236,7 +239,7 @@ async def test_half_a_character_of_a_person_is_replaced_and_the_message_kept(cor
 async def test_half_a_character_in_a_step_is_refused_and_the_session_stays_as_it_was(desk: Desk) -> None:
     before = await desk.core.tables()
     with pytest.raises(PydanticSerializationError):
-        await desk.core.store.append(desk.lease, 0, [reply({"type": "text", "text": "\ud83d"})], inbox_ids=[1])
+        await desk.core.store.append(desk.lease, 0, [reply({"type": "text", "text": "\ud83d"})], Beside(inbox_ids=(1,)))
     assert await desk.core.tables() == before
 
 

@@ -2,22 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
 from agent.model.port import Request
-from agent.store.queue import Queue
-from agent.store.sessions import Lease, session_id
+from agent.session.steps import Step
+from agent.store.sessions import Beside, Lease, Release, Store, session_id
 from agent.types import Place
 from tests.patience import PATIENCE_SECONDS
 from tests.stores.core import Core, message, place, until
 from tests.stores.world import World, worker
 
 LEASE_SECONDS, RENEW_SECONDS = 1.0, 0.1
+Happening = Callable[[], Awaitable[None]]
 
 
 async def answered(world: World, at: Place, times: int = 1) -> None:
@@ -147,26 +146,22 @@ async def test_what_is_said_while_the_model_thinks_is_answered_in_the_next_turn(
         await answered(world, place(), 2)
 
 
-@dataclass
-class Hesitating(Queue):
-    """A queue on a slow line: something happens right before or right after a release has been committed."""
+class Hesitating(Store):
+    """A store on a slow line: something happens right before or right after a release has been committed, once."""
 
-    core: Core
-    before: Callable[[], Awaitable[None]] | None = None
-    after: Callable[[], Awaitable[None]] | None = None
+    def __init__(self, core: Core, before: Happening | None = None, after: Happening | None = None) -> None:
+        super().__init__(core.pool)
+        self._before, self._after = before, after
 
-    def __post_init__(self) -> None:
-        super().__init__(self.core.pool)
-
-    async def release(
-        self, lease: Lease, wakes: int, due_at: datetime | None, *, unfinished: bool = False, failed: bool = False
+    async def append_and_release(
+        self, lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside, release: Release
     ) -> bool:
-        """Release, with what the test does around it, once."""
-        before, self.before = self.before, None
+        """Release, with what the test does around it."""
+        before, self._before = self._before, None
         if before:
             await before()
-        due = await super().release(lease, wakes, due_at, unfinished=unfinished, failed=failed)
-        after, self.after = self.after, None
+        due = await super().append_and_release(lease, after_seq, steps, beside, release)
+        after, self._after = self._after, None
         if after:
             await after()
         return due
@@ -177,7 +172,8 @@ async def test_a_wake_right_before_the_release_is_not_lost(core: Core) -> None:
         await core.wake(place(), message("One more", "2.0"))
 
     world = World()
-    async with worker(core, world, Hesitating(core, before=say_more)):
+    core.store = Hesitating(core, before=say_more)
+    async with worker(core, world):
         await core.wake(place())
         await answered(world, place(), 2)
 
@@ -193,9 +189,9 @@ async def test_a_wake_right_after_the_release_is_not_lost(core: Core) -> None:
                 await asyncio.sleep(0.1)
 
         world = World()
-        queue = Hesitating(core, after=say_more)
+        core.store = Hesitating(core, after=say_more)
         await core.wake(place())
-        async with worker(core, world, queue):
+        async with worker(core, world):
             await answered(world, place(), 2)
 
 

@@ -1,14 +1,17 @@
-"""Where a request ends the prefixes that the provider is to keep."""
+"""Where a request ends the prefixes that the provider is to keep, and what they save the next one."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from agent.model import caching
 from agent.model.anthropic import request_body
+from agent.model.caching import kept
 from agent.model.port import Request
-from agent.types import Lifetime, Pinned, Purpose
+from agent.types import Lifetime, Pinned, Purpose, Usage
 from bot.sandbox.model.usage import PromptCache
+from tests.unit.shown import NOW
 
 PINNED = Pinned(model="claude-sonnet-5-5", system="You help.", tools=({"name": "look", "input_schema": {"type": "object"}},))
 
@@ -63,3 +66,24 @@ def test_markers_are_put_into_copies() -> None:
     before = repr(THREE)
     caching.cached_body(Request(PINNED, THREE, 100))
     assert repr(THREE) == before
+
+
+def used(read: int, written: int) -> Usage:
+    """What a request read from the cache, and left in it."""
+    return Usage(input_tokens=3, output_tokens=50, cache_read_input_tokens=read, cache_creation_input_tokens=written)
+
+
+def test_nine_tenths_of_what_the_cache_holds_are_saved_within_its_term_and_with_time_to_get_there() -> None:
+    first = kept(used(0, 1_000), NOW, None)
+    second = kept(used(1_000, 400), NOW, first)
+    terms: tuple[tuple[Lifetime, timedelta], ...] = (("5m", timedelta(minutes=4)), ("1h", timedelta(minutes=59)))
+    for lifetime, lasts in terms:
+        assert second.saved_tokens(lifetime, NOW + lasts - timedelta(seconds=1)) == 1_260
+        assert second.saved_tokens(lifetime, NOW + lasts) == 0
+
+
+def test_nothing_is_saved_until_the_cache_has_been_seen_to_work_and_after_it_has_not() -> None:
+    first = kept(used(0, 1_000), NOW, None)
+    missed = kept(used(0, 1_400), NOW, kept(used(1_000, 400), NOW, first))
+    assert (first.saved_tokens("1h", NOW), missed.saved_tokens("1h", NOW)) == (0, 0)
+    assert kept(used(1_400, 10), NOW, missed).saved_tokens("1h", NOW) == 1_269

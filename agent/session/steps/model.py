@@ -19,6 +19,7 @@ class ModelStarted(Frozen):
     max_tokens: int  # of output
     purpose: Purpose = "reply"
     bill: Bill | None = None  # None: of before there were bills
+    saved_tokens: int = 0  # of those reserved, that the conversation's own budget may lack: what the cache should save
 
 
 class ModelReplied(Frozen):
