@@ -71,7 +71,8 @@ def _visible(rows: Sequence[ActionState]) -> tuple[ActionState, ...]:
 
 def _moves_at(session: Session, spot: _Spot, queued: int, now: datetime) -> list[Move]:
     state, look = spot.state, _look(session, spot, queued, now)
-    notice = CardNotice(tuple(map(card, _named(session, look) or spot.rows)), look)
+    waiting = tuple(session.actions[action_id] for action_id in look.waits)
+    notice = CardNotice(tuple(map(card, waiting or spot.rows)), look)
     channel, thread_ts = spot.where
     news = _is_news(spot, now)
     number = state.number if state.posting else state.number + 1
@@ -99,10 +100,6 @@ def _look(session: Session, spot: _Spot, queued: int, now: datetime) -> NoticeLo
     named = _visible(tuple(session.actions.values())) if queued else waiting
     waits = tuple(row.proposed.action_id for row in named)
     return NoticeLook(waits=waits, queued=queued, reminders=reminders, escalated=escalated)
-
-
-def _named(session: Session, look: NoticeLook) -> list[ActionState]:
-    return [session.actions[action_id] for action_id in look.waits]
 
 
 def _is_news(spot: _Spot, now: datetime) -> bool:

@@ -1,4 +1,7 @@
-"""What comes next: moves, in the imperative; and what they bring before people."""
+"""What comes next: moves, in the imperative; and what they bring before people.
+
+Long because it has every move there is, and everything that people see by one.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -226,7 +229,7 @@ class Post:
 
     `channel`: another one than the session's, `thread_ts` there (empty: not in a thread). `stream_ts`: the message that has
     grown so far becomes this one. `instead_of`: the message that goes once this one stands.
-    `within`: the question that it stands with, instead of in a message of its own.
+    `within`: the question that it stands with, instead of in a separate message.
     """
 
     key: PostKey

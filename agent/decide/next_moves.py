@@ -200,14 +200,14 @@ def _all_that_is_unknown(session: Session) -> ActionState | None:
 
 
 def _question_for(unknown: ActionState | None, closing: Closing, answer: AnswerPart) -> Question | None:
-    """Return the question that a short closing stands with; None: it is a message of its own."""
+    """Return the question that a short closing stands with; None: it is a separate message."""
     if unknown is None or unknown.run.asked_ts == NOT_POSTED or not closing.answered or len(answer.text) > SHORT_CHARACTERS:
         return None
     return Question(card(unknown), answer.text) if len(closing.parts) == 1 and not answer.permitted else None
 
 
 def _permitted(run: AllowedRun) -> Permitted:
-    """Return a run without a card as people are told of it."""
+    """Return a run without a card as people read of it."""
     granted = run.granted
     card = Card(
         action_id="",

@@ -133,7 +133,7 @@ class PeopleEffects:
         try:
             await self.surface.show(session.place, question, session.actions[question.card.action_id].run.asked_ts)
         except RefusedError as error:
-            log.info("session %s: what was said is a message of its own: %s", session.id, error)
+            log.info("session %s: what was said is a separate message: %s", session.id, error)
             return False
         return True
 

@@ -1,4 +1,7 @@
-"""A session as it stands: what its log comes to. `agent.session.machine` says how each step changes it."""
+"""A session as it stands: what its log comes to. `agent.session.machine` says how each step changes it.
+
+Long because it has every value that a session is made of.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime

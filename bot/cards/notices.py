@@ -32,7 +32,7 @@ def card_notice_blocks(notice: CardNotice, tools: Tools, mask: Mask = unmasked) 
     Headlines stand in rich text, where nothing is live; those who are to decide are mentioned, so that they are notified.
     """
     if not notice.look.waits:
-        return [context(_ended(notice.cards))]
+        return [context(_said_at_the_how_it_ended(notice.cards))]
     said = prose_section("\n".join(_details(notice))) if _details(notice) else None
     sentence = sentence_with_headlines(_lead(notice), notice.cards, tools, mask)
     return [sentence, *([said] if said else []), *(_withdraw(notice.cards) if _is_held_up(notice) else [])]
@@ -41,7 +41,7 @@ def card_notice_blocks(notice: CardNotice, tools: Tools, mask: Mask = unmasked) 
 def card_notice_text(notice: CardNotice, tools: Tools, mask: Mask = unmasked) -> str:
     """Return the same as text, for notifications and screen readers."""
     if not notice.look.waits:
-        return _ended(notice.cards)
+        return _said_at_the_how_it_ended(notice.cards)
     named = "; ".join(escaped(text) for text in headlines(notice.cards, tools, mask))
     return " ".join([f"{_lead(notice)} {named}.", *_details(notice)])
 
@@ -74,13 +74,13 @@ def _queued(messages: int) -> str:
     return f"{messages} messages are queued, and I will read them right afterwards. They approve nothing: {APPROVES_NOTHING}"
 
 
-def _ended(cards: Sequence[Card]) -> str:
+def _said_at_the_how_it_ended(cards: Sequence[Card]) -> str:
     """Return one line that says how all of it ended."""
-    ends = {_end(card) for card in cards}
+    ends = {_how_it_ended(card) for card in cards}
     return ends.pop() if len(ends) == 1 else DECIDED_BY_SEVERAL
 
 
-def _end(card: Card) -> str:
+def _how_it_ended(card: Card) -> str:
     who = card.rejecters if card.look == "rejected" else card.voters
     named = (card.decided_by,) if card.look in ("withdrawn", "edited") or not who else who
     by = f" by {people(named)}" if any(named) else ""

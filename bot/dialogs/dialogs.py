@@ -33,7 +33,10 @@ UNSURE = "Slack does not say right now whether you may decide this; please try a
 
 
 class Dialogs:
-    """What only shows something, and what people enter into it."""
+    """What only shows something, and what people enter into it.
+
+    Wide because each dialog has a method that opens it and one that draws it.
+    """
 
     def __init__(self, store: Store, surface: SlackSurface, tools: Tools, askers: frozenset[Membership]) -> None:
         self._store = store
@@ -190,7 +193,7 @@ class Dialogs:
         return _edited(key, seen, tool, Edit(action_id=action_id, user=user, arguments={}, where=where), state)
 
     def _came_back(self, seen: ActionSeen, words: str) -> str:
-        """Return what the agent reads, as a message of whoever says it: it is their word, and no result of a tool."""
+        """Return what the agent reads, as a message of the person who says it: it is their word, and no result of a tool."""
         which = f"the {seen.proposed.tool} call that did happen ({self._dialog_headline(seen)})"
         return f"[about {which}, whose result was lost] What came back: {words}"
 

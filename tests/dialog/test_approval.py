@@ -189,30 +189,6 @@ async def test_an_unclear_write_is_unknown_and_people_are_asked(world: World, pa
     assert_closed(talk, question, "Done.", "[Say what came back]")
 
 
-async def test_whoever_may_decide_says_what_came_back_of_a_call_that_happened(world: World, payments: Payments) -> None:
-    payments.fails, payments.time_limit_seconds = ConnectionResetError(), 0.1
-    world.packs["payments"] = [payments.tool()]
-    await world.start_bot()
-    world.model.script = Lines(call("pay", to="ada"), "I do not know.", "Good to know.", "It is payment P-17, then.")
-    talk = await mention(world, "ann", "pay ada")
-    await talk.clicks("ann", await talk.card())
-    await talk.clicks("ben", await talk.sees("Outcome unknown: Pay ada"), "happened")
-    await talk.sees("Good to know.")
-    closed = await talk.sees("[Say what came back]")
-    world.slack.become("cleo", is_restricted=True)  # a guest by now
-    await talk.clicks("cleo", closed, "came_back")
-    await talk.is_told("cleo", "only for those who may decide")
-    await talk.clicks("ben", closed, "came_back")
-    view = await talk.slack.until(lambda: talk.slack.view("ben"))
-    assert "Pay ada" in view.seen_text
-    assert (await talk.slack.submit("ben", view.id, {"words": "payment P-17 *now*"})).closed
-    await talk.sees("It is payment P-17, then.")
-    told = world.last_request().last_user_text
-    assert f"<@{world.slack.people['ben']}>" in told
-    assert "the pay call that did happen (Pay ada), whose result was lost] What came back: payment P-17 *now*" in told
-    assert payments.ledger == ["ada"]
-
-
 def assert_closed(talk: Talk, question: Message, how: str, offers: str = "") -> None:
     """A question that is answered says how it ended, and offers nothing more to click than this."""
     [closed] = [message for message in talk.posts() if message.ts == question.ts]
