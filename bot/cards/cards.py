@@ -221,7 +221,7 @@ def _what_came_back(card: Card) -> list[SlackBlock]:
 def question_blocks(card: Card, tool: Tool | None, mask: Mask = unmasked, said: str = "") -> list[SlackBlock]:
     """Return the question after an unknown outcome: people say what happened. `said`: the model's words on it."""
     row = row_of(card, tool, mask)
-    words = [context(literal_text(readable(said)))] if said else []
+    words = [context("The model's own words:", literal_text(readable(said)))] if said else []
     return fitted(lambda room: [*_question_blocks(row, room), *words])
 
 

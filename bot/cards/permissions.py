@@ -32,12 +32,12 @@ def permitted_text(permitted: Sequence[Permitted], tools: Tools, mask: Mask = un
     )
 
 
-def revoke_button(grant_id: str) -> SlackBlock:
+def revoke_button(grant_id: str, style: str | None = None) -> SlackBlock:
     """Return the button that ends a standing permission, after a question."""
     asked = confirm(
         "Revoke this permission?", "From now on each such call in that thread is asked for again.", "Revoke", no="Keep it"
     )
-    return {**button("revoke", "Revoke", grant_id, style="danger"), "confirm": asked}
+    return {**button("revoke", "Revoke", grant_id, style=style), "confirm": asked}
 
 
 def _by_permission(permitted: Sequence[Permitted]) -> Iterator[list[Permitted]]:

@@ -212,7 +212,11 @@ def _grant(grant: GrantSeen, tools: Tools) -> SlackBlock:
     left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {slack_time(grant.expires_at)}"
     channel = "a direct message" if grant.place.direct else f"<#{grant.place.channel}>"
     fields = [mrkdwn(left), mrkdwn(f"In one thread of {channel}")]
-    return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke_button(granted.grant_id)}
+    return {
+        **section(cut(words, PATTERN_CHARACTERS)),
+        "fields": fields,
+        "accessory": revoke_button(granted.grant_id, style="danger"),
+    }
 
 
 def _remembered(each: SeenItem, slack_url: str) -> SlackBlock:
