@@ -13,8 +13,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.errors import UnreachableError
-from agent.model.anthropic import AnthropicModel
+from agent.first_use import Once
 from agent.model.limits import PATIENCE, Patience
+from agent.model.on_first_use import Closable, ModelOnFirstUse
 from agent.reports.home_overview import Overview
 from agent.run.effects import Effects
 from agent.run.runner import Runner
@@ -125,11 +126,12 @@ async def running(
         store = Store(pool)
         surface = SlackSurface(client, tools, mask or card_mask(config), team=team, url=slack_url, bot_user_id=bot_user_id)
         stack.push_async_callback(surface.background.drain)
-        worker = None
+        worker = model = None
         if work:
+            model = _model(stack, settings, patience)
             effects = Effects(
                 surface,
-                _connect_model(stack, settings, patience),
+                model,
                 budget,
                 store,
                 tools,
@@ -174,6 +176,8 @@ async def running(
         port = await serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
             health.connected = (await _connect(stack, app, client, settings)).client.is_connected
+        if model is not None:  # by now the bot is ready, and nobody waits for it
+            surface.background.begin(model.load())
         yield Bot(port, bot_user_id, worker, tools)
 
 
@@ -184,8 +188,13 @@ def _heads_file(settings: Settings, config: Config) -> Path:
 # ---------------------------------------------------------------------------------------------- model and budget
 
 
-def _connect_model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> AnthropicModel:
-    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
+def _model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> ModelOnFirstUse:
+    def connect() -> Closable:
+        from agent.model.anthropic import AnthropicModel
+
+        return AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
+
+    model = ModelOnFirstUse(Once(connect))
     stack.push_async_callback(model.close)
     return model
 
