@@ -15,7 +15,7 @@ HEADLINE_CHARACTERS = 150
 MOST_HEADLINES = 5  # in one sentence
 MOST_MENTIONED = 40  # in a notice: who is not named is not notified
 LATE, REMINDED, WAITING = "Nobody decided in time:", "Still waiting:", "I am waiting for a decision on"
-APPROVES_NOTHING = "please use the buttons on the card above, or withdraw what waits."
+APPROVES_NOTHING = "use the buttons on the card above, or withdraw what waits."
 DECIDED_BY_SEVERAL = "All of it is decided: the card above says how."
 ENDS: Mapping[str, str] = {
     "rejected": "Rejected{by}; nothing was run.",
