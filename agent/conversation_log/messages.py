@@ -28,6 +28,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -125,7 +126,7 @@ class Reader:
                     if step.error
                     else []
                 )
-            case ModelStarted() | Learnt() | Previewed() | ToolStarted() | PostStarted() | CardShown():
+            case ModelStarted() | Learnt() | Previewed() | ToolStarted() | PostStarted() | CardShown() | NoticeShown():
                 return []  # on the way to something that is said
             case _:
                 assert_never(step)

@@ -1,4 +1,7 @@
-"""What comes next: moves, in the imperative; and what they bring before people."""
+"""What comes next: moves, in the imperative; and what they bring before people.
+
+Long because it has every move there is, and everything that people see by one.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +11,7 @@ from typing import Any, Literal
 from agent.decide.move_keys import MODEL, REPIN, MoveKey
 from agent.session.inbox import Click, Edit, OutcomeClick
 from agent.session.post_keys import PostKey
-from agent.session.steps import Step, Unasked
+from agent.session.steps import NoticeLook, Step, Unasked
 from agent.types import Attachment, Call, Change, Decision, FileRoom, Lifetime, Look, Preview, Purpose, Task, Verdict, Wording
 
 # ------------------------------------------------------------------------------------------------ what people see
@@ -48,9 +51,23 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """One message with a row for each action: several calls of one turn, or just one."""
+    """One message with a row for each action: several calls of one turn, or just one.
+
+    `answered`: it asked what became of its call, and people have said so.
+    """
 
     rows: tuple[Card, ...]
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """A call that ran without a card, by the standing permission of `card.decided_by`; `use` of so many."""
+
+    card: Card
+    grant_id: str
+    use: int
+    most_uses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,7 @@ class AnswerPart:
     continue_turn: int | None = None  # offers a Continue button
     rated_turn: int | None = None  # asks how good it was
     tasks: tuple[Task, ...] = ()  # what was done for it, where people could watch that
+    permitted: tuple[Permitted, ...] = ()  # what ran in the turn without a card, though policy asks
     after_words: bool = False  # the turn was stopped: what people could read so far stays above it
 
 
@@ -76,22 +94,29 @@ class Work:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told", "outage"]
+    subject: Literal["capabilities", "too_long", "reminder", "told", "outage"]
     length: int = 0
     cards: tuple[Card, ...] = ()
-    uses: int = 0  # of a grant so far, this one included
-    most_uses: int = 0
     text: str = ""  # of one that is a sentence of ours
 
 
 @dataclass(frozen=True, slots=True)
+class CardNotice:
+    """What a thread says of a message with cards: that it waits, or how that ended. `cards`: what waits, or all that did."""
+
+    cards: tuple[Card, ...]
+    look: NoticeLook
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """The outcome of a call is unknown: what should be done?"""
+    """The outcome of a call is unknown: what should be done? `said`: the model's words on that, which stand with it."""
 
     card: Card
+    said: str = ""
 
 
-Content = Cards | AnswerPart | Work | Notice | Question
+Content = Cards | AnswerPart | Work | Notice | CardNotice | Question
 
 
 # ------------------------------------------------------------------------------------------------ moves
@@ -203,7 +228,8 @@ class Post:
     """Bring a message into the thread. `found`: an earlier process may have posted it already, so look first.
 
     `channel`: another one than the session's, `thread_ts` there (empty: not in a thread). `stream_ts`: the message that has
-    grown so far becomes this one.
+    grown so far becomes this one. `instead_of`: the message that goes once this one stands.
+    `within`: the question that it stands with, instead of in a separate message.
     """
 
     key: PostKey
@@ -213,6 +239,8 @@ class Post:
     channel: str = ""
     thread_ts: str = ""
     stream_ts: str = ""
+    instead_of: str = ""
+    within: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +252,17 @@ class ShowCard:
     places: tuple[tuple[str, str], ...]
     key: MoveKey
     alone: tuple[tuple[str, Card], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShowNotice:
+    """Bring the notice of a message with cards up to date. `channel`: another one than the session's."""
+
+    content: CardNotice
+    notice: PostKey
+    channel: str
+    ts: str
+    key: MoveKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,5 +315,6 @@ class Close:
 
 
 TurnMove = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
-Outward = TurnMove | Post | ShowCard | Settle | Admit | Permit | TurnAway | Close  # `agent.decide.ways` says how each is made
+# `agent.decide.ways` says how each is made.
+Outward = TurnMove | Post | ShowCard | ShowNotice | Settle | Admit | Permit | TurnAway | Close
 Move = Record | Outward

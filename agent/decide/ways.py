@@ -26,6 +26,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowNotice,
     TurnAway,
     Vouch,
 )
@@ -105,6 +106,10 @@ class World(Protocol):
         """Bring a message with cards up to date."""
         ...
 
+    def show_notice(self, move: ShowNotice) -> Making:
+        """Bring a notice up to date."""
+        ...
+
     def judge_click(self, move: Settle) -> Making:
         """Find out whether a click counts."""
         ...
@@ -181,6 +186,8 @@ def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
             return Way(Begin((PostStarted(key=move.key),), move.inbox_ids), lambda world: world.post(move))
         case ShowCard():
             return Way(FREELY, lambda world: world.show(move))
+        case ShowNotice():
+            return Way(FREELY, lambda world: world.show_notice(move))
         case Settle():
             return Way(FREELY, lambda world: world.judge_click(move))
         case Admit():

@@ -25,6 +25,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -124,7 +125,7 @@ class Past:
                 | Stopped()
             ):
                 pass  # the call's result says what came of it
-            case Voted() | Escalated() | Granted() | GrantEnded() | PostStarted() | Posted() | CardShown():
+            case Voted() | Escalated() | Granted() | GrantEnded() | PostStarted() | Posted() | CardShown() | NoticeShown():
                 pass  # what only people see
 
     def gathered(self, *, whole: bool) -> Gathered:

@@ -50,6 +50,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -195,6 +196,7 @@ class Transcript:
                 | PostStarted()
                 | Posted()
                 | CardShown()
+                | NoticeShown()
             ):
                 pass  # what only people see
 

@@ -32,6 +32,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -67,6 +68,7 @@ Silent = (
     | PostStarted
     | Posted
     | CardShown
+    | NoticeShown
     | Halted
     | Stopped
 )

@@ -27,6 +27,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     OutcomeTold,
     Posted,
     PostStarted,
@@ -133,7 +134,7 @@ class _Reader:
                 self._event("event", "another model", at, model=step.model, before=step.model_before)
             case Resumed() | LeftOut():
                 self._event("event", step.kind.replace("_", " "), at)
-            case Previewed() | PostStarted() | CardShown():
+            case Previewed() | PostStarted() | CardShown() | NoticeShown():
                 pass  # on the way to what is shown
             case _:
                 assert_never(step)

@@ -16,6 +16,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowNotice,
     TurnAway,
     Vouch,
 )
@@ -117,6 +118,10 @@ class ClaimedWorld:
     def show(self, move: ShowCard) -> Making:
         """See `PeopleEffects.show`."""
         return self.effects.people.show(move, self.held.session)
+
+    def show_notice(self, move: ShowNotice) -> Making:
+        """See `PeopleEffects.show_notice`."""
+        return self.effects.people.show_notice(move, self.held.session)
 
     def judge_click(self, move: Settle) -> Making:
         """See `PeopleEffects.judge_click`."""

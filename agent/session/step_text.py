@@ -34,6 +34,7 @@ StepKind = Literal[
     "post_started",
     "posted",
     "card_shown",
+    "notice_shown",
     "halted",
     "stopped",
     "outcome_told",

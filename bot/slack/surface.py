@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approvals.deciders import Membership, deciders_of
 from agent.approvals.grants import grantable
-from agent.decide.moves import AnswerPart, Cards, Content, Notice, Question, Work
+from agent.decide.moves import AnswerPart, CardNotice, Cards, Content, Notice, Question, Work
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
 from agent.run.background import Background
 from agent.run.ports import SurfaceStatus
@@ -22,7 +22,8 @@ from agent.types import Approvers, Place, Verdict
 from bot.cards.cards import card_blocks, card_text, question_blocks, question_text, who_may_decide
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import answer_blocks, answer_text, notice_blocks, notice_text, plain_answer
-from bot.cards.plan import plan_blocks, plan_title
+from bot.cards.notices import card_notice_blocks, card_notice_text
+from bot.cards.plan import plan_blocks, plan_text
 from bot.cards.values import Mask, unmasked
 from bot.slack import enough
 from bot.slack.metadata import POSTED, find_ts, metadata
@@ -98,7 +99,9 @@ class SlackSurface:
 
     def _without_form(self, content: Content, place: Place) -> str:
         """Return a message as one text that Slack takes in any form."""
-        return plain_answer(content) if isinstance(content, AnswerPart) else str(self._rendered(content, place)["text"])
+        if isinstance(content, AnswerPart):
+            return plain_answer(content, self._tools, self.mask_in(place))
+        return str(self._rendered(content, place)["text"])
 
     async def find(self, place: Place, key: str) -> str | None:
         """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
@@ -109,15 +112,16 @@ class SlackSurface:
             found = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
         return await find_ts(found, POSTED, key)
 
-    async def show(self, place: Place, cards: Cards, ts: str) -> None:
-        """See `Surface.show`. A card that is over is shown as plain text where its form is refused: it has no buttons to lose."""
-        where, shown = {"channel": place.channel, "ts": ts}, self._rendered(cards, place)
+    async def show(self, place: Place, content: Content, ts: str) -> None:
+        """See `Surface.show`. What is not a card that is open is shown as plain text where its form is refused."""
+        where, shown = {"channel": place.channel, "ts": ts}, self._rendered(content, place)
         try:
             await self._call("chat.update", **where, **shown)
         except RefusedError as error:
-            if meaning(str(error)) != "form" or any(row.look in OPEN_LOOKS for row in cards.rows):
+            is_open = isinstance(content, Cards) and any(row.look in OPEN_LOOKS for row in content.rows)
+            if meaning(str(error)) != "form" or is_open:
                 raise
-            log.warning("a card is shown as plain text, since Slack does not take its form: %s", error)
+            log.warning("a message is shown as plain text, since Slack does not take its form: %s", error)
             await self._call("chat.update", **where, text=cut(str(shown["text"]), UPDATE_CHARACTERS), blocks=[])
 
     # ------------------------------------------------------------------------------------------ messages that grow
@@ -165,13 +169,16 @@ class SlackSurface:
             case Cards():
                 blocks = card_blocks(content, self._tools, mask=mask, may_grant=grantable)
                 return {"text": card_text(content, self._tools, mask), "blocks": blocks}
-            case Question(card=card):
+            case Question(card=card, said=said):
                 tool = self._tools.get(card.tool)
-                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
+                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask, said)}
             case AnswerPart():
-                return {"text": answer_text(content), "blocks": answer_blocks(content)}
+                return {"text": answer_text(content), "blocks": answer_blocks(content, self._tools, mask)}
             case Work(tasks=tasks):
-                return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
+                return {"text": plan_text(tasks, self._tools, mask), "blocks": plan_blocks(tasks, self._tools, mask)}
+            case CardNotice():
+                text = card_notice_text(content, self._tools, mask)
+                return {"text": text, "blocks": card_notice_blocks(content, self._tools, mask)}
             case Notice():
                 here = self._tools_in if content.subject == "capabilities" else None
                 tools = here(place) if here is not None else self._tools

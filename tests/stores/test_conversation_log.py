@@ -113,7 +113,15 @@ def expected(bodies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str, An
             ):
                 yield seq, "approval", ""
             case (
-                "posted" | "recalled" | "model_started" | "learnt" | "previewed" | "tool_started" | "post_started" | "card_shown"
+                "posted"
+                | "recalled"
+                | "model_started"
+                | "learnt"
+                | "previewed"
+                | "tool_started"
+                | "post_started"
+                | "card_shown"
+                | "notice_shown"
             ):
                 pass
             case other:

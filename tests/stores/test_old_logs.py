@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 from psycopg import sql
 
-from agent.decide.moves import AnswerPart, Cards, Content, Work
+from agent.decide.moves import AnswerPart, Content, Work
 from agent.run.claim import Held, Pins
 from agent.session.inbox import Click, OutcomeClick
 from agent.session.snapshot import beginning
@@ -118,11 +118,11 @@ class Anybody(World):
     async def take_away(self, place: Place, ts: str) -> None:
         """What grew is gone."""
 
-    async def show(self, place: Place, cards: Cards, ts: str) -> None:
+    async def show(self, place: Place, content: Content, ts: str) -> None:
         """Its card shows it."""
 
 
-NEWER = {"found_changed", "recalled", "learnt"}  # kinds of steps that came after the file was made
+NEWER = {"found_changed", "recalled", "learnt", "notice_shown"}  # kinds of steps that came after the file was made
 
 
 def test_the_file_has_every_kind_of_step_and_the_states_that_are_hard_to_come_by() -> None:

@@ -5,11 +5,13 @@ from typing import get_args
 
 import pytest
 
+from agent.decide.for_notices import OVER
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import (
     Admit,
     AnswerPart,
     CallModel,
+    CardNotice,
     Cards,
     Close,
     CountCards,
@@ -25,6 +27,7 @@ from agent.decide.moves import (
     RunTool,
     Settle,
     ShowCard,
+    ShowNotice,
     TurnAway,
     Vouch,
 )
@@ -53,6 +56,7 @@ MOVES: list[Outward] = [
     Reconcile(CALL, "k", MoveKey("tool", "toolu_1")),
     Post(PostKey("answer", 1, 0), AnswerPart("Hi."), found=False, inbox_ids=(7,)),
     ShowCard(Cards(()), (), MoveKey("show", "card:A1")),
+    ShowNotice(CardNotice((), OVER), PostKey("notice", "A1", 1), "", "3.0", MoveKey("show", "notice:A1:1")),
     Settle(1, Click(action_id="A1", user="U1", decision="approved"), MoveKey("settle", "A1")),
     Admit((1,), "U1", MoveKey("admit", "U1")),
     Permit(1, "U1", MoveKey("permit", "1")),
@@ -148,7 +152,7 @@ def test_a_file_is_waited_for_until_it_was_read_or_the_turn_stopped() -> None:
 
 
 def test_what_people_are_to_see_and_what_they_did_is_always_waited_for() -> None:
-    people = (Post, ShowCard, Settle, Admit, Permit, TurnAway)
+    people = (Post, ShowCard, ShowNotice, Settle, Admit, Permit, TurnAway)
     assert all(of(move).waited_for for move in MOVES if isinstance(move, people))
 
 

@@ -20,7 +20,7 @@ from agent.session.steps.model import (
     Resumed,
     WindowExceeded,
 )
-from agent.session.steps.posts import CardShown, Posted, PostStarted
+from agent.session.steps.posts import CardShown, NoticeLook, NoticeShown, Posted, PostStarted
 from agent.session.steps.runs import FoundChanged, Previewed, ToolReturned, ToolStarted, Unasked
 from agent.session.steps.turns import Asked, Attached, Halted, OutcomeTold, Recalled, Stopped
 
@@ -43,6 +43,8 @@ __all__ = [
     "ModelFailed",
     "ModelReplied",
     "ModelStarted",
+    "NoticeLook",
+    "NoticeShown",
     "OutcomeTold",
     "PostStarted",
     "Posted",
@@ -88,6 +90,7 @@ Step = Annotated[
     | PostStarted
     | Posted
     | CardShown
+    | NoticeShown
     | Halted
     | Stopped
     | OutcomeTold,
