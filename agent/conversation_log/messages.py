@@ -29,6 +29,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     Nudged,
     OutcomeTold,
     Posted,
@@ -127,7 +128,17 @@ class Reader:
                     if step.error
                     else []
                 )
-            case ModelStarted() | Learnt() | Previewed() | ToolStarted() | PostStarted() | CardShown() | DirectShown() | Nudged():
+            case (
+                ModelStarted()
+                | Learnt()
+                | Previewed()
+                | ToolStarted()
+                | PostStarted()
+                | CardShown()
+                | NoticeShown()
+                | DirectShown()
+                | Nudged()
+            ):
                 return []  # on the way to something that is said
             case _:
                 assert_never(step)

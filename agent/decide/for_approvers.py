@@ -42,6 +42,15 @@ def told_by_mention(session: Session, action: ActionState) -> tuple[str, ...]:
     return (*map(mention, users), *(f"<!subteam^{group}>" for group in deciders.groups))
 
 
+def told_elsewhere(session: Session, action: ActionState) -> bool:
+    """Return whether the thread need notify nobody: all who may decide are told directly, or none of them is to be."""
+    deciders = _deciders(action)
+    others = deciders.groups or deciders.channel_members or deciders.included
+    told = told_directly(session, action)
+    all_told = not others and set(_silent(action, deciders)) <= set(told)
+    return action.proposed.verdict.notify == "none" or (all_told and not any(_direct(action, user).error for user in told))
+
+
 def _deciders(action: ActionState) -> Deciders:
     return deciders_of(action.approvers, action.proposed.requesters)
 

@@ -1,4 +1,4 @@
-"""What people have to be shown or told of actions: cards that lag, copies, reminders, escalations, questions."""
+"""What people have to be shown or asked of actions: cards that lag, copies, escalations, questions."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -53,13 +53,11 @@ def card_moves(session: Session, now: datetime) -> list[Move]:
     """Return moves for cards and notices that are out of date or due."""
     moves: list[Move] = []
     for action in session.actions.values():
-        moves += _escalation(session, action, now)
+        moves += _escalation(action, now)
         if action.run.outcome == "unknown":
             moves += _outcome_question(session, action, now)
     for message in dict.fromkeys(action.message for action in session.actions.values()):
         moves += _message_moves(session, message, session.shown_in(message), now)
-    moves += _too_few(session)
-    moves += _ran_under_a_grant(session)
     for key, posted in session.posts.items():
         match key:
             case PostKey("capabilities" | "too_long" as subject, _, int(length)) if posted is None:
@@ -70,7 +68,7 @@ def card_moves(session: Session, now: datetime) -> list[Move]:
 
 
 def _message_moves(session: Session, message: PostKey, rows: Sequence[ActionState], now: datetime) -> list[Move]:
-    """Bring a message up to date wherever it stands, have its copy posted, and remind of what still waits in it."""
+    """Bring a message up to date wherever it stands, and have its copy posted."""
     first = rows[0]
     moves: list[Move] = []
     name, post_to = str(message.of), first.proposed.verdict.post_to
@@ -88,13 +86,6 @@ def _message_moves(session: Session, message: PostKey, rows: Sequence[ActionStat
     if post_to and not (shown.copy_ts or shown.copy_error) and (shown.copying or (shown.ts and open_rows)):
         copy = PostKey("copy", name)
         moves.append(Post(copy, cards(session, message), found=copy in session.posts, channel=post_to))
-    reminded = [row for row in open_rows if row.shown.ts and _reminders(row, now) > row.reminders]
-    if reminded:
-        number = max(_reminders(row, now) for row in reminded)
-        key = PostKey("remind", name, number)
-        notice = Notice("reminder", cards=tuple(card(row) for row in reminded))
-        where = (post_to, shown.copy_ts) if shown.copy_ts else ("", "")
-        moves.append(Post(key, notice, found=key in session.posts, channel=where[0], thread_ts=where[1]))
     return moves
 
 
@@ -105,49 +96,10 @@ def _quick_until(row: ActionState) -> datetime | None:
     return row.decided.decided_at + timedelta(seconds=QUICK_SECONDS)
 
 
-def _too_few(session: Session) -> list[Move]:
-    """Say in the thread of each card that waits for more people than there are."""
-    moves: list[Move] = []
-    for action in session.undecided():
-        key = PostKey("too_few", action.proposed.action_id)
-        if action.shown.too_few and session.posts.get(key) is None:
-            text = f"{action.proposed.tool}: {action.shown.too_few}"
-            moves.append(Post(key, Notice("told", text=text), found=key in session.posts))
-    return moves
-
-
-def _ran_under_a_grant(session: Session) -> list[Move]:
-    """Tell the thread of a run without a card, and with whose permission it ran."""
-    moves: list[Move] = []
-    for state in session.turn.calls:
-        grant, key = session.standing.grants.get(state.grant_id or ""), PostKey("allowed", state.call.id)
-        if grant is None or session.posts.get(key) is not None:
-            continue
-        granted = grant.granted
-        ran = Card(
-            action_id="",
-            tool=state.call.tool,
-            arguments=dict(state.call.arguments),
-            digest="",
-            requesters=session.requesters,
-            expires_at=granted.expires_at,
-            verdict=granted.verdict,
-            decided_by=granted.by,
-        )
-        notice = Notice("allowed", cards=(ran,), uses=grant.uses, most_uses=granted.most_uses)
-        moves.append(Post(key, notice, found=key in session.posts))
-    return moves
-
-
-def _escalation(session: Session, action: ActionState, now: datetime) -> list[Move]:
+def _escalation(action: ActionState, now: datetime) -> list[Move]:
     due = _escalates_at(action)
     if due is not None and now >= due:
         return [Record((Escalated(action_id=action.proposed.action_id, escalated_at=now),))]
-    if action.escalated and not action.escalation_told and action.decided is None:
-        key = PostKey("escalated", action.proposed.action_id)
-        where = (action.proposed.verdict.post_to, action.shown.copy_ts) if action.shown.copy_ts else ("", "")
-        notice = Notice("escalated", cards=(card(action),))
-        return [Post(key, notice, found=key in session.posts, channel=where[0], thread_ts=where[1])]
     return []
 
 
@@ -185,7 +137,7 @@ def _wanted_again(action: ActionState) -> str:
 # ---------------------------------------------------------------------------------------------- reminders
 
 
-def _reminders(action: ActionState, now: datetime) -> int:
+def reminders_due(action: ActionState, now: datetime) -> int:
     """Return how many reminders of an undecided action are due by now."""
     every = action.proposed.verdict.remind_seconds
     return 0 if every is None else _due(action.proposed.proposed_at, every, now)

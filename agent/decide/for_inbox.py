@@ -97,16 +97,22 @@ def _says_stop(session: Session, message: Message) -> bool:
 
 
 def _spoken_moves(session: Session, spoken: Sequence[tuple[int, Said]]) -> list[Move]:
-    """Open a turn with messages; while people are waited for, leave them in the inbox and say what is waited for."""
+    """Open a turn with messages; while one is open they stay in the inbox."""
     if spoken and session.status == "idle":
         in_order = sorted((said for _, said in spoken), key=lambda said: float(said.ts))  # Slack delivers in any order
         return [Record((Asked(said=tuple(in_order)),), tuple(row_id for row_id, _ in spoken))]
-    moves: list[Move] = []
-    if spoken and session.status == "waiting":
-        waited_for = tuple(card(action) for action in session.undecided())
-        for row_id, _ in spoken:
-            moves += _notice(session, Notice("waiting", cards=waited_for), PostKey("waiting", row_id), None)
-    return moves
+    return []
+
+
+def queued(session: Session, inbox: Sequence[Inboxed], facts: Facts) -> int:
+    """Return how many messages are read once this turn is over."""
+    return sum(
+        isinstance(row.received, Message)
+        and row.received.form == "text"
+        and row.id in facts.admitted
+        and not _says_stop(session, row.received)
+        for row in inbox
+    )
 
 
 def _being_posted(session: Session, action_id: str) -> bool:
@@ -174,8 +180,7 @@ def _continue(session: Session, row_id: int, click: ContinueClick, rules: Rules)
     return Record((Asked(said=(said,), budget_tokens=rules.budget_tokens if short else 0, goes_on=True),), (row_id,))
 
 
-def _notice(session: Session, notice: Notice, key: PostKey, row_id: int | None) -> list[Move]:
+def _notice(session: Session, notice: Notice, key: PostKey, row_id: int) -> list[Move]:
     if session.posts.get(key) is not None:
         return []
-    taken = () if row_id is None else (row_id,)
-    return [Post(key, notice, found=key in session.posts, inbox_ids=taken)]
+    return [Post(key, notice, found=key in session.posts, inbox_ids=(row_id,))]

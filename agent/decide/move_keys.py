@@ -16,7 +16,7 @@ MoveKind = Literal[
     "preview",  # of a call
     "settle",  # of an action: clicks on it are judged one after the other
     "close",  # of an action
-    "show",  # of a message, by its own key
+    "show",  # of a message with cards, or a notice, by its own key
     "direct",  # of a direct message, by its own key: bringing it up to date
     "zones",  # of a message: where those are who are to be reminded of it
     "admit",  # of a person who asks for something

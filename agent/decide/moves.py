@@ -1,6 +1,6 @@
 """What comes next: moves, in the imperative; and what they bring before people.
 
-Long because each kind of move, and each thing that people see, is declared here once.
+Long because it has every move there is, and everything that people see by one.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from agent.decide.move_keys import MODEL, REPIN, MoveKey
 from agent.session.inbox import Click, Edit, Nudge, OutcomeClick
 from agent.session.post_keys import PostKey
-from agent.session.steps import Step, Unasked
+from agent.session.steps import NoticeLook, Step, Unasked
 from agent.types import (
     Attachment,
     Call,
@@ -65,9 +65,23 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """One message with a row for each action: several calls of one turn, or just one."""
+    """One message with a row for each action: several calls of one turn, or just one.
+
+    `answered`: it asked what became of its call, and people have said so.
+    """
 
     rows: tuple[Card, ...]
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """A call that ran without a card, by the standing permission of `card.decided_by`; `use` of so many."""
+
+    card: Card
+    grant_id: str
+    use: int
+    most_uses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,7 @@ class AnswerPart:
     continue_turn: int | None = None  # offers a Continue button
     rated_turn: int | None = None  # asks how good it was
     tasks: tuple[Task, ...] = ()  # what was done for it, where people could watch that
+    permitted: tuple[Permitted, ...] = ()  # what ran in the turn without a card, though policy asks
     after_words: bool = False  # the turn was stopped: what people could read so far stays above it
 
 
@@ -93,20 +108,27 @@ class Work:
 class Notice:
     """A fixed sentence to people about what is going on."""
 
-    subject: Literal["capabilities", "too_long", "waiting", "reminder", "escalated", "allowed", "told", "outage", "inquiry"]
+    subject: Literal["capabilities", "too_long", "reminder", "told", "outage", "inquiry"]
     length: int = 0
     cards: tuple[Card, ...] = ()
-    uses: int = 0  # of a grant so far, this one included
-    most_uses: int = 0
     text: str = ""  # of one that is a sentence of ours, or that holds words of somebody
     by: str = ""  # whose words those are
 
 
 @dataclass(frozen=True, slots=True)
+class CardNotice:
+    """What a thread says of a message with cards: that it waits, or how that ended. `cards`: what waits, or all that did."""
+
+    cards: tuple[Card, ...]
+    look: NoticeLook
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """The outcome of a call is unknown: what should be done?"""
+    """The outcome of a call is unknown: what should be done? `said`: the model's words on that, which stand with it."""
 
     card: Card
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +143,7 @@ class DirectMessage:
     nudged_by: str = ""  # who wants them to be told again; empty: the clock does
 
 
-Content = Cards | AnswerPart | Work | Notice | Question | DirectMessage
+Content = Cards | AnswerPart | Work | Notice | CardNotice | Question | DirectMessage
 
 
 # ------------------------------------------------------------------------------------------------ moves
@@ -233,7 +255,8 @@ class Post:
     """Bring a message into the thread. `found`: an earlier process may have posted it already, so look first.
 
     `channel`: another one than the session's, or `to`: the direct messages of a person; `thread_ts` there (empty: not in a
-    thread). `stream_ts`: the message that has grown so far becomes this one.
+    thread). `stream_ts`: the message that has grown so far becomes this one. `instead_of`: the message that goes once this one
+    stands. `within`: the question that it stands with, instead of in a separate message.
     """
 
     key: PostKey
@@ -244,6 +267,8 @@ class Post:
     thread_ts: str = ""
     stream_ts: str = ""
     to: str = ""
+    instead_of: str = ""
+    within: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +299,17 @@ class FindZones:
     """Find out in which time zones people are, who are to be reminded when their quiet hours are over."""
 
     users: tuple[str, ...]
+    key: MoveKey
+
+
+@dataclass(frozen=True, slots=True)
+class ShowNotice:
+    """Bring the notice of a message with cards up to date. `channel`: another one than the session's."""
+
+    content: CardNotice
+    notice: PostKey
+    channel: str
+    ts: str
     key: MoveKey
 
 
@@ -329,5 +365,5 @@ class Close:
 
 TurnMove = CallModel | Repin | FetchFile | Recall | RunTool | Vouch | CountCards | MakePreview | Reconcile
 # `agent.decide.ways` says how each is made.
-Outward = TurnMove | Post | ShowCard | ShowDirect | FindZones | Settle | Admit | Permit | TurnAway | Close
+Outward = TurnMove | Post | ShowCard | ShowNotice | ShowDirect | FindZones | Settle | Admit | Permit | TurnAway | Close
 Move = Record | Outward

@@ -7,12 +7,28 @@ from agent.decide.capped import capped
 from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.for_approvers import approver_moves
 from agent.decide.for_calls import call_moves
-from agent.decide.for_cards import card_moves
-from agent.decide.for_inbox import inbox_moves
+from agent.decide.for_cards import card, card_moves
+from agent.decide.for_inbox import inbox_moves, queued
+from agent.decide.for_notices import notice_moves
 from agent.decide.for_rest import all_learnt, learns_at
 from agent.decide.for_stream import stream_moves, unsettled
 from agent.decide.move_keys import Key, MoveKey
-from agent.decide.moves import AnswerPart, CallModel, Cards, FetchFile, MakePreview, Move, Notice, Post, Recall, Record, Repin
+from agent.decide.moves import (
+    AnswerPart,
+    CallModel,
+    Card,
+    Cards,
+    FetchFile,
+    MakePreview,
+    Move,
+    Notice,
+    Permitted,
+    Post,
+    Question,
+    Recall,
+    Record,
+    Repin,
+)
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.memory import attachments, compaction
 from agent.model.budget_messages import noted
@@ -20,11 +36,12 @@ from agent.session import stop_reasons
 from agent.session.inbox import Inboxed
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
-from agent.session.state import FINAL, Session
+from agent.session.state import FINAL, NOT_POSTED, ActionState, AllowedRun, Closing, Session
 from agent.session.steps import Halted, ProposedAction
 from agent.text import mention
 from agent.types import Lifetime
 
+SHORT_CHARACTERS = 300  # of an answer that stands with a question
 GIVEN_UP = "The model has been out of reach all this time, so I gave up. Nothing more was run; please ask again later."
 MOVES_NEXT_TURN = (
     "The model that I began this with was retired in between. Nothing more was run; ask again, and I go on with another."
@@ -43,7 +60,8 @@ def next_moves(
     if turn_moves and not session.turn.open and session.model.in_flight is None:
         inbox = ()  # the conversation is compacted before anything opens the next turn
     directly = approver_moves(session, rules, now, facts)
-    told = (*card_moves(session, now), *directly, *_budget_moves(session), *stream_moves(session))
+    notices = notice_moves(session, queued(session, inbox, facts), now)
+    told = (*card_moves(session, now), *notices, *directly, *_budget_moves(session), *stream_moves(session))
     moves = (*inbox_moves(session, inbox, rules, now, facts), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)
@@ -153,6 +171,9 @@ def _closing_moves(session: Session, rules: Rules) -> list[Move]:
             return [Record((step,))]
     if unsettled(session):
         return []
+    unknown = _all_that_is_unknown(session)
+    if unknown is not None and not unknown.run.asked_ts:
+        return []  # what the model has to say of it stands with the question
     for part, text in enumerate(closing.parts):
         key = PostKey("answer", turn.number, part)
         if session.posts.get(key) is None:
@@ -161,9 +182,44 @@ def _closing_moves(session: Session, rules: Rules) -> list[Move]:
             answer = AnswerPart(
                 text,
                 continue_turn=turn.number if last and closing.offer_continue else None,
-                rated_turn=turn.number if last and closing.answered else None,
+                rated_turn=turn.number if last and closing.answered and unknown is None else None,
                 tasks=turn.tasks if streamed else (),
+                permitted=tuple(map(_permitted, turn.allowed)) if last else (),
                 after_words=turn.stopped_by is not None,
             )
-            return [Post(key, answer, found=key in session.posts, stream_ts=streamed.ts if streamed else "")]
+            within = _question_for(unknown, closing, answer) if streamed is None else None
+            stream_ts = streamed.ts if streamed else ""
+            return [Post(key, answer, found=key in session.posts, stream_ts=stream_ts, within=within)]
     return []
+
+
+def _all_that_is_unknown(session: Session) -> ActionState | None:
+    """Return the action whose outcome nobody knows, if its call was the only one of this turn: the model can say no more of the
+    turn than that. When people have said what became of it, the next turn answers."""
+    unknown = [action for action in session.actions.values() if action.run.outcome == "unknown"]
+    alone = len(unknown) == 1 and session.turn.ended == ((unknown[0].proposed.tool, "unknown"),)
+    return unknown[0] if alone else None
+
+
+def _question_for(unknown: ActionState | None, closing: Closing, answer: AnswerPart) -> Question | None:
+    """Return the question that a short closing stands with; None: it is a separate message."""
+    if unknown is None or unknown.run.asked_ts == NOT_POSTED or not closing.answered or len(answer.text) > SHORT_CHARACTERS:
+        return None
+    return Question(card(unknown), answer.text) if len(closing.parts) == 1 and not answer.permitted else None
+
+
+def _permitted(run: AllowedRun) -> Permitted:
+    """Return a run without a card as people read of it."""
+    granted = run.granted
+    card = Card(
+        action_id="",
+        tool=run.call.tool,
+        arguments=dict(run.call.arguments),
+        digest="",
+        requesters=(),
+        expires_at=granted.expires_at,
+        verdict=granted.verdict,
+        decided_by=granted.by,
+        preview=run.preview,
+    )
+    return Permitted(card, granted.grant_id, run.use, granted.most_uses)

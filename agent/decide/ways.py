@@ -28,6 +28,7 @@ from agent.decide.moves import (
     Settle,
     ShowCard,
     ShowDirect,
+    ShowNotice,
     TurnAway,
     Vouch,
 )
@@ -115,6 +116,10 @@ class World(Protocol):
         """Find out in which time zones people are."""
         ...
 
+    def show_notice(self, move: ShowNotice) -> Making:
+        """Bring a notice up to date."""
+        ...
+
     def judge_click(self, move: Settle) -> Making:
         """Find out whether a click counts."""
         ...
@@ -195,6 +200,8 @@ def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
             return Way(FREELY, lambda world: world.show_direct(move))
         case FindZones():
             return Way(FREELY, lambda world: world.find_zones(move))
+        case ShowNotice():
+            return Way(FREELY, lambda world: world.show_notice(move))
         case Settle():
             return Way(FREELY, lambda world: world.judge_click(move))
         case Admit():

@@ -26,6 +26,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     Nudged,
     OutcomeTold,
     Posted,
@@ -135,6 +136,7 @@ class Past:
                 | PostStarted()
                 | Posted()
                 | CardShown()
+                | NoticeShown()
                 | DirectShown()
             ):
                 pass  # what only people see

@@ -51,6 +51,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     Nudged,
     OutcomeTold,
     Posted,
@@ -199,6 +200,7 @@ class Transcript:
                 | CardShown()
                 | DirectShown()
                 | Nudged()
+                | NoticeShown()
             ):
                 pass  # what only people see
 

@@ -33,6 +33,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     Nudged,
     OutcomeTold,
     Posted,
@@ -71,6 +72,7 @@ Silent = (
     | CardShown
     | DirectShown
     | Nudged
+    | NoticeShown
     | Halted
     | Stopped
 )

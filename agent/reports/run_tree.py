@@ -28,6 +28,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     Nudged,
     OutcomeTold,
     Posted,
@@ -135,7 +136,7 @@ class _Reader:
                 self._event("event", "another model", at, model=step.model, before=step.model_before)
             case Resumed() | LeftOut():
                 self._event("event", step.kind.replace("_", " "), at)
-            case Previewed() | PostStarted() | CardShown() | DirectShown() | Nudged():
+            case Previewed() | PostStarted() | CardShown() | NoticeShown() | DirectShown() | Nudged():
                 pass  # on the way to what is shown
             case _:
                 assert_never(step)

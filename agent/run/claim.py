@@ -24,7 +24,16 @@ from agent.session.machine import apply
 from agent.session.rules import Rules
 from agent.session.snapshot import beginning, placed
 from agent.session.state import Session
-from agent.session.steps import CardShown, DirectShown, Halted, ProposedAction, Step, ToolReturned, ToolStarted
+from agent.session.steps import (
+    CardShown,
+    DirectShown,
+    Halted,
+    NoticeShown,
+    ProposedAction,
+    Step,
+    ToolReturned,
+    ToolStarted,
+)
 from agent.store.sessions import Beside, Lease, Release, Store
 from agent.types import Outcome, Pinned
 
@@ -52,8 +61,8 @@ class Unwritten:
 
     @property
     def loses_nothing(self) -> bool:
-        """Return whether only steps are noted that may be lost: a card is simply shown once more."""
-        return not self.inbox_ids and all(isinstance(step, CardShown | DirectShown) for step in self.steps)
+        """Return whether only steps are noted that may be lost: a card or a notice is simply shown once more."""
+        return not self.inbox_ids and all(isinstance(step, CardShown | NoticeShown | DirectShown) for step in self.steps)
 
     @property
     def may_wait(self) -> bool:

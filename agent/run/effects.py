@@ -18,6 +18,7 @@ from agent.decide.moves import (
     Settle,
     ShowCard,
     ShowDirect,
+    ShowNotice,
     TurnAway,
     Vouch,
 )
@@ -127,6 +128,10 @@ class ClaimedWorld:
     def find_zones(self, move: FindZones) -> Making:
         """See `PeopleEffects.find_zones`."""
         return self.effects.people.find_zones(move)
+
+    def show_notice(self, move: ShowNotice) -> Making:
+        """See `PeopleEffects.show_notice`."""
+        return self.effects.people.show_notice(move, self.held.session)
 
     def judge_click(self, move: Settle) -> Making:
         """See `PeopleEffects.judge_click`."""

@@ -14,15 +14,18 @@ from agent.decide.for_clicks import is_settled
 from agent.decide.move_outcome import Ended
 from agent.decide.moves import (
     Admit,
+    CardNotice,
     Cards,
     Content,
     DirectMessage,
     FindZones,
     Permit,
     Post,
+    Question,
     Settle,
     ShowCard,
     ShowDirect,
+    ShowNotice,
     TurnAway,
     Vouch,
     Work,
@@ -34,9 +37,10 @@ from agent.run.narration import Narration
 from agent.run.ports import Surface
 from agent.run.streams import is_opening
 from agent.session.inbox import Click, Edit, OutcomeClick, told_in
+from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
 from agent.session.state import ActionState, Session
-from agent.session.steps import CardShown, DirectShown, GrantEnded, Posted
+from agent.session.steps import CardShown, DirectShown, GrantEnded, NoticeShown, Posted, Step
 from agent.store.sessions import Store, settled_sentence
 from agent.text import mention
 from agent.types import Place
@@ -71,12 +75,16 @@ class PeopleEffects:
                 place = place.model_copy(update={"channel": await self.surface.direct(move.to), "thread_ts": move.thread_ts})
             if is_opening(move):
                 return Ended((await streams.open_stream(self.surface, move, session, narration),))
+            if move.within is not None and await self._stands_with(move.within, session):
+                return Ended((Posted(key=move.key, ts=session.actions[move.within.card.action_id].run.asked_ts),))
             ts = await self.surface.find(place, str(move.key)) if move.found else None
             if ts is None and move.stream_ts:
                 ts = await streams.finish(self.surface, move, session, narration)
             content, too_few = await self._with_too_few(place, move.content)
             if ts is None:
                 ts = await self.surface.post(place, content, str(move.key))
+            elif isinstance(content, CardNotice):  # by an earlier process, as things stood then
+                await self._show(place, content, ts, session)
         except RefusedError as error:
             log.warning("session %s: %s cannot be posted: %s", session.id, move.key, error)
             metrics.post_failed(move.key.kind)
@@ -84,10 +92,12 @@ class PeopleEffects:
             if not isinstance(move.content, Cards | Work | DirectMessage) and session.turn.speakers and not place.direct:
                 await self.surface.post_elsewhere(place, session.turn.speakers[0], move.content, str(error))
             await self._take_away_if_it_can_be(place, move.stream_ts)
-            return Ended((Posted(key=move.key, error=str(error)),))
-        if move.stream_ts and ts != move.stream_ts:  # only now: what was read is not gone before it stands elsewhere
-            await self.surface.take_away(place, move.stream_ts)
-        return Ended((Posted(key=move.key, ts=ts, too_few=too_few),))
+            if move.instead_of:
+                await self._show(place, move.content, move.instead_of, session)
+            return Ended((Posted(key=move.key, error=str(error)), *_says(move.content, move.key)))
+        for gone in {move.stream_ts, move.instead_of} - {ts, ""}:  # only now that it stands elsewhere
+            await self.surface.take_away(place, gone)
+        return Ended((Posted(key=move.key, ts=ts, too_few=too_few), *_says(move.content, move.key)))
 
     async def _take_away_if_it_can_be(self, place: Place, ts: str) -> None:
         """Take away a message that grew, tried once: its words were just told elsewhere, and are not to be told again."""
@@ -112,14 +122,9 @@ class PeopleEffects:
         shown = [
             CardShown(action_id=row.action_id, look=row.look, changes=session.actions[row.action_id].changes) for row in lagging
         ]
-        alone = [(session.place.channel, ts, Cards((row,))) for ts, row in move.alone]
+        alone = [(session.place.channel, ts, Cards((row,), answered=True)) for ts, row in move.alone]
         for channel, ts, cards in (*((*where, move.cards) for where in move.places), *alone):
-            place = session.place.model_copy(update={"channel": channel})
-            try:
-                await self.surface.show(place, cards, ts)
-            except RefusedError as error:  # most often the message is gone: what became of the cards is told in the answer
-                metrics.post_failed("update")
-                log.warning("session %s: the cards of message %s in %s stay as they are: %s", session.id, ts, channel, error)
+            await self._show(session.place.model_copy(update={"channel": channel}), cards, ts, session)
         return Ended(tuple(shown))
 
     async def show_direct(self, move: ShowDirect, place: Place) -> Ended:
@@ -136,6 +141,29 @@ class PeopleEffects:
         """Return in which time zones people are."""
         found = await asyncio.gather(*map(self.surface.time_zone, move.users))
         return Ended(facts=Facts(zones=frozenset(zip(move.users, found, strict=True))))
+
+    async def show_notice(self, move: ShowNotice, session: Session) -> Ended:
+        """Bring a notice up to date."""
+        place = session.place.model_copy(update={"channel": move.channel}) if move.channel else session.place
+        await self._show(place, move.content, move.ts, session)
+        return Ended(_says(move.content, move.notice))
+
+    async def _stands_with(self, question: Question, session: Session) -> bool:
+        """Bring a question up to date with what the model says of it. False: Slack does not let us."""
+        try:
+            await self.surface.show(session.place, question, session.actions[question.card.action_id].run.asked_ts)
+        except RefusedError as error:
+            log.info("session %s: what was said is a separate message: %s", session.id, error)
+            return False
+        return True
+
+    async def _show(self, place: Place, content: Content, ts: str, session: Session) -> None:
+        """Bring a message up to date, if Slack lets us."""
+        try:
+            await self.surface.show(place, content, ts)
+        except RefusedError as error:  # most often the message is gone: what became of the cards is told in the answer
+            metrics.post_failed("update")
+            log.warning("session %s: message %s in %s stays as it is: %s", session.id, ts, place.channel, error)
 
     # ------------------------------------------------------------------------------------------ who may
 
@@ -237,3 +265,8 @@ class PeopleEffects:
         else:
             text = settled_sentence(seen)
         await self.surface.whisper(told_in(click, place), click.user, text)
+
+
+def _says(content: Content, key: PostKey) -> tuple[Step, ...]:
+    """Return the step that a notice shows how things stand; none of any other message."""
+    return (NoticeShown(notice=key, look=content.look),) if isinstance(content, CardNotice) else ()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agent.approvals.deciders import Membership
-from agent.decide.moves import AnswerPart, Cards, Content, DirectMessage, Work
+from agent.decide.moves import AnswerPart, Content, Work
 from agent.decide.surface_status import SurfaceStatus
 from agent.memory.items import Audience
 from agent.model.spending import Ask, Charge, Refused, Reserved
@@ -28,8 +28,8 @@ class Surface(Protocol):
         """Return the ts of the message with this key, if it was posted there. Raises like `post`."""
         ...
 
-    async def show(self, place: Place, content: Cards | DirectMessage, ts: str) -> None:
-        """Bring a posted message about actions up to date. Raises like `post`."""
+    async def show(self, place: Place, content: Content, ts: str) -> None:
+        """Bring a posted message up to date. Raises like `post`."""
         ...
 
     def streams_in(self, place: Place) -> bool:
@@ -65,8 +65,8 @@ class Surface(Protocol):
         ...
 
     async def take_away(self, place: Place, ts: str) -> None:
-        """Take a message away that grew and whose content stands in another one, or nowhere here. It may be gone already, or stay
-        if that is refused. Raises DelayedError, UnclearError and FencedError."""
+        """Take a message away whose content stands in another one, or nowhere here. It may be gone already, or stay if that is
+        refused. Raises DelayedError, UnclearError and FencedError."""
         ...
 
     async def direct(self, user: str) -> str:

@@ -6,8 +6,18 @@ from agent.errors import IllegalStepError
 from agent.session.calls import advance, call_ended, fingerprint, with_call
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
-from agent.session.state import NOT_POSTED, ActionRun, ActionState, CallState, Phase, Session, Votes
-from agent.session.steps import ActionDecided, CardShown, Edited, Nudged, Posted, ProposedAction, Voted
+from agent.session.state import NOT_POSTED, ActionRun, ActionState, CallState, NoticeState, Phase, Session, Votes
+from agent.session.steps import (
+    ActionDecided,
+    CardShown,
+    Edited,
+    NoticeShown,
+    Nudged,
+    Posted,
+    PostStarted,
+    ProposedAction,
+    Voted,
+)
 
 
 def open_action(session: Session, action_id: str) -> ActionState:
@@ -153,6 +163,49 @@ def card_shown(session: Session, step: CardShown) -> Session:
     """Note that the card shows the state that it was rendered from."""
     action = open_action(session, step.action_id)
     return keep(session, replace(action, shown=replace(action.shown, look=step.look, changes=step.changes)))
+
+
+def notice_posted(session: Session, step: PostStarted | Posted) -> Session:
+    """Note that a notice is about to be posted, or is there. One that Slack refused leaves the one before it standing."""
+    before = notice_of(session, step.key)
+    if isinstance(step, PostStarted):
+        assert step.key.number is not None
+        return _with_notice(session, step.key, replace(before, number=step.key.number, posting=True))
+    if step.error:
+        return _with_notice(session, step.key, replace(before, posting=False))
+    return _with_notice(session, step.key, replace(before, ts=step.ts, posting=False, look=None))
+
+
+def notice_shown(session: Session, step: NoticeShown) -> Session:
+    """Note what a notice says: people were reminded, and told of an escalation."""
+    session = _with_notice(session, step.notice, replace(notice_of(session, step.notice), look=step.look))
+    told = [
+        replace(
+            row,
+            reminders=max(row.reminders, step.look.reminders),
+            escalation_told=row.escalation_told or row.proposed.action_id in step.look.escalated,
+        )
+        for row in noticed(session, step.notice)
+    ]
+    return keep(session, *told)
+
+
+def noticed(session: Session, notice: PostKey) -> tuple[ActionState, ...]:
+    """Return the actions that a notice is about."""
+    return session.shown_in(PostKey("card", notice.of))
+
+
+def notice_of(session: Session, notice: PostKey) -> NoticeState:
+    """Return how a notice of this kind stands."""
+    rows = noticed(session, notice)
+    if not rows:
+        return NoticeState()
+    return rows[0].shown.copy_notice if notice.kind == "copy_notice" else rows[0].shown.notice
+
+
+def _with_notice(session: Session, notice: PostKey, state: NoticeState) -> Session:
+    name = "copy_notice" if notice.kind == "copy_notice" else "notice"
+    return keep(session, *(replace(row, shown=replace(row.shown, **{name: state})) for row in noticed(session, notice)))
 
 
 def told_people(action: ActionState, step: Posted) -> ActionState:

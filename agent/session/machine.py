@@ -31,6 +31,7 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     Nudged,
     OutcomeTold,
     Posted,
@@ -65,6 +66,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "card_shown",
             "direct_shown",
             "nudged",
+            "notice_shown",
         }
     ),
     "ready": frozenset(
@@ -96,6 +98,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "posted",
             "card_shown",
             "direct_shown",
+            "notice_shown",
             "halted",
             "stopped",
         }
@@ -111,6 +114,7 @@ ALLOWED: dict[Status, frozenset[str]] = {
             "posted",
             "card_shown",
             "direct_shown",
+            "notice_shown",
             "stopped",
         }
     ),
@@ -185,6 +189,8 @@ def apply(session: Session, step: Step, epoch: int) -> Session:
             return action_steps.card_shown(session, step)
         case DirectShown():
             return direct_steps.direct_shown(session, step)
+        case NoticeShown():
+            return action_steps.notice_shown(session, step)
         case ToolStarted():
             return tool_steps.run_begun(session, step, epoch)
         case ToolReturned():
@@ -201,12 +207,12 @@ def _open_turn(session: Session, step: Asked) -> Session:
     """Open a turn with people's words."""
     users = tuple(dict.fromkeys(said.user for said in step.said))
     if step.goes_on or step.budget_tokens:  # Continue (old logs have only the tokens): who clicked pays and asks for nothing
-        opened = _opened(session, session.turn.speakers, users[0], reads=False)
+        opened = _opened(session, session.turn.speakers, users[0])
         granted = session.spending.granted_tokens + step.budget_tokens
         return replace(opened, spending=replace(session.spending, granted_tokens=granted))
     openers = [said.opener for said in step.said if said.opener]
     speakers = tuple(dict.fromkeys((*session.context.speakers, *openers, *users)))
-    opened = _opened(session, users, users[0], reads=True)
+    opened = _opened(session, users, users[0])
     context = replace(session.context, speakers=speakers)
     for source in [source for said in step.said for source in said.sources]:
         context = sources.read_source(context, source)
@@ -219,13 +225,11 @@ def _open_turn(session: Session, step: Asked) -> Session:
     )
 
 
-def _opened(session: Session, speakers: tuple[str, ...], payer: str, *, reads: bool) -> Session:
-    """Return the session with a new turn. `reads`: it takes in what people said; if a click opens it, queued messages stay
-    queued."""
-    queued = {} if reads else {key: post for key, post in session.posts.items() if key.kind == "waiting"}
+def _opened(session: Session, speakers: tuple[str, ...], payer: str) -> Session:
+    """Return the session with a new turn."""
     unanswered = {key: post for key, post in session.posts.items() if post is None}
     turn = Turn(number=session.turn.number + 1, open=True, speakers=speakers, payer=payer)
-    return replace(session, turn=turn, posts={**queued, **unanswered})
+    return replace(session, turn=turn, posts=unanswered)
 
 
 def _recalled(session: Session, step: Recalled) -> Session:
@@ -243,7 +247,7 @@ def _outcome_told(session: Session, step: OutcomeTold) -> Session:
     action = open_action(session, step.action_id)
     if action.run.outcome != "unknown":
         raise IllegalStepError(f"nobody was asked about action {step.action_id}")
-    opened = _opened(session, action.proposed.requesters, step.by, reads=False)
+    opened = _opened(session, action.proposed.requesters, step.by)
     answered = tuple(ts for ts in (action.run.asked_ts,) if ts not in ("", NOT_POSTED))
     action = replace(action, shown=replace(action.shown, questions=action.shown.questions + answered))
     if step.answer != "run_again":

@@ -14,21 +14,24 @@ from pydantic import BeforeValidator, PlainSerializer
 OfName = Literal[
     "card",  # action: its card
     "copy",  # action: the same card in the channel that policy names
+    "budget",  # budget: most of it is used
+    # Of earlier versions; nothing is posted as one any more.
     "escalated",  # action: further people may decide
     "too_few",  # action: fewer people may approve it than it needs
     "allowed",  # call: it ran under a grant
-    "budget",  # budget: most of it is used
 ]
 OfNameAndNumber = Literal[
-    "remind",  # action, reminder: it still waits
+    "notice",  # action of a card, how many times it was posted anew: what waits there, and how that ended
+    "copy_notice",  # likewise, below the copy of the card
     "question",  # action, turn: what became of its call
     "remind_outcome",  # action, reminder: nobody has said so yet
     "again",  # action, how many want it run again: further people are needed
     "nudged",  # action, nudge: somebody who asked wants those told once more who may decide
+    "remind",  # action, reminder: it still waits; of earlier versions
 ]
 OfNumber = Literal[
     "outage",  # turn: the model is out of reach
-    "waiting",  # inbox row: what is waited for
+    "waiting",  # inbox row: what is waited for; of earlier versions
     "inquiry",  # inbox row: a question of somebody who may decide, for those who asked
 ]
 OfTwoNumbers = Literal[

@@ -24,6 +24,8 @@ def post_begun(session: Session, step: PostStarted) -> Session:
             return keep(session, *(replace(row, shown=replace(row.shown, copying=True)) for row in rows))
         case PostKey("dm"):
             return direct_begun(session, step.key)
+        case PostKey("notice" | "copy_notice"):
+            return action_steps.notice_posted(session, step)
         case _:  # of no other message it matters yet
             return session
 
@@ -49,6 +51,8 @@ def _followed(session: Session, step: Posted) -> Session:
         case PostKey("copy", str(action_id)):
             rows = session.shown_in(PostKey("card", action_id))
             return keep(session, *(action_steps.copied(row, step) for row in rows))
+        case PostKey("notice" | "copy_notice"):
+            return action_steps.notice_posted(session, step)
         case PostKey("remind", str(action_id), int(number)):
             rows = session.shown_in(PostKey("card", action_id))
             return keep(session, *(replace(row, reminders=max(row.reminders, number)) for row in rows))

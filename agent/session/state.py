@@ -1,6 +1,6 @@
 """A session as it stands: what its log comes to. `agent.session.machine` says how each step changes it.
 
-Long because it is all that a session is, as one frozen value.
+Long because it has every value that a session is made of.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import Literal
 from agent.approvals.deciders import widened
 from agent.session.model_state import NEVER_ASKED, ModelState
 from agent.session.post_keys import PostKey, StoredKey
-from agent.session.steps import ActionDecided, Granted, Nudged, Posted, ProposedAction
+from agent.session.steps import ActionDecided, Granted, NoticeLook, Nudged, Posted, ProposedAction
 from agent.types import Approvers, Attachment, Call, Change, Look, Origin, Outcome, Place, Preview, Task, Verdict
 
 NOT_POSTED = "-"  # in place of a question's ts: Slack refused it
@@ -58,6 +58,21 @@ class Direct:
 
 
 @dataclass(frozen=True)
+class NoticeState:
+    """The one notice of a message with cards: where it stands, and what it says."""
+
+    ts: str = ""  # empty: none stands
+    number: int = 0  # how often it was posted: people are notified of a message that is new, and of none that is edited
+    posting: bool = False
+    look: NoticeLook | None = None  # None: nobody knows for sure
+
+    @property
+    def open(self) -> bool:
+        """Return whether it says, or may say, that something waits."""
+        return self.posting or (bool(self.ts) and (self.look is None or bool(self.look.waits)))
+
+
+@dataclass(frozen=True)
 class Shown:
     """Where an action's card stands, and what it shows there."""
 
@@ -71,6 +86,8 @@ class Shown:
     changes: int = 0  # of the action, as many as it shows
     too_few: str = ""  # a sentence: why the quorum could not be met when it was posted
     directs: dict[str, Direct] = field(default_factory=dict[str, Direct])  # by person; the same for all rows of a message
+    notice: NoticeState = NoticeState()
+    copy_notice: NoticeState = NoticeState()  # that stands below the copy
 
     @property
     def posted(self) -> bool:
@@ -162,7 +179,7 @@ class ActionState:
         """Return whether nothing about it is left to be shown or asked."""
         shown = self.shown
         closed = self.decided is not None and not shown.under_way and (shown.look == self.look or not shown.posted)
-        closed = closed and not self.looks_open_to
+        closed = closed and not self.looks_open_to and not (shown.notice.open or shown.copy_notice.open)
         return closed and self.look not in ("approved", "unknown")
 
 
@@ -173,6 +190,16 @@ class GrantState:
     granted: Granted
     seq: int  # of the step that gave it: calls that were asked for before are not its
     uses: int = 0
+
+
+@dataclass(frozen=True)
+class AllowedRun:
+    """A call that ran without a card, by a standing permission; `use`: how often that was used by then."""
+
+    call: Call
+    granted: Granted
+    use: int
+    preview: Preview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +247,7 @@ class Turn:
     iterations: int = 0
     calls: tuple[CallState, ...] = ()  # of the latest reply
     runs: dict[str, int] = field(default_factory=dict[str, int])  # by tool and arguments
+    allowed: tuple[AllowedRun, ...] = ()  # its calls that ran without a card
     tasks: tuple[Task, ...] = ()  # that people can watch, since they were asked last
     ended: tuple[tuple[str, str], ...] = ()  # its calls that are over: which tool, and what became of it
     window: Literal["fits", "exceeded", "compacted"] = "fits"  # whether the model's window has refused this turn

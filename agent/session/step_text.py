@@ -36,6 +36,7 @@ StepKind = Literal[
     "posted",
     "card_shown",
     "direct_shown",
+    "notice_shown",
     "halted",
     "stopped",
     "outcome_told",

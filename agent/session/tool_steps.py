@@ -7,9 +7,8 @@ from agent.session import sources, tasks
 from agent.session.action_steps import keep, open_action
 from agent.session.calls import advance, call_ended, fingerprint, with_call
 from agent.session.evolve import replace
-from agent.session.state import GrantState, Session
+from agent.session.state import AllowedRun, CallState, GrantState, Session
 from agent.session.steps import ToolReturned, ToolStarted
-from agent.types import Call
 
 
 def run_begun(session: Session, step: ToolStarted, epoch: int) -> Session:
@@ -22,21 +21,24 @@ def run_begun(session: Session, step: ToolStarted, epoch: int) -> Session:
         raise IllegalStepError(f"call {step.call_id} may only run under its own action")
     state = replace(state, started_epoch=epoch, idempotency_key=step.idempotency_key, grant_id=step.grant_id)
     if before.phase != "running":
-        session = _count_run(session, state.call, step.grant_id)
+        session = _count_run(session, state)
     if step.action_id is not None:
         action = open_action(session, step.action_id)
         session = keep(session, replace(action, run=replace(action.run, idempotency_key=step.idempotency_key)))
     return tasks.task_begun(with_call(session, state), state)
 
 
-def _count_run(session: Session, call: Call, grant_id: str | None) -> Session:
+def _count_run(session: Session, state: CallState) -> Session:
     """Count one more run of such a call in this turn, and one more use of its grant."""
-    key, runs, grants = fingerprint(call.tool, call.arguments), session.turn.runs, session.standing.grants
-    session = replace(session, turn=replace(session.turn, runs={**runs, key: runs.get(key, 0) + 1}))
-    if grant_id not in grants:
+    call, turn, grants = state.call, session.turn, session.standing.grants
+    key = fingerprint(call.tool, call.arguments)
+    session = replace(session, turn=replace(turn, runs={**turn.runs, key: turn.runs.get(key, 0) + 1}))
+    if state.grant_id not in grants:
         return session
-    grant = grants[grant_id]
-    return with_grants(session, {**grants, grant_id: replace(grant, uses=grant.uses + 1)})
+    grant = grants[state.grant_id]
+    used = AllowedRun(call, grant.granted, grant.uses + 1, state.preview)
+    session = replace(session, turn=replace(session.turn, allowed=(*turn.allowed, used)))
+    return with_grants(session, {**grants, state.grant_id: replace(grant, uses=grant.uses + 1)})
 
 
 def with_grants(session: Session, grants: Mapping[str, GrantState]) -> Session:

@@ -83,6 +83,7 @@ class Edge:
         )
         listeners = cast(Any, self.app)  # its decorators are untyped
         listeners.action("reject")(dialogs.reject)
+        listeners.action("came_back")(dialogs.came_back)
         listeners.action("review")(self._review)
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)

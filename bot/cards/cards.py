@@ -18,7 +18,7 @@ from bot.cards.block_kit import (
     section,
 )
 from bot.cards.closed_row import closed_blocks
-from bot.cards.harmless_text import cut, escaped
+from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.magnitude import short_magnitude
 from bot.cards.open_row import open_blocks
 from bot.cards.people import people, slack_time, who_may_decide
@@ -50,7 +50,9 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
         if len(rows) > 1:
             return batch_blocks(rows, room, read, sources_whole=all_named)
         row = rows[0]
-        return open_blocks(row, room, read, may_grant, sources_whole=all_named) if row.open else closed_blocks(row)
+        if row.open:
+            return open_blocks(row, room, read, may_grant, sources_whole=all_named)
+        return [*closed_blocks(row), *(_what_came_back(row.card) if cards.answered else [])]
 
     return fitted(render)
 
@@ -77,10 +79,19 @@ def _state(row: Row) -> str:
 # ---------------------------------------------------------------------------------------------- unknown outcome
 
 
-def question_blocks(card: Card, tool: Tool | None, mask: Mask = unmasked) -> list[SlackBlock]:
-    """Return the question after an unknown outcome: people say what happened."""
+def _what_came_back(card: Card) -> list[SlackBlock]:
+    """Return the offer to say what came back of a call of which people said that it happened: its result was lost."""
+    if card.look != "succeeded" or card.result:
+        return []
+    offered = button("came_back", "Say what came back", card.action_id)
+    return [{"type": "actions", "block_id": f"came_back:{card.action_id}", "elements": [offered]}]
+
+
+def question_blocks(card: Card, tool: Tool | None, mask: Mask = unmasked, said: str = "") -> list[SlackBlock]:
+    """Return the question after an unknown outcome: people say what happened. `said`: the model's words on it."""
     row = row_of(card, tool, mask)
-    return fitted(lambda room: _question_blocks(row, room))
+    words = [context("The model's own words:", literal_text(readable(said)))] if said else []
+    return fitted(lambda room: [*_question_blocks(row, room), *words])
 
 
 def question_text(card: Card, tool: Tool | None, mask: Mask = unmasked) -> str:

@@ -6,12 +6,13 @@ from agent.decide.moves import Work
 from agent.tool.definition import Tool, Tools
 from agent.types import Task
 from bot.cards.block_kit import SlackBlock
-from bot.cards.harmless_text import cut
+from bot.cards.harmless_text import cut, escaped
 from bot.cards.markdown import fitted_markdown, harmless_markdown
 from bot.cards.row import in_authors_words
 from bot.cards.values import Mask, one_line, unmasked
 
 TITLE_CHARACTERS = 150
+TEXT_CHARACTERS = 1_000  # of a plan beside its blocks
 # A task's title is plain text by Slack's reference; with these it is harmless even where it is not.
 _NO_MARKUP = str.maketrans({"<": "‹", ">": "›"})
 
@@ -31,6 +32,12 @@ def plan_title(tasks: Sequence[Task], *, over: bool) -> str:
     steps = f"{len(tasks)} step{'s' if len(tasks) != 1 else ''}"
     failed = sum(task.state == "error" for task in tasks)
     return f"{steps}, {failed} failed" if failed else steps
+
+
+def plan_text(tasks: Sequence[Task], tools: Tools, mask: Mask = unmasked) -> str:
+    """Return the tasks as text, for notifications and screen readers."""
+    titles = "; ".join(task_title(task, tools.get(task.tool), mask) for task in tasks)
+    return escaped(cut(f"{plan_title(tasks, over=True)}: {titles}" if titles else "", TEXT_CHARACTERS))
 
 
 def stream_chunks(shown: Work, work: Work, tools: Tools, mask: Mask = unmasked, *, over: bool = False) -> list[SlackBlock]:

@@ -1,8 +1,12 @@
-"""The modals: reject, edit, always allow, ask, details, one by one. Opened for those who may, and read when submitted."""
+"""The modals: reject, edit, always allow, ask, details, one by one. Opened for those who may, and read when submitted.
+
+Long because each dialog is opened, drawn and read here.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 from agent.approvals import grants
@@ -11,13 +15,13 @@ from agent.decide.for_cards import card
 from agent.decide.moves import Card
 from agent.errors import DelayedError, FencedError, UnclearError
 from agent.reports.actions_now import actions_now
-from agent.session.inbox import Click, Edit, Inquiry
+from agent.session.inbox import Click, Edit, Inquiry, Message
 from agent.session.state import ActionState
 from agent.store.fenced import Pool
 from agent.store.sessions import ActionSeen, Store, settled_sentence
 from agent.tool.definition import Tool, Tools
 from agent.tool.validation import problems
-from agent.types import Approvers, Place, Verdict
+from agent.types import Approvers, Place, Said, Verdict
 from bot.cards.block_kit import modal, prose_section
 from bot.cards.cards import headline
 from bot.cards.review import details_view, review_view
@@ -25,7 +29,7 @@ from bot.cards.values import Mask, unmasked
 from bot.dialogs.carried import Carried, carried
 from bot.dialogs.form import edit_view, field_errors, read_form
 from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
-from bot.dialogs.modals import inquiry_view, reject_view
+from bot.dialogs.modals import came_back_view, inquiry_view, reject_view
 from bot.dialogs.one_by_one import CALLBACK_ID, OneByOne, card_now, to_be_drawn
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import Inbound, at, chosen, where_clicked
@@ -110,6 +114,11 @@ class Dialogs:
         if found is not None:
             await self._one_by_one.follow(client, *found)
 
+    async def came_back(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Ask what came back of a call that happened, those who may decide and those who asked."""
+        await self._open(body, client, self._came_back_view, settled=True, limited=True)
+        await ack()
+
     async def review(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Show everything whole to somebody who is to approve a card that could not show it; submitting it is the approval."""
 
@@ -131,9 +140,19 @@ class Dialogs:
         await self._open(body, client, self._grant_view, whole=True)
         await ack()
 
-    async def _open(self, body: dict[str, Any], client: Any, view: Made, *, whole: bool = False, settled: bool = False) -> None:
+    async def _open(
+        self,
+        body: dict[str, Any],
+        client: Any,
+        view: Made,
+        *,
+        whole: bool = False,
+        settled: bool = False,
+        limited: bool = False,
+    ) -> None:
         """Open a dialog, which is made for the place where it was asked for. `whole`: it shows all arguments, so only to those
-        who may see them, and that they did is on record first. `settled`: also of an action that is."""
+        who may see them, and that they did is on record first. `settled`: also of an action that is. `limited`: only to those
+        people, though it shows no more than the card."""
         with as_made():
             action_id, trigger = chosen(body["actions"][0]).rpartition(":")[2], str(body["trigger_id"])
             user, where, below = user_in(body), where_clicked(body), carried(body)
@@ -142,7 +161,7 @@ class Dialogs:
         if seen is None:
             return
         told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
-        refused = await self._why_not_opened(seen, user, whole=whole, settled=settled)
+        refused = await self._why_not_opened(seen, user, limited=whole or limited, settled=settled)
         shown = await view(seen, told) if not refused else None
         if shown is None and where is None:  # the Home tab has no thread in which it could be said
             await view_opened(client, trigger, modal("told", "Not opened", [prose_section(refused or GONE)], close="Go back"))
@@ -158,12 +177,12 @@ class Dialogs:
         if not await view_opened(client, trigger, shown, above=above):
             await self._surface.whisper(told, user, LATE)
 
-    async def _why_not_opened(self, seen: ActionSeen, user: str, *, whole: bool, settled: bool) -> str:
+    async def _why_not_opened(self, seen: ActionSeen, user: str, *, limited: bool, settled: bool) -> str:
         """Return why the dialog is not opened for this person; empty if it is."""
         if seen.status != "pending" and not settled:
             return settled_sentence(seen)
         proposed = seen.proposed
-        if not whole:
+        if not limited:
             return ""
         try:
             # Who asked may see it for as long as they may ask: since then they may have become a guest, or have left.
@@ -207,6 +226,10 @@ class Dialogs:
             return UNSURE
         return "" if may else "Only those who may decide it can ask here; please write into the thread."
 
+    async def _came_back_view(self, seen: ActionSeen, place: Place) -> Any:
+        told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(place))
+        return came_back_view(told, seen.proposed.action_id)
+
     async def _edit_view(self, seen: ActionSeen, place: Place) -> Any:
         tool, proposed = self._tools.get(seen.proposed.tool), seen.proposed
         if tool is None:
@@ -229,7 +252,7 @@ class Dialogs:
     async def submitted(self, body: dict[str, Any]) -> Inbound | Errors | None:
         """Return what a submitted modal means for the inbox, or what is wrong with what was entered. None: it is none of ours."""
         callback_id = at(body, "view", "callback_id")
-        if callback_id not in ("reject", "review", "edit", "grant", "ask"):
+        if callback_id not in ("reject", "review", "edit", "grant", "ask", "came_back"):
             return None
         with as_made():
             carries = carried(body)
@@ -244,6 +267,9 @@ class Dialogs:
         if callback_id == "review":
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", where=where))
         seen = await self._store.action(action_id)
+        if callback_id == "came_back" and seen is not None:
+            words = str(at(state, "words", "words", "value") or "")
+            return Inbound(key, Message(said=Said(user=user, text=self._came_back(seen, words), ts=f"{time():.6f}")), seen.place)
         tool = self._tools.get(seen.proposed.tool) if seen else None
         if seen is None or tool is None:
             return None
@@ -254,6 +280,11 @@ class Dialogs:
                 return wish
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", wish=wish, where=where))
         return _edited(key, seen, tool, Edit(action_id=action_id, user=user, arguments={}, where=where), state)
+
+    def _came_back(self, seen: ActionSeen, words: str) -> str:
+        """Return what the agent reads, as a message of the person who says it: it is their word, and no result of a tool."""
+        which = f"the {seen.proposed.tool} call that did happen ({self._dialog_headline(seen)})"
+        return f"[about {which}, whose result was lost] What came back: {words}"
 
 
 def _verdict_by_now(seen: ActionSeen, approvers: Approvers) -> Verdict:

@@ -17,3 +17,11 @@ def inquiry_view(card_headline: str, action_id: str) -> SlackBlock:
     told = "It is asked in the thread, and the person who asked is mentioned. The card still waits: this decides nothing."
     blocks = [section(cut(card_headline, 2_000)), entry("question", "Your question", asked), context(told)]
     return modal("ask", "Ask a question", blocks, submit="Ask", close="Go back", metadata=action_id)
+
+
+def came_back_view(card_headline: str, action_id: str) -> SlackBlock:
+    """Return the dialog that asks what came back of a call of which people said that it happened."""
+    words = {"type": "plain_text_input", "action_id": "words", "multiline": True, "max_length": 2_000}
+    entered = entry("words", "What came back? (the agent reads it)", words, hint="Such as an order number, or an error.")
+    blocks = [section(cut(card_headline, 2_000)), entered]
+    return modal("came_back", "What came back", blocks, submit="Tell the agent", close="Go back", metadata=action_id)

@@ -22,11 +22,13 @@ from agent.run.ports import Readers
 from agent.session.rules import Rules
 from agent.store.sessions import ActionSeen, session_id
 from agent.tool.definition import Tools
+from agent.types import Place
 from bot.home.budgets import Budgets
 from bot.home.home_rows import card_link
 from bot.home.home_view import AgentSeen, HomeContent, Pages, home_view, trouble_view
 from bot.home.memories import Memories
 from bot.slack.as_made import as_made, user_in
+from bot.slack.inbound import where_clicked
 from bot.slack.people import Says, decides
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import called
@@ -39,6 +41,8 @@ CONVERSATIONS = 20
 MOST_LISTS = 50  # of people that Slack is asked for: it allows about a hundred such calls a minute, clicks included
 LISTS_AT_ONCE = 5
 SETTLED_SECONDS, LOOK_SECONDS = 5.0, 0.2  # that a tab waits for a decision made there to count, and between two looks
+REVOKED = "Revoked: from now on each such call in that thread is asked about again."
+NOT_REVOKED = "Nothing was changed: this permission is over already, or somebody else gave it, and only they can revoke it."
 
 
 class Answers(Protocol):
@@ -151,14 +155,18 @@ class HomeTab:
         self._surface.background.begin(self.publish(_user_id(body), turned))
 
     async def revoked(self, ack: Any, body: dict[str, Any]) -> None:
-        """Revoke a grant after a confirmed click: it is in the database before it is acknowledged."""
+        """Revoke a grant after a confirmed click, here or below an answer: it is in the database before it is acknowledged."""
         user = _user_id(body)
         with as_made():
-            grant = str(body["actions"][0]["value"])
-        if not await self._overview.revoke(grant, user):
+            grant, where = str(body["actions"][0]["value"]), where_clicked(body)
+        revoked = await self._overview.revoke(grant, user)
+        if not revoked:
             log.info("%s revoked a grant that is not theirs, or not there any more", user)
         await ack()
-        self._surface.background.begin(self.publish(user, _pages(body)))
+        if where is not None:
+            place = Place(team=self._team, channel=where.channel, thread_ts=where.thread_ts)
+            self._surface.background.begin(self._surface.whisper(place, user, REVOKED if revoked else NOT_REVOKED))
+        self._surface.background.begin(self.publish(user, {} if where is not None else _pages(body)))
 
     def reviewed(self, body: dict[str, Any]) -> None:
         """Show the tab anew after a click on Review: what was decided meanwhile is not there any more."""

@@ -13,7 +13,7 @@ from agent.errors import RefusedError
 from agent.tool.definition import Tools
 from agent.types import Place
 from bot.cards.messages import answer_blocks, answer_text, below_answer
-from bot.cards.plan import plan_blocks, plan_title, stream_chunks
+from bot.cards.plan import plan_blocks, plan_text, stream_chunks
 from bot.cards.values import Mask
 from bot.slack.metadata import POSTED, metadata
 from bot.slack.web_api import meaning
@@ -73,8 +73,10 @@ class Streams:
             await self._stop(place, ts)
             return await self._replace(place, ts, content, key)
         grown = stream_chunks(shown, whole, self._tools, self._mask_in(place), over=True)
-        below = below_answer(content) if isinstance(content, AnswerPart) else []
+        below = below_answer(content, self._tools, self._mask_in(place)) if isinstance(content, AnswerPart) else []
         if await self._stop(place, ts, chunks=grown, blocks=below, metadata=metadata(POSTED, key)):
+            if isinstance(content, Work):  # a stream takes no text beside what it shows, and tasks are none
+                await self._replace(place, ts, content, key)
             return ts
         return await self._replace(place, ts, content, key)
 
@@ -92,10 +94,11 @@ class Streams:
         return True
 
     async def _replace(self, place: Place, ts: str, content: AnswerPart | Work, key: str) -> str | None:
-        plan = plan_blocks(content.tasks, self._tools, self._mask_in(place))
+        mask = self._mask_in(place)
+        plan = plan_blocks(content.tasks, self._tools, mask)
         said = isinstance(content, AnswerPart)
-        blocks = [*plan, *(answer_blocks(content) if said else [])]
-        text = answer_text(content) if said else plan_title(content.tasks, over=True)
+        blocks = [*plan, *(answer_blocks(content, self._tools, mask) if said else [])]
+        text = answer_text(content) if said else plan_text(content.tasks, self._tools, mask)
         where = {"channel": place.channel, "ts": ts}
         if blocks:
             try:

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approvals.deciders import Membership, deciders_of
 from agent.approvals.grants import grantable
-from agent.decide.moves import AnswerPart, Card, Cards, Content, DirectMessage, Notice, Question, Work
+from agent.decide.moves import AnswerPart, Card, CardNotice, Cards, Content, DirectMessage, Notice, Question, Work
 from agent.errors import CredentialsError, DelayedError, FencedError, RefusedError, UnclearError
 from agent.run.background import Background
 from agent.run.ports import SurfaceStatus
@@ -23,8 +23,9 @@ from bot.cards.cards import card_blocks, card_text, question_blocks, question_te
 from bot.cards.direct import direct_blocks, direct_text
 from bot.cards.harmless_text import cut, visible
 from bot.cards.messages import answer_blocks, answer_text, notice_blocks, notice_text, plain_answer
+from bot.cards.notices import card_notice_blocks, card_notice_text
 from bot.cards.people import called_upon
-from bot.cards.plan import plan_blocks, plan_title
+from bot.cards.plan import plan_blocks, plan_text
 from bot.cards.unmentioned import mentioned_in, unmentioned
 from bot.cards.values import Mask, unmasked
 from bot.slack import enough
@@ -104,7 +105,9 @@ class SlackSurface:
 
     def _without_form(self, content: Content, place: Place) -> str:
         """Return a message as one text that Slack takes in any form."""
-        return plain_answer(content) if isinstance(content, AnswerPart) else str(self._rendered(content, place)["text"])
+        if isinstance(content, AnswerPart):
+            return plain_answer(content, self._tools, self.mask_in(place))
+        return str(self._rendered(content, place)["text"])
 
     async def find(self, place: Place, key: str) -> str | None:
         """See `Surface.find`. Only asked after a crash or a lost answer: some apps may ask this once a minute."""
@@ -115,16 +118,16 @@ class SlackSurface:
             found = self._pages("conversations.history", {**where, "oldest": f"{time.time() - LOOK_BACK_SECONDS:.6f}"})
         return await find_ts(found, POSTED, key)
 
-    async def show(self, place: Place, content: Cards | DirectMessage, ts: str) -> None:
-        """See `Surface.show`. A card that is over is shown as plain text where its form is refused: it has no buttons to lose."""
+    async def show(self, place: Place, content: Content, ts: str) -> None:
+        """See `Surface.show`. What is not a card that is open is shown as plain text where its form is refused."""
         where, shown = {"channel": place.channel, "ts": ts}, await self._ready_to_send(content, place)
-        rows = content.rows if isinstance(content, Cards) else content.cards
         try:
             await self._call("chat.update", **where, **shown)
         except RefusedError as error:
-            if meaning(str(error)) != "form" or any(row.look in OPEN_LOOKS for row in rows):
+            is_open = isinstance(content, Cards) and any(row.look in OPEN_LOOKS for row in content.rows)
+            if meaning(str(error)) != "form" or is_open:
                 raise
-            log.warning("a card is shown as plain text, since Slack does not take its form: %s", error)
+            log.warning("a message is shown as plain text, since Slack does not take its form: %s", error)
             await self._call("chat.update", **where, text=cut(str(shown["text"]), UPDATE_CHARACTERS), blocks=[])
 
     # ------------------------------------------------------------------------------------------ messages that grow
@@ -180,13 +183,16 @@ class SlackSurface:
             case Cards():
                 blocks = card_blocks(content, self._tools, mask=mask, may_grant=grantable)
                 return {"text": card_text(content, self._tools, mask) + called_upon(content.rows, place), "blocks": blocks}
-            case Question(card=card):
+            case Question(card=card, said=said):
                 tool = self._tools.get(card.tool)
-                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask)}
+                return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask, said)}
             case AnswerPart():
-                return {"text": answer_text(content), "blocks": answer_blocks(content)}
+                return {"text": answer_text(content), "blocks": answer_blocks(content, self._tools, mask)}
             case Work(tasks=tasks):
-                return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
+                return {"text": plan_text(tasks, self._tools, mask), "blocks": plan_blocks(tasks, self._tools, mask)}
+            case CardNotice():
+                text = card_notice_text(content, self._tools, mask)
+                return {"text": text, "blocks": card_notice_blocks(content, self._tools, mask)}
             case DirectMessage():  # masked as where it waits: only the dialogs of those who may decide have it whole
                 mask = self.mask_in(content.session)
                 blocks = direct_blocks(content, self._tools, mask, self._url)
@@ -346,7 +352,7 @@ def cards_of(content: Content) -> Sequence[Card]:
     match content:
         case Cards(rows=rows):
             return rows
-        case Notice(cards=rows) | DirectMessage(cards=rows):
+        case Notice(cards=rows) | CardNotice(cards=rows) | DirectMessage(cards=rows):
             return rows
         case Question(card=card):
             return (card,)

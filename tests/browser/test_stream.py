@@ -46,7 +46,7 @@ async def test_tasks_are_open_while_a_message_grows_and_folded_away_afterwards(
             PlanUpdateChunk(title="2 steps"),
             MarkdownTextChunk(text=answer.text),
         ],
-        blocks=below_answer(answer),
+        blocks=below_answer(answer, {}),
     )
     await expect(growing.get_by_label("Still writing")).to_have_count(0)
     await expect(growing.get_by_text("Looking up lamp")).to_be_hidden()

@@ -40,8 +40,9 @@ async def test_a_grant_approves_the_present_call_and_lets_later_ones_run_within_
     talk = await granted(bot, order(2), "First.", order(1), "Second.", order(3), "Third.", quantity="at_most")
     await talk.sees("First.")
     await talk.says("ann", "one more")
-    await talk.sees("Run without a card", "Order 1 × WGT-001", "@Ben Baker always allows this", "use 1 of 5")
-    await talk.sees("Second.")
+    await talk.sees(
+        "Second.", "Ran without a card: Order 1 × Widget Pro", "@Ben Baker always allows this", "use 1 of 5", "[Revoke]"
+    )
     assert await bot.rows(PLACED) == [("WGT-001", 2), ("WGT-001", 1)]
     await talk.says("ann", "and three")  # more than was allowed: asked
     card = await talk.card()
@@ -74,6 +75,25 @@ async def test_a_grant_releases_no_sibling_that_waits(bot: World) -> None:
     assert await bot.rows(PLACED) == [("WGT-001", 1)]
     await talk.clicks("ann", (await talk.card()))
     await talk.sees("Done with it.")
+
+
+async def test_one_message_tells_of_all_that_ran_without_a_card_and_whose_permission_it_was_can_revoke_it(bot: World) -> None:
+    both = calls(order(1), order(2))
+    talk = await granted(bot, order(2), "First.", both, "Second.", order(1), "Third.", quantity="at_most")
+    await talk.sees("First.")
+    await talk.says("ann", "two more")
+    answer = await talk.sees("Second.", "Order 1 × Widget Pro", "Order 2 × Widget Pro", "uses 1 to 2 of 5", "[Revoke]")
+    assert [one for one in talk.posts() if "without a card" in one.seen_text] == [answer]
+    await talk.clicks("ann", answer, "revoke")
+    await talk.is_told("ann", "Nothing was changed", "only they can revoke it")
+    await talk.clicks("ben", answer, "revoke")
+    await talk.is_told("ben", "Revoked", "asked about again")
+    await talk.clicks("ben", answer, "revoke")
+    await talk.is_told("ben", "Nothing was changed: this permission is over already")
+    await talk.says("ann", "and one")
+    await talk.rejects("ann", await talk.card())
+    await talk.sees("Third.")
+    assert len(await bot.rows(PLACED)) == 3
 
 
 async def test_a_grant_is_used_up(bot: World) -> None:

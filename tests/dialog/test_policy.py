@@ -186,7 +186,7 @@ async def test_a_card_that_nobody_can_decide_says_so_at_once(world: World, polic
     card = await talk.card()
     why = "it takes 1 who may approve, and there are 0 (@U0GONE is not active here"
     assert why in card.seen_text
-    notice = await talk.sees("create_order: As things are nobody can decide this", why, "has no members")
+    notice = await talk.sees("I am waiting for a decision on", why, "has no members", "[Withdraw and continue]")
     assert notice.ts != card.ts
     await talk.clicks("ann", card)
     await talk.is_told("ann", "Your click did not count")

@@ -96,7 +96,7 @@ async def test_a_card_that_cannot_be_closed_is_in_the_log_and_the_answer_is_read
     shop.slack.faults.error("chat.update", code, times=9)
     await talk.clicks("ben", card)
     await talk.sees("It is ordered.")
-    assert any("stay as they are" in line and code in line for line in caplog.messages)
+    assert any("stays as it is" in line and code in line for line in caplog.messages)
 
 
 # ---------------------------------------------------------------------------------------------- what grows

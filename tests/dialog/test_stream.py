@@ -141,6 +141,7 @@ async def test_nothing_grows_while_people_are_waited_for(world: World, lookup: L
     await talk.rests("suspended")
     work = talk.posts()[0]
     assert (work.streaming, work.seen_text) == (False, "1 step\nLooking up Widget Pro")
+    assert work.text == "1 step: Looking up Widget Pro"  # for notifications and screen readers
     world.model.faults.slow(SLOW)
     await talk.clicks("ann", card)
     await grows(talk, SENTENCES[5])

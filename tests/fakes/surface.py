@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent import fence
 from agent.approvals.deciders import Membership
-from agent.decide.moves import AnswerPart, Cards, Content, DirectMessage, Work
+from agent.decide.moves import AnswerPart, Content, Work
 from agent.errors import RefusedError
 from agent.run.ports import SurfaceStatus
 from agent.store.sessions import session_id
@@ -61,7 +61,7 @@ class FakeSurface:
         await self.come_back()
         return message.ts if message else None
 
-    async def show(self, place: Place, content: Cards | DirectMessage, ts: str) -> None:
+    async def show(self, place: Place, content: Content, ts: str) -> None:
         """See `Surface.show`."""
         await self.reach()
         self.draw(content)
@@ -108,7 +108,7 @@ class FakeSurface:
     async def take_away(self, place: Place, ts: str) -> None:
         """See `Surface.take_away`."""
         await self.reach()
-        self.threads.growing.pop(ts, None)
+        self.threads.take_away(place.channel, ts)
         await self.come_back()
 
     # ------------------------------------------------------------------------------------------ people

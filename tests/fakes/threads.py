@@ -63,6 +63,11 @@ class Threads:
         """Return the message that is there."""
         return next(each for each in self.messages.values() if (each.channel, each.ts) == (channel, ts))
 
+    def take_away(self, channel: str, ts: str) -> None:
+        """Let a message disappear, if it is still there."""
+        self.growing.pop(ts, None)
+        self.messages = {key: each for key, each in self.messages.items() if (each.channel, each.ts) != (channel, ts)}
+
     def cards(self) -> list[Card]:
         """Return every card as it stands on the screen."""
         contents = [message.content for message in self.messages.values()]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import traceback
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from agent.decide.moves import Cards, Question
+from agent.decide.moves import CardNotice, Cards, Question
 from agent.errors import IllegalStepError
 from agent.reports.home_overview import Overview
 from agent.run.gate import CLOCKS_DIFFER_SECONDS
@@ -211,6 +211,16 @@ class History:
                     wrong.append(f"{action_id} stands nowhere")
         wrong += [f"a message in {each.thread_ts} still shows {each.shows}" for each in self.outside.threads.growing.values()]
         statuses = {row[0]: row[2] for row in rows}
+        notices = [message for message in self.outside.threads.messages.values() if isinstance(message.content, CardNotice)]
+        standing = Counter(message.key.rpartition(":")[0] for message in notices)
+        wrong += [f"{count} of {notice} stand" for notice, count in standing.items() if count > 1]
+        wrong += [
+            f"{message.key} says that {waits} waits, and it is {statuses[waits]}"
+            for message in notices
+            if isinstance(message.content, CardNotice)
+            for waits in message.content.look.waits
+            if statuses[waits] != "pending"
+        ]
         wrong += [
             f"the card of {row.action_id} in {message.channel} shows {row.look}, and it is {statuses[row.action_id]}"
             for row, message in on_screen

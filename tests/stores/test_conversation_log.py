@@ -114,7 +114,7 @@ def expected(bodies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str, An
                 yield seq, "approval", ""
             case "posted" | "recalled" | "model_started" | "learnt" | "previewed" | "tool_started":
                 pass
-            case "post_started" | "card_shown" | "direct_shown" | "nudged":
+            case "post_started" | "card_shown" | "direct_shown" | "notice_shown" | "nudged":
                 pass
             case other:
                 raise AssertionError(other)

@@ -122,7 +122,8 @@ class Anybody(World):
         """Its card shows it."""
 
 
-NEWER = {"found_changed", "recalled", "learnt", "nudged", "direct_shown"}  # kinds of steps that came after the file was made
+# Kinds of steps that came after the file was made.
+NEWER = {"found_changed", "recalled", "learnt", "nudged", "direct_shown", "notice_shown"}
 
 
 def test_the_file_has_every_kind_of_step_and_the_states_that_are_hard_to_come_by() -> None:

@@ -12,6 +12,7 @@ from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.moves import (
     Admit,
     CallModel,
+    CardNotice,
     Cards,
     Close,
     MakePreview,
@@ -23,6 +24,7 @@ from agent.decide.moves import (
     Settle,
     ShowCard,
     ShowDirect,
+    ShowNotice,
 )
 from agent.decide.next_moves import next_moves
 from agent.memory.attachments import Nowhere, room_for_call
@@ -40,6 +42,7 @@ from agent.session.steps import (
     DirectShown,
     ModelReplied,
     ModelStarted,
+    NoticeShown,
     Posted,
     PostStarted,
     Step,
@@ -188,6 +191,8 @@ class Drama:
                 if isinstance(content, Cards):
                     self._read_cards(content)
                 self._apply(PostStarted(key=key), Posted(key=key, ts=f"{len(self.steps)}.1"))
+                if isinstance(content, CardNotice):
+                    self._apply(NoticeShown(notice=key, look=content.look))
                 self._taken(ids)
             case ShowCard(cards=cards):
                 actions = [self.session.actions[row.action_id] for row in cards.rows]
@@ -200,6 +205,8 @@ class Drama:
                 )
             case ShowDirect(message=key, over=over):
                 self._apply(DirectShown(key=key, over=over))
+            case ShowNotice(content=content, notice=key):
+                self._apply(NoticeShown(notice=key, look=content.look))
             case Settle():
                 await self._settle(move)
             case Reconcile(call=call):

@@ -6,6 +6,7 @@ from agent.decide.facts import Facts
 from agent.decide.moves import (
     Admit,
     CallModel,
+    CardNotice,
     Close,
     CountCards,
     FetchFile,
@@ -21,6 +22,7 @@ from agent.decide.moves import (
     Settle,
     ShowCard,
     ShowDirect,
+    ShowNotice,
     TurnAway,
     Vouch,
 )
@@ -33,6 +35,7 @@ from agent.session.steps import (
     Learnt,
     ModelFailed,
     ModelStarted,
+    NoticeShown,
     Posted,
     PostStarted,
     Previewed,
@@ -184,9 +187,13 @@ class SimulatedEffects(SimulatedClicks):
                 self.apply(ToolReturned(call_id=call.id, outcome=outcome, text=self.wire.result()))
             case Reconcile(call=call):
                 self.apply(ToolReturned(call_id=call.id, outcome="unknown", text='{"ok":false}'))
-            case Post(key=key):
+            case Post(key=key, content=content):
                 error = self.random.choice(["", "", "", "restricted_action"])
                 self.apply(Posted(key=key, ts="" if error else "9.0", error=error))
+                if isinstance(content, CardNotice):
+                    self.apply(NoticeShown(notice=key, look=content.look))
+            case ShowNotice(content=content, notice=key):
+                self.apply(NoticeShown(notice=key, look=content.look))
             case ShowCard():
                 for shown in self.showing.pop(move.key):  # what was rendered, whatever has happened since
                     self.apply(shown)

@@ -31,6 +31,8 @@ from agent.session.steps import (
     ModelFailed,
     ModelReplied,
     ModelStarted,
+    NoticeLook,
+    NoticeShown,
     Nudged,
     OutcomeTold,
     Posted,
@@ -120,6 +122,7 @@ EVERY: dict[str, Step] = {
     "posted": Posted(key=PostKey("waiting", 9), ts="3.0"),
     "card_shown": CardShown(action_id="A1", look="approved"),
     "direct_shown": DirectShown(key=PostKey("dm", "A1", 0, "U2"), over=("A1",)),
+    "notice_shown": NoticeShown(notice=PostKey("notice", "A1", 1), look=NoticeLook()),
     "halted": Halted(error="Stopped", sentence="Stopped."),
     "stopped": Stopped(by="U1"),
     "outcome_told": OutcomeTold(action_id="A1", by="U1", answer="leave", told_at=NOW),
@@ -235,16 +238,6 @@ def test_a_word_can_be_taken_back_until_it_is_settled() -> None:
     action = after(*WAITING, EVERY["voted"], no).actions["A1"]
     assert (action.votes.approved_by, action.votes.rejected_by) == ((), ("U3",))
     assert action.lags  # though as many words stand as before
-
-
-@pytest.mark.parametrize(("budget_tokens", "kept"), [(0, False), (1000, True)])
-def test_a_message_that_was_answered_as_queued_is_not_answered_so_again_after_a_click(budget_tokens: int, kept: bool) -> None:
-    told = (PostStarted(key=PostKey("waiting", 9)), Posted(key=PostKey("waiting", 9), ts="3.0"))
-    over = (EVERY["stopped"], EVERY["action_decided"], RETURNED.model_copy(update={"outcome": "refused"}))
-    answered = (EVERY["halted"], *ANSWERED)
-    again = ASKED.model_copy(update={"budget_tokens": budget_tokens})  # Continue, or the message itself
-    session = after(*WAITING, *told, *over, *answered, again)
-    assert (PostKey("waiting", 9) in session.posts) is kept
 
 
 def test_rows_of_one_message_are_forgotten_together() -> None:

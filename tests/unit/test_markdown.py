@@ -65,7 +65,7 @@ KEPT = [
 @pytest.mark.parametrize(("text", "expected"), CHANGED)
 def test_what_could_fetch_ring_or_deceive_becomes_what_it_says(text: str, expected: str) -> None:
     assert harmless_markdown(text) == expected
-    assert answer_blocks(AnswerPart(text))[0] == {"type": "markdown", "text": expected}
+    assert answer_blocks(AnswerPart(text), {})[0] == {"type": "markdown", "text": expected}
 
 
 @pytest.mark.parametrize("text", KEPT)

@@ -32,6 +32,8 @@ OLD = {
     "allowed:toolu_1": PostKey("allowed", "toolu_1"),
     "budget:user_day/2026-11-26/tokens/1000": PostKey("budget", "user_day/2026-11-26/tokens/1000"),
     "remind:A1:2": PostKey("remind", "A1", 2),
+    "notice:A1:2": PostKey("notice", "A1", 2),
+    "copy_notice:A1:1": PostKey("copy_notice", "A1", 1),
     "question:A1:3": PostKey("question", "A1", 3),
     "remind_outcome:A1:1": PostKey("remind_outcome", "A1", 1),
     "outage:4": PostKey("outage", 4),

@@ -5,11 +5,13 @@ from typing import get_args
 
 import pytest
 
+from agent.decide.for_notices import OVER
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import (
     Admit,
     AnswerPart,
     CallModel,
+    CardNotice,
     Cards,
     Close,
     CountCards,
@@ -28,6 +30,7 @@ from agent.decide.moves import (
     Settle,
     ShowCard,
     ShowDirect,
+    ShowNotice,
     TurnAway,
     Vouch,
 )
@@ -59,6 +62,7 @@ MOVES: list[Outward] = [
     ShowCard(Cards(()), (), MoveKey("show", "card:A1")),
     ShowDirect(DM, DirectMessage("U2", (), SESSION.place, ("", "")), "U2", "5.0", ("A1",), MoveKey("direct", str(DM))),
     FindZones(("U2",), MoveKey("zones", "A1")),
+    ShowNotice(CardNotice((), OVER), PostKey("notice", "A1", 1), "", "3.0", MoveKey("show", "notice:A1:1")),
     Settle(1, Click(action_id="A1", user="U1", decision="approved"), MoveKey("settle", "A1")),
     Admit((1,), "U1", MoveKey("admit", "U1")),
     Permit(1, "U1", MoveKey("permit", "1")),
@@ -154,7 +158,7 @@ def test_a_file_is_waited_for_until_it_was_read_or_the_turn_stopped() -> None:
 
 
 def test_what_people_are_to_see_and_what_they_did_is_always_waited_for() -> None:
-    people = (Post, ShowCard, ShowDirect, FindZones, Settle, Admit, Permit, TurnAway)
+    people = (Post, ShowCard, ShowNotice, ShowDirect, FindZones, Settle, Admit, Permit, TurnAway)
     assert all(of(move).waited_for for move in MOVES if isinstance(move, people))
 
 

@@ -20,7 +20,7 @@ from agent.session.steps.model import (
     Resumed,
     WindowExceeded,
 )
-from agent.session.steps.posts import CardShown, DirectShown, Posted, PostStarted
+from agent.session.steps.posts import CardShown, DirectShown, NoticeLook, NoticeShown, Posted, PostStarted
 from agent.session.steps.runs import FoundChanged, Previewed, ToolReturned, ToolStarted, Unasked
 from agent.session.steps.turns import Asked, Attached, Halted, OutcomeTold, Recalled, Stopped
 
@@ -44,6 +44,8 @@ __all__ = [
     "ModelFailed",
     "ModelReplied",
     "ModelStarted",
+    "NoticeLook",
+    "NoticeShown",
     "Nudged",
     "OutcomeTold",
     "PostStarted",
@@ -92,6 +94,7 @@ Step = Annotated[
     | Posted
     | CardShown
     | DirectShown
+    | NoticeShown
     | Halted
     | Stopped
     | OutcomeTold,

@@ -1,4 +1,4 @@
-"""Steps about messages in Slack: a post begun, a post made, a card redrawn."""
+"""Steps about messages in Slack: a post begun, a post made, a card or a notice redrawn."""
 
 from typing import Literal
 
@@ -41,3 +41,20 @@ class CardShown(Frozen):
     action_id: str
     look: Look
     changes: int = Field(default=0, validation_alias=AliasChoices("changes", "votes"))  # of an open card: votes, escalation
+
+
+class NoticeLook(Frozen):
+    """What the notice of a message with cards says. `waits`: the actions that it names; none: all is decided, and it says so."""
+
+    waits: tuple[str, ...] = ()
+    queued: int = 0  # messages of people that are read afterwards
+    reminders: int = 0
+    escalated: tuple[str, ...] = ()  # actions that it says of that further people may decide
+
+
+class NoticeShown(Frozen):
+    """The notice of a message with cards says how things stand; `notice` is the key that it was posted with."""
+
+    kind: Literal["notice_shown"] = "notice_shown"
+    notice: StoredKey
+    look: NoticeLook
