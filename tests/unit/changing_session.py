@@ -1,4 +1,7 @@
-"""A session in a world that changes: the real moves, tools and judgements, and what people read and did on the way."""
+"""A session in a world that changes: the real moves, tools and judgements, and what people read and did on the way.
+
+Long because it makes every kind of move.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
