@@ -175,7 +175,7 @@ class ModelCalls:
             max_tokens=answer.output,
             purpose=move.purpose,
             bill=bill,
-            saved_tokens=saved,
+            saved_tokens=ask.saved_tokens,
         )
 
     # ------------------------------------------------------------------------------------------ the call

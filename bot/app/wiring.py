@@ -30,6 +30,7 @@ from agent.store.redis_budgets import RedisBudget
 from agent.store.sessions import Store
 from agent.store.usage import Ledger
 from agent.tool.definition import Tool, Tools
+from agent.types import Place
 from bot.agents.databases import sql_packs
 from bot.agents.packs import tool_packs
 from bot.agents.policy_check import name_problems
@@ -124,7 +125,9 @@ async def running(
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience, labels.live)
         store = Store(pool)
-        surface = SlackSurface(client, tools, mask or card_mask(config), team=team, url=slack_url, bot_user_id=bot_user_id)
+        ours = {"team": team, "url": slack_url, "bot_user_id": bot_user_id}
+        masked = mask or card_mask(config)
+        surface = SlackSurface(client, tools, masked, **ours, tools_in=lambda place: agents.for_place(place).rules.tools)
         stack.push_async_callback(surface.background.drain)
         worker = model = None
         if work:
@@ -163,12 +166,14 @@ async def running(
             client,
             tools,
             slack_url,
-            lambda channel: config.agent_for(channel)[1].budget.session_tokens,
+            lambda channel: agents.for_place(Place(team=team, channel=channel, thread_ts="")).rules,
+            config.channels,
             Budgets(config, ledger, budget, surface, team),
             team,
             Memories(remembered, team),
+            readers,
         )
-        secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools, config.people.askers())
+        secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, pool, surface, tools, config.people.askers())
         us = Installation(team, bot_user_id, frozenset(config.apps))
         ratings, items = Ratings(Feedback(pool, store), team), remembered.items if remembered is not None else None
         app = Edge(client, secret, store, surface, dialogs, home, ratings, us, worker or NO_ROOM, items).app
