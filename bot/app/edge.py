@@ -80,12 +80,8 @@ class Edge:
         )
         listeners = cast(Any, self.app)  # its decorators are untyped
         listeners.action("reject")(dialogs.reject)
-<<<<<<< HEAD
         listeners.action("came_back")(dialogs.came_back)
-        listeners.action("review")(dialogs.review)
-=======
         listeners.action("review")(self._review)
->>>>>>> origin/main
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)
         listeners.action("details")(dialogs.details)

@@ -17,14 +17,10 @@ from bot.cards.block_kit import (
     literal_text,
     section,
 )
-<<<<<<< HEAD
-from bot.cards.harmless_text import cut, escaped, readable
-=======
 from bot.cards.closed_row import closed_blocks
-from bot.cards.harmless_text import cut, escaped
+from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.magnitude import short_magnitude
 from bot.cards.open_row import open_blocks
->>>>>>> origin/main
 from bot.cards.people import people, slack_time, who_may_decide
 from bot.cards.row import MayGrant, Row, headline, row_of
 from bot.cards.sources import PROPOSED_AFTER_READING, READ, SOURCES_CHARACTERS, named_sources, sources_block
@@ -50,27 +46,13 @@ def card_blocks(cards: Cards, tools: Tools, *, mask: Mask = unmasked, may_grant:
     sources = named_sources(cards, mask)
 
     def render(room: TextRoom) -> list[SlackBlock]:
-<<<<<<< HEAD
-        read, all_named = _sources_block(sources, room)
-        claimed = _said_block(said, room, edited=any(card.edited_by for card in cards.rows))
-        if len(rows) == 1:
-            single = _single(rows[0], room, [*claimed, *read], may_grant, sources_whole=all_named)
-            return [*single, *(_what_came_back(rows[0].card) if cards.answered else [])]
-        once = _common_lines(rows, room)
-        blocks = [header(_count(cards)), *once.top(), *read]
-        whole = all_named
-        for number, row in enumerate(rows, 1):
-            shown, row_whole = _row_blocks(row, number, room, once, may_grant, sources_whole=all_named)
-            blocks += shown
-            whole = whole and (row_whole or not row.open)
-        return [*blocks, *claimed, *(_approve_all(rows) if whole else []), *once.bottom()]
-=======
         read, all_named = sources_block(sources, room)
         if len(rows) > 1:
             return batch_blocks(rows, room, read, sources_whole=all_named)
         row = rows[0]
-        return open_blocks(row, room, read, may_grant, sources_whole=all_named) if row.open else closed_blocks(row)
->>>>>>> origin/main
+        if row.open:
+            return open_blocks(row, room, read, may_grant, sources_whole=all_named)
+        return [*closed_blocks(row), *(_what_came_back(row.card) if cards.answered else [])]
 
     return fitted(render)
 

@@ -1,23 +1,9 @@
 """Everything else that the bot says: answers, notices, and the Home tab."""
 
 from agent.decide.moves import AnswerPart, Card, Notice
-<<<<<<< HEAD
-from agent.tool.definition import Effect, Tools
-from bot.cards.block_kit import SlackBlock, button, feedback_buttons, prose_section, wrong_answer_button
-=======
 from agent.tool.definition import Tools
-from bot.cards.block_kit import (
-    VALUE_CHARACTERS,
-    SlackBlock,
-    button,
-    feedback_buttons,
-    prose_section,
-    rich_line,
-    rich_text,
-    wrong_answer_button,
-)
+from bot.cards.block_kit import SlackBlock, button, feedback_buttons, prose_section, wrong_answer_button
 from bot.cards.capabilities import capabilities
->>>>>>> origin/main
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
 from bot.cards.notices import headlines, sentence_with_headlines, who_is_left
@@ -103,67 +89,5 @@ OUTAGE = (
 STILL_UNKNOWN = "It is still unknown what became of:"
 
 
-<<<<<<< HEAD
 def _who_is_to_look(card: Card) -> str:
     return f"Please look, and say on the question above what happened: {who_is_left(card)}."
-
-
-def capabilities(tools: Tools) -> str:
-    """Return what the agent can do, and what it will not do without a click."""
-    lines = ["Here is what I can do; just ask in your own words:"]
-    for tool in tools.values():
-        asks = "" if tool.effect is Effect.READ else " _(asks for approval first)_"
-        lines.append(f"•  {escaped(readable(tool.consequence or tool.verb))}{asks}")
-    lines.append("Nothing that changes something is run before a person here has seen exactly what it is and approved it.")
-    return "\n".join(lines)
-=======
-ALLOWED = "Run without a card:"
-
-
-def _by_permission(card: Card, notice: Notice) -> str:
-    """Return whose permission let it run, and what is left of that."""
-    who = people((card.decided_by,))
-    return f"{who} always allows this here: use {notice.uses} of {notice.most_uses}, until {slack_time(card.expires_at)}."
-
-
-def _card_headline(card: Card, tools: Tools, mask: Mask) -> str:
-    return headline(card, tools.get(card.tool), mask)
-
-
-def _sentence_with_headlines(before: str, cards: Sequence[Card], tools: Tools, mask: Mask) -> list[SlackBlock]:
-    """Return a sentence that ends in the actions' headlines."""
-    headlines = [cut(_card_headline(card, tools, mask), HEADLINE_CHARACTERS) for card in cards[:MOST_HEADLINES]] or [SOMETHING]
-    left = f" and {len(cards) - MOST_HEADLINES} more" if len(cards) > MOST_HEADLINES else ""
-    separated = [(f"{'; ' if number else ''}", text) for number, text in enumerate(headlines)]
-    parts = [part for between, text in separated for part in ((between, False), (text, True))]
-    return [rich_text([rich_line((f"{before} ", False), *parts, (left, False))])]
-
-
-def _withdraw(cards: Sequence[Card]) -> list[SlackBlock]:
-    """Return the offer to take back all that waits. A button that names only some of it would not let the conversation go on."""
-    value = ",".join(card.action_id for card in cards)
-    if not value or len(value) > VALUE_CHARACTERS:
-        return []
-    return [{"type": "actions", "block_id": "withdraw", "elements": [button("withdraw", "Withdraw and continue", value)]}]
-
-
-def _reminding(card: Card) -> str:
-    return "It is still unknown what became of:" if card.look == "unknown" else "Still waiting:"
-
-
-def _who_and_until(card: Card) -> str:
-    """Return who may decide, and until when. People who have voted already are not reminded."""
-    approvers = card.verdict.approvers
-    left = tuple(user for user in approvers.users if user not in (*card.voters, *card.rejecters)) or approvers.users
-    who = approvers_named(approvers.model_copy(update={"users": left}), card.requesters, MOST_MENTIONED)
-    if card.look == "unknown":
-        return f"Please look, and say on the question above what happened: {who}."
-    return to_be_decided(who, card.expires_at)
-
-
-def _further(card: Card) -> str:
-    """Return a sentence that mentions those who may decide from now on."""
-    to = card.verdict.escalation.to if card.verdict.escalation is not None else card.verdict.approvers
-    who = approvers_named(to, card.requesters, MOST_MENTIONED)
-    return f"Escalated: may be decided by {who} too, until {slack_time(card.expires_at)}."
->>>>>>> origin/main

@@ -10,35 +10,23 @@ from agent.approvals.deciders import Membership, why_not_asked
 from agent.decide.for_cards import card
 from agent.decide.moves import Card
 from agent.errors import DelayedError, FencedError, UnclearError
-<<<<<<< HEAD
-from agent.session.inbox import Click, Edit, Message, Where
-=======
 from agent.reports.actions_now import actions_now
-from agent.session.inbox import Click, Edit
->>>>>>> origin/main
+from agent.session.inbox import Click, Edit, Message
 from agent.session.state import ActionState
 from agent.store.fenced import Pool
 from agent.store.sessions import ActionSeen, Store, settled_sentence
 from agent.tool.definition import Tool, Tools
 from agent.tool.validation import problems
-<<<<<<< HEAD
-from agent.types import Approvers, Said, Verdict
-=======
-from agent.types import Approvers, Place, Verdict
+from agent.types import Approvers, Place, Said, Verdict
 from bot.cards.block_kit import modal, prose_section
->>>>>>> origin/main
 from bot.cards.cards import headline
 from bot.cards.review import details_view, review_view
 from bot.cards.values import Mask, unmasked
 from bot.dialogs.carried import Carried, carried
 from bot.dialogs.form import edit_view, field_errors, read_form
 from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
-<<<<<<< HEAD
-from bot.dialogs.modals import arguments_view, came_back_view, reject_view
-=======
-from bot.dialogs.modals import reject_view
+from bot.dialogs.modals import came_back_view, reject_view
 from bot.dialogs.one_by_one import CALLBACK_ID, OneByOne, card_now, to_be_drawn
->>>>>>> origin/main
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import Inbound, at, chosen, where_clicked
 from bot.slack.surface import SlackSurface
@@ -53,12 +41,6 @@ UNSURE = "Slack does not say right now whether you may decide this; please try a
 
 class Dialogs:
     """What only shows something, and what people enter into it.
-<<<<<<< HEAD
-
-    Wide because each dialog has a method that opens it and one that draws it.
-    """
-=======
->>>>>>> origin/main
 
     Wide because each dialog is opened by a method of this class.
     """
@@ -87,13 +69,11 @@ class Dialogs:
         await self._open(body, client, view, whole=True, settled=True)
         await ack()
 
-<<<<<<< HEAD
     async def came_back(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Ask what came back of a call that happened, those who may decide and those who asked."""
         await self._open(body, client, self._came_back_view, settled=True, limited=True)
         await ack()
 
-=======
     async def details(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Show all there is to know of an action, open or settled, to anybody who sees its card: masked as it is there."""
 
@@ -129,7 +109,6 @@ class Dialogs:
         if found is not None:
             await self._one_by_one.follow(client, *found)
 
->>>>>>> origin/main
     async def review(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Show everything whole to somebody who is to approve a card that could not show it; submitting it is the approval."""
 
@@ -151,24 +130,12 @@ class Dialogs:
         await self._open(body, client, self._grant_view, whole=True)
         await ack()
 
-<<<<<<< HEAD
     async def _open(
-        self,
-        body: dict[str, Any],
-        client: Any,
-        view: Callable[[ActionSeen], Any],
-        *,
-        whole: bool = False,
-        settled: bool = False,
-        limited: bool = False,
+        self, body: dict[str, Any], client: Any, view: Made, *, whole: bool = False, settled: bool = False, limited: bool = False
     ) -> None:
-        """Open a dialog. `whole`: it shows all arguments, so only to those who may see them, and that they did is on record
-        first. `settled`: also of an action that is. `limited`: only to those people, though it shows no more than the card."""
-=======
-    async def _open(self, body: dict[str, Any], client: Any, view: Made, *, whole: bool = False, settled: bool = False) -> None:
         """Open a dialog, which is made for the place where it was asked for. `whole`: it shows all arguments, so only to those
-        who may see them, and that they did is on record first. `settled`: also of an action that is."""
->>>>>>> origin/main
+        who may see them, and that they did is on record first. `settled`: also of an action that is. `limited`: only to those
+        people, though it shows no more than the card."""
         with as_made():
             action_id, trigger = chosen(body["actions"][0]).rpartition(":")[2], str(body["trigger_id"])
             user, where, below = user_in(body), where_clicked(body), carried(body)
@@ -177,15 +144,10 @@ class Dialogs:
         if seen is None:
             return
         told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
-<<<<<<< HEAD
-        if refused := await self._why_not_opened(seen, user, limited=whole or limited, settled=settled):
-            await self._surface.whisper(told, user, refused)
-=======
-        refused = await self._why_not_opened(seen, user, whole=whole, settled=settled)
+        refused = await self._why_not_opened(seen, user, limited=whole or limited, settled=settled)
         shown = await view(seen, told) if not refused else None
         if shown is None and where is None:  # the Home tab has no thread in which it could be said
             await view_opened(client, trigger, modal("told", "Not opened", [prose_section(refused or GONE)], close="Go back"))
->>>>>>> origin/main
             return
         if shown is None:
             await self._surface.whisper(told, user, refused or GONE)
@@ -223,15 +185,11 @@ class Dialogs:
         told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(place))
         return reject_view(told, seen.proposed.action_id)
 
-<<<<<<< HEAD
-    def _came_back_view(self, seen: ActionSeen) -> Any:
-        told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(seen.place))
+    async def _came_back_view(self, seen: ActionSeen, place: Place) -> Any:
+        told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(place))
         return came_back_view(told, seen.proposed.action_id)
 
-    def _edit_view(self, seen: ActionSeen) -> Any:
-=======
     async def _edit_view(self, seen: ActionSeen, place: Place) -> Any:
->>>>>>> origin/main
         tool, proposed = self._tools.get(seen.proposed.tool), seen.proposed
         if tool is None:
             return None

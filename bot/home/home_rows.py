@@ -20,6 +20,7 @@ from bot.cards.block_kit import SlackBlock, button, confirm, context, literal_te
 from bot.cards.cards import headline, people, slack_time
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
+from bot.cards.permissions import revoke_button
 from bot.cards.values import Mask, unmasked
 from bot.home.memories import SeenItem
 
@@ -73,10 +74,7 @@ def grant_row(grant: GrantSeen, tools: Tools) -> SlackBlock:
     words = f"{visible(f'{tool.verb} ({granted.tool})' if tool else granted.tool)}: {pattern_in_words(granted.pattern)}"
     left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {slack_time(grant.expires_at)}"
     channel = "a direct message" if grant.place.direct else f"<#{grant.place.channel}>"
-    asked = confirm(
-        "Revoke this permission?", "From now on each such call in that thread is asked for again.", "Revoke", no="Keep it"
-    )
-    revoke = {**button("revoke", "Revoke", granted.grant_id, style="danger"), "confirm": asked}
+    revoke = revoke_button(granted.grant_id, style="danger")
     fields = [mrkdwn(left), mrkdwn(f"In one thread of {channel}")]
     return {**section(cut(words, PATTERN_CHARACTERS)), "fields": fields, "accessory": revoke}
 

@@ -9,23 +9,12 @@ from agent.memory.values import Value
 from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
 from agent.store.sessions import ActionSeen
 from agent.tool.definition import Tools
-<<<<<<< HEAD
-from agent.types import Allowed, GrantPattern, Place
-from bot.cards.block_kit import SlackBlock, button, confirm, header, mrkdwn, option, prose_section, rich_text, section
-from bot.cards.cards import headline, slack_time
-from bot.cards.endings import ENDINGS
-from bot.cards.harmless_text import cut, visible
-from bot.cards.messages import capabilities
-from bot.cards.permissions import revoke_button
-from bot.home.budgets import BudgetSeen
-=======
 from agent.types import Place
 from bot.cards.block_kit import SlackBlock, button, header, prose_section, section
 from bot.cards.capabilities import capabilities, capability_lines
 from bot.cards.values import Mask, unmasked
 from bot.home.budgets import BudgetSeen, of_limit
 from bot.home.home_rows import ended_row, grant_row, memory_row, text_row, value_row, waiting_row
->>>>>>> origin/main
 from bot.home.memories import SeenItem
 
 HomeSection = Literal["decide", "asked", "recent", "grants", "memory", "values", "budget"]
@@ -222,112 +211,6 @@ def _unsure(gathered: HomeContent) -> list[SlackBlock]:
     return [text_row(line) for line in lines]
 
 
-<<<<<<< HEAD
-def _title(waiting: Waiting, tools: Tools) -> str:
-    unknown = "Outcome unknown: " if waiting.seen.status == "unknown" else ""
-    return unknown + home_headline(waiting.seen.proposed, tools)
-
-
-def _waiting(waiting: Waiting) -> list[SlackBlock]:
-    """Return who asked, where, until when, and how far the vote is."""
-    proposed, place = waiting.seen.proposed, waiting.seen.place
-    until = [_text_element("  ·  until "), _date(proposed.expires_at)] if waiting.seen.status == "pending" else []
-    quorum = proposed.verdict.quorum
-    progress = [_text_element(f"  ·  {quorum} approvals needed")] if quorum > 1 and waiting.seen.status == "pending" else []
-    voted = [_text_element("  ·  heard so far: "), *_people(waiting.voters)] if progress and waiting.voters else []
-    return [_text_element("Asked by "), *_people(proposed.requesters), *_where(place), *until, *progress, *voted]
-
-
-def _ended(seen: ActionSeen) -> list[SlackBlock]:
-    """Return what came of it, by whom, and who had asked where."""
-    by = [_text_element("  ·  decided by "), _user(seen.decided_by)] if seen.decided_by else []
-    at = [_text_element("  ·  "), _date(seen.decided_at)] if seen.decided_at else []
-    asked = [_text_element("  ·  asked by "), *_people(seen.proposed.requesters), *_where(seen.place)]
-    return [_text_element(ENDINGS[seen.status].in_a_list() if seen.status in ENDINGS else seen.status), *by, *at, *asked]
-
-
-def _grant(grant: GrantSeen, tools: Tools) -> SlackBlock:
-    """Return a section, so that the button is beside the grant that it is about."""
-    granted = grant.granted
-    tool = tools.get(granted.tool)
-    words = f"{visible(f'{tool.verb} ({granted.tool})' if tool else granted.tool)}: {pattern_in_words(granted.pattern)}"
-    left = f"{grant.most_uses - grant.uses} of {grant.most_uses} uses left, until {slack_time(grant.expires_at)}"
-    channel = "a direct message" if grant.place.direct else f"<#{grant.place.channel}>"
-    fields = [mrkdwn(left), mrkdwn(f"In one thread of {channel}")]
-    return {
-        **section(cut(words, PATTERN_CHARACTERS)),
-        "fields": fields,
-        "accessory": revoke_button(granted.grant_id, style="danger"),
-    }
-
-
-def _remembered(each: SeenItem, slack_url: str) -> SlackBlock:
-    """Return a section with what is remembered, where and when it was said, and what can be done about it."""
-    item, at = each.item, each.message
-    where = _said_in(item.channel)
-    often = f", said {item.confirmed} times" if item.confirmed > 1 else ""
-    link = f"  ·  <{slack_url}archives/{at[0]}/p{at[1].replace('.', '')}|Open the message>" if at is not None else ""
-    asked = confirm("Change what I remember?", "What is forgotten is not learnt from that message again.", "Go on", no="Keep it")
-    options = [option(f"correct:{item.id}", "Correct…"), option(f"forget:{item.id}", "Forget")]
-    what: SlackBlock = {"type": "overflow", "action_id": "memory", "options": options, "confirm": asked}
-    fields = [mrkdwn(f"{slack_time(item.learnt_at)} {where}{often}{link}")]
-    return {**section(cut(visible(item.text), HEADLINE_CHARACTERS)), "fields": fields, "accessory": what}
-
-
-def _kept(value: Value) -> SlackBlock:
-    """Return a section with a value, what it is and where it was said, and the button that deletes it."""
-    words = f"{value.key}: {visible(json.dumps(value.value, ensure_ascii=False))}"
-    asked = confirm("Delete this value?", "I do not go by it any more.", "Delete", no="Keep it")
-    delete = {**button("delete_value", "Delete", value.key, style="danger"), "confirm": asked}
-    fields = [mrkdwn(f"{value.kind} {_said_in(value.channel)}")]
-    return {**section(cut(words, HEADLINE_CHARACTERS)), "fields": fields, "accessory": delete}
-
-
-def _said_in(channel: str) -> str:
-    return "for everybody" if not channel else "in a direct message" if channel[0] == "D" else f"in <#{channel}>"
-
-
-# ---------------------------------------------------------------------------------------------- pieces
-
-
-def _item(title: str, *details: SlackBlock) -> SlackBlock:
-    return _rich_line(_text_element(cut(title, HEADLINE_CHARACTERS), bold=True), _text_element("\n"), *details)
-
-
-def _rich_line(*elements: SlackBlock) -> SlackBlock:
-    return rich_text([{"type": "rich_text_section", "elements": list(elements)}])
-
-
-def _text_element(text: str, *, bold: bool = False) -> SlackBlock:
-    return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
-
-
-def _user(user: str) -> SlackBlock:
-    return {"type": "user", "user_id": user}
-
-
-def _people(users: Sequence[str]) -> list[SlackBlock]:
-    named: list[SlackBlock] = []
-    for user in users:
-        named += [_text_element(", "), _user(user)] if named else [_user(user)]
-    return named
-
-
-def _where(place: Place) -> list[SlackBlock]:
-    if place.direct:
-        return [_text_element(" in a direct message")]
-    return [_text_element(" in "), {"type": "channel", "channel_id": place.channel}]
-
-
-def _link(place: Place, slack_url: str) -> list[SlackBlock]:
-    url = f"{slack_url}archives/{place.channel}/p{place.thread_ts.replace('.', '')}"
-    return [_text_element("  ·  "), {"type": "link", "url": url, "text": "Open the thread"}]
-
-
-def _date(at: datetime) -> SlackBlock:
-    fallback = f"{at:%Y-%m-%d %H:%M} UTC"
-    return {"type": "date", "timestamp": int(at.timestamp()), "format": DATE, "fallback": fallback}
-=======
 def _agents(agents: Sequence[AgentSeen]) -> list[SlackBlock]:
     """Return what the agent can do that answers in most places, and what others can in theirs; only what is more, if nothing is
     less."""
@@ -344,4 +227,3 @@ def _agents(agents: Sequence[AgentSeen]) -> list[SlackBlock]:
             told = f"In {where}:" if less else f"In {where} also:"
             blocks.append(prose_section(f"{told}\n{capability_lines(agent.tools if less else more)}"))
     return blocks
->>>>>>> origin/main

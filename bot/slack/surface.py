@@ -1,10 +1,6 @@
 """Slack as the core sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand.
 
-<<<<<<< HEAD
-Long because it implements one port of 14 methods.
-=======
 Long because it implements one port.
->>>>>>> origin/main
 """
 
 import asyncio

@@ -193,11 +193,7 @@ def assert_closed(talk: Talk, question: Message, how: str, offers: str = "") -> 
     """A question that is answered says how it ended, and offers nothing more to click than this."""
     [closed] = [message for message in talk.posts() if message.ts == question.ts]
     assert how in closed.seen_text
-<<<<<<< HEAD
-    assert "[" not in closed.seen_text.replace(offers, "")
-=======
-    assert "[" not in closed.seen_text.replace("[Details]", "")
->>>>>>> origin/main
+    assert "[" not in closed.seen_text.replace(offers, "").replace("[Details]", "")
     assert not any("unknown" in message.seen_text for message in talk.posts() if "Approved by" in message.seen_text)
 
 
