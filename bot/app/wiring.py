@@ -13,8 +13,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.errors import UnreachableError
-from agent.model.anthropic import AnthropicModel
+from agent.first_use import Once
 from agent.model.limits import PATIENCE, Patience
+from agent.model.on_first_use import Closable, ModelOnFirstUse
 from agent.reports.home_overview import Overview
 from agent.run.effects import Effects
 from agent.run.runner import Runner
@@ -128,11 +129,12 @@ async def running(
         masked = mask or card_mask(config)
         surface = SlackSurface(client, tools, masked, **ours, tools_in=lambda place: agents.for_place(place).rules.tools)
         stack.push_async_callback(surface.background.drain)
-        worker = None
+        worker = model = None
         if work:
+            model = _model(stack, settings, patience)
             effects = Effects(
                 surface,
-                _connect_model(stack, settings, patience),
+                model,
                 budget,
                 store,
                 tools,
@@ -179,6 +181,8 @@ async def running(
         port = await serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
             health.connected = (await _connect(stack, app, client, settings)).client.is_connected
+        if model is not None:  # by now the bot is ready, and nobody waits for it
+            surface.background.begin(model.load())
         yield Bot(port, bot_user_id, worker, tools)
 
 
@@ -189,8 +193,13 @@ def _heads_file(settings: Settings, config: Config) -> Path:
 # ---------------------------------------------------------------------------------------------- model and budget
 
 
-def _connect_model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> AnthropicModel:
-    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
+def _model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> ModelOnFirstUse:
+    def connect() -> Closable:
+        from agent.model.anthropic import AnthropicModel
+
+        return AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
+
+    model = ModelOnFirstUse(Once(connect))
     stack.push_async_callback(model.close)
     return model
 
