@@ -1,5 +1,6 @@
 """The types that everything is made of: frozen values, without a word on what happens to them."""
 
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
@@ -199,6 +200,13 @@ class Change(Frozen):
     after: str = ""
 
 
+class Magnitude(Frozen):
+    """How much a call moves or touches: an amount of money, or a count of what it names, such as rows or readers."""
+
+    number: Decimal
+    of: str  # a currency by its code of ISO 4217, or what is counted, in the plural
+
+
 class Preview(Frozen):
     """What a call would do, found out without doing it.
 
@@ -210,6 +218,7 @@ class Preview(Frozen):
     changes: tuple[Change, ...] = ()
     trouble: str = ""  # why nothing could be found out
     bound: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    magnitude: Magnitude | None = None  # beside the headline, and on the button
 
 
 class Wording(Frozen):

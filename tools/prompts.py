@@ -84,8 +84,8 @@ def promote_prompt(port: Promoting) -> Tool:
         idempotent=True,
         can="Make a version of a prompt live. Ask: “Promote assistant@3”",
         verb="Promote",
-        consequence="New conversations are led by this version within five seconds; running ones keep theirs.",
-        undo="`signoff prompts rollback` brings back the version before.",
+        consequence="New conversations follow it at once.",
+        undo="`signoff prompts rollback` undoes it.",
         preview=preview,
     )
 

@@ -17,8 +17,13 @@ def action_digest(
 ) -> str:
     """Return the digest over session, tool, its schema, the validated arguments, the resolved verdict, the words of the tool's
     author or server, and what the preview found and resolved."""
-    said = [wording.model_dump(mode="json"), preview.model_dump(mode="json") if preview is not None else None]
+    said = [wording.model_dump(mode="json"), _foreseen(preview) if preview is not None else None]
     return sha256([session_id, tool.name, tool.schema(), arguments, verdict.model_dump(mode="json"), *said])
+
+
+def _foreseen(preview: Preview) -> dict[str, JsonValue]:
+    """Return what a preview found; one without a magnitude as it was before there was such a field: cards wait for days."""
+    return preview.model_dump(mode="json", exclude={"magnitude"} if preview.magnitude is None else None)
 
 
 def author_digest(tool: Tool) -> str:

@@ -123,14 +123,14 @@ class Overview:
     async def pending(self, team: str, limit: int) -> list[Waiting]:
         """Return undecided actions and unknown outcomes of a workspace, the next to expire first."""
         rows = await self._query_rows(PENDING, team=team, limit=limit)
-        return [Waiting(_action_seen(*row[:7]), tuple(row[7])) for row in rows]
+        return [Waiting(action_seen(*row[:7]), tuple(row[7])) for row in rows]
 
     async def recent(self, team: str, user: str, channels: Collection[str], limit: int) -> list[ActionSeen]:
         """Return what became, in the last 30 days, of actions that the person asked for, voted on or decided, and of all in these
         channels; newest first."""
         quoted = json.dumps(user)
         rows = await self._query_rows(RECENT, team=team, user=user, channels=sorted(channels), quoted=quoted, limit=limit)
-        return [_action_seen(*row) for row in rows]
+        return [action_seen(*row) for row in rows]
 
     async def messages(self, sessions: Collection[str]) -> dict[tuple[str, str], str]:
         """Return the messages with cards, copies of them and questions of these sessions: the ts, by session and key."""
@@ -163,9 +163,10 @@ def _place_of(team: str, channel: str, thread_ts: str) -> Place:
     return Place(team=team, channel=channel, thread_ts=thread_ts)
 
 
-def _action_seen(
+def action_seen(
     body: str, team: str, channel: str, thread_ts: str, status: str, decided_by: str, decided_at: datetime | None
 ) -> ActionSeen:
+    """Return an action of its columns, those of `SEEN`."""
     return ActionSeen(
         proposed=ProposedAction.model_validate_json(body),
         place=_place_of(team, channel, thread_ts),

@@ -41,6 +41,9 @@ def tool(
     can: str | None = "",
     untrusted: Words | None = None,
     preview: Callable[[Any, ToolContext], Awaitable[Preview] | Preview] | None = None,
+    named: tuple[str, ...] = (),
+    several: str = "",
+    receipt: str = "",
     reconcile: Callable[[Any, ToolContext], Awaitable[Result | None] | Result | None] | None = None,
 ) -> Callable[[Function], Tool]: ...
 def tool(function: Function | None = None, /, **declared: Any) -> Tool | Callable[[Function], Tool]:
@@ -58,6 +61,8 @@ def tool(function: Function | None = None, /, **declared: Any) -> Tool | Callabl
     - `verb`, `headline`, `consequence` and `undo` are for the person who decides; `doing`, as in "Looking up {name}", is for
       those who watch it run. `preview(arguments, context)` says what would change. `untrusted` names the outside source that the
       result's text comes from. `headline`, `doing` and `untrusted` are a text with arguments in braces, or a function of them.
+    - `named` are arguments that the headline or a preview's changes hold as they are. `several` is what several calls make
+      ("orders"). `receipt` is the field of the answer that names what came of it, such as an order's id.
     - `can` tells people what to ask for: "Look up an order. Ask: “Where is ORD-1042?”". Without it they read how the docstring
       begins; with None nothing, since nobody would ask for it.
 

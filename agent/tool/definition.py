@@ -168,6 +168,10 @@ class Tool:
     doing: Callable[[Any], str] | None = None
     can: str | None = ""
     preview: Callable[[Any, ToolContext], Awaitable[Preview]] | None = None  # what it would change, found without doing it
+    # Arguments whose values the headline holds as they are, or what would change: a card need not say them twice.
+    named: tuple[str, ...] = ()
+    several: str = ""  # what several calls of it make, in the plural: "orders"
+    receipt: str = ""  # the field of a result that names what came of it, such as an order's id
     untrusted: Callable[[Any], str] | None = None  # names the outside source that a result's text comes from
     # Which writes need nobody's yes unless a rule asks for it, in a conversation that has read nothing from outside.
     harmless: Callable[[Mapping[str, Any]], bool] | None = None

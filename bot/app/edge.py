@@ -83,6 +83,9 @@ class Edge:
         listeners.action("review")(_reviewing(dialogs, home))
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)
+        listeners.action("details")(dialogs.details)
+        listeners.action("more")(dialogs.more)
+        listeners.action("one_by_one")(dialogs.one_by_one)
         listeners.action("feedback")(ratings.ask_why)
         listeners.action("wrong_answer")(ratings.ask_what_is_wrong)
         listeners.action("show_all")(dialogs.show_all)
@@ -156,6 +159,8 @@ class Edge:
                 pass
         for each in arrived:
             await self._receive(each)
+        if arrived and inbound.at(body, "view"):
+            self._surface.background.begin(self._dialogs.redraw(body, self._client))
         return BoltResponse(status=200) if arrived else None
 
     async def _receive(self, arrived: Inbound) -> None:

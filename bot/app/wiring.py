@@ -173,7 +173,7 @@ async def running(
             Memories(remembered, team),
             readers,
         )
-        secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, surface, tools, config.people.askers())
+        secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, pool, surface, tools, config.people.askers())
         us = Installation(team, bot_user_id, frozenset(config.apps))
         ratings, items = Ratings(Feedback(pool, store), team), remembered.items if remembered is not None else None
         app = Edge(client, secret, store, surface, dialogs, home, ratings, us, worker or NO_ROOM, items).app

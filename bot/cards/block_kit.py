@@ -30,6 +30,11 @@ def section(text: str) -> SlackBlock:
     return {"type": "section", "text": literal_text(text)}
 
 
+def line_with(text: str, accessory: SlackBlock, block_id: str) -> SlackBlock:
+    """Return a section with something to press beside it."""
+    return {**section(cut(text, SECTION_CHARACTERS)), "accessory": accessory, "block_id": block_id}
+
+
 def prose_section(mrkdwn: str) -> SlackBlock:
     """Return a section of our own words, as mrkdwn, cut to what Slack takes."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": cut(mrkdwn, SECTION_CHARACTERS)}}
@@ -80,6 +85,11 @@ def button(action_id: str, label: str, value: str, *, style: str | None = None) 
         "value": value,
     }
     return {**made, "style": style} if style else made
+
+
+def overflow(action_id: str, options: Sequence[SlackBlock]) -> SlackBlock:
+    """Return the menu of what is done more seldom."""
+    return {"type": "overflow", "action_id": action_id, "options": list(options)}
 
 
 def feedback_buttons(turn: int) -> SlackBlock:

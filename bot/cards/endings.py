@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CardEnding:
-    """Whom and when stand between `how` and `then`. `short`: both in a list, where that is not simply one after the other."""
+    """`icon` stands before the headline; whom and when between `how` and `then`. `short`: both in a list, where that is not
+    simply one after the other."""
 
     icon: str
     how: str
     then: str
-    between: str = ". "
     short: str = ""
 
     def on_card(self, by: str, at: str) -> str:
-        """Return the line below a closed card; `by` and `at` begin with their own space or comma, or are empty."""
-        return f"{self.icon} {self.how}{by}{at}{self.between}{self.then}."
+        """Return the line below a closed card; `by` begins with its own space or is empty, as `at` may be."""
+        return " · ".join(filter(None, (f"{self.how}{by}", at, f"{self.then}.")))
 
     def in_a_list(self) -> str:
         """Return the ending without whom and when, and without a full stop."""
@@ -25,16 +25,16 @@ class CardEnding:
 
 # By how the card looks, or by the action's status.
 ENDINGS: Mapping[str, CardEnding] = {
-    "approved": CardEnding(":hourglass_flowing_sand:", "Approved", "Running now"),
-    "running": CardEnding(":hourglass_flowing_sand:", "Approved", "Running now"),
-    "succeeded": CardEnding(":white_check_mark:", "Approved", "Done", short="Done"),
-    "failed": CardEnding(":x:", "Approved", "but it failed", between=", "),
-    "unknown": CardEnding(":warning:", "Approved", "Its outcome is unknown: it was started, and the result was lost"),
-    "left": CardEnding(":warning:", "Approved", "Its outcome is unknown and was left so: it is not run again"),
-    "rejected": CardEnding(":no_entry:", "Rejected", "Nothing was run"),
-    "expired": CardEnding(":alarm_clock:", "Expired", "Nobody decided in time; nothing was run"),
-    "withdrawn": CardEnding(":leftwards_arrow_with_hook:", "Withdrawn", "Nothing was run"),
-    "undeliverable": CardEnding(":no_entry:", "Its card could not be posted", "Nothing was run"),
-    "edited": CardEnding(":pencil2:", "Edited", "The new card is below; nothing was run", short="Edited, and proposed anew"),
-    "refused": CardEnding(":no_entry:", "Not run", "The approval no longer holds", short="Not run, or not run again"),
+    "approved": CardEnding("⏳", "Approved", "Running now"),
+    "running": CardEnding("⏳", "Approved", "Running now"),
+    "succeeded": CardEnding("✅", "Approved", "Done", short="Done"),
+    "failed": CardEnding("❌", "Approved", "It failed", short="Approved, but it failed"),
+    "unknown": CardEnding("❓", "Approved", "Its outcome is unknown"),
+    "left": CardEnding("❓", "Approved", "Its outcome stays unknown"),
+    "rejected": CardEnding("⛔", "Rejected", "Nothing was run"),
+    "expired": CardEnding("⏰", "Expired", "Nobody decided in time; nothing was run"),
+    "withdrawn": CardEnding("↩", "Withdrawn", "Nothing was run"),
+    "undeliverable": CardEnding("⛔", "Its card could not be posted", "Nothing was run"),
+    "edited": CardEnding("✎", "Edited", "The new card is below; nothing was run", short="Edited, and proposed anew"),
+    "refused": CardEnding("⛔", "Not run", "The approval no longer holds", short="Not run, or not run again"),
 }

@@ -1,27 +1,58 @@
-"""The dialog of a card that is not whole: everything that the approval covers, and its submit is the approval."""
+"""The dialogs that hold all of an action: *Review*, whose submit approves, and *Details*, for everybody who sees its card."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from agent.decide.for_cards import card
 from agent.decide.moves import Card
 from agent.session.state import ActionState
 from agent.session.steps import ProposedAction
-from agent.tool.definition import Effect, Tool, Tools
+from agent.tool.definition import Effect, Result, Tool, Tools
 from agent.types import Change
-from bot.cards.block_kit import SlackBlock, block_characters, context, modal, preformatted, rich_line, rich_text
-from bot.cards.harmless_text import cut, ends_seen, visible
-from bot.cards.people import decided_until, people, who_may_decide
+from bot.cards.block_kit import SlackBlock, block_characters, context, modal
+from bot.cards.boxes import MODAL_BLOCKS, MODAL_CHARACTERS, TITLE_CHARACTERS, Titled, fitting_boxes, in_boxes
+from bot.cards.harmless_text import cut, visible
+from bot.cards.people import decided_until, people, slack_time, who_may_decide
 from bot.cards.row import headline, wording_of
-from bot.cards.values import argument_name, change_text, one_line, plain_text, source_name, unmasked, value_text
+from bot.cards.schema import argument_names
+from bot.cards.values import (
+    Mask,
+    argument_name,
+    change_text,
+    named_values,
+    one_line,
+    plain_text,
+    source_name,
+    unmasked,
+    value_text,
+)
 
-PIECE_CHARACTERS = 2_800
-TITLE_CHARACTERS = 1_000
-MODAL_BLOCKS = 100
-MODAL_CHARACTERS = 200_000  # Slack takes a view of 250 kB; JSON around the text takes its share (reference: Slack, Limits)
 SUBMIT_CHARACTERS = 24
 ELEMENT_CHARACTERS = 2_000  # of mrkdwn in a context block
+EVERYBODY = 10_000  # people are named, all of them
+HIDDEN = ":lock: Personal data is hidden here."
 
-Titled = Sequence[tuple[str, str]]  # a title, and the text below it
+
+def details_view(card: Card, tool: Tool | None, mask: Mask = unmasked) -> SlackBlock:
+    """Return the dialog of everything about an action, open or decided, that its card has no room for: masked as its place is."""
+    titled = _everything(card, tool, mask)
+    hidden = mask is not unmasked and titled != _everything(card, tool, unmasked)
+    people_said = [context(part) for text in _people_said(card) for part in _sentences(text)]
+    about = [*([context(HIDDEN)] if hidden else []), *people_said]
+    return modal("details", "Details", [*fitting_boxes(titled, len(about) + 1), *about], close="Close")
+
+
+def _everything(card: Card, tool: Tool | None, mask: Mask) -> list[tuple[str, str]]:
+    """Return each text with its title: what the approval covers, what came of it, and last the model's own words."""
+    bound = card.preview.bound if card.preview is not None else {}
+    result = Result.of_text(card.result) if card.result else None
+    return [
+        *_bound(card, tool, mask),
+        *((f"It stands for: {argument_name(name)}", value_text(value, mask)) for name, value in bound.items()),
+        ("Its digest", card.digest),
+        *([("The reason that was given", visible(mask(card.reason)))] if card.reason else []),
+        *([("What came of it", value_text(result.result if result.ok else str(result.detail), mask))] if result else []),
+        *_model_words(card, mask),
+    ]
 
 
 def review_view(card: Card, tool: Tool | None) -> SlackBlock:
@@ -45,43 +76,46 @@ def fits_a_dialog(card: Card, tool: Tool | None) -> bool:
 def _whole_blocks(card: Card, bound: Titled, told: Titled) -> list[SlackBlock]:
     """Return everything that an approval covers: what, to which effect, what is different, from which sources, by whom, until
     when; and last, labelled, the model's own words."""
-    everybody = 10_000
-    people_said = [
-        f"Asked by {people(card.requesters, everybody)}",
-        *([f"Arguments edited by {people([card.edited_by])}"] if card.edited_by else []),
-        decided_until(who_may_decide(card.verdict, card.requesters, everybody), card.expires_at),
-    ]
     longest = max(len(text) for _, text in (*bound, *told))
-    about = [context(part) for text in people_said for part in _sentences(text)]
+    about = [context(part) for text in _people_said(card) for part in _sentences(text)]
     return [*in_boxes(bound, longest), *about, *in_boxes(told, longest)]
 
 
-def _bound(card: Card, tool: Tool | None) -> list[tuple[str, str]]:
+def _people_said(card: Card) -> list[str]:
+    return [
+        f"Asked by {people(card.requesters, EVERYBODY)}",
+        *([f"Arguments edited by {people([card.edited_by])}"] if card.edited_by else []),
+        decided_until(who_may_decide(card.verdict, card.requesters, EVERYBODY), card.expires_at),
+        *([f"It was decided on {slack_time(card.decided_at)}"] if card.decided_at else []),
+    ]
+
+
+def _bound(card: Card, tool: Tool | None, mask: Mask = unmasked) -> list[tuple[str, str]]:
     """Return each text with its title. Ours are never a plain word: an argument of any name cannot pass for one of them."""
     wording = wording_of(card, tool)
-    titled = [("In one line", headline(card, tool))]
+    titled = [("In one line", headline(card, tool, mask))]
     does = one_line(" ".join(part for part in (wording.consequence, wording.undo) if part), unmasked)
     titled += [("What it does", does)] if does else []
     titled += [("Its button says", verb)] if len(verb := visible(wording.verb)) > SUBMIT_CHARACTERS else []
-    titled += change_texts("Not as it was shown before", card.changed)
-    titled += [(argument_name(name), value_text(value, unmasked)) for name, value in card.arguments.items()]
+    titled += _change_texts("Not as it was shown before", card.changed, mask)
+    titled += named_values(card.arguments, mask, argument_names(tool) if tool is not None else ())
     if card.preview is not None:
-        titled += change_texts("Would change", card.preview.changes)
-        titled += [("No preview", one_line(card.preview.trouble, unmasked))] if card.preview.trouble else []
-    titled += [("Read before it was proposed, from outside, unchecked", source_name(source, unmasked)) for source in card.sources]
+        titled += _change_texts("Would change", card.preview.changes, mask)
+        titled += [("No preview", one_line(card.preview.trouble, mask))] if card.preview.trouble else []
+    titled += [("Read before it was proposed, from outside, unchecked", source_name(source, mask)) for source in card.sources]
     titled += [("Why people are asked", one_line(card.verdict.reason, unmasked))] if card.verdict.reason else []
     rule = one_line(card.verdict.rule, unmasked)
     return [*titled, ("By which rule", rule), ("Which tool", f"{one_line(card.tool, unmasked)} ({wording.effect})")]
 
 
-def _model_words(card: Card) -> list[tuple[str, str]]:
-    return [("The model's own words (not checked)", visible(card.said))] if card.said else []
+def _model_words(card: Card, mask: Mask = unmasked) -> list[tuple[str, str]]:
+    return [("The model's own words (not checked)", visible(mask(card.said)))] if card.said else []
 
 
-def change_texts(label: str, changes: Iterable[Change]) -> list[tuple[str, str]]:
+def _change_texts(label: str, changes: Iterable[Change], mask: Mask) -> list[tuple[str, str]]:
     """Return what is different before and after, each text under its title."""
     return [
-        (f"{label}: {change_text(change, unmasked)[0]}, {when}", plain_text(text))
+        (f"{label}: {change_text(change, mask)[0]}, {when}", plain_text(mask(text)))
         for change in changes
         for when, text in (("before", change.before), ("after", change.after))
         if text or when == "after"  # which ends a change, so that two of them never read as one
@@ -102,43 +136,3 @@ def _sentences(text: str) -> Iterator[str]:
 def can_show(proposed: ProposedAction, tools: Tools) -> bool:
     """Return whether there is a card or dialog that holds all of an action."""
     return fits_a_dialog(card(ActionState(proposed)), tools.get(proposed.tool))
-
-
-def in_boxes(titled: Sequence[tuple[str, str]], most: int) -> list[SlackBlock]:
-    """Return each text under its title, at most so many characters of it."""
-    return list(_packed(piece for title, text in titled for piece in _titled_pieces(title, text, most)))
-
-
-def _titled_pieces(title: str, text: str, most: int) -> Iterator[tuple[str, str]]:
-    """Yield a long text under its title, a piece at a time; blanks where it is cut are seen."""
-    title = cut(title, TITLE_CHARACTERS) + (f" ({len(text):,} characters, cut here)" if len(text) > most else "")
-    parts = list(_cut_up(text[:most]))
-    for number, part in enumerate(parts, 1):
-        piece = ends_seen(part) if len(parts) > 1 else part
-        yield f"{title} ({number} of {len(parts)})" if len(parts) > 1 else title, piece
-
-
-def _cut_up(text: str) -> Iterator[str]:
-    """Yield a visible text in pieces that a box takes; what is spelled out, as in `⟨2 spaces⟩`, is never cut."""
-    at = 0
-    while at < len(text):
-        end = at + PIECE_CHARACTERS
-        opened = text.rfind("⟨", at, end)
-        if end < len(text) and opened > at and "⟩" not in text[opened:end]:
-            end = opened
-        yield text[at:end]
-        at = end
-
-
-def _packed(pieces: Iterable[tuple[str, str]]) -> Iterator[SlackBlock]:
-    """Yield a box for each piece; as many in one block as it holds."""
-    elements: list[SlackBlock] = []
-    length = 0
-    for title, text in pieces:
-        if elements and length + len(title) + len(text) > PIECE_CHARACTERS:
-            yield rich_text(elements)
-            elements, length = [], 0
-        elements += [rich_line((title, True)), preformatted(text)]
-        length += len(title) + len(text)
-    if elements:
-        yield rich_text(elements)

@@ -6,7 +6,7 @@ stand as preformatted rich text, which Slack never parses: no mention, link or f
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,6 +16,12 @@ from bot.cards.harmless_text import cut, in_prose, visible
 
 LINE_CHARACTERS = 60  # of a value that stands on a line of the table
 CHANGE_CHARACTERS = 160  # of a cell in the table of what would change
+ROW_CHARACTERS = 300  # likewise, in a row of several actions
+MOST_ON_A_LINE = 8  # arguments; more of them are a table
+PARAGRAPH_CHARACTERS = 300  # of arguments on one line
+CELL_CHARACTERS = 40  # of what would change on one line
+MOST_CHANGES_ON_A_LINE = 3
+BETWEEN = " · "  # the parts of a line
 NAME_CHARACTERS = 24  # that the values of the table are indented by at most
 LONGEST_NAME_CHARACTERS = 60
 TRIPLE = '"""'
@@ -25,6 +31,7 @@ _JSON_BEGINS = re.compile(r"\s*(?:[\[{\"0-9-]|true|false|null|NaN|Infinity)")  #
 
 Mask = Callable[[str], str]
 Named = tuple[tuple[str, str], ...]
+LinePart = tuple[str, bool]  # of a line: a text, and whether it is bold
 
 
 def unmasked(text: str) -> str:
@@ -143,32 +150,54 @@ def cut_in_the_middle(text: str, most: int) -> str:
     return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def arguments_block(texts: Named, room: TextRoom, block_id: str) -> tuple[SlackBlock, bool]:
-    """Return every argument by name: short ones as lines of one table, the others in a box each, cut with their length.
+def arguments_blocks(
+    texts: Named, room: TextRoom, block_id: str, *, empty: Sequence[str] = (), on_lines: bool = False
+) -> tuple[list[SlackBlock], bool]:
+    """Return every argument by name: a few short ones on one line, more of them as lines of a table, long ones in a box each, cut
+    with their length. `empty`: those that are nothing, as their tool has it by default. `on_lines`: there is no room for boxes.
 
-    A line of the table holds no line break, so no value can pass itself off as another argument. True: all stand there whole.
+    Neither a line nor the table holds what could pass for another argument. True: all stand there whole.
     """
-    shown = texts[: room.names]
-    short = [(cut(name, LONGEST_NAME_CHARACTERS), text) for name, text in shown if _short(text)]
+    shown = [(cut(name, LONGEST_NAME_CHARACTERS), text) for name, text in texts[: room.names]]
+    most = ROW_CHARACTERS if on_lines else LINE_CHARACTERS
+    short = [(name, text) for name, text in shown if _fits_a_line(text, most)]
+    long = [(name, text) for name, text in shown if not _fits_a_line(text, most)]
     elements: list[SlackBlock] = []
-    if short:
+    nothing = [((f"no {name}", False),) for name in empty]
+    if on_lines or (len(short) <= MOST_ON_A_LINE and sum(len(name) + len(text) for name, text in short) <= PARAGRAPH_CHARACTERS):
+        named = [*short, *((name, _on_one_line(text)) for name, text in (long if on_lines else ()))]
+        parts = [*(((name, True), (f": {in_prose(clipped(text, room.value))}", False)) for name, text in named), *nothing]
+        elements += [rich_line(*joined(parts))] if parts else []
+    else:
         width = min(max(len(name) for name, _ in short), NAME_CHARACTERS)
         elements.append(preformatted("\n".join(f"{name:<{width}}  {clipped(text, room.value)}" for name, text in short)))
-    for name, text in shown:
-        if not _short(text):
-            cut_here = f" ({len(text):,} characters, cut in the middle)" if len(text) > room.value else ""
-            elements.append(rich_line((cut(name, LONGEST_NAME_CHARACTERS), True), (cut_here, False)))
-            elements.append(preformatted(cut_in_the_middle(text, room.value)))
-    if not texts:
-        elements.append(rich_line(("No arguments.", False)))
+        elements += [rich_line(*joined(nothing))] if nothing else []
+    for name, text in () if on_lines else long:
+        cut_here = f" ({len(text):,} characters, cut in the middle)" if len(text) > room.value else ""
+        elements.append(rich_line((name, True), (cut_here, False)))
+        elements.append(preformatted(cut_in_the_middle(text, room.value)))
     if len(texts) > len(shown):
         elements.append(rich_line((f"{len(texts) - len(shown)} further arguments do not fit here.", True)))
-    whole = all(len(name) <= LONGEST_NAME_CHARACTERS and len(text) <= room.value for name, text in texts) and shown == texts
-    return rich_text(elements, block_id), whole
+    whole = all(len(name) <= LONGEST_NAME_CHARACTERS and len(text) <= room.value for name, text in texts)
+    whole = whole and len(shown) == len(texts) and not (on_lines and long)
+    return ([rich_text(elements, block_id)] if elements else []), whole
 
 
-def _short(text: str) -> bool:
-    return len(text) <= LINE_CHARACTERS and not set(text) & {"\n", "\t"}
+def _fits_a_line(text: str, most: int) -> bool:
+    """Return whether a value stands on a line with others: it holds nothing that separates them."""
+    return len(text) <= most and not set(text) & {"\n", "\t", BETWEEN.strip()}
+
+
+def _on_one_line(text: str) -> str:
+    return clipped(re.sub(r"[ \t\n]+", " ", text), LINE_CHARACTERS)
+
+
+def joined(parts: Iterable[Sequence[LinePart]]) -> Iterator[LinePart]:
+    """Yield parts of one line, a dot between them."""
+    for number, each in enumerate(parts):
+        if number:
+            yield BETWEEN, False
+        yield from each
 
 
 def change_text(change: Change, mask: Mask) -> tuple[str, str, str]:
@@ -181,6 +210,17 @@ def _cell(text: str, mask: Mask) -> str:
     text = mask(text)
     quoted = text != text.strip() or re.search(r'[\n\t→]|  |^"', text) or text == NOTHING
     return in_prose(visible(json.dumps(text, ensure_ascii=False))) if quoted else visible(text)
+
+
+def changes_line(changes: Sequence[tuple[str, str, str]], label: str, block_id: str) -> SlackBlock | None:
+    """Return what is different afterwards on one line, whole; None where it takes a table."""
+    cells = [cell for change in changes for cell in change]
+    if len(changes) > MOST_CHANGES_ON_A_LINE or not all(_fits_a_line(cell, CELL_CHARACTERS) for cell in cells):
+        return None
+    if not all(what for what, _, _ in changes):
+        return None
+    parts = [((what, True), (f" {_change(before, after, CELL_CHARACTERS)}", False)) for what, before, after in changes]
+    return rich_text([rich_line((f"{label} ", False), *joined(parts))], block_id)
 
 
 def changes_block(changes: Sequence[tuple[str, str, str]], label: str, room: TextRoom, block_id: str) -> tuple[SlackBlock, bool]:

@@ -1,6 +1,6 @@
-"""The modals: reject, edit, always allow, show all. Opened for those who may, and read when they are submitted."""
+"""The modals: reject, edit, always allow, details, one by one. Opened for those who may, and read when they are submitted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,37 +9,48 @@ from agent.approvals.deciders import Membership, why_not_asked
 from agent.decide.for_cards import card
 from agent.decide.moves import Card
 from agent.errors import DelayedError, FencedError, UnclearError
-from agent.session.inbox import Click, Edit, Where
+from agent.reports.actions_now import actions_now
+from agent.session.inbox import Click, Edit
 from agent.session.state import ActionState
+from agent.store.fenced import Pool
 from agent.store.sessions import ActionSeen, Store, settled_sentence
 from agent.tool.definition import Tool, Tools
 from agent.tool.validation import problems
-from agent.types import Approvers, Verdict
+from agent.types import Approvers, Place, Verdict
 from bot.cards.block_kit import modal, prose_section
 from bot.cards.cards import headline
-from bot.cards.review import review_view
+from bot.cards.review import details_view, review_view
+from bot.cards.values import Mask, unmasked
+from bot.dialogs.carried import Carried, carried
 from bot.dialogs.form import edit_view, field_errors, read_form
 from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
-from bot.dialogs.modals import arguments_view, reject_view
+from bot.dialogs.modals import reject_view
+from bot.dialogs.one_by_one import CALLBACK_ID, OneByOne, card_now, to_be_drawn
 from bot.slack.as_made import as_made, user_in
-from bot.slack.inbound import Inbound, at, where_clicked
+from bot.slack.inbound import Inbound, at, chosen, where_clicked
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import view_opened
 
 Errors = Mapping[str, str]  # by block_id, as Slack shows them beside the fields
+Made = Callable[[ActionSeen, Place], Awaitable[Any]]  # the view for a place; None where there is none
 GONE = "The tool of this card has changed or is not there any more, so there is no such dialog; please approve or reject it."
 LATE = "The dialog did not open; please click once more. If that does not help, the log says why: please tell an admin."
 UNSURE = "Slack does not say right now whether you may decide this; please try again in a moment."
 
 
 class Dialogs:
-    """What only shows something, and what people enter into it."""
+    """What only shows something, and what people enter into it.
 
-    def __init__(self, store: Store, surface: SlackSurface, tools: Tools, askers: frozenset[Membership]) -> None:
+    Wide because each dialog is opened by a method of this class.
+    """
+
+    def __init__(self, store: Store, pool: Pool, surface: SlackSurface, tools: Tools, askers: frozenset[Membership]) -> None:
         self._store = store
+        self._pool = pool
         self._surface = surface
         self._tools = tools
         self._askers = askers
+        self._one_by_one = OneByOne(pool, surface, tools)
 
     # ------------------------------------------------------------------------------------------ opened
 
@@ -51,16 +62,51 @@ class Dialogs:
     async def show_all(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Show all arguments whole, also of a settled action, to those who may decide and those who asked."""
 
-        def view(seen: ActionSeen) -> Any:
-            return arguments_view(seen.proposed.arguments, seen.proposed.preview, seen.proposed.said)
+        async def view(seen: ActionSeen, place: Place) -> Any:
+            return await self._details_view(seen)
 
         await self._open(body, client, view, whole=True, settled=True)
         await ack()
 
+    async def details(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Show all there is to know of an action, open or settled, to anybody who sees its card: masked as it is there."""
+
+        async def view(seen: ActionSeen, place: Place) -> Any:
+            return await self._details_view(seen, self._surface.mask_in(place))
+
+        await self._open(body, client, view, settled=True)
+        await ack()
+
+    async def one_by_one(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Show the actions of a message one by one, each in full."""
+        with as_made():
+            action, trigger = body["actions"][0], str(body["trigger_id"])
+            carries = Carried(chosen(action), where_clicked(body))
+        if (view := await self._one_by_one.view(carries)) is not None:
+            await view_opened(client, trigger, view)
+        await ack()
+
+    async def more(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Open what was chosen in the menu of a card."""
+        with as_made():
+            name, _, _ = chosen(body["actions"][0]).partition(":")
+        opening = {"edit": self.edit, "always": self.allow, "details": self.details}.get(name)
+        if opening is None:
+            await ack()
+        else:
+            await opening(ack, body, client)
+
+    async def redraw(self, body: dict[str, Any], client: Any) -> None:
+        """Draw the dialog of several actions anew that something was pressed in, or above."""
+        with as_made():
+            found = to_be_drawn(body)
+        if found is not None:
+            await self._one_by_one.follow(client, *found)
+
     async def review(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Show everything whole to somebody who is to approve a card that could not show it; submitting it is the approval."""
 
-        def view(seen: ActionSeen) -> Any:
+        async def view(seen: ActionSeen, place: Place) -> Any:
             approvers = seen.approvers(datetime.now(UTC))
             shown = ActionState(seen.proposed.model_copy(update={"verdict": _verdict_by_now(seen, approvers)}))
             return review_view(card(shown), self._tools.get(seen.proposed.tool))
@@ -78,20 +124,19 @@ class Dialogs:
         await self._open(body, client, self._grant_view, whole=True)
         await ack()
 
-    async def _open(
-        self, body: dict[str, Any], client: Any, view: Callable[[ActionSeen], Any], *, whole: bool = False, settled: bool = False
-    ) -> None:
-        """Open a dialog. `whole`: it shows all arguments, so only to those who may see them, and that they did is on record
-        first. `settled`: also of an action that is."""
+    async def _open(self, body: dict[str, Any], client: Any, view: Made, *, whole: bool = False, settled: bool = False) -> None:
+        """Open a dialog, which is made for the place where it was asked for. `whole`: it shows all arguments, so only to those
+        who may see them, and that they did is on record first. `settled`: also of an action that is."""
         with as_made():
-            action_id, trigger = str(body["actions"][0]["value"]), str(body["trigger_id"])
-            user, where = user_in(body), where_clicked(body)
+            action_id, trigger = chosen(body["actions"][0]).rpartition(":")[2], str(body["trigger_id"])
+            user, where, below = user_in(body), where_clicked(body), carried(body)
+            above = at(body, "view", "type") == "modal"
         seen = await self._store.action(action_id)
         if seen is None:
             return
         told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
         refused = await self._why_not_opened(seen, user, whole=whole, settled=settled)
-        shown = view(seen) if not refused else None
+        shown = await view(seen, told) if not refused else None
         if shown is None and where is None:  # the Home tab has no thread in which it could be said
             await view_opened(client, trigger, modal("told", "Not opened", [prose_section(refused or GONE)], close="Go back"))
             return
@@ -99,10 +144,11 @@ class Dialogs:
             await self._surface.whisper(told, user, refused or GONE)
             return
         if where and "private_metadata" in shown:
-            shown = {**shown, "private_metadata": f"{seen.proposed.action_id} {where.model_dump_json()}"}
+            among = below.action_id if at(body, "view", "callback_id") == CALLBACK_ID else ""
+            shown = {**shown, "private_metadata": Carried(seen.proposed.action_id, where, among).written()}
         if whole:
             await self._store.viewed(seen.proposed.action_id, user)
-        if not await view_opened(client, trigger, shown):
+        if not await view_opened(client, trigger, shown, above=above):
             await self._surface.whisper(told, user, LATE)
 
     async def _why_not_opened(self, seen: ActionSeen, user: str, *, whole: bool, settled: bool) -> str:
@@ -121,12 +167,16 @@ class Dialogs:
             return UNSURE
         return "" if may else "This is only for those who may decide it and those who asked for it; nothing was opened."
 
-    def _reject_view(self, seen: ActionSeen) -> Any:
+    async def _details_view(self, seen: ActionSeen, mask: Mask = unmasked) -> Any:
+        [now] = await actions_now(self._pool, [seen.proposed.action_id])
+        return details_view(card_now(now), self._tools.get(seen.proposed.tool), mask)
+
+    async def _reject_view(self, seen: ActionSeen, place: Place) -> Any:
         """Return the dialog that asks for a reason. Anybody may open it, so it shows no more than the card does."""
-        told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(seen.place))
+        told = headline(_card(seen), self._tools.get(seen.proposed.tool), self._surface.mask_in(place))
         return reject_view(told, seen.proposed.action_id)
 
-    def _edit_view(self, seen: ActionSeen) -> Any:
+    async def _edit_view(self, seen: ActionSeen, place: Place) -> Any:
         tool, proposed = self._tools.get(seen.proposed.tool), seen.proposed
         if tool is None:
             return None
@@ -134,7 +184,7 @@ class Dialogs:
         told = {"headline": self._dialog_headline(seen), "action_id": proposed.action_id, "submit": f"Propose: {tool.verb}"}
         return edit_view(schema, proposed.arguments, **told)
 
-    def _grant_view(self, seen: ActionSeen) -> Any:
+    async def _grant_view(self, seen: ActionSeen, place: Place) -> Any:
         tool, proposed = self._tools.get(seen.proposed.tool), seen.proposed
         if tool is None or not may_grant(tool, seen):
             return None
@@ -151,8 +201,8 @@ class Dialogs:
         if callback_id not in ("reject", "review", "edit", "grant"):
             return None
         with as_made():
-            action_id, _, place = str(body["view"]["private_metadata"]).partition(" ")
-            user, where = user_in(body), Where.model_validate_json(place) if place else None
+            carries = carried(body)
+            action_id, where, user = carries.action_id, carries.where, user_in(body)
             key = f"{callback_id}:{user}:{body['view']['id']}"
             state: dict[str, Any] = at(body, "view", "state", "values") or {}
         if callback_id == "reject":

@@ -1,16 +1,7 @@
-"""Dialogs about one action: the reason of a rejection, and everything whole that a card had to cut or hide."""
+"""The dialog that asks for the reason of a rejection."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from agent.types import Preview
-from bot.cards.block_kit import SlackBlock, context, entry, modal, section
-from bot.cards.harmless_text import cut, visible
-from bot.cards.review import MODAL_BLOCKS, change_texts, in_boxes
-from bot.cards.values import argument_name, unmasked, value_text
-
-VALUE_CHARACTERS = (2_800, 1_200, 300, 60, 10)  # where not even the dialog holds everything whole
-CUT = "This dialog cannot hold it whole, so long values are cut; reject this if you cannot judge it unseen."
+from bot.cards.block_kit import SlackBlock, entry, modal, section
+from bot.cards.harmless_text import cut
 
 
 def reject_view(card_headline: str, action_id: str) -> SlackBlock:
@@ -18,18 +9,3 @@ def reject_view(card_headline: str, action_id: str) -> SlackBlock:
     reason = {"type": "plain_text_input", "action_id": "reason", "multiline": True, "max_length": 1_000}
     blocks = [section(cut(card_headline, 2_000)), entry("reason", "Reason (the agent reads it)", reason, optional=True)]
     return modal("reject", "Reject", blocks, submit="Reject", close="Go back", metadata=action_id)
-
-
-def arguments_view(values: Mapping[str, Any], preview: Preview | None = None, said: str = "") -> SlackBlock:
-    """Return everything whole and unmasked, in as many pieces as Slack's limit for one block asks for."""
-    titled = [(argument_name(name), value_text(value, unmasked)) for name, value in values.items()]
-    if preview is not None and preview.headline:
-        titled.insert(0, ("In one line", visible(preview.headline)))
-    titled += change_texts("Would change", preview.changes if preview is not None else ())
-    if said:
-        titled.append(("The model's own words (not checked)", visible(said)))
-    blocks = in_boxes(titled, max((len(text) for _, text in titled), default=0))
-    for most in VALUE_CHARACTERS:
-        if len(blocks) > MODAL_BLOCKS:
-            blocks = [context(CUT), *in_boxes(titled, most)]
-    return modal("arguments", "All arguments", blocks or [context("No arguments.")], close="Close")

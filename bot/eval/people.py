@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from bot.eval.cases import Line, World
+from bot.sandbox.slack.pressing import pressed
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.sandbox.slack.types import Message, View
 
@@ -127,8 +128,7 @@ class People:
             )
         action = open_now[line.number - 1]
         before, told = await self._votes(action), len(self.slack.ephemerals(line.who)) + len(self.slack.failures(line.who))
-        card = self._card_of(action, line.does)
-        await self.slack.click(line.who, card.channel, card.ts, line.does, value=action)
+        await self._press_on_card(line, action)
         if line.does != "approve":
             view = await self._dialog(line)
             inputs = {"reason": line.reason} if line.does == "reject" and line.reason else {}
@@ -142,6 +142,22 @@ class People:
             return is_told or await self._votes(action) != before
 
         await self.until(counted, f"the click of {line.who} has no effect")
+
+    async def _press_on_card(self, line: Line, action: str) -> None:
+        """Press what the line does: on the card, or in the dialog that shows the actions of a message one by one."""
+        card = self._card_of(action, line.does)
+        while (left := self.slack.view(line.who)) is not None:
+            await self.slack.close_view(line.who, left.id)
+        if (found := pressed(card.blocks, line.does, action)) is not None:
+            await self.slack.click(line.who, card.channel, card.ts, **found)
+            return
+        if pressed(card.blocks, "one_by_one") is not None:
+            await self.slack.click(line.who, card.channel, card.ts, "one_by_one")
+            view = await self._dialog(line)
+            if (found := pressed(view.blocks, line.does, action)) is not None:
+                await (await self.slack.click_in_view(line.who, view.id, **found))
+                return
+        raise NotAsPlayedError(f"{line.who} was to {line.does} {line.tool or 'a card'}: there is nothing to press for it")
 
     def _card_of(self, action: str, does: str) -> Message:
         for message in reversed(self.slack.workspace.messages[self.channel].values()):

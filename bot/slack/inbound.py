@@ -204,9 +204,20 @@ def thread_of(body: Body, team: str) -> Place:
 
 
 def where_clicked(body: Body) -> Where | None:
-    """Return where a message with a button stands. None: it is on the Home tab."""
+    """Return where a message with a button stands, or the one that a dialog was opened from. None: it is on the Home tab."""
     channel, message = at(body, "channel", "id"), at(body, "message")
     if not channel:
-        return None
+        return where_told(body)
     thread_ts = str(at(message, "thread_ts") or "")
     return Where(channel=str(channel), thread_ts="" if thread_ts == str(at(message, "ts")) else thread_ts)
+
+
+def where_told(body: Body) -> Where | None:
+    """Return where the message stands that a dialog was opened from, as its second word says; None where it says nothing."""
+    second = str(at(body, "view", "private_metadata") or "").split(" ")[1:2]
+    return Where.model_validate_json(second[0]) if second and second[0].startswith("{") else None
+
+
+def chosen(action: Body) -> str:
+    """Return the value of a button, or of what was chosen in a menu."""
+    return str(at(action, "selected_option", "value") or at(action, "value"))

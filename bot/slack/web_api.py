@@ -200,10 +200,11 @@ def problem(method: str, error: SlackApiError) -> Exception:
             return RefusedError(code)
 
 
-async def view_opened(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Any]) -> bool:
-    """Open a dialog. False: it did not come up, or came too late; the reason is in the log."""
+async def view_opened(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Any], *, above: bool = False) -> bool:
+    """Open a dialog, `above` the one that it was asked for in. False: it did not come up, or came too late; the reason is in the
+    log."""
     try:
-        await called(client, "views.open", trigger_id=trigger_id, view=view)
+        await called(client, "views.push" if above else "views.open", trigger_id=trigger_id, view=view)
     except (RefusedError, DelayedError, UnclearError, FencedError) as error:
         log.warning("a dialog could not be opened: %s", error)
         return False

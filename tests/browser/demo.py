@@ -57,7 +57,8 @@ class DemoScreen(Screen):
 
     def cards(self) -> Locator:
         """Those of them that people decide, or did: not what was worked on before."""
-        return self.replies().filter(has=self.page.get_by_role("heading"))
+        pressed = ", ".join(f'[data-action-id="{name}"]' for name in ("more", "one_by_one", "details"))
+        return self.replies().filter(has=self.page.locator(pressed))
 
     async def picture(self, name: str, height: int = 800, width: int = 1280) -> None:
         """Keeps a picture of this run, of a window of this size."""

@@ -52,6 +52,11 @@ class Screen:
     def button(self, action_id: str) -> Locator:
         return self.thread.locator(f'[data-action-id="{action_id}"]')
 
+    async def choose(self, name: str) -> None:
+        """Opens the menu of the last card, and takes what it offers by this name."""
+        await self.button("more").last.click()
+        await self.thread.locator(f'[role="menuitem"][data-value^="{name}:"]').locator("visible=true").click()
+
     async def go_to(self, channel: str) -> None:
         """Opens a channel: what is typed before it is on the screen would be typed into the one before."""
         await self.part(f"channel-{channel}").click()

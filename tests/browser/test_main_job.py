@@ -38,7 +38,7 @@ async def test_asked_rejected_with_a_reason_proposed_again_approved_done(demo_sc
     await demo_screen.button("approve").click()
     await expect(demo_screen.thread).to_contain_text("Approved by @Ben Baker")
     await expect(demo_screen.thread).to_contain_text(re.compile(r"Done: 1 × Desk Lamp Arc.*ORD-\d+"))
-    for name in ("approve", "reject", "edit"):
+    for name in ("approve", "reject", "more"):
         await expect(demo_screen.button(name)).to_have_count(0)  # both cards are closed
     assert demo.orders_since(newest) == [("ada@example.com", "LGT-001", 1)]
 

@@ -26,7 +26,7 @@ LOOKS: dict[str, Word] = {
     **dict.fromkeys(("Succeeded", "Failed"), "done"),
     **dict.fromkeys(("Unknown", "Left"), "unknown"),
 }
-LOOK = re.compile(rf"({'|'.join(LOOKS)}|Approval needed|Pending|Approved): [^;]*?(w\d+x\d+)")
+LOOK = re.compile(rf"({'|'.join(LOOKS)}|Approval needed|asks|Pending|Approved): [^;]*?(w\d+x\d+)")
 # How long the result of a call may still be lost with its process: before it is written, and before another process, which
 # holds the session since this one was frozen, has looked for it. Both with room for a busy machine.
 LOST_SECONDS = 20.0
@@ -87,7 +87,7 @@ class Fates:
             if message.ts not in stay:
                 yield f"{button.action_id} can still be clicked in {message.channel} {message.ts}: {message.text[:200]}"
         for write, (message, looks) in self._shown.items():
-            if looks & {"Approval needed", "Pending", "Approved"} and message.ts not in stay:
+            if looks & {"Approval needed", "asks", "Pending", "Approved"} and message.ts not in stay:
                 yield f"{write} still says {sorted(looks)} in {message.channel} {message.ts}"
             for look in looks & LOOKS.keys():
                 yield from (f"{what}; its card says {look}" for what in self._untrue(write, LOOKS[look], None))

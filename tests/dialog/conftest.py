@@ -19,6 +19,7 @@ from bot.config.file import Config
 from bot.config.manifest import read_manifest
 from bot.config.settings import Settings
 from bot.sandbox.model import Request, ScriptedModel
+from bot.sandbox.slack.pressing import pressed
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.sandbox.slack.types import Message, SubmitAnswer, View
 from bot.stores.embedded_home import Servers
@@ -153,22 +154,46 @@ class Talk:
 
     def open_cards(self) -> list[Message]:
         """Cards that wait for a decision."""
-        return [message for message in self.posts() if "[Reject]" in message.seen_text]
+        return [message for message in self.posts() if rows(message)]
 
     async def clicks(self, user: str, card: Message, action_id: str = "approve", *, row: int | None = None) -> None:
-        """A button of a message, of its `row`th row where it has several."""
-        value = None if row is None else rows(card)[row - 1]
-        await self.slack.click(user, card.channel, card.ts, action_id, value=value)
+        """Press a button of a message, or what its menu offers by this name, of its `row`th row where it has several. What a row
+        has no room for is pressed in the dialog that shows them one by one.
+        """
+        of = None if row is None else rows(card)[row - 1]
+        if (found := pressed(card.blocks, action_id, of)) is not None:
+            await self.slack.click(user, card.channel, card.ts, **found)
+            return
+        await self.puts_away(user)
+        await self.slack.click(user, card.channel, card.ts, "one_by_one")
+        view = await self.slack.until(lambda: self.slack.view(user))
+        found = pressed(view.blocks, action_id, of)
+        assert found is not None, f"{action_id} is nowhere to be pressed: {view.seen_text}"
+        await (await self.slack.click_in_view(user, view.id, **found))  # acked: whatever it opens is open
+
+    async def puts_away(self, user: str) -> None:
+        """Close whatever dialogs are open."""
+        while (view := self.slack.view(user)) is not None:
+            await self.slack.close_view(user, view.id)
 
     async def reviews(self, user: str, card: Message, *, row: int | None = None) -> View:
         """Open the dialog of a card that is not whole."""
         await self.clicks(user, card, "review", row=row)
         return await self.slack.until(lambda: self.slack.view(user))
 
+    async def details(self, user: str, card: Message, *, row: int | None = None) -> str:
+        """What the dialog with everything about an action says."""
+        await self.puts_away(user)
+        await self.clicks(user, card, "details", row=row)
+        view = await self.slack.until(lambda: self.slack.view(user))
+        await self.puts_away(user)
+        return view.seen_text
+
     async def approves_whole(self, user: str, card: Message, *, row: int | None = None) -> None:
         """Read a card that is not whole in its dialog, and approve it there."""
         view = await self.reviews(user, card, row=row)
         assert (await self.slack.submit(user, view.id, {})).closed
+        await self.puts_away(user)
 
     async def rejects(self, user: str, card: Message, reason: str = "", *, row: int | None = None) -> None:
         """Reject, with a reason in the modal."""
@@ -176,12 +201,16 @@ class Talk:
         view = await self.slack.until(lambda: self.slack.view(user))
         answer = await self.slack.submit(user, view.id, {"reason": reason} if reason else {})
         assert answer.closed
+        await self.puts_away(user)
 
     async def edits(self, user: str, card: Message, *, row: int | None = None, **changes: Any) -> SubmitAnswer:
         """Edit, with these values in the modal's fields, by their labels."""
         await self.clicks(user, card, "edit", row=row)
         view = await self.slack.until(lambda: self.slack.view(user))
-        return await self.slack.submit(user, view.id, {input_of(view, label): value for label, value in changes.items()})
+        answer = await self.slack.submit(user, view.id, {input_of(view, label): value for label, value in changes.items()})
+        if answer.closed:
+            await self.puts_away(user)
+        return answer
 
     async def is_told(self, user: str, *words: str) -> Message:
         """What only this person sees."""
@@ -205,7 +234,7 @@ class Talk:
 
 def rows(card: Message) -> list[str]:
     """The actions that a message asks for, in the order of its rows."""
-    blocks = [block["block_id"] for block in card.blocks if block["type"] == "actions"]
+    blocks = [str(block.get("block_id", "")) for block in card.blocks]
     return [block_id.partition(":")[2] for block_id in blocks if block_id.startswith("decide:")]
 
 

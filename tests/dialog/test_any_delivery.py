@@ -73,7 +73,7 @@ async def deliveries(world: World) -> list[Payload]:
     talk = await mention(world, "ann", "order two")
     card = await talk.card()
     await talk.edits("ben", card, sku="not a sku!")
-    await talk.clicks("ann", card, "grant")
+    await talk.clicks("ann", card, "always")
     view = await slack.until(lambda: slack.view("ann"))
     await slack.close_view("ann", view.id)
     await talk.rejects("ann", card, "too many")

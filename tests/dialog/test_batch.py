@@ -28,10 +28,10 @@ async def test_three_calls_are_one_message_and_each_is_decided_alone(bot: World)
     assert len(rows(card)) == 3
     assert len(talk.open_cards()) == 1
     await talk.clicks("ann", card, row=2)
-    await talk.sees("Approved by @Ann Archer", "Done.", "[Reject]")  # its siblings still wait in the same message
+    await talk.sees("Approved by @Ann Archer", "Done.", "[One by one…]")  # its siblings still wait in the same message
     assert await placed(bot) == ["LGT-001"]
     await talk.rejects("ben", card, "too many", row=1)
-    await talk.sees("Rejected by @Ben Baker", "too many", "[Reject]")
+    await talk.sees("Rejected by @Ben Baker", "too many", "[One by one…]")
     assert len(bot.model.requests) == 1  # the model goes on when every call has its result
     left = await talk.card()
     assert len(rows(left)) == 1

@@ -32,7 +32,7 @@ async def test_an_edit_is_a_new_proposal_and_runs_as_edited(world: World, tmp_pa
     talk, card = await asked(world, tmp_path)
     assert (await talk.edits("ben", card, quantity="5", note="by noon")).closed
     edited = await newer(talk, card)
-    assert all(words in edited.seen_text for words in ("quantity  5", "by noon", "edited by @Ben Baker"))
+    assert all(words in edited.seen_text for words in ("Order 5 × Widget Pro", "by noon", "Edited by @Ben Baker"))
     await talk.sees("Edited by @Ben Baker", "nothing was run")
     assert await world.rows(PLACED) == []  # an edit approves nothing
     await talk.clicks("ann", edited)
@@ -80,7 +80,7 @@ async def test_an_edit_may_ask_others_and_more_of_them(world: World, tmp_path: P
     talk, card = await asked(world, tmp_path, policy)
     await talk.edits("ben", card, quantity="12")
     edited = await newer(talk, card)
-    assert "0 of 2" in edited.seen_text
+    assert "needs 2 full members" in edited.seen_text
     await talk.clicks("ann", edited)
     await talk.sees("1 of 2")
     await talk.clicks("cleo", edited)

@@ -36,7 +36,7 @@ async def test_a_conversation_asks_for_no_more_approvals_than_it_may(world: Worl
     world.model.script = Lines(order(1), order(2), order(3), "That is all for now.")
     talk = await mention(world, "ann", "order a lot")
     await talk.clicks("ann", await talk.card())
-    await talk.sees("quantity  2")
+    await talk.sees("Order 2 ×")
     await talk.clicks("ann", await talk.card())
     await talk.sees("That is all for now.")
     refused = world.last_request().turn_results[-1]

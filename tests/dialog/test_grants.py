@@ -16,7 +16,7 @@ def order(quantity: int, sku: str = "WGT-001") -> Any:
 
 async def allows(talk: Talk, user: str, card: Message, *, row: int | None = None, **choices: str) -> SubmitAnswer:
     """Always allow, with these choices by argument; what is not named is exactly as it is now."""
-    await talk.clicks(user, card, "grant", row=row)
+    await talk.clicks(user, card, "always", row=row)
     view = await talk.slack.until(lambda: talk.slack.view(user))
     return await talk.slack.submit(user, view.id, {input_of(view, name): choice for name, choice in choices.items()})
 
@@ -45,7 +45,7 @@ async def test_a_grant_approves_the_present_call_and_lets_later_ones_run_within_
     assert await bot.rows(PLACED) == [("WGT-001", 2), ("WGT-001", 1)]
     await talk.says("ann", "and three")  # more than was allowed: asked
     card = await talk.card()
-    assert "quantity  3" in card.seen_text
+    assert "Order 3 ×" in card.seen_text
     await talk.rejects("ben", card)
     await talk.sees("Third.")
     assert len(await bot.rows(PLACED)) == 2
@@ -67,10 +67,10 @@ async def test_a_grant_releases_no_sibling_that_waits(bot: World) -> None:
     talk = await mention(bot, "ann", "order one and two")
     card = await talk.card()
     await allows(talk, "ben", card, row=1, quantity="anything")
-    await talk.sees("Approved by @Ben Baker", "Done.", "[Reject]")
+    await talk.sees("Approved by @Ben Baker", "Done.", "[One by one…]")
     assert len(rows(await talk.card())) == 1
     await talk.edits("ann", await talk.card(), quantity="4")  # nor when it is edited
-    await talk.sees("edited by @Ann Archer", "[Reject]")
+    await talk.sees("Edited by @Ann Archer", "[Reject]")
     assert await bot.rows(PLACED) == [("WGT-001", 1)]
     await talk.clicks("ann", (await talk.card()))
     await talk.sees("Done with it.")
@@ -79,7 +79,7 @@ async def test_a_grant_releases_no_sibling_that_waits(bot: World) -> None:
 async def test_a_grant_is_used_up(bot: World) -> None:
     bot.model.script = Lines(order(2), "First.", order(2), "Second.", order(2), "Third.")
     talk = await mention(bot, "ann", "order two")
-    await talk.clicks("ben", await talk.card(), "grant")
+    await talk.clicks("ben", await talk.card(), "always")
     view = await talk.slack.until(lambda: talk.slack.view("ben"))
     await talk.slack.submit("ben", view.id, {"uses": "1"})
     await talk.sees("First.")
@@ -130,7 +130,7 @@ async def test_whose_click_does_not_count_gives_no_grant(bot: World) -> None:
     talk = await mention(bot, "ann", "order two")
     card = await talk.card()
     await bot.slack.remove("ben", "orders")
-    await talk.clicks("ben", card, "grant")
+    await talk.clicks("ben", card, "always")
     await talk.is_told_directly("ben", "only for those who may decide")
     assert bot.slack.view("ben") is None
     assert await bot.rows('SELECT FROM "grant"') == []

@@ -13,7 +13,7 @@ from bot.sandbox.slack.types import View
 from tests.dialog.conftest import Talk, World, dm, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
-HEADLINE = "Order 2 × Widget Pro for Ada Byron"
+HEADLINE = "Order 2 × Widget Pro for Ada Byron · $98.00"
 
 
 async def home(world: World, user: str) -> View:

@@ -54,7 +54,7 @@ async def test_several_calls_in_one_turn_are_decided_one_by_one(bot: World) -> N
     talk = await mention(bot, "ann", "two orders please")
     card = await talk.card()
     await talk.clicks("ann", card, row=2)
-    await talk.sees("Done.", "ORD-1201", "[Reject]")  # it runs at once; its sibling keeps waiting
+    await talk.sees("Done.", "ORD-1201", "[One by one…]")  # it runs at once; its sibling keeps waiting
     assert len(bot.model.requests) == 1
     await talk.rejects("ann", await talk.card())
     await talk.sees("All is settled.")

@@ -46,7 +46,7 @@ async def test_a_read_runs_and_a_write_waits_for_a_click_also_across_a_restart(w
     card = await talk.card()
     for words in (
         "git (MCP server): git_commit: “",
-        "Runs “git_commit” of the MCP server git.",
+        "Nobody here knows an undo.",
         "message",
         "First <!channel>",
         "MCP server git",  # the untrusted source that was read in this turn
@@ -77,11 +77,11 @@ async def test_what_a_server_says_of_its_own_write_is_no_source_of_the_next_card
     talk = await mention(world, "ann", "note it")
     await talk.clicks("ann", await talk.sees("one", "[Note]"))
     card = await talk.sees("two", "[Note]")
-    assert "Read before" not in card.seen_text
+    assert "Proposed after reading" not in card.seen_text
     [told] = world.last_request().last_results
     assert told.text.startswith('{"untrusted":"From MCP server own: data from outside')  # the model is warned all the same
     await talk.clicks("ann", card)
-    await talk.sees("three", "Read before, from outside", "MCP server own", "[Note]")
+    await talk.sees("three", "Proposed after reading", "MCP server own", "[Note]")
 
 
 async def test_a_read_that_leaves_open_where_it_asks_waits_for_a_click_unless_the_team_vouches(
@@ -100,7 +100,8 @@ async def test_a_read_that_leaves_open_where_it_asks_waits_for_a_click_unless_th
     world.mcp = [Server(name="own", reach=own)]
     await world.start_bot()
     talk = await mention(world, "ann", "draw it")
-    await talk.sees("one member approves each egress call: what it is asked may leave the tool's own server", "[Draw]")
+    text = await talk.details("ann", await talk.sees("[Draw]"))
+    assert "one member approves each egress call: what it is asked may leave the tool's own server" in text
 
 
 async def test_an_edited_call_is_proposed_anew_and_runs_as_it_was_edited(world: World, repository: Path) -> None:

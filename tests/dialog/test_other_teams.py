@@ -60,7 +60,7 @@ async def test_what_waits_is_edited_rejected_withdrawn_and_stopped(shared: World
     shared.model.script = Lines(order(), "Not so.", order(), "Then not.", "It is sunny.", order())
     talk = await mention(shared, "ann", "order two")
     assert (await talk.edits("ann", await talk.card(), quantity="3")).closed
-    await talk.sees("edited by @Ann Archer")
+    await talk.sees("Edited by @Ann Archer")
     await talk.rejects("ben", await talk.card(), "too many")
     await talk.sees("Not so.")
     await talk.says("ann", "order two")
@@ -80,7 +80,7 @@ async def test_what_waits_is_edited_rejected_withdrawn_and_stopped(shared: World
 async def test_the_home_tab_shows_what_waits_and_revokes(shared: World) -> None:
     shared.model.script = Lines(order(), "Ordered.")
     talk = await mention(shared, "ann", "order two")
-    await talk.clicks("ann", await talk.card(), "grant")
+    await talk.clicks("ann", await talk.card(), "always")
     view = await shared.slack.until(lambda: shared.slack.view("ann"))
     assert (await shared.slack.submit("ann", view.id, {})).closed
     await talk.sees("Ordered.")

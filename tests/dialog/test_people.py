@@ -242,11 +242,11 @@ async def test_what_cannot_be_undone_takes_somebody_else_also_after_an_edit(worl
     world.model.script = Lines(call("pay", to="ada"), "Paid.")
     talk = await mention(world, "ann", "pay ada")
     card = await talk.card()
-    assert "any full member of this conversation (but not @Ann Archer, who asked)" in card.seen_text
+    assert "a full member of this conversation other than @Ann Archer" in card.seen_text
     await talk.clicks("ann", card)
     await talk.is_told("ann", "Your click did not count", "but not @Ann Archer")
     await talk.edits("ben", card, to="bob")
-    again = await talk.sees("edited by @Ben Baker", "but not @Ann Archer, @Ben Baker, who asked")
+    again = await talk.sees("Edited by @Ben Baker", "other than @Ann Archer, @Ben Baker")
     await talk.clicks("ben", again)
     await talk.is_told("ben", "Your click did not count")
     assert payments.ledger == []

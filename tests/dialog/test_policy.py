@@ -74,7 +74,7 @@ async def test_an_allowed_call_runs_without_a_card_and_the_condition_picks_the_r
     await talk.sees("That is too many.")
     await talk.says("ann", "then five")
     card = await talk.card()
-    assert "rule 3 of signoff.yaml, line 4: create_order" in card.seen_text
+    assert "rule 3 of signoff.yaml, line 4: create_order" in await talk.details("ann", card)
     await talk.clicks("ann", card)
     await talk.is_told("ann", "Your click did not count: this is to be decided by", "Ben")
     await talk.clicks("ben", card)
@@ -109,7 +109,8 @@ async def test_what_would_allow_a_call_and_is_unclear_asks(world: World, policy:
     world.model.script = Lines(order(1), "Ordered.")
     talk = await mention(world, "ann", "order one")
     card = await talk.card()
-    assert "rule 1 of signoff.yaml, line 2 does not allow it, since args.stock is missing" in card.seen_text
+    why = "rule 1 of signoff.yaml, line 2 does not allow it, since args.stock is missing"
+    assert why in await talk.details("ann", card)
     assert await orders(world) == []
     await talk.clicks("ann", card)
     await talk.sees("Ordered.")
@@ -259,7 +260,7 @@ async def test_a_laxer_policy_changes_nothing(world: World, policy: Any) -> None
     await talk.clicks("ben", card)
     await talk.sees("That is all.")
     assert await orders(world) == [7]
-    assert sum("Order" in message.seen_text and "digest" in message.seen_text for message in talk.posts()) == 1
+    assert sum("Order" in message.seen_text and "Approved by" in message.seen_text for message in talk.posts()) == 1
 
 
 async def test_what_policy_refuses_by_now_does_not_run(world: World, policy: Any) -> None:

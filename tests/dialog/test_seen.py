@@ -54,8 +54,10 @@ async def masking(world: World) -> World:
 async def test_a_card_says_what_would_change_and_then_the_models_own_words(bot: World) -> None:
     bot.model.script = Lines(calls(ORDER, text="Ada needs them by noon."), "Done with it.")
     talk = await mention(bot, "ann", "order two")
-    text = (await talk.card()).seen_text
-    parts = ["Order 2 × Widget Pro for Ada Byron", "Stock of WGT-001", "digest", "own words", "Ada needs them by noon."]
+    card = await talk.card()
+    assert "Would change stock 120 → 118" in card.seen_text
+    text = await talk.details("ben", card)
+    parts = ["Order 2 × Widget Pro for Ada Byron", "Would change: stock", "Its digest", "own words", "Ada needs them by noon."]
     assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
 
 
@@ -63,7 +65,7 @@ async def test_words_between_two_calls_are_on_the_card_too(bot: World) -> None:
     look = call("search_product_catalog", query="widget", limit=1)
     bot.model.script = Lines(look, calls(ORDER, text="Ada needs them by noon."), "Done with it.")
     talk = await mention(bot, "ann", "order two")
-    assert "own words (not checked): Ada needs them by noon." in (await talk.card()).seen_text
+    assert "own words (not checked)\nAda needs them by noon." in await talk.details("ben", await talk.card())
 
 
 async def test_untrusted_sources_are_named_as_long_as_they_are_in_the_context(world: World) -> None:
@@ -78,10 +80,10 @@ async def test_untrusted_sources_are_named_as_long_as_they_are_in_the_context(wo
     await talk.clicks("ann", card)
     await talk.sees("First.")
     await talk.says("ann", "read that page")
-    await talk.clicks("ann", await talk.sees("Read before, from outside", "web page evil.example", "[Place order]"))
+    await talk.clicks("ann", await talk.sees("Proposed after reading", "web page evil.example", "[Place order"))
     await talk.sees("Second.")
     await talk.says("ann", "thanks")  # what the page said is still read with every turn
-    await talk.clicks("ann", await talk.sees("Read before, from outside", "web page evil.example", "[Place order]"))
+    await talk.clicks("ann", await talk.sees("Proposed after reading", "web page evil.example", "[Place order"))
     await talk.sees("Third.")
 
 
@@ -93,7 +95,7 @@ async def test_a_source_holds_in_the_summary_that_may_draw_on_it(world: World) -
     talk = await mention(world, "ann", "read that page")
     await talk.sees("It says")
     await talk.says("ann", "thanks")
-    await talk.sees("Read before, from outside", "web page evil.example", "[Place order]")
+    await talk.sees("Proposed after reading", "web page evil.example", "[Place order")
     assert len(await world.rows("SELECT FROM step WHERE body->>'kind' = 'compacted'")) == 1
 
 
@@ -106,7 +108,7 @@ async def test_what_is_run_a_second_time_names_its_sources_once_more(world: Worl
     world.model.script = Lines(call("read_page", host="evil.example"), call("pay", host="a"), "I do not know.")
     talk = await mention(world, "ann", "read that page and pay")
     await talk.clicks("ann", await talk.card())
-    question = await talk.sees("Outcome unknown", "Read before, from outside", "web page evil.example")
+    question = await talk.sees("Outcome unknown", "Proposed after reading", "web page evil.example")
     [again] = [each for block in question.blocks for each in block.get("elements", ()) if each.get("action_id") == "run_again"]
     assert "web page evil.example" in again["confirm"]["text"]["text"]
 

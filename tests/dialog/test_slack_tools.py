@@ -89,10 +89,10 @@ async def test_a_message_elsewhere_takes_a_click(slack: World) -> None:
     talk = await mention(slack, "ann", "tell everybody that the shop opens at 9")
     card = await talk.card()
     for words in (
-        "Post in #general",
-        "a public channel with 5 members gets a new message",
+        "Post in #general · 5 members",
+        "a public channel gets a new message",
         "The shop opens at 9.",
-        "[Post message]",
+        "[Post message · 5 members]",
     ):
         assert words in card.seen_text
     await talk.rests("suspended")

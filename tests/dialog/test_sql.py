@@ -33,8 +33,7 @@ async def test_a_question_reads_and_a_change_is_made_once_when_it_was_approved(s
     assert '"columns":["id","stock"],"rows":[[7,40],[8,50]],"more":false' in read
     shown = card.seen_text
     for words in (
-        "UPDATE parts in the database reports",
-        "Affected rows",
+        "UPDATE parts in the database reports · 1 row",
         "1 updated",
         "stock: 40",
         "stock: 39",

@@ -171,7 +171,7 @@ class People:
         buttons = {button for screen in self._outside.screens for button in screen.buttons(card.action_id)}
         if decision == "approved" and "approve" not in buttons and not await self._review(card, user):
             return
-        wish = self._wish(card) if "grant" in buttons and self._random.random() < 0.4 else None
+        wish = self._wish(card) if "always" in buttons and self._random.random() < 0.4 else None
         click = Click.model_validate({"action_id": card.action_id, "user": user, "decision": decision, "wish": wish})
         await self._send(self._place_of(card), click, twice=self._random.random() < 0.2)
 

@@ -17,7 +17,7 @@ from agent.store.sessions import Store
 from agent.tool import bound, definition
 from agent.tool.definition import Tool
 from agent.types import Preview, Wording
-from bot.cards import cards, harmless_text
+from bot.cards import batch, harmless_text, open_row
 from bot.cards.block_kit import SlackBlock
 from bot.cards.row import Row
 from bot.cards.values import TextRoom
@@ -103,12 +103,13 @@ def a_handler_does_not_look_at_what_is_bound(monkeypatch: pytest.MonkeyPatch) ->
 
 def a_cut_card_keeps_its_button(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shown in part is approved as a whole."""
-    what = cards.what_blocks
+    what = open_row.what_blocks
 
-    def whole(row: Row, room: TextRoom, *, asked: bool = True, changes: bool = True) -> tuple[list[SlackBlock], bool]:
-        return what(row, room, asked=asked, changes=changes)[0], True
+    def whole(row: Row, room: TextRoom, *, on_lines: bool = False) -> tuple[list[SlackBlock], bool]:
+        return what(row, room, on_lines=on_lines)[0], True
 
-    monkeypatch.setattr(cards, "what_blocks", whole)
+    for module in (open_row, batch):
+        monkeypatch.setattr(module, "what_blocks", whole)
 
 
 def a_call_that_fails_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,12 @@ class Screen:
     reader: str = ""  # empty: everybody in the channel
 
     def buttons(self, action_id: str) -> frozenset[str]:
-        """Return what can be clicked for an action."""
-        return frozenset(
+        """Return what can be clicked for an action: buttons by their id, and what menus offer by its word."""
+        buttons = {
             each["action_id"] for each in _every(self.blocks, "button") if action_id in str(each.get("value", "")).split(",")
-        )
+        }
+        options = (str(option["value"]).partition(":") for each in _every(self.blocks, "overflow") for option in each["options"])
+        return frozenset(buttons | {word for word, _, of in options if of == action_id})
 
     def texts(self) -> list[str]:
         """Return its text, character by character."""
@@ -42,10 +44,15 @@ class Screen:
         return any(text in meant(shown) for shown in self.texts())
 
     def has(self, name: str, value: Any) -> bool:
-        """Whether an argument stands there whole: in a line of a table, or in a box below its name."""
+        """Whether an argument stands there whole: on a line behind its name, in a line of a table, or in a box below its name."""
         text = _written(value)
         texts = [(meant(shown), boxed) for shown, boxed in _texts(self.blocks)]
         if any(re.search(rf"^{re.escape(name)} +{re.escape(text)}$", shown, re.MULTILINE) for shown, boxed in texts if boxed):
+            return True
+        pairs = itertools.pairwise(shown for shown, _ in texts)
+        if any((before, behind) == (name, f": {text}") for before, behind in pairs):
+            return True
+        if value in (None, "", [], {}) and any(shown == f"no {name}" for shown, _ in texts):
             return True
         titled = any(title == name and box == text for (title, _), (box, boxed) in itertools.pairwise(texts) if boxed)
         return titled or (len(text) > 60 and text in "".join(shown for shown, boxed in texts if boxed))  # in several pieces

@@ -110,8 +110,7 @@ def test_a_card_names_the_server_and_says_nothing_that_the_server_wrote_for_mode
     assert made.wording(made.arguments.model_validate({})) == Wording(
         effect=Effect.WRITE,
         verb="Order",
-        consequence="Runs “order” of the MCP server shop.",
-        undo="Nobody here knows whether it can be undone.",
+        undo="Nobody here knows an undo.",
         headline="shop (MCP server): order",
     )
     assert made.untrusted is not None

@@ -39,12 +39,14 @@ class Seen:
 
     how: Literal["approve", "review"]  # the button that leads to the approval
     headline: str = ""
+    magnitude: str = ""  # "588.00 USD", "3 rows"
     does: str = ""
     verb: str = ""
     tool: str = ""
     effect: str = ""
     warned: bool = False  # that it cannot be undone
     arguments: tuple[tuple[str, str], ...] = ()  # name and value as JSON, by name
+    nothing: tuple[str, ...] = ()  # arguments that the card only says are nothing
     changed: tuple[tuple[str, str, str], ...] = ()
     changes: tuple[tuple[str, str, str], ...] = ()
     trouble: str = ""
@@ -173,6 +175,31 @@ def small_print(row: Sequence[Block]) -> Iterator[tuple[str, list[str]]]:
                 yield first["text"], [prose(each["text"]) for each in others]
 
 
+SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
+
+
+def headline_of(line: str) -> tuple[str, str]:
+    """Return what a headline says, and how much: that comes behind its dot. Raises UnreadableError."""
+    if line.startswith('"'):
+        cell = quoted(line)
+        text, rest = json.loads(meant(cell)), line[len(cell) :]
+    else:
+        text, dot, behind = line.partition(" · ")
+        text, rest = meant(text), dot + behind
+    return text, much(rest.removeprefix(" · ")) if rest else ""
+
+
+def much(words: str) -> str:
+    """Return an amount or a count as number and unit. Raises UnreadableError."""
+    if found := re.fullmatch(rf"(-?)([{''.join(SIGNS)}])([\d,.]+)", words):
+        return f"{found[1]}{found[3].replace(',', '')} {SIGNS[found[2]]}"
+    found = re.fullmatch(r"(-?[\d,.]+) (.+)", words)
+    if found is None:
+        raise UnreadableError(words)
+    number = found[1].replace(",", "")
+    return f"{number} {found[2]}{'s' if number == '1' and found[2].islower() else ''}"
+
+
 def source_of(cell: str) -> str:
     """Return the name of a source; empty for one without."""
     if cell.startswith('"'):
@@ -187,14 +214,34 @@ def mentioned(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"<@(\w+)>", text))
 
 
+def needed_of(text: str) -> tuple[tuple[int, int], str]:
+    """Return how many approvals and rejections an open card needs, and of whom: "needs 2 of <@U1>, <@U2>, 3 to reject"."""
+    text, rejections = (found[1], int(found[2])) if (found := re.fullmatch(r"(.*), (\d+) to reject", text)) else (text, 1)
+    text = text.removeprefix("needs ")
+    quorum = re.match(r"(\d+) (?:of )?", text)
+    return (int(quorum[1]) if quorum else 1, rejections), text[quorum.end() :] if quorum else text
+
+
+def deciders_needed(whom: str) -> Deciders:
+    """Return whom an open card needs."""
+    whom, _, others = whom.partition(" other than ")
+    found = _deciders(whom, ("a full member of this conversation", "full members of this conversation"))
+    return replace(found, not_who_asked=mentioned(others) if others else ())
+
+
 def deciders_in(text: str) -> Deciders:
-    """Return whom the sentence below an open card names."""
+    """Return whom the sentence below a dialog names."""
     text, _, excluded = text.partition(" (but not ")
-    found = Deciders(not_who_asked=mentioned(excluded.removesuffix(", who asked)"))) if excluded else Deciders()
+    found = _deciders(text, ("any full member of this conversation",))
+    return replace(found, not_who_asked=mentioned(excluded.removesuffix(", who asked)")) if excluded else ())
+
+
+def _deciders(text: str, members: Sequence[str]) -> Deciders:
+    found = Deciders()
     for part in [] if text == "nobody" else text.split(" or "):
         if group := re.fullmatch(r"a member of <!subteam\^(\w+)>", part):
             found = replace(found, groups=(*found.groups, group[1]))
-        elif part == "any full member of this conversation":
+        elif part in members:
             found = replace(found, members=True)
         elif part.endswith(", who asked"):
             found = replace(found, asked_too=mentioned(part.removesuffix(", who asked")))

@@ -1,9 +1,13 @@
-"""A person who decides, as a parser: takes only what Slack draws of a card and its dialog, and says what the call is.
+"""A person who decides, as a parser: takes only what Slack draws of a card and its dialogs, and says what the call is.
 
 Knows how a card is laid out and nothing of how it is made: no code of `bot.cards` is used here. `drawn` is the eye: what Slack
 draws as nothing is not there, and blanks at the end of a line are not seen.
+
+What the card leaves to *Details* (the tool, its effect, the rule, an argument that the headline names or that is nothing) is
+taken from there; what both say has to be the same.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,14 +15,18 @@ from dataclasses import replace
 from tests.unit.card_eye import (
     Block,
     Seen,
+    UnreadableError,
+    cell_of,
     change_of,
-    deciders_in,
+    deciders_needed,
     drawn,
     first_cell,
+    headline_of,
     json_of,
     meant,
     mentioned,
     name_of,
+    needed_of,
     prose,
     quoted,
     small_print,
@@ -28,118 +36,217 @@ from tests.unit.card_eye import (
 )
 from tests.unit.dialog_reader import read_dialog
 
+CANNOT_BE_UNDONE = "This cannot be undone"
+ASKED = re.compile(r"^Asked by (.*?) · (needs .*?) · until <!date\^(\d+)\^", re.MULTILINE)
+NOTHING = frozenset({"null", '""', "[]", "{}"})
+
 # ------------------------------------------------------------------------------------------------ a message
 
 
-def read_message(blocks: Sequence[Block], dialogs: Mapping[str, Block]) -> dict[str, Seen]:
-    """Return each open action of a message, by its id. `dialogs`: what opens behind *Review…*, by id."""
+def read_message(blocks: Sequence[Block], dialogs: Mapping[str, Block], details: Mapping[str, Block]) -> dict[str, Seen]:
+    """Return each open action of a message, by its id. `dialogs`: what opens behind *Review…*, by id; `details`: likewise."""
     head, *rows = _split(blocks)
-    if not rows:
-        head, rows = [], [head]
+    around: list[Block] = []
+    if rows:
+        around = [*head, *rows.pop()] if not _decides(rows[-1]) else head
+    else:
+        rows = [head]
     found: dict[str, Seen] = {}
     for row in rows:
-        for actions in (block for block in row if block.get("block_id", "").startswith("decide:")):
-            id = actions["block_id"].removeprefix("decide:")
-            if actions["elements"][0]["action_id"] == "review":
-                found[id] = read_dialog(dialogs[id], _needed(row))
-            else:
-                seen = _row(row, actions, replace(_common(head), sources=_sources(blocks)))
-                found[id] = seen if seen.until else replace(_decided_by(rows[-1], seen), needed=seen.needed)
+        if (decides := _decides(row)) is None:
+            continue
+        id, pressed = decides
+        if pressed["action_id"] == "review":
+            found[id] = read_dialog(dialogs[id], _needed([*row, *around]))
+        else:
+            face = _face(row, around, pressed)
+            found[id] = _with_details(face, read_dialog(details[id], face.needed))
     return found
 
 
-def _common(head: Sequence[Block]) -> Seen:
-    """Return what is said once of all rows."""
-    seen = _about(head, Seen("approve"))
-    for block in head:
-        if block["type"] == "section":
-            seen = replace(seen, does=prose(block["text"]["text"]).removeprefix("Each of them: "))
-    return seen
-
-
 def _split(blocks: Sequence[Block]) -> list[list[Block]]:
-    """Return the blocks before the first divider, then each row."""
+    """Return the blocks before the first divider, then each row, and last what is said of all."""
     parts: list[list[Block]] = [[]]
     for block in blocks:
         if block["type"] == "divider":
             parts.append([])
         else:
             parts[-1].append(block)
-    last = parts[-1]
-    if any(block.get("block_id") == "approve_all" for block in last):
-        parts = [*parts[:-2], parts[-2] + last]
     return parts
 
 
-def _row(row: Sequence[Block], actions: Block, seen: Seen) -> Seen:
+def _decides(row: Sequence[Block]) -> tuple[str, Block] | None:
+    """Return the action of a row, and the button that decides it; None where it is decided."""
     for block in row:
+        if str(block.get("block_id", "")).startswith("decide:"):
+            id = block["block_id"].removeprefix("decide:")
+            return id, block["accessory"] if "accessory" in block else block["elements"][0]
+    return None
+
+
+def _face(row: Sequence[Block], around: Sequence[Block], pressed: Block) -> Seen:
+    """Return what a card with an approve button says."""
+    assert pressed["action_id"] == "approve"
+    seen = Seen("approve", warned=_warned([*around, *row], pressed))
+    for block in (*around, *row):
         match block["type"]:
-            case "header":
-                seen = replace(seen, headline=meant(prose(block["text"]["text"])))
+            case "header" if block in row:
+                seen = _titled(prose(block["text"]["text"]), seen)
             case "section":
-                seen = replace(seen, does=prose(block["text"]["text"]))
+                seen = _titled(re.sub(r"^\d+\. ", "", prose(block["text"]["text"])), seen)
             case "rich_text":
                 seen = _rich(block, seen)
             case _:
                 pass
-    first = actions["elements"][0]
-    assert first["action_id"] == "approve"
-    warned = first.get("style") == "danger" and first.get("confirm", {}).get("title", {}).get("text") == "This cannot be undone"
-    seen = _decided_by(row, _about(row, replace(seen, warned=warned, verb=meant(prose(first["text"]["text"])))))
-    return replace(seen, does=meant(seen.does))
+    label = prose(pressed["text"]["text"])
+    verb = label.rpartition(" · ")[0] if seen.magnitude else label
+    return replace(_asked([*row, *around], seen), verb=meant(verb), sources=_sources([*around, *row]))
+
+
+def _warned(blocks: Sequence[Block], pressed: Block) -> bool:
+    """Return whether it is said that there is no way back: by the button, by the dialog behind it, and in words."""
+    confirm = pressed.get("confirm", {}).get("title", {}).get("text")
+    said = (pressed.get("style") == "danger", confirm == CANNOT_BE_UNDONE, _says_no_way_back(blocks))
+    if len(set(said)) > 1:
+        raise UnreadableError(said)
+    return said[0]
+
+
+def _says_no_way_back(blocks: Sequence[Block]) -> bool:
+    return any(
+        part["text"].startswith(CANNOT_BE_UNDONE) and part.get("style", {}).get("bold")
+        for block in blocks
+        if str(block.get("block_id", "")).partition(":")[0] == "effect"
+        for element in block["elements"]
+        for part in element["elements"]
+    )
+
+
+def _with_details(face: Seen, details: Seen) -> Seen:
+    """Return what card and Details say together. Raises UnreadableError where they do not say the same."""
+    left_out = dict(details.arguments)
+    for name, value in face.arguments:
+        if left_out.pop(name, None) != value:
+            raise UnreadableError(name)
+    for name, value in left_out.items():
+        said = str(json.loads(value)) if isinstance(json.loads(value), str | int) else value
+        in_headline = len(re.findall(rf"(?<![^\s#]){re.escape(said)}(?!\S)", face.headline)) == 1
+        becomes = said in [after for _, _, after in face.changes]
+        if not (in_headline or becomes) and not (name in face.nothing and value in NOTHING):
+            raise UnreadableError(f"{name} stands nowhere on the card")
+    whole = replace(face, arguments=details.arguments, tool=details.tool, effect=details.effect, rule=details.rule, nothing=())
+    of_it = replace(whole, how="review", verb="", warned=details.warned, sources=details.sources)  # a message has those of all
+    if of_it != replace(details, verb="") or set(details.sources) - set(face.sources):
+        raise UnreadableError("the card and its details differ")
+    return whole
+
+
+# ------------------------------------------------------------------------------------------------ rows
+
+
+def _titled(line: str, seen: Seen) -> Seen:
+    headline, magnitude = headline_of(line)
+    return replace(seen, headline=headline, magnitude=magnitude)
 
 
 def _rich(block: Block, seen: Seen) -> Seen:
     elements, name = block["elements"], block.get("block_id", "").partition(":")[0]
     if name == "arguments":
-        return replace(seen, arguments=tuple(sorted(_arguments(elements))))
+        return _arguments(elements, seen)
     if name in ("changed", "changes"):
-        lines = [line for box in _boxes(elements) for line in box.split("\n")]
-        return replace(seen, **{name: tuple(map(change_of, lines))})
-    title, *told = ["".join(part["text"] for part in line["elements"]) for line in elements]
-    seen = replace(seen, headline=meant(re.sub(r"^\d+\. ", "", prose(title))))
-    return replace(seen, does=prose(told[0])) if told else seen
+        return replace(seen, **{name: tuple(_changes(elements))})
+    if name == "effect":
+        parts = [part["text"] for line in elements for part in line["elements"] if not part.get("style", {}).get("bold")]
+        return replace(seen, does=meant(prose("".join(parts).removeprefix("Each of them: "))))
+    raise UnreadableError(name)
 
 
-def _boxes(elements: Sequence[Block]) -> Iterator[str]:
-    yield from (drawn(text_of(one)) for one in elements if one["type"] == "rich_text_preformatted")
+def _changes(elements: Sequence[Block]) -> Iterator[tuple[str, str, str]]:
+    """Yield what is different: from a line, or from a table below its label."""
+    boxes = [drawn(text_of(one)) for one in elements if one["type"] == "rich_text_preformatted"]
+    if boxes:
+        yield from (change_of(line) for box in boxes for line in box.split("\n"))
+        return
+    for what, rest in _named(elements[0]["elements"][1:]):
+        before, behind = cell_of(rest)
+        after, _ = cell_of(behind.removeprefix(" → "))
+        name = json.loads(meant(what)) if what.startswith('"') else meant(what)
+        yield (name, before or "", after or "") if behind else (name, "", before or "")
 
 
-def _arguments(elements: Sequence[Block]) -> Iterator[tuple[str, str]]:
+def _named(parts: Sequence[Block]) -> Iterator[tuple[str, str]]:
+    """Yield each bold text of a line with the text behind it, up to the next one."""
+    name, behind = "", ""
+    last: Block = {"text": "", "style": {"bold": True}}
+    for part in (*parts, last):
+        if part.get("style", {}).get("bold"):
+            if name:
+                yield name, prose(behind.removesuffix(" · "))
+            name, behind = prose(part["text"]), ""
+        else:
+            behind += part["text"]
+
+
+def _arguments(elements: Sequence[Block], seen: Seen) -> Seen:
+    found: list[tuple[str, str]] = []
+    nothing: list[str] = []
     title = ""
     for one in elements:
-        if one["type"] == "rich_text_section":
-            title = prose("".join(part["text"] for part in one["elements"] if part.get("style", {}).get("bold")))
-        elif title:
-            yield name_of(title), json_of(value_of(drawn(text_of(one))))
+        if one["type"] == "rich_text_preformatted" and title:
+            found.append((name_of(title), json_of(value_of(drawn(text_of(one))))))
             title = ""
-        else:
+        elif one["type"] == "rich_text_preformatted":
             for line in drawn(text_of(one)).split("\n"):
                 name, value = first_cell(line)
-                yield name, json_of(value_of(value))
+                found.append((name, json_of(value_of(value))))
+        elif len(one["elements"]) == 1 and one["elements"][0].get("style", {}).get("bold"):
+            title = prose(one["elements"][0]["text"])
+        elif text_of(one) != "No arguments.":
+            pairs, empty = _on_a_line(one["elements"])
+            found += pairs
+            nothing += empty
+    return replace(seen, arguments=tuple(sorted(found)), nothing=tuple(nothing))
+
+
+def _on_a_line(parts: Sequence[Block]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the arguments of a line, and those that it says are nothing: "customer: ada@example.com · no note"."""
+    found: list[tuple[str, str]] = []
+    nothing: list[str] = []
+    for name, behind in _named(parts):
+        value, *empty = behind.removeprefix(": ").split(" · ")
+        found.append((name_of(name), json_of(value_of(value))))
+        nothing += empty
+    if not found:
+        nothing = text_of({"elements": parts}).split(" · ")
+    return found, [name_of(prose(each).removeprefix("no ")) for each in nothing]
 
 
 # ------------------------------------------------------------------------------------------------ small print
 
 
-def _about(row: Sequence[Block], seen: Seen) -> Seen:
+def _asked(row: Sequence[Block], seen: Seen) -> Seen:
+    """Return who asked, who decides until when, who edited it and why people are asked, as the small print has it."""
     for block in row:
         if block["type"] == "context" and block["elements"][0]["type"] == "plain_text":
             seen = replace(seen, trouble=meant(prose(block["elements"][0]["text"]).removeprefix("No preview: ")))
     for text, plain in small_print(row):
-        if edited := re.match(r"Arguments edited by <@(\w+)>", text):
+        if edited := re.search(r"^Edited by <@(\w+)>", text, re.MULTILINE):
             seen = replace(seen, edited_by=edited[1])
-        if asked := re.search(r"^Asked by (.*?)  ·  `([^`]*)` \((\w+)\)", text, re.MULTILINE):
-            rule, *why = plain
-            seen = replace(seen, requesters=mentioned(asked[1]), tool=meant(_unescaped(asked[2])), effect=asked[3])
-            seen = replace(seen, rule=meant(rule.removeprefix("rule: ") if rule != "rule:" else ""))
-            seen = replace(seen, reason=meant(why[0].removeprefix("Why: ")) if why else "")
+        if asked := ASKED.search(text):
+            needed, whom = needed_of(asked[2])
+            seen = replace(seen, requesters=mentioned(asked[1]), deciders=deciders_needed(whom), needed=needed)
+            seen = replace(seen, until=int(asked[3]))
+            seen = replace(seen, reason=meant(plain[0].removeprefix("Why: ")) if plain else "")
     return seen
+
+
+def _needed(row: Sequence[Block]) -> tuple[int, int]:
+    return next((needed_of(asked[2])[0] for text, _ in small_print(row) if (asked := ASKED.search(text))), (1, 1))
 
 
 def _sources(blocks: Sequence[Block]) -> tuple[str, ...]:
     for text, plain in small_print(blocks):
-        if text.startswith(":warning: Read before, from outside"):
+        if text.startswith(":warning: Proposed after reading"):
             return tuple(_listed(plain[0]))
     return ()
 
@@ -149,23 +256,3 @@ def _listed(text: str) -> Iterator[str]:
         cell = quoted(text) if text.startswith('"') else text.partition(", ")[0]
         yield source_of(cell)
         text = text[len(cell) :].removeprefix(", ")
-
-
-def _unescaped(text: str) -> str:
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _decided_by(row: Sequence[Block], seen: Seen) -> Seen:
-    for text, _ in small_print(row):
-        if found := re.search(r"To be decided by (.*), until <!date\^(\d+)\^", text):
-            seen = replace(seen, deciders=deciders_in(found[1]), until=int(found[2]))
-    return replace(seen, needed=_needed(row))
-
-
-def _needed(row: Sequence[Block]) -> tuple[int, int]:
-    """Return how many must approve, and how many reject."""
-    for text, _ in small_print(row):
-        if found := re.search(r"of (\d+)\* approvals", text):
-            rejections = re.search(r"of (\d+)\* rejections", text)
-            return int(found[1]), int(rejections[1]) if rejections else 1
-    return 1, 1

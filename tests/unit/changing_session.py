@@ -48,7 +48,7 @@ from agent.session.steps import (
 from agent.store.sessions import Store
 from agent.types import Approvers, Block, Place, Said, Usage
 from bot.cards.cards import card_blocks
-from bot.cards.review import can_show, review_view
+from bot.cards.review import can_show, details_view, review_view
 from tests.fakes.surface import FakeSurface
 from tests.unit.card_eye import Seen
 from tests.unit.card_reader import read_message
@@ -224,7 +224,8 @@ class Drama:
         """Somebody reads the message."""
         tools = self.rules().tools
         dialogs = {row.action_id: review_view(row, tools.get(row.tool)) for row in cards.rows}
-        seen = read_message(card_blocks(cards, tools), dialogs)
+        details = {row.action_id: details_view(row, tools.get(row.tool)) for row in cards.rows}
+        seen = read_message(card_blocks(cards, tools), dialogs, details)
         for row in cards.rows:
             call_id = self.session.actions[row.action_id].proposed.call_id
             words = self.world.words[row.tool]

@@ -1,4 +1,4 @@
-"""The same person in front of the dialog that *Review…* opens: everything is in boxes, each under its title."""
+"""The same person in front of the dialogs that *Review…* and *Details* open: everything is in boxes, each under its title."""
 
 import json
 import re
@@ -12,6 +12,7 @@ from tests.unit.card_eye import (
     cell_of,
     deciders_in,
     drawn,
+    headline_of,
     json_of,
     meant,
     mentioned,
@@ -29,7 +30,7 @@ READ = "Read before it was proposed, from outside, unchecked"
 
 def read_dialog(view: Block, needed: tuple[int, int]) -> Seen:
     """Return what the dialog says; the card behind it only says how many people are `needed`."""
-    seen = Seen("review", needed=needed, verb=meant(prose(view["submit"]["text"])))
+    seen = Seen("review", needed=needed, verb=meant(prose(view["submit"]["text"])) if "submit" in view else "")
     changes: dict[str, list[tuple[str, str, str]]] = {CHANGED: [], CHANGES: []}
     before = ""
     for title, text in _titled(view["blocks"]):
@@ -37,7 +38,8 @@ def read_dialog(view: Block, needed: tuple[int, int]) -> Seen:
         what, _, when = rest.rpartition(", ")
         match title:
             case "In one line":
-                seen = replace(seen, headline=meant(text))
+                headline, magnitude = headline_of(text)
+                seen = replace(seen, headline=headline, magnitude=magnitude)
             case "What it does":
                 seen = replace(seen, does=meant(text))
             case "Its button says":
@@ -51,7 +53,9 @@ def read_dialog(view: Block, needed: tuple[int, int]) -> Seen:
             case "Which tool":
                 tool, _, effect = text.rpartition(" (")
                 seen = replace(seen, tool=meant(tool), effect=effect.removesuffix(")"))
-            case "The model's own words (not checked)":
+            case "The model's own words (not checked)" | "Its digest":
+                pass
+            case _ if label == "It stands for":
                 pass
             case _ if title == READ:
                 seen = replace(seen, sources=(*seen.sources, source_of(text)))

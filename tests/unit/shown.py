@@ -1,6 +1,7 @@
 """Cards for the tests of how they look, and what a reader of their blocks finds in them."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -19,6 +20,15 @@ class Anything(BaseModel):
     """Arguments of any name."""
 
     model_config = ConfigDict(extra="allow")
+
+
+class Payment(BaseModel):
+    """Arguments of which some are nothing by default."""
+
+    model_config = ConfigDict(extra="allow")
+
+    to: Any = ""
+    amount: Any = None
 
 
 async def _handler(arguments: Any, context: ToolContext) -> dict[str, Any]:
@@ -43,6 +53,7 @@ TOOLS = registry(
         tool("order", verb="Place order", consequence="Takes it out of stock.", undo="Can be cancelled."),
         tool("delete", Effect.IRREVERSIBLE, verb="Delete", consequence="It is gone."),
         tool("mail", verb="Send", headline=_to_whom),
+        replace(tool("move", verb="Move", named=("to", "amount"), receipt="id", several="payments"), arguments=Payment),
     ]
 )
 
@@ -86,6 +97,11 @@ def every(blocks: Any, kind: str) -> list[dict[str, Any]]:
 def buttons(blocks: Any) -> dict[str, dict[str, Any]]:
     """The buttons by action id, of one row."""
     return {one["action_id"]: one for one in every(blocks, "button")}
+
+
+def menu(blocks: Any) -> list[str]:
+    """The values of what the menus of the blocks offer."""
+    return [option["value"] for one in every(blocks, "overflow") for option in one["options"]]
 
 
 # What our own sentences make live: people, the group and the channel of a rule, a time. The ids are those of the tests.

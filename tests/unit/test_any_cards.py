@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from agent.decide.moves import Card, Cards
 from agent.types import Approvers, Change, Escalation, Preview, Verdict
 from bot.cards.cards import card_blocks, card_text, question_blocks
+from bot.cards.review import details_view
 from bot.cards.values import LONGEST_NAME_CHARACTERS, Mask, argument_name, unmasked
-from bot.dialogs.modals import arguments_view
+from bot.dialogs.carried import Carried
+from bot.dialogs.one_by_one import one_by_one_view
 from bot.sandbox.slack.blocks import blocks_too_long, message_faults, view_faults
 from tests.profiles import examples
-from tests.unit.shown import TOOLS, VERDICT, always, card, live, shown, texts_of
+from tests.unit.shown import OURS, TOOLS, VERDICT, always, card, live, shown, texts_of
 from tests.unit.test_batch_cards import decide_blocks
 
 values = st.recursive(
@@ -102,19 +104,19 @@ def test_slack_takes_every_card_and_shows_every_name(cards: Cards, mask: Mask) -
     assert message_faults(blocks) == []
     assert not blocks_too_long(blocks)
     assert live(blocks) == []
-    assert not set("<>") & set(card_text(cards, TOOLS, mask))
+    assert not set("<>") & set(OURS.sub("", card_text(cards, TOOLS, mask)))
     unhidden = card_blocks(cards, TOOLS)
-    for row in cards.rows:
-        [table] = [block for block in unhidden if block.get("block_id") == f"arguments:{row.action_id}"]
-        read = "\n".join(texts_of(table))
-        assert all(argument_name(name)[: LONGEST_NAME_CHARACTERS - 1] in read for name in row.arguments)
     open_rows = [row for row in cards.rows if row.look == "pending"]
-    assert [block_id for block_id in decide_blocks(blocks) if block_id != "approve_all"] == [
-        f"decide:{row.action_id}" for row in open_rows
-    ]
+    for row in open_rows:
+        [named] = [block for block in unhidden if block.get("block_id") == f"arguments:{row.action_id}"]
+        read = "\n".join(texts_of(named))
+        assert all(argument_name(name)[: LONGEST_NAME_CHARACTERS - 1] in read for name in row.arguments)
+    assert [*decide_blocks(blocks)] == [f"decide:{row.action_id}" for row in open_rows]
+    for row in cards.rows:
+        assert view_faults(details_view(row, TOOLS.get(row.tool), mask)) == []
+    assert view_faults(one_by_one_view(cards.rows, TOOLS, mask, Carried("A1"))) == []
     first = cards.rows[0]
     assert message_faults(question_blocks(first, TOOLS.get(first.tool), mask)) == []
-    assert view_faults(arguments_view(first.arguments, first.preview, first.said)) == []
 
 
 def test_the_fullest_message_that_the_core_makes_fits_with_every_name() -> None:
@@ -153,5 +155,5 @@ def test_the_fullest_message_that_the_core_makes_fits_with_every_name() -> None:
     assert message_faults(blocks) == []
     assert not blocks_too_long(blocks)
     for row in full:
-        [table] = [block for block in blocks if block.get("block_id") == f"arguments:{row.action_id}"]
-        assert all(name in shown(table) for name in row.arguments)
+        [named] = [block for block in blocks if block.get("block_id") == f"arguments:{row.action_id}"]
+        assert all(name in shown(named) for name in row.arguments)

@@ -11,10 +11,10 @@ import pytest
 from agent.decide.moves import Cards
 from agent.types import Change, Preview
 from bot.cards.cards import card_blocks, card_text, question_blocks, question_text
+from bot.cards.review import details_view
 from bot.cards.values import unmasked
-from bot.dialogs.modals import arguments_view
 from tests.unit.shown import NOW, TOOLS, buttons, card, every, shown, tool
-from tests.unit.test_cards import Strict, blocks_of, boxes, read
+from tests.unit.test_cards import Strict, argument_lines, blocks_of, read
 
 SECRET = "4111-1111"
 CARELESS = card(
@@ -46,8 +46,10 @@ def test_a_mask_hides_it_everywhere_also_where_the_text_is_cut(look: Any) -> Non
     assert leaks(blocks_of(one, mask=mask)) == []
     assert leaks(question_blocks(one, TOOLS["mail"], mask)) == []
     assert SECRET not in card_text(Cards((one,)), TOOLS, mask) + question_text(one, TOOLS["mail"], mask)
-    assert leaks(arguments_view(one.arguments, one.preview, one.said)) != []  # whole, for those who may decide
-    assert "digest `dddddddddddd`" in shown(blocks_of(one, mask=mask))
+    assert leaks(details_view(one, TOOLS["mail"], mask)) == []
+    assert "Personal data is hidden here." in shown(details_view(one, TOOLS["mail"], mask))
+    assert leaks(details_view(one, TOOLS["mail"])) != []  # whole, for those who may decide
+    assert "d" * 64 in shown(details_view(one, TOOLS["mail"], mask))
 
 
 def test_a_card_that_hides_something_says_so_and_offers_the_whole() -> None:
@@ -57,15 +59,15 @@ def test_a_card_that_hides_something_says_so_and_offers_the_whole() -> None:
     assert "hidden" not in read(plain, mask=mask)
     assert "review" not in buttons(blocks_of(plain, mask=mask))
     assert "hidden" not in read(secret, mask=unmasked)
-    closed = read(replace(secret, look="expired"), mask=mask)
-    assert "Personal data is hidden here." in closed
-    assert "Review" not in closed
+    closed = replace(secret, look="expired")
+    assert SECRET not in read(closed, mask=mask)
+    assert "Personal data is hidden here." in shown(details_view(closed, TOOLS["order"], mask))
 
 
 def test_the_name_of_an_argument_that_the_tool_declares_is_never_masked() -> None:
     strict = {"mail": replace(tool("mail"), arguments=Strict)}
     blocks = card_blocks(Cards((card({"needed": 1, "other": 2}, "mail"),)), strict, mask=lambda text: "*" * len(text))
-    assert boxes(blocks) == ['needed   *\n"*****"  *']
+    assert argument_lines(blocks) == ['needed: * · "*****": *']
 
 
 def test_a_mask_is_asked_about_whole_values() -> None:
@@ -75,11 +77,15 @@ def test_a_mask_is_asked_about_whole_values() -> None:
         asked.append(text)
         return text
 
-    blocks_of(card({"text": "t" * 9_000}, said="s" * 9_000, sources=("o" * 9_000,)), mask=remembering)
+    long = card({"text": "t" * 9_000}, said="s" * 9_000, sources=("o" * 9_000,))
+    blocks_of(long, mask=remembering)
+    assert {"t" * 9_000, "o" * 9_000} <= set(asked)
+    asked.clear()
+    details_view(long, None, remembering)
     assert {"t" * 9_000, "s" * 9_000, "o" * 9_000} <= set(asked)
 
 
 def test_until_is_a_time_in_the_readers_own_zone() -> None:
     later = replace(card({}), expires_at=NOW + timedelta(hours=4))
-    [until] = [one["text"] for one in every(blocks_of(later), "mrkdwn") if "To be decided" in one["text"]]
+    [until] = [one["text"] for one in every(blocks_of(later), "mrkdwn") if "Asked by" in one["text"]]
     assert "<!date^1795320000^{date_short_pretty} at {time}|2026-11-22 04:00 UTC>" in until

@@ -1,11 +1,13 @@
 """People who approve have been shown all of it: from what a person sees of a card and its dialog, the call follows exactly.
 
-`card_reader` is that person. Where the card has an approve button, the card alone says everything; where it has *Review…*, the
-dialog does; what neither holds is asked of nobody.
+`card_reader` is that person. Where the card has an approve button, the card says everything, but for what it leaves to *Details*:
+the tool, the rule, and arguments that the headline names or that are nothing. Where it has *Review…*, that dialog says
+everything; what neither holds is asked of nobody.
 """
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,9 +16,9 @@ from hypothesis import strategies as st
 
 from agent.approvals.deciders import deciders_of
 from agent.decide.moves import Card, Cards
-from agent.types import Approvers, Change, Preview, Verdict, Wording
+from agent.types import Approvers, Change, Magnitude, Preview, Verdict, Wording
 from bot.cards.cards import card_blocks
-from bot.cards.review import fits_a_dialog, review_view
+from bot.cards.review import details_view, fits_a_dialog, review_view
 from bot.cards.values import Mask, unmasked
 from tests.profiles import examples
 from tests.unit.card_eye import Deciders, Seen, json_of, prose
@@ -46,8 +48,35 @@ PIECES = st.sampled_from(
             "x, before",
             "y (1 of 2)",
         ),
-        *("<@U9>", "<!here>", "&lt;", "*b*", "_i_", "`", "~", ":lock:", "Rule", "Which tool", "No preview: ", "rule: ", "Why: "),
-        *("an unnamed source", "and 3 more", " (write)", "  ·  ", "To be decided by <@U9>, until", "In one line", "a" * 40),
+        *(
+            "<@U9>",
+            "<!here>",
+            "&lt;",
+            "*b*",
+            " · ",
+            "·",
+            " · $0.00",
+            "no a",
+            "_i_",
+            "`",
+            "~",
+            ":lock:",
+            "Rule",
+            "Which tool",
+            "No preview: ",
+            "rule: ",
+            "Why: ",
+        ),
+        *(
+            "an unnamed source",
+            "and 3 more",
+            " (write)",
+            "  ·  ",
+            "To be decided by <@U9>, until",
+            "In one line",
+            "a" * 40,
+            "This cannot be undone.",
+        ),
     ]
 )
 texts = st.lists(PIECES, max_size=6).map("".join) | st.text(st.characters(exclude_categories=[]), max_size=40)
@@ -65,7 +94,13 @@ values = st.recursive(
 )
 names = st.sampled_from(["to", "amount", "Rule", "Tool", "tool", "body_of_the_message"]) | texts
 changes = st.lists(st.builds(Change, what=texts, before=texts | long_texts, after=texts), max_size=4).map(tuple)
-previews = st.none() | st.builds(Preview, headline=texts, changes=changes, trouble=texts)
+magnitudes = st.none() | st.builds(
+    Magnitude,
+    number=st.decimals(-(10**6), 10**6, places=2) | st.integers(0, 10**6).map(Decimal),
+    of=st.sampled_from(["USD", "JPY", "CHF", "rows", "members"]),
+)
+bound = st.dictionaries(names, values, max_size=2)
+previews = st.none() | st.builds(Preview, headline=texts, changes=changes, trouble=texts, magnitude=magnitudes, bound=bound)
 few_people = st.lists(st.sampled_from([f"U{number}" for number in range(4)]), max_size=4, unique=True).map(tuple)
 people = few_people | st.lists(st.sampled_from([f"U{number}" for number in range(12)]), max_size=12, unique=True).map(tuple)
 approvers = st.builds(
@@ -111,6 +146,14 @@ cards = st.builds(
 )
 
 
+def payment(one: Card) -> Card:
+    """The same call of a tool whose headline names some of its arguments."""
+    said = f"Move {one.arguments.get('amount')} to {one.arguments.get('to')}"
+    found = (one.preview or Preview()).model_copy(update={"headline": said})
+    changed = (Change(what="to", before="nobody", after=str(one.arguments.get("to"))),)
+    return replace(one, tool="move", preview=found.model_copy(update={"changes": changed} if one.edited_by else {}))
+
+
 def a_line(text: str) -> str:
     """Return prose as it is compared: blanks count as one."""
     return re.sub(r"[ \t\n]+", " ", text).strip(" ")
@@ -120,10 +163,12 @@ def meant(one: Card, how: Any, sources: tuple[str, ...]) -> Seen:
     """Return what is to be known of an action, from the action itself."""
     assert one.wording is not None
     wording, preview, deciders = one.wording, one.preview or Preview(), deciders_of(one.verdict.approvers, one.requesters)
+    amount = preview.magnitude
     headline = a_line(preview.headline) or a_line(wording.headline) or f"{wording.verb}: {one.tool}"
     return Seen(
         how,
         headline=headline,
+        magnitude=f"{amount.number:f} {amount.of}" if amount is not None else "",
         verb=a_line(wording.verb),
         does=a_line(f"{wording.consequence} {wording.undo}"),
         tool=one.tool,
@@ -147,7 +192,8 @@ def meant(one: Card, how: Any, sources: tuple[str, ...]) -> Seen:
 def assert_all_of_it_is_seen(shown: Cards, mask: Mask = unmasked) -> None:
     blocks = card_blocks(shown, TOOLS, mask=mask, may_grant=always)
     dialogs = {row.action_id: review_view(row, TOOLS.get(row.tool)) for row in shown.rows}
-    seen = read_message(blocks, dialogs)
+    details = {row.action_id: details_view(row, TOOLS.get(row.tool), mask) for row in shown.rows}
+    seen = read_message(blocks, dialogs, details)
     assert list(seen) == [row.action_id for row in shown.rows if row.look == "pending"]
     read = tuple(source for row in shown.rows for source in row.sources)
     for row in shown.rows:
@@ -157,14 +203,14 @@ def assert_all_of_it_is_seen(shown: Cards, mask: Mask = unmasked) -> None:
 
 
 @examples(1)
-@given(one=cards, mask=st.just(unmasked) | masks)
+@given(one=cards | cards.map(payment), mask=st.just(unmasked) | masks)
 def test_any_call_is_known_exactly_from_what_is_seen_of_it(one: Card, mask: Mask) -> None:
     if fits_a_dialog(one, TOOLS.get(one.tool)):  # nobody is asked about another one
         assert_all_of_it_is_seen(Cards((one,)), mask)
 
 
 @examples(0.25)
-@given(several=st.lists(cards, min_size=2, max_size=5), alike=st.booleans())
+@given(several=st.lists(cards | cards.map(payment), min_size=2, max_size=5), alike=st.booleans())
 def test_any_calls_of_one_message_are_known_exactly(several: list[Card], alike: bool) -> None:
     first = several[0]
     shared = {"requesters": first.requesters, "verdict": first.verdict, "wording": first.wording, "tool": first.tool}

@@ -3,19 +3,20 @@
 import json
 import re
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from agent.decide.moves import Card, Cards
-from agent.types import Approvers, Change, Escalation, Preview, Verdict
+from agent.types import Change, Magnitude, Preview, Verdict, Wording
 from bot.cards.block_kit import SlackBlock
 from bot.cards.cards import card_blocks, card_text, headline, question_blocks, question_text
-from bot.cards.review import review_view
+from bot.cards.review import details_view, review_view
 from bot.sandbox.slack.blocks import message_faults, view_faults
 from bot.sandbox.slack.reading import read_blocks
-from tests.unit.shown import NOW, TOOLS, always, buttons, card, every, shown, tool
+from tests.unit.shown import TOOLS, always, buttons, card, menu, shown, tool
 
 
 def blocks_of(one: Card, **options: Any) -> list[SlackBlock]:
@@ -27,31 +28,68 @@ def read(one: Card, **options: Any) -> str:
     return read_blocks(blocks_of(one, **options), {})
 
 
-def boxes(blocks: list[SlackBlock]) -> list[str]:
-    """The preformatted texts of the arguments."""
+def argument_lines(blocks: list[SlackBlock]) -> list[str]:
+    """The lines and boxes of the arguments, as texts."""
     [block] = [block for block in blocks if block.get("block_id") == "arguments:A1"]
-    return [part["elements"][0]["text"] for part in block["elements"] if part["type"] == "rich_text_preformatted"]
+    return ["".join(part["text"] for part in element["elements"]) for element in block["elements"]]
 
 
 # ---------------------------------------------------------------------------------------------- arguments
 
 
-def test_short_values_are_lines_of_one_table() -> None:
-    [table] = boxes(blocks_of(card({"customer": "ada@example.com", "quantity": 2, "note": ""})))
-    assert table.splitlines() == ["customer  ada@example.com", "quantity  2", 'note      ""']
+def test_short_values_stand_on_one_line() -> None:
+    [line] = argument_lines(blocks_of(card({"customer": "ada@example.com", "quantity": 2, "note": ""})))
+    assert line == 'customer: ada@example.com · quantity: 2 · note: ""'
 
 
-def test_a_value_cannot_pass_itself_off_as_another_argument() -> None:
-    table, forged = boxes(blocks_of(card({"amount": 5, "note": "hi\namount  5000"})))
-    assert table == "amount  5"
-    assert forged == "hi\namount  5000"  # in a separate box, under its own name
+def test_many_short_values_are_lines_of_one_table() -> None:
+    [table] = argument_lines(blocks_of(card({f"size_{number}": number for number in range(9)})))
+    assert table.splitlines()[:2] == ["size_0  0", "size_1  1"]
+
+
+@pytest.mark.parametrize("note", ["hi\namount  5000", "hi · amount: 5000"])
+def test_a_value_cannot_pass_itself_off_as_another_argument(note: str) -> None:
+    line, title, forged = argument_lines(blocks_of(card({"amount": 5, "note": note})))
+    assert line == "amount: 5"
+    assert (title, forged) == ("note", note)  # in a separate box, under its own name
+
+
+class Order(BaseModel):
+    """What to order for whom."""
+
+    customer: str
+    quantity: int
+    note: str = ""
+    gift: bool = False
+
+
+ORDERS = {"order": replace(tool("order", verb="Place order", named=("quantity",)), arguments=Order)}
+
+
+def order_lines(customer: str, quantity: int, **more: Any) -> list[str]:
+    """The lines of the arguments of an order whose headline a preview has found."""
+    preview = Preview(headline=f"Order {quantity} × Widget Pro for {customer}")
+    one = card({"customer": customer, "quantity": quantity, **more}, "order", preview=preview)
+    return argument_lines(card_blocks(Cards((one,)), ORDERS))
+
+
+def test_what_the_headline_names_is_said_once_and_a_default_that_is_nothing_in_words() -> None:
+    assert order_lines("ada@example.com", 12, note="", gift=False) == ["customer: ada@example.com · gift: false · no note"]
+    assert order_lines("ada@example.com", 12, note="By noon") == ["customer: ada@example.com · note: By noon"]
+
+
+@pytest.mark.parametrize("customer", ["12", "Ada 12", "12 × Widget Pro for Ada"])
+def test_what_the_headline_may_name_for_another_reason_is_said_again(customer: str) -> None:
+    [line] = order_lines(customer, 12)
+    assert "quantity: 12" in line
 
 
 @pytest.mark.parametrize("name", ["a\nquantity", "\u202eytitnauq", "qu\u200bantity", "quantity ", "qu\u0430ntity", ""])
 def test_a_name_that_is_not_a_plain_word_stands_in_quotes(name: str) -> None:
-    [table] = boxes(blocks_of(card({"quantity": 1, name: 2})))
-    assert len(table.splitlines()) == 2
-    assert table.splitlines()[1].startswith('"')
+    [line] = argument_lines(blocks_of(card({"quantity": 1, name: 2})))
+    first, second = line.split(" · ")
+    assert first == "quantity: 1"
+    assert second.startswith('"')
 
 
 def test_a_value_that_is_cut_says_how_long_it_is_and_the_whole_is_a_click_away() -> None:
@@ -73,26 +111,28 @@ def test_no_click_for_several_covers_a_card_that_is_not_whole() -> None:
     short, long = card({"a": 1}, "order"), replace(card({"text": "b" * 5_000}, "order"), action_id="A2")
     assert "approve_all" in buttons(card_blocks(Cards((short, replace(short, action_id="A3"))), TOOLS))
     several = buttons(card_blocks(Cards((short, long)), TOOLS, may_grant=always))
-    assert "approve_all" not in several
-    assert "grant" not in buttons(blocks_of(card({"to": "b" * 5_000}, "mail"), may_grant=always))
-    assert "review" in several
+    assert list(several) == ["approve", "review", "one_by_one"]
+    assert menu(blocks_of(card({"to": "b" * 5_000}, "mail"), may_grant=always)) == ["edit:A1", "details:A1"]
 
 
 def test_more_arguments_than_a_message_holds_are_counted() -> None:
     blocks = blocks_of(card({f"{number}{'k' * 100}": "v" * 60 for number in range(400)}))
     left = re.search(r"(\d+) further arguments do not fit here", shown(blocks))
     assert left
-    assert len(boxes(blocks)[0].splitlines()) + int(left[1]) == 400
+    assert len(argument_lines(blocks)[0].splitlines()) + int(left[1]) == 400
     assert "review" in buttons(blocks)
 
 
 # ---------------------------------------------------------------------------------------------- the order of a card
 
+STOCK = (Change(what="stock", before="7", after="5"), Change(what="total", after="$10"))
 FULL = card(
     {"to": "C-1", "amount": 5},
     "mail",
     preview=Preview(
-        headline="Send to Ada", changes=(Change(what="stock", before="7", after="5"), Change(what="total", after="$10"))
+        headline="Send to Ada",
+        changes=STOCK,
+        magnitude=Magnitude(number=Decimal("588.00"), of="USD"),
     ),
     sources=("web page example.com", "file prices.csv"),
     said="The customer asked for it.",
@@ -102,30 +142,63 @@ FULL = card(
 
 def test_a_card_is_read_from_what_happens_to_who_decides() -> None:
     assert read(FULL, may_grant=always).splitlines() == [
-        "Send to Ada",
-        "to      C-1",
-        "amount  5",
-        "What would change",
-        "stock  7 → 5",
-        "total  $10",
-        "Arguments edited by @U2: the votes started anew.",
-        "Asked by @U1  ·  `mail` (write)  ·  digest `dddddddddddd` rule: default",
-        "The model's own words, before the edit (not checked): The customer asked for it.",
-        ":warning: Read before, from outside, unchecked: web page example.com, file prices.csv",
-        "[Send] [Reject] [Edit…] [Always allow…]",
-        "To be decided by any full member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
+        "Send to Ada · $588.00",
+        "to: C-1 · amount: 5",
+        "Would change stock 7 → 5 · total $10",
+        ":warning: Proposed after reading: web page example.com, file prices.csv",
+        "Asked by @U1 · needs a full member of this conversation · until 2026-11-22 00:00 UTC",
+        "Edited by @U2: the votes started anew.",
+        "[Send · $588] [Reject] [… Edit… · Always allow… · Details]",
     ]
 
 
 def test_a_part_that_is_empty_is_not_there() -> None:
     assert read(card({"a": 1}, "order")).splitlines() == [
         "Place order: order",
+        "a: 1",
         "Takes it out of stock. Can be cancelled.",
-        "a  1",
-        "Asked by @U1  ·  `order` (write)  ·  digest `dddddddddddd` rule: default",
-        "[Place order] [Reject] [Edit…]",
-        "To be decided by any full member of this conversation, until 2026-11-22 00:00 UTC; then it expires and nothing is run.",
+        "Asked by @U1 · needs a full member of this conversation · until 2026-11-22 00:00 UTC",
+        "[Place order] [Reject] [… Edit… · Details]",
     ]
+
+
+def test_all_that_the_card_has_no_room_for_is_in_its_details() -> None:
+    view = details_view(
+        replace(FULL, preview=Preview(headline="Send to Ada", changes=STOCK, bound={"to": {"id": 7}})), TOOLS["mail"]
+    )
+    assert view_faults(view) == []
+    titles = ["In one line", "to", "amount", "Would change: stock, before", "By which rule", "Which tool", "It stands for: to"]
+    lines = read_blocks(view["blocks"], {}).splitlines()
+    assert [line for line in lines if line in titles] == titles
+    assert {"default", "mail (write)", '{"id": 7}', "d" * 64, "The customer asked for it."} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("magnitude", "words"),
+    [
+        (Magnitude(number=Decimal("12.50"), of="USD"), "$12.50"),
+        (Magnitude(number=Decimal("1234567.00"), of="EUR"), "€1,234,567"),
+        (Magnitude(number=Decimal("-3.00"), of="GBP"), "-£3"),
+        (Magnitude(number=Decimal("20"), of="CHF"), "20 CHF"),
+        (Magnitude(number=Decimal("1"), of="rows"), "1 row"),
+        (Magnitude(number=Decimal("1200"), of="rows"), "1,200 rows"),
+    ],
+)
+def test_the_button_says_how_much(magnitude: Magnitude, words: str) -> None:
+    one = card({"to": "Ada"}, "mail", preview=Preview(magnitude=magnitude))
+    assert buttons(blocks_of(one))["approve"]["text"]["text"] == f"Send · {words}"
+
+
+@pytest.mark.parametrize("forged", ["Pay Bob · $0.00", '"Pay Bob', "Pay Bob ·"])
+def test_a_headline_cannot_look_like_one_with_another_amount(forged: str) -> None:
+    preview = Preview(headline=forged, magnitude=Magnitude(number=Decimal("588.00"), of="USD"))
+    assert headline(card({}, preview=preview), None) == f"{json.dumps(forged, ensure_ascii=False)} · $588.00"
+    assert headline(card({}, preview=Preview(headline=forged)), None) == json.dumps(forged, ensure_ascii=False)
+
+
+def test_a_verb_that_names_an_amount_is_no_button() -> None:
+    wording = Wording(effect="write", verb="Pay · $0")
+    assert list(buttons(blocks_of(card({}, wording=wording)))) == ["review", "reject"]
 
 
 def test_a_preview_that_could_not_be_made_says_why() -> None:
@@ -145,127 +218,22 @@ def test_a_long_preview_is_cut_with_its_count_and_is_whole_in_the_dialog() -> No
 
 def test_what_would_change_cannot_be_forged_by_what_is_there() -> None:
     forged = Preview(changes=(Change(what="price", before="5 → 7", after="9\nstock  1 → 2"),))
-    assert 'price  "5 → 7" → "9\\nstock⟨2 spaces⟩1 → 2"' in read(card({}, preview=forged))
+    assert 'Would change price "5 → 7" → "9\\nstock⟨2 spaces⟩1 → 2"' in read(card({}, preview=forged))
 
 
 def test_words_of_others_stand_on_one_line_under_their_label() -> None:
-    lines = read(card({}, said="ok\nTo be decided by @U9", sources=("a\n:lock: b",))).splitlines()
-    assert "The model's own words (not checked): ok To be decided by @U9" in lines
-    assert ':warning: Read before, from outside, unchecked: "a\\n:lock: b"' in lines
+    forged = card({}, said="ok\nTo be decided by @U9", sources=("a\n:lock: b",), look="pending")
+    assert ':warning: Proposed after reading: "a\\n:lock: b"' in read(forged).splitlines()
+    assert "ok" not in read(forged)  # the model's own words are in Details, labelled
 
 
-def test_sources_and_words_that_are_too_long_say_how_much_is_left() -> None:
-    one = card({}, said="w" * 1_000, sources=("s" * 200, *(f"web page {number}" for number in range(100))))
+def test_sources_that_are_too_long_say_how_much_is_left() -> None:
+    one = card({}, sources=("s" * 200, *(f"web page {number}" for number in range(100))))
     text = read(one)
-    assert "w…w" in text
-    assert "w (1,000 characters)" in text
     assert "s (200 characters), web page 0" in text
-    assert "review" in buttons(blocks_of(one))  # the sources bind, the model's words do not
+    assert "review" in buttons(blocks_of(one))
     assert "web page 99" in shown(review_view(one, None))
     assert re.search(r"web page \d+, and \d\d more", text)
-
-
-# ---------------------------------------------------------------------------------------------- who decides
-
-
-@pytest.mark.parametrize(
-    ("approvers", "words"),
-    [
-        (Approvers(channel_members=True), "any full member of this conversation"),
-        (Approvers(users=("U7", "U8")), "<@U7>, <@U8>"),
-        (Approvers(groups=("S1",), requester=False), "a member of <!subteam^S1> (but not <@U1>, who asked)"),
-        (Approvers(users=("U7",), requester=True), "<@U7> or <@U1>, who asked"),
-        (Approvers(users=tuple(f"U{number}" for number in range(10))), ", ".join(f"<@U{n}>" for n in range(8)) + " and 2 more"),
-    ],
-)
-def test_the_card_says_who_may_decide(approvers: Approvers, words: str) -> None:
-    verdict = Verdict(answer="ask", rule="default", approvers=approvers)
-    assert f"To be decided by {words}, until" in shown(blocks_of(card({}, verdict=verdict)))
-
-
-@pytest.mark.parametrize(
-    ("quorum", "rejections", "line"),
-    [
-        (2, 1, "*1 of 2* approvals: <@U7>. One rejection settles it."),
-        (2, 2, "*1 of 2* approvals: <@U7>, *1 of 2* rejections: <@U8>."),
-        (1, 2, "*1 of 1* approvals: <@U7>, *1 of 2* rejections: <@U8>."),
-    ],
-)
-def test_the_card_shows_how_far_a_quorum_has_come(quorum: int, rejections: int, line: str) -> None:
-    verdict = Verdict(answer="ask", rule="default", quorum=quorum, rejections=rejections)
-    voted = card({}, voters=("U7",), rejecters=("U8",), verdict=verdict)
-    assert f"{line}\nTo be decided by" in shown(blocks_of(voted))
-
-
-def test_one_vote_is_no_progress() -> None:
-    assert "approvals" not in shown(blocks_of(card({})))
-
-
-def test_an_escalated_card_says_to_whom() -> None:
-    escalation = Escalation(after_seconds=60, to=Approvers(users=("U9",)))
-    verdict = Verdict(answer="ask", rule="default", approvers=Approvers(users=("U7", "U9")), escalation=escalation)
-    assert "escalated" not in shown(blocks_of(card({}, verdict=verdict)))
-    assert "Nobody decided in time: escalated to <@U9>." in shown(blocks_of(card({}, verdict=verdict, escalated=True)))
-
-
-def test_the_card_says_why_its_rule_is_there() -> None:
-    verdict = Verdict(answer="ask", rule="rule 1", reason="Large orders need <two> people")
-    assert read(card({}, verdict=verdict)).count("rule 1 Why: Large orders need <two> people") == 1
-    assert {"type": "plain_text", "text": "rule 1", "emoji": False} in every(blocks_of(card({}, verdict=verdict)), "plain_text")
-
-
-def test_a_card_that_could_not_be_posted_everywhere_says_what_to_mend() -> None:
-    verdict = Verdict(answer="ask", rule="default", post_to="C9")
-    text = shown(blocks_of(card({}, verdict=verdict, not_posted="not_in_channel")))
-    assert "It could not be posted in <#C9> (not_in_channel): invite me there." in text
-
-
-def test_what_cannot_be_undone_asks_once_more() -> None:
-    found = buttons(blocks_of(card({}, "delete")))
-    assert list(found) == ["approve", "reject", "edit"]
-    assert found["approve"]["style"] == "danger"
-    assert found["approve"]["confirm"]["text"]["text"] == "Delete: delete"
-    harmless = buttons(blocks_of(card({}, "order"), may_grant=always))
-    assert harmless["approve"]["style"] == "primary"
-    assert "confirm" not in harmless["approve"]
-    assert {one["value"] for one in harmless.values()} == {"A1"}
-    assert "grant" in harmless
-
-
-# ---------------------------------------------------------------------------------------------- endings
-
-
-@pytest.mark.parametrize(
-    ("look", "fields", "words"),
-    [
-        ("approved", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC. Running now."),
-        ("succeeded", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC. Done."),
-        ("failed", {}, "Approved by @U7, @U8, 2026-11-22 00:00 UTC, but it failed."),
-        ("unknown", {}, "Its outcome is unknown"),
-        ("left", {}, "Its outcome is unknown and was left so"),
-        ("refused", {}, "Not run by @U7, @U8, 2026-11-22 00:00 UTC. The approval no longer holds."),
-        ("rejected", {"rejecters": ("U5", "U2")}, "Rejected by @U5, @U2, 2026-11-22 00:00 UTC. Nothing was run."),
-        ("rejected", {}, "Rejected by @U2, 2026-11-22 00:00 UTC. Nothing was run."),
-        ("expired", {"decided_by": ""}, "Expired, 2026-11-22 00:00 UTC. Nobody decided in time; nothing was run."),
-        ("withdrawn", {}, "Withdrawn by @U2, 2026-11-22 00:00 UTC. Nothing was run."),
-        ("edited", {}, "Edited by @U2, 2026-11-22 00:00 UTC. The new card is below; nothing was run."),
-    ],
-)
-def test_a_closed_card_says_who_and_what_came_of_it(look: Any, fields: dict[str, Any], words: str) -> None:
-    given: dict[str, Any] = {"look": look, "voters": ("U7", "U8"), "decided_by": "U2", "decided_at": NOW, **fields}
-    closed = card({"a": "b" * 5_000}, **given)
-    assert words in read(closed)
-    assert buttons(blocks_of(closed)) == {}
-
-
-def test_a_closed_card_shows_the_reason_or_what_the_result_adds() -> None:
-    assert read(card({}, look="rejected", reason="too dear")).endswith("too dear")
-    result = json.dumps({"ok": True, "result": {"quantity": 2, "order": "ORD-1", "note": ""}})
-    assert read(card({"quantity": 2}, look="succeeded", result=result)).endswith("Done.\norder  ORD-1")
-    problem = json.dumps({"ok": False, "error": "timeout", "detail": "The shop did not answer."})
-    assert read(card({}, look="failed", result=problem)).endswith("The shop did not answer.")
-    long = json.dumps({"ok": True, "result": "r" * 3_000})
-    assert "3,000 characters, cut here" in read(card({}, look="succeeded", result=long))
 
 
 # ---------------------------------------------------------------------------------------------- headline and text
@@ -286,7 +254,9 @@ def test_a_card_whose_tool_has_changed_meanwhile_can_still_be_shown() -> None:
 
 
 def test_the_text_for_notifications_says_what_is_needed() -> None:
-    assert card_text(Cards((card({"to": "<!here>"}, "mail"),)), TOOLS) == "Approval needed: Send to &lt;!here&gt;"
+    assert card_text(Cards((card({"to": "<!here>"}, "mail"),)), TOOLS) == "<@U1> asks: Send to &lt;!here&gt;"
+    two = Verdict(answer="ask", rule="", quorum=2)
+    assert card_text(Cards((replace(FULL, verdict=two, voters=("U7",)),)), TOOLS) == "<@U1> asks: Send to Ada, $588 (1 of 2)"
     assert card_text(Cards((card({}, "mail", look="expired"),)), TOOLS) == "Expired: Send to None"
 
 

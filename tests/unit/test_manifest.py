@@ -45,6 +45,7 @@ METHODS: dict[str, set[str]] = {
     "users_lookupByEmail": set(),  # users:read.email, which `signoff whois` can do without, and says so
     "views_open": set(),
     "views_publish": set(),
+    "views_push": set(),
     "views_update": set(),
 }
 # Event -> the `type` that the code sees, and the scope without which Slack does not send it.

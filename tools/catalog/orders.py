@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field, JsonValue, field_validator
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
-from agent.types import Change, Preview
+from agent.types import Change, Magnitude, Preview
 from tools.catalog.database import PgConnection, Pool, in_transaction
 
 STATUS_DESCRIPTION = """\
@@ -169,11 +169,13 @@ def create_order(pool: Pool) -> Tool:
         idempotent=True,
         can="Place an order. Ask: “Order 2 Widget Pro for mary.quill@example.com”",
         verb="Place order",
-        consequence="Places a binding order at today's price and takes the pieces out of stock.",
-        undo="Cannot be undone here; the shop can cancel an order until it is packed.",
+        consequence="Binding; the shop can cancel it until it is packed.",
         headline=lambda arguments: f"Order {arguments.quantity} × {arguments.sku} for {arguments.customer}",
         doing=lambda arguments: f"Ordering {arguments.quantity} × {arguments.sku} for {arguments.customer}",
         preview=preview,
+        named=("quantity", "sku", "customer"),
+        several="orders",
+        receipt="order_id",
     )
 
 
@@ -221,14 +223,11 @@ async def _foresee(connection: PgConnection, arguments: CreateOrder) -> Foreseen
 async def _preview(connection: PgConnection, arguments: CreateOrder) -> Preview:
     """Return what the order would come to at this moment; reads only."""
     seen = await _foresee(connection, arguments)
-    total = f"{arguments.quantity} × {seen.price_usd} = {arguments.quantity * seen.price_usd} USD"
     return Preview(
         headline=f"Order {arguments.quantity} × {seen.product} for {seen.customer}",
-        changes=(
-            Change(what=f"Stock of {arguments.sku}", before=str(seen.stock), after=str(seen.stock - arguments.quantity)),
-            Change(what="Total", after=total),
-        ),
+        changes=(Change(what="stock", before=str(seen.stock), after=str(seen.stock - arguments.quantity)),),
         bound=seen.bound(),
+        magnitude=Magnitude(number=arguments.quantity * seen.price_usd, of="USD"),
     )
 
 

@@ -46,7 +46,7 @@ def bridged(server: Server, listed: Listed, call: CallServer) -> Tool:
         time_limit_seconds=server.call_seconds,
         idempotent=server.trusted and listed.idempotent is True,
         verb=verb(listed),
-        consequence=f"Runs {quoted(listed.name)} of the MCP server {server.name}.",
+        consequence=f"The server {server.name} gets this." if what is Effect.EGRESS else "",  # the headline names the server
         undo=_undo(what),
         headline=lambda arguments: f"{server.name} (MCP server): {bridged_headline(listed, arguments.root)}",
         untrusted=lambda _: f"MCP server {server.name}",
@@ -94,4 +94,4 @@ def _undo(what: Effect) -> str:
     if what in (Effect.READ, Effect.EGRESS):
         return ""
     destroys = what is Effect.IRREVERSIBLE
-    return "The server calls it destructive." if destroys else "Nobody here knows whether it can be undone."
+    return "The server calls it destructive." if destroys else "Nobody here knows an undo."

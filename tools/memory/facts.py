@@ -136,8 +136,8 @@ def remember_fact(port: Memory) -> Tool:
         idempotent=True,
         can="Remember something. Ask: “Remember that we pack on Fridays”",
         verb="Remember",
-        consequence="Keeps this sentence, and quotes it in later conversations of those who may know it.",
-        undo="It can be forgotten at any time.",
+        consequence="Quoted later to those who may know it.",
+        undo="It can be forgotten.",
         headline=lambda arguments: f"Remember for {'everybody' if arguments.everybody else 'this channel'}: {arguments.fact}",
         harmless=lambda arguments: not arguments.get("everybody"),
     )
@@ -184,8 +184,8 @@ def correct_fact(port: Memory) -> Tool:
         idempotent=True,
         can="Correct what I remember. Ask: “We pack on Thursdays now”",
         verb="Correct",
-        consequence="Puts the new sentence in the place of the old one.",
-        undo="It can be corrected again.",
+        consequence="Replaces the old sentence; can be corrected again.",
+        named=("fact",),
         preview=preview,
     )
 
@@ -220,8 +220,7 @@ def forget(port: Memory) -> Tool:
         idempotent=True,
         can="Forget something. Ask: “Forget when we pack”",
         verb="Forget",
-        consequence="Deletes this from memory, with summaries of the same conversations, and does not learn it from there again.",
-        undo="Nothing brings it back; somebody can say it anew.",
+        consequence="Deletes it and its summaries; not learnt from there again.",
         preview=preview,
     )
 

@@ -56,8 +56,8 @@ def set_channel_instructions(port: Memory) -> Tool:
         handler=keep,
         can="Follow instructions in this channel. Ask: “From now on, answer in French here”",
         verb="Set instructions",
-        consequence="From now on I follow this text in every new conversation of the channel, no matter who asks.",
-        undo="The text before can be set again.",
+        consequence="I follow it in every new conversation here, for everybody.",
+        named=("text",),
         preview=preview,
     )
 

@@ -110,9 +110,10 @@ def set_memory(port: Memory) -> Tool:
         idempotent=True,
         can="Keep a preference. Ask: “Always show prices in euros”",
         verb="Keep",
-        consequence="Keeps this value, and quotes it in later conversations of those who may know it.",
-        undo="It can be deleted at any time.",
+        consequence="Quoted later to those who may know it.",
+        undo="It can be deleted.",
         headline=lambda arguments: f"Keep {arguments.kind} {arguments.key} of the {arguments.owner}",
+        named=("kind", "key", "owner"),
         harmless=lambda arguments: arguments.get("owner") != "workspace",
     )
 
@@ -140,8 +141,9 @@ def delete_memory(port: Memory) -> Tool:
         idempotent=True,
         can="Drop a preference. Ask: “Forget about the euros”",
         verb="Delete",
-        consequence="Deletes this value.",
+        consequence="Deletes it.",
         undo="It can be set anew.",
         headline=lambda arguments: f"Delete {arguments.key} of the {arguments.owner}",
+        named=("key", "owner"),
         harmless=lambda arguments: arguments.get("owner") != "workspace",
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field, JsonValue
 from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Result, Tool, ToolContext, ToolError, failed
-from agent.types import Change, Preview
+from agent.types import Change, Magnitude, Preview
 from tools.slack.port import Channel, Slack
 
 MOST_CHARACTERS = 3_000
@@ -62,10 +63,11 @@ def post_message(port: Slack) -> Tool:
         readers = len(await port.members(channel.id))
         kind = f"{'public' if channel.public else 'shared' if channel.shared else 'private'} channel"
         others = ", people of other organisations among them," if channel.shared else ""
-        changes = [Change(what=f"#{channel.name}", after=f"a {kind} with {readers} members{others} gets a new message")]
+        changes = [Change(what=f"#{channel.name}", after=f"a {kind}{others} gets a new message")]
         if RINGING.search(arguments.text):
             changes.append(Change(what="Mentions of many people", after="stand there as text and notify nobody"))
-        return Preview(headline=f"Post in #{channel.name}", changes=tuple(changes), bound=bound)
+        reached = Magnitude(number=Decimal(readers), of="members")
+        return Preview(headline=f"Post in #{channel.name}", changes=tuple(changes), bound=bound, magnitude=reached)
 
     async def reconcile(arguments: PostMessage, context: ToolContext) -> Result | None:
         """Look whether it was posted: either way it is not posted by this."""
@@ -88,10 +90,11 @@ def post_message(port: Slack) -> Tool:
         reconcile=reconcile,
         can="Post in a channel. Ask: “Tell #orders that the lamps are back”",
         verb="Post message",
-        consequence="Posts this text in the channel, where everybody reads it, with a line that says for whom.",
-        undo="An admin can delete it; people may have read it by then.",
+        consequence="Everybody there reads it, and for whom it was posted.",
         headline=lambda arguments: f"Post in {arguments.channel}",
         preview=preview,
+        named=("channel",),
+        several="messages",
     )
 
 

@@ -77,10 +77,12 @@ def execute(database: NamedDatabase) -> Tool:
         time_limit_seconds=database.wait_seconds + CONNECT_SECONDS + 2 * database.seconds + 2,
         can=f"Change the database {database.name}. Ask: “Close all tickets older than a year”",
         verb="Run SQL",
-        consequence=f"Runs this statement on the database {database.name} and commits it; triggers and cascades run with it.",
-        undo="Cannot be undone here once it is committed.",
+        consequence="Commits it, with triggers and cascades.",
+        undo="No undo here.",
         headline=lambda arguments: f"{action(arguments.sql)} in the database {database.name}",
         preview=foresee,
+        several="statements",
+        receipt="done",
         untrusted=lambda arguments: f"database {database.name}",
     )
 

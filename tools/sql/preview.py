@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -9,7 +10,7 @@ from pydantic import JsonValue
 
 from agent.text import cut_end
 from agent.tool.definition import WOULD_FAIL, ToolError
-from agent.types import Change, Preview
+from agent.types import Change, Magnitude, Preview
 from tools.sql.database import NamedDatabase, PgConnection, alone, transaction
 from tools.sql.statement import effectful, first_word, without_end
 
@@ -80,7 +81,8 @@ async def statement_preview(database: NamedDatabase, sql: str, expect_rows: int 
             f"It would affect {tried.affected} rows, not the {expect_rows} of expect_rows, so nothing was changed and nobody was "
             "asked. Look again at which rows are meant.",
         )
-    return Preview(changes=(*_rows_in_words(tried), *changes), bound=tried.bound())
+    touched = Magnitude(number=Decimal(tried.affected), of="rows") if tried.affected is not None else None
+    return Preview(changes=(*_rows_in_words(tried), *changes), bound=tried.bound(), magnitude=touched)
 
 
 async def try_out(connection: PgConnection, sql: str, *, sample: bool) -> TriedRun:
@@ -135,8 +137,6 @@ def _node_in_words(node: Plan) -> str:
 
 
 def _rows_in_words(tried: TriedRun) -> Iterator[Change]:
-    if tried.affected is not None:
-        yield Change(what="Affected rows", after=str(tried.affected))
     for table, *counts in tried.by_table:
         kinds = zip(counts, ("inserted", "updated", "deleted"), strict=True)
         yield Change(what=f"In {table}", after=", ".join(f"{count} {kind}" for count, kind in kinds if count))
