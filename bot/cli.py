@@ -98,7 +98,7 @@ def worker() -> None:
 @refusing
 def migrate() -> None:
     """Bring the database of DATABASE_URL (or the embedded one) to the newest schema."""
-    from bot.stores.database import upgrade
+    from bot.stores.migrating import upgrade
 
     settings = read_settings()
     with Home(settings.signoff_home).servers(settings.database_url, settings.redis_url or "redis://unused") as servers:

@@ -82,6 +82,7 @@ def promote_prompt(port: Promoting) -> Tool:
         arguments=Promote,
         handler=promote,
         idempotent=True,
+        can="Make a version of a prompt live. Ask: “Promote assistant@3”",
         verb="Promote",
         consequence="New conversations follow it at once.",
         undo="`signoff prompts rollback` undoes it.",

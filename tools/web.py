@@ -64,6 +64,7 @@ def web(allowed_hosts: Sequence[str] = (), *, private_hosts: Collection[str] = (
             handler=fetch,
             effect=Effect.EGRESS,
             time_limit_seconds=TIME_LIMIT_SECONDS,
+            can="Read a web page. Give me its address and ask: “What does it say about returns?”",
             verb="Fetch page",
             consequence="The host gets this address, which cannot be called back.",
             headline=lambda arguments: f"Fetch a page of {_host(arguments)}",

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from agent.embeddings.once import Once
 from agent.embeddings.port import Vector
+from agent.first_use import Once
 
 MODEL = "minilm-l6-v2-int8"
 DIMENSIONS = 384

@@ -9,14 +9,15 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]  # of its PathLike
-from tokenizers import Tokenizer
-
-from agent.embeddings.once import Once
 from agent.embeddings.port import Vector
+from agent.first_use import Once
+
+if TYPE_CHECKING:  # loaded with the model: a bot whose memory nobody asks holds none of it
+    import numpy as np
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
 MODEL = "wordllama-l2-supercat-256"
 DIMENSIONS = 256
@@ -29,12 +30,16 @@ EMPTY = "\n"  # embedded in place of a text with nothing in it, so that each vec
 class _Files:
     """What was read from the wheel: a row of the matrix is the vector of a token."""
 
-    tokenizer: Tokenizer
-    matrix: NDArray[np.float32]
+    tokenizer: "Tokenizer"
+    matrix: "NDArray[np.float32]"
 
     @classmethod
     def read(cls) -> "_Files":
-        """Read them, in 0.1 s."""
+        """Read them, in 0.2 s with the libraries."""
+        import numpy as np
+        from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]  # of its PathLike
+        from tokenizers import Tokenizer
+
         spec = importlib.util.find_spec("wordllama")
         assert spec is not None
         assert spec.origin is not None
@@ -46,6 +51,8 @@ class _Files:
     def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         """Return the mean of each text's tokens, brought to length 1. One text after the other: for many at once the
         tokenizer would start threads."""
+        import numpy as np
+
         vectors: list[Vector] = []
         for text in texts:
             tokens = self.tokenizer.encode(text or EMPTY, add_special_tokens=False).ids

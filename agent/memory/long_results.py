@@ -137,6 +137,7 @@ def read_output(outputs: Outputs) -> Tool:
         arguments=ReadOutput,
         handler=read,
         effect=Effect.READ,
+        can=None,
         verb="Read on",
         consequence="Reads a stored result. Nothing is changed.",
         undo="There is nothing to undo.",

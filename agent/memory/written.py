@@ -6,7 +6,7 @@ from datetime import datetime
 from agent.memory import long_results as output
 from agent.memory.summary_material import LONG_CHARACTERS
 from agent.memory.token_estimate import CountedRequest, counted, json_characters
-from agent.model.caching import Kept, kept
+from agent.model.caching import CachedPrefix, left_cached
 from agent.session import stop_reasons
 from agent.session.steps import ModelReplied, Step, ToolReturned
 from agent.types import ApiMessage, Block, Lifetime, Usage
@@ -19,7 +19,7 @@ class Written:
         self.messages: list[ApiMessage] = messages or []
         self._sizes = {0: 0}  # characters of so many of them as JSON, once measured
         self._usage: tuple[Usage, int] | None = None  # of the last reply, and the number of messages before it
-        self._kept: Kept | None = None  # of what it answers, in the provider's cache
+        self._cached: CachedPrefix | None = None  # of what it answers, in the provider's cache
 
     def add(self, role: str, content: list[Block]) -> None:
         """Write one more."""
@@ -28,11 +28,11 @@ class Written:
     def replied(self, usage: Usage, sent_at: datetime | None) -> None:
         """Note that the last message is a reply, what the API counted for it, and when it was asked for."""
         self._usage = (usage, len(self.messages) - 1)
-        self._kept = kept(usage, sent_at, self._kept) if sent_at is not None else None
+        self._cached = left_cached(usage, sent_at, self._cached) if sent_at is not None else None
 
     def forget_usage(self) -> None:
         """Forget what was counted: it had another beginning."""
-        self._usage = self._kept = None
+        self._usage = self._cached = None
 
     def characters(self, asked: list[Block]) -> int:
         """Return how large they are as JSON, with one more of these blocks if there are any."""
@@ -48,7 +48,7 @@ class Written:
 
     def saved_tokens(self, lifetime: Lifetime, now: datetime) -> int:
         """Return how much less the next request is charged than its input, since it begins as the last one did."""
-        return self._kept.saved_tokens(lifetime, now) if self._kept is not None else 0
+        return self._cached.saved_tokens(lifetime, now) if self._cached is not None else 0
 
     def _characters_of_first(self, messages: int) -> int:
         """Return how large the first messages are."""

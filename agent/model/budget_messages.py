@@ -31,7 +31,7 @@ def _with_another(short: BudgetStanding, another_tokens: int) -> str:
     """Return what helps where a conversation's own budget is short. A new thread has as much, and less to read."""
     adds = f"Continue adds {another_tokens:,} tokens. " if another_tokens else ""
     if short.used:
-        return f"{adds}A new thread has a budget of its own{'' if adds else ', and less to read'}."
+        return f"{adds}A new thread has another budget{'' if adds else ', and less to read'}."
     return f"{adds}A new thread has no more: ask for less at once, or have `session_tokens` raised."
 
 

@@ -34,7 +34,7 @@ def cached_body(request: Request) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedPrefix:
     """What the provider should still have of a conversation's last request: what that read from its cache, or left in it."""
 
     tokens: int
@@ -52,10 +52,10 @@ class Kept:
         return self.tokens - Usage(input_tokens=0, output_tokens=0, cache_read_input_tokens=self.tokens).charged_tokens
 
 
-def kept(usage: Usage, sent_at: datetime, before: Kept | None) -> Kept:
+def left_cached(usage: Usage, sent_at: datetime, before: CachedPrefix | None) -> CachedPrefix:
     """Return what is left in the cache by a request that was sent after the one that left `before`."""
     found = before is not None and usage.cache_read_input_tokens >= FOUND * before.tokens
-    return Kept(usage.cache_read_input_tokens + usage.cache_creation_input_tokens, sent_at, found)
+    return CachedPrefix(usage.cache_read_input_tokens + usage.cache_creation_input_tokens, sent_at, found)
 
 
 def _ends(messages: Sequence[ApiMessage], goes_on: bool) -> list[int]:

@@ -154,6 +154,7 @@ class Ask:
     price: Price | None = None
     lost_seq: int = 0  # of a call of this session whose process is gone: it is charged as it was reserved
     saved_tokens: int = 0  # that the call is charged less if the cache still holds what it should (`agent.model.caching`)
+    first: bool = False  # of its session: nothing was ever counted in that one's own budget
 
     def tokens(self, output: int) -> int:
         """Return the tokens to reserve for so much output."""

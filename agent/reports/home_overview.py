@@ -4,6 +4,7 @@ Nothing here decides anything: a click is judged again when it is settled.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -35,10 +36,23 @@ SELECT {SEEN} FROM action JOIN session ON session.id = action.session_id
 WHERE action.decided_at > now() - interval '30 days' AND action.status NOT IN ('pending', 'unknown')
   AND session.team = %(team)s
   AND (action.decided_by = %(user)s
+    OR session.channel = ANY(%(channels)s)
     OR CASE WHEN strpos(action.body::text, %(quoted)s) > 0
             THEN ({without_nul("action.body")} -> 'requesters')::jsonb ? %(user)s ELSE false END
     OR EXISTS (SELECT FROM vote WHERE vote.action_id = action.id AND vote."user" = %(user)s))
 ORDER BY action.decided_at DESC, action.id LIMIT %(limit)s
+"""
+
+MESSAGES: LiteralString = f"""
+SELECT session_id, key, ts FROM (
+    SELECT session_id, seq, {without_nul("body")} ->> 'key' AS key, {without_nul("body")} ->> 'ts' AS ts
+    FROM step WHERE session_id = ANY(%(sessions)s) AND kind = 'posted') AS posted
+WHERE split_part(key, ':', 1) IN ('card', 'copy', 'question') ORDER BY seq
+"""
+
+AWAITS: LiteralString = """
+SELECT 1 FROM action WHERE id = %(action_id)s AND status = 'pending'
+  AND NOT EXISTS (SELECT FROM vote WHERE vote.action_id = action.id AND vote."user" = %(user)s)
 """
 
 GRANTS: LiteralString = """
@@ -111,10 +125,21 @@ class Overview:
         rows = await self._query_rows(PENDING, team=team, limit=limit)
         return [Waiting(action_seen(*row[:7]), tuple(row[7])) for row in rows]
 
-    async def recent(self, team: str, user: str, limit: int) -> list[ActionSeen]:
-        """Return what became, in the last 30 days, of actions that the person asked for, voted on or decided; newest first."""
-        rows = await self._query_rows(RECENT, team=team, user=user, quoted=json.dumps(user), limit=limit)
+    async def recent(self, team: str, user: str, channels: Collection[str], limit: int) -> list[ActionSeen]:
+        """Return what became, in the last 30 days, of actions that the person asked for, voted on or decided, and of all in these
+        channels; newest first."""
+        quoted = json.dumps(user)
+        rows = await self._query_rows(RECENT, team=team, user=user, channels=sorted(channels), quoted=quoted, limit=limit)
         return [action_seen(*row) for row in rows]
+
+    async def messages(self, sessions: Collection[str]) -> dict[tuple[str, str], str]:
+        """Return the messages with cards, copies of them and questions of these sessions: the ts, by session and key."""
+        rows = await self._query_rows(MESSAGES, sessions=sorted(sessions))
+        return {(session_id, key): ts for session_id, key, ts in rows if ts}
+
+    async def awaits(self, action_id: str, user: str) -> bool:
+        """Return whether an action is still open that this person has not given their word on."""
+        return bool(await self._query_rows(AWAITS, action_id=action_id, user=user))
 
     async def grants(self, team: str, user: str, limit: int = MOST_GRANTS) -> list[GrantSeen]:
         """Return standing permissions that the person gave and that still hold, the next to end first."""

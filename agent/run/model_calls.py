@@ -152,8 +152,8 @@ class ModelCalls:
         payer = Spender(session.place.team, session.id, pinned.agent, session.turn.payer, now, session.seq + 1)
         asked = estimate.input_tokens(said, pinned, messages)
         lost = session.model.seq if session.model.in_flight is not None else 0
-        saved = saved_by_cache(move, session, said, now)
-        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved)
+        saved, first = saved_by_cache(move, session, said, now), session.epoch == 1 and session.model.seq == 0
+        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved, first)
         answer = await self.budget.reserve(ask)
         if isinstance(answer, Refused):
             if answer.busy:
@@ -175,7 +175,7 @@ class ModelCalls:
             max_tokens=answer.output,
             purpose=move.purpose,
             bill=bill,
-            saved_tokens=saved,
+            saved_tokens=ask.saved_tokens,
         )
 
     # ------------------------------------------------------------------------------------------ the call
@@ -203,8 +203,7 @@ class ModelCalls:
         pinned, asked = read_with(move, pinned, rules), asked_for(move, session, said, known)
         messages = await self.attached.shown(session, asked)
         assert session.model.in_flight is not None
-        max_tokens = session.model.in_flight.started.max_tokens
-        probe = self.admission.is_probe(session)
+        max_tokens, probe = session.model.in_flight.started.max_tokens, self.admission.is_probe(session)
         request = Request(pinned, messages, max_tokens, move.purpose, move.lifetime, probe)
         began_at = time.monotonic()
         with telemetry.chat_span(pinned, max_tokens) as span, metrics.inference(pinned.model) as measured:
@@ -247,14 +246,12 @@ class ModelCalls:
         match error:
             case ModelRetiredError():
                 return Ended((ModelFailed(reason="retired", since=move.at, unbilled=unbilled),))
-            case TooLongError():
-                return Ended((after_full_window(session, None, unbilled=unbilled),))
-            case HistoryNotTakenError():
-                return Ended((after_full_window(session, None, unbilled=unbilled, refused=True),))
-            case FilesNotTakenError():
-                return Ended((Halted(error=FilesNotTakenError.__name__, sentence=error.sentence, unbilled=unbilled),))
+            case TooLongError() | HistoryNotTakenError():
+                refused = isinstance(error, HistoryNotTakenError)
+                return Ended((after_full_window(session, None, unbilled=unbilled, refused=refused),))
             case _:
-                return Ended((Halted(error=ModelFailedError.__name__, sentence=error.sentence, unbilled=unbilled),))
+                name = (FilesNotTakenError if isinstance(error, FilesNotTakenError) else ModelFailedError).__name__
+                return Ended((Halted(error=name, sentence=error.sentence, unbilled=unbilled),))
 
     async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
         """Set aside again what Redis lost before the start was committed; what it loses from now on is refilled from Postgres.
@@ -267,14 +264,15 @@ class ModelCalls:
         await self.settled(session.id)
         payer, output = spender(session.id, session.place, session.model.seq, started), started.max_tokens
         limits = limits_of(session, rules)
-        price, saved = started.bill.price, started.saved_tokens
-        ask = Ask(payer, started.reserved_tokens - output, output, output, limits, price, saved_tokens=saved)
+        tokens, price, saved = started.reserved_tokens - output, started.bill.price, started.saved_tokens
+        ask = Ask(payer, tokens, output, output, limits, price, saved_tokens=saved)
         try:
             answer = await self.budget.reserve(ask)
         except UnreachableError as error:
             raise DelayedError(CONFIRM_SECONDS) from error
-        refused = halted_by_budget(answer, payer, rules) if isinstance(answer, Refused) else None
-        return refused.model_copy(update={"unbilled": True}) if refused is not None else None
+        if isinstance(answer, Refused):
+            return halted_by_budget(answer, payer, rules).model_copy(update={"unbilled": True})
+        return None
 
     # ------------------------------------------------------------------------------------------ settlement
 

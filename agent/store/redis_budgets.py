@@ -145,6 +145,7 @@ def _reservation(ask: Ask, scopes: Sequence[Scope], filled: bool) -> list[Any]:
         limit = ask.limits[scope.kind]
         values += [-1 if most is None else most for most in (limit.tokens, limit.nano_usd)]
         values += [int(scope.kept_until(who.at).timestamp()), ask.saved_in(scope.kind)]
+        values.append(int(time.time()) if ask.first and scope.kind == "session" else 0)
     return values
 
 

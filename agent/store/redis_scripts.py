@@ -22,7 +22,8 @@ end
 
 # KEYS: budgets. ARGV: session, seq, input tokens, least and most output, nano_usd of the input, pico_usd of a token of output,
 # a new mark, a lost call of the session or 0, whether the budgets were filled for this call; then for each budget its limits in
-# tokens and nano_usd (-1: none), when it may be forgotten, and how many tokens of the reservation it may lack (`Ask.saved_in`).
+# tokens and nano_usd (-1: none), when it may be forgotten, how many tokens of the reservation it may lack (`Ask.saved_in`), and
+# the time now if nothing was ever counted in it, else 0: then there is nothing to read from Postgres.
 # What the session set aside before counts as used from now on if it was for the lost call (also when this one is refused: else
 # two lost calls would wait for each other), and is replaced if it was for this one. Of any other call it is not known here what
 # became of it, so the budget is to be filled anew; what is still set aside then is over all the same, since a session has one
@@ -40,9 +41,15 @@ for i, key in ipairs(KEYS) do
     if before and before ~= seq and before ~= ARGV[9] then
         if ARGV[10] == '1' then settle(key, session, {tokens, nano}, {tokens, nano}) else redis.call('DEL', key) end
     end
+    local new = ARGV[10 + 5 * i]
+    if new ~= '0' and redis.call('HEXISTS', key, 'filled') == 0 then
+        redis.call('HSET', key, 'filled', new, 'used_tokens', 0, 'open_tokens', 0, 'raised_tokens', 0,
+            'used_nano_usd', 0, 'open_nano_usd', 0, 'raised_nano_usd', 0)
+        redis.call('EXPIREAT', key, ARGV[8 + 5 * i])
+    end
     if redis.call('HEXISTS', key, 'filled') == 0 then
         redis.call('HSETNX', key, 'filling', ARGV[8])
-        redis.call('EXPIREAT', key, ARGV[9 + 4 * i])
+        redis.call('EXPIREAT', key, ARGV[8 + 5 * i])
         missing[#missing + 1] = tostring(i)
         missing[#missing + 1] = redis.call('HGET', key, 'filling') or ARGV[8]  -- its time may have passed: forgotten at once
     end
@@ -69,12 +76,12 @@ for i, key in ipairs(KEYS) do
     told[#told + 1] = stored[7]
     for m = 1, 2 do
         local used, open = tonumber(stored[3 * m - 2]), tonumber(stored[3 * m - 1]) - own[m]
-        local limit = tonumber(ARGV[6 + 4 * i + m])
+        local limit = tonumber(ARGV[5 + 5 * i + m])
         if limit >= 0 then
             limit = limit + tonumber(stored[3 * m])
             local room = limit - used - open
             if m == 1 then
-                output = math.min(output, room - input + tonumber(ARGV[10 + 4 * i]))
+                output = math.min(output, room - input + tonumber(ARGV[9 + 5 * i]))
             elseif room < input_nano then
                 output = -1
             elseif room < cost(output) then

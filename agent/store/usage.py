@@ -35,6 +35,11 @@ SELECT team, session_id, agent, payer, started_at, seq, tokens, nano_usd FROM us
 WHERE settled_at > now() - make_interval(secs => %s) ORDER BY settled_at
 """
 
+PAYERS: LiteralString = """
+SELECT payer FROM usage WHERE team = %(team)s AND agent = %(agent)s AND started_at >= %(since)s AND started_at < %(until)s
+GROUP BY payer ORDER BY sum(coalesce(tokens, reserved_tokens)) DESC, payer LIMIT %(limit)s
+"""
+
 RAISE: LiteralString = """
 INSERT INTO budget_raise (key, team, kind, subject, period, tokens, nano_usd, raised_by)
 VALUES (%(key)s, %(team)s, %(kind)s, %(subject)s, %(period)s, %(tokens)s, %(nano_usd)s, %(by)s) ON CONFLICT (key) DO NOTHING
@@ -65,6 +70,12 @@ class Ledger:
         tokens, nano_usd, raised_tokens, raised_nano_usd, open_, noted = row
         calls = {session_id: (int(seq), int(tokens), int(nano)) for session_id, seq, tokens, nano in open_ or ()}
         return Total((tokens, nano_usd), (raised_tokens, raised_nano_usd), calls, tuple(noted))
+
+    async def payers(self, day: Scope, agent: str, limit: int) -> list[str]:
+        """Return who paid for most of an agent's calls on the day of this budget."""
+        assert day.span is not None
+        values = {"team": day.team, "agent": agent, "since": day.span[0], "until": day.span[1], "limit": limit}
+        return [payer for (payer,) in await self._fetch_all(PAYERS, values)]
 
     async def charged_within(self, seconds: float) -> list[Charge]:
         """Return what was charged lately."""

@@ -38,6 +38,7 @@ def tool(
     undo: str = "",
     headline: Words | None = None,
     doing: Words | None = None,
+    can: str | None = "",
     untrusted: Words | None = None,
     preview: Callable[[Any, ToolContext], Awaitable[Preview] | Preview] | None = None,
     named: tuple[str, ...] = (),
@@ -62,6 +63,8 @@ def tool(function: Function | None = None, /, **declared: Any) -> Tool | Callabl
       result's text comes from. `headline`, `doing` and `untrusted` are a text with arguments in braces, or a function of them.
     - `named` are arguments that the headline or a preview's changes hold as they are. `several` is what several calls make
       ("orders"). `receipt` is the field of the answer that names what came of it, such as an order's id.
+    - `can` tells people what to ask for: "Look up an order. Ask: “Where is ORD-1042?”". Without it they read how the docstring
+      begins; with None nothing, since nobody would ask for it.
 
     Raises DeclarationError.
     """

@@ -147,7 +147,8 @@ class Tool:
     `description` is for the model: when to call it and when another one, what to check first, what comes back, and whether
     calling it again is safe. `verb`, `consequence` and `undo` are for the person who decides: the button, what will happen,
     and whether it can be taken back, in the author's words. `headline` names the action and its scope in one line; `doing` says
-    the same of a call that is under way: "Looking up ...".
+    the same of a call that is under way: "Looking up ...". `can` tells people what to ask for, with an example; None: nobody asks
+    for it by itself.
 
     Wide because it is all that is said of a tool, by its author or its server, as one value.
     """
@@ -165,6 +166,7 @@ class Tool:
     undo: str = ""
     headline: Callable[[Any], str] | None = None
     doing: Callable[[Any], str] | None = None
+    can: str | None = ""
     preview: Callable[[Any, ToolContext], Awaitable[Preview]] | None = None  # what it would change, found without doing it
     # Arguments whose values the headline holds as they are, or what would change: a card need not say them twice.
     named: tuple[str, ...] = ()

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from psycopg_pool import AsyncConnectionPool
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent.embeddings import minilm
 from agent.embeddings.port import Embedder
 from agent.embeddings.server import EmbeddingServer, Reserve, without_limit
 from agent.embeddings.wordllama import WordLlama
@@ -74,6 +73,8 @@ async def embedder(
         yield WordLlama()
         return
     if of == memory_section.EXTRA:
+        from agent.embeddings import minilm  # an extra
+
         if not minilm.minilm_installed():
             raise Refusal(NOT_INSTALLED)
         yield minilm.MiniLm()

@@ -9,8 +9,6 @@ from agent.store.fenced import Pool
 from agent.store.prompt_labels import PromptLabels, Reason
 from agent.types import Place
 from bot.slack.surface import SlackSurface
-from bot.statistics.changed_cases import probability_of_case
-from bot.statistics.permutation import Pair
 
 US = "signoff"  # in the log of labels
 LOOK_SECONDS = 60.0
@@ -42,6 +40,9 @@ def what_is_worse(trial: Trial, worse_by: float) -> str | None:
     """Return why a trial is ended, as a sentence. None: it is as good, or nobody can tell yet."""
     if min(len(trial.own), len(trial.others)) < LEAST_SESSIONS:
         return None
+    from bot.statistics.changed_cases import probability_of_case  # loads numpy, which a bot without trials does not need
+    from bot.statistics.permutation import Pair
+
     own, others = _share(trial.own), _share(trial.others)
     if others - own <= worse_by or probability_of_case(Pair(_as_scores(trial.others), _as_scores(trial.own))) > LEVEL:
         return None

@@ -64,7 +64,7 @@ class Edge:
         self._client = client
         self._store = store
         self._surface = surface
-        self._dialogs = dialogs
+        self._dialogs, self._home = dialogs, home
         self._ratings = ratings
         self._us = us
         self._remembered = remembered
@@ -80,7 +80,7 @@ class Edge:
         )
         listeners = cast(Any, self.app)  # its decorators are untyped
         listeners.action("reject")(dialogs.reject)
-        listeners.action("review")(dialogs.review)
+        listeners.action("review")(self._review)
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)
         listeners.action("details")(dialogs.details)
@@ -153,6 +153,8 @@ class Edge:
                 if submitted is not None and not isinstance(submitted, Inbound):
                     return _answer_to_form({"response_action": "errors", "errors": dict(submitted)})
                 arrived = (submitted,) if submitted else ()
+                if isinstance(submitted, Inbound) and isinstance(submitted.received, Click) and submitted.received.where is None:
+                    self._home.decided(submitted.received.action_id, submitted.received.user)
             case _:
                 pass
         for each in arrived:
@@ -242,6 +244,12 @@ class Edge:
             log.info("a message of Slackbot was ignored")
         elif unheard.opens or await self._store.exists(unheard.place):
             log.info("a message of the app %s was ignored: `apps` in signoff.yaml does not name it", unheard.app or "(no id)")
+
+    async def _review(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Open what is to be decided whole. On the Home tab, what is decided by now goes away."""
+        await self._dialogs.review(ack, body, client)
+        if inbound.where_clicked(body) is None:
+            self._home.reviewed(body)
 
     async def _any_waits(self, withdraw: Withdraw) -> bool:
         found = [await self._store.action(action_id) for action_id in withdraw.action_ids]

@@ -13,8 +13,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.errors import UnreachableError
-from agent.model.anthropic import AnthropicModel
+from agent.first_use import Once
 from agent.model.limits import PATIENCE, Patience
+from agent.model.on_first_use import Closable, ModelOnFirstUse
 from agent.reports.home_overview import Overview
 from agent.run.effects import Effects
 from agent.run.runner import Runner
@@ -29,6 +30,7 @@ from agent.store.redis_budgets import RedisBudget
 from agent.store.sessions import Store
 from agent.store.usage import Ledger
 from agent.tool.definition import Tool, Tools
+from agent.types import Place
 from bot.agents.databases import sql_packs
 from bot.agents.packs import tool_packs
 from bot.agents.policy_check import name_problems
@@ -123,13 +125,16 @@ async def running(
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience, labels.live)
         store = Store(pool)
-        surface = SlackSurface(client, tools, mask or card_mask(config), team=team, url=slack_url, bot_user_id=bot_user_id)
+        ours = {"team": team, "url": slack_url, "bot_user_id": bot_user_id}
+        masked = mask or card_mask(config)
+        surface = SlackSurface(client, tools, masked, **ours, tools_in=lambda place: agents.for_place(place).rules.tools)
         stack.push_async_callback(surface.background.drain)
-        worker = None
+        worker = model = None
         if work:
+            model = _model(stack, settings, patience)
             effects = Effects(
                 surface,
-                _connect_model(stack, settings, patience),
+                model,
                 budget,
                 store,
                 tools,
@@ -161,10 +166,12 @@ async def running(
             client,
             tools,
             slack_url,
-            lambda channel: config.agent_for(channel)[1].budget.session_tokens,
+            lambda channel: agents.for_place(Place(team=team, channel=channel, thread_ts="")).rules,
+            config.channels,
             Budgets(config, ledger, budget, surface, team),
             team,
             Memories(remembered, team),
+            readers,
         )
         secret, dialogs = _secret(settings.slack_signing_secret), Dialogs(store, pool, surface, tools, config.people.askers())
         us = Installation(team, bot_user_id, frozenset(config.apps))
@@ -174,6 +181,8 @@ async def running(
         port = await serve_http(stack, settings, health, app if intake and not settings.socket_mode else None)
         if intake and settings.socket_mode:
             health.connected = (await _connect(stack, app, client, settings)).client.is_connected
+        if model is not None:  # by now the bot is ready, and nobody waits for it
+            surface.background.begin(model.load())
         yield Bot(port, bot_user_id, worker, tools)
 
 
@@ -184,8 +193,13 @@ def _heads_file(settings: Settings, config: Config) -> Path:
 # ---------------------------------------------------------------------------------------------- model and budget
 
 
-def _connect_model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> AnthropicModel:
-    model = AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
+def _model(stack: AsyncExitStack, settings: Settings, patience: Patience) -> ModelOnFirstUse:
+    def connect() -> Closable:
+        from agent.model.anthropic import AnthropicModel
+
+        return AnthropicModel.connect(_secret(settings.anthropic_api_key), settings.anthropic_base_url, patience)
+
+    model = ModelOnFirstUse(Once(connect))
     stack.push_async_callback(model.close)
     return model
 

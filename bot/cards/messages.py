@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agent.decide.moves import AnswerPart, Card, Notice
-from agent.tool.definition import Effect, Tools
+from agent.tool.definition import Tools
 from bot.cards.block_kit import (
     VALUE_CHARACTERS,
     SlackBlock,
@@ -14,6 +14,7 @@ from bot.cards.block_kit import (
     rich_text,
     wrong_answer_button,
 )
+from bot.cards.capabilities import capabilities
 from bot.cards.harmless_text import cut, escaped, readable
 from bot.cards.markdown import fitted_markdown
 from bot.cards.people import approvers_named, people, slack_time, to_be_decided
@@ -169,13 +170,3 @@ def _further(card: Card) -> str:
     to = card.verdict.escalation.to if card.verdict.escalation is not None else card.verdict.approvers
     who = approvers_named(to, card.requesters, MOST_MENTIONED)
     return f"Escalated: may be decided by {who} too, until {slack_time(card.expires_at)}."
-
-
-def capabilities(tools: Tools) -> str:
-    """Return what the agent can do, and what it will not do without a click."""
-    lines = ["Here is what I can do; just ask in your own words:"]
-    for tool in tools.values():
-        asks = "" if tool.effect is Effect.READ else " _(asks for approval first)_"
-        lines.append(f"•  {escaped(readable(tool.consequence or tool.verb))}{asks}")
-    lines.append("Nothing that changes something is run before a person here has seen exactly what it is and approved it.")
-    return "\n".join(lines)

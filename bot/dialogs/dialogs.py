@@ -17,6 +17,7 @@ from agent.store.sessions import ActionSeen, Store, settled_sentence
 from agent.tool.definition import Tool, Tools
 from agent.tool.validation import problems
 from agent.types import Approvers, Place, Verdict
+from bot.cards.block_kit import modal, prose_section
 from bot.cards.cards import headline
 from bot.cards.review import details_view, review_view
 from bot.cards.values import Mask, unmasked
@@ -134,11 +135,13 @@ class Dialogs:
         if seen is None:
             return
         told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
-        if refused := await self._why_not_opened(seen, user, whole=whole, settled=settled):
-            await self._surface.whisper(told, user, refused)
+        refused = await self._why_not_opened(seen, user, whole=whole, settled=settled)
+        shown = await view(seen, told) if not refused else None
+        if shown is None and where is None:  # the Home tab has no thread in which it could be said
+            await view_opened(client, trigger, modal("told", "Not opened", [prose_section(refused or GONE)], close="Go back"))
             return
-        if (shown := await view(seen, told)) is None:
-            await self._surface.whisper(told, user, GONE)
+        if shown is None:
+            await self._surface.whisper(told, user, refused or GONE)
             return
         if where and "private_metadata" in shown:
             among = below.action_id if at(body, "view", "callback_id") == CALLBACK_ID else ""

@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from agent.errors import DelayedError, FencedError, UnclearError, UnreachableError
-from agent.model.spending import NANO_PER_USD, BudgetKind, Limit, Measure, Scope, scope
+from agent.model.spending import NANO_PER_USD, BudgetKind, Limit, Measure, Scope, amount, figure, scope
 from agent.store.redis_budgets import RedisBudget
 from agent.store.usage import Ledger
-from bot.cards.block_kit import SlackBlock, entry, modal, option, section
+from agent.text import mention
+from bot.cards.block_kit import SlackBlock, context, entry, modal, option, section
+from bot.cards.harmless_text import escaped
 from bot.config.file import Config
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import at
@@ -20,6 +23,7 @@ from bot.slack.web_api import view_opened
 log = logging.getLogger(__name__)
 
 MOST_OPTIONS = 100
+MOST_PEOPLE = 5  # that a line names
 MOST_RAISED = {"tokens": 10**12, "nano_usd": 10**6 * NANO_PER_USD}  # by one click
 EXPLAINED = "More may then be spent of this budget, from the next step on and until its day or month is over. It goes on record."
 NOT_ADMIN = "Only admins of this workspace can raise a budget."
@@ -44,12 +48,13 @@ class Raisable:
     kind: BudgetKind
     agent: str
     measure: Measure
+    stands: str = ""  # how much of it is used, or how much everybody has
 
     @property
     def words(self) -> str:
         """Return the budget as an option."""
         whose = WORDS.get(self.kind) or f"A person's day with {self.agent}"
-        return f"{whose}, in {'dollars' if self.measure == 'nano_usd' else 'tokens'}"
+        return f"{whose}: {self.stands}"
 
 
 class Budgets:
@@ -92,10 +97,9 @@ class Budgets:
     async def _standing(self, of: Scope, words: str, limit: Limit) -> list[BudgetSeen]:
         total = await self._ledger.total(of)
         open_ = [sum(call[at] for call in total.open.values()) for at in (1, 2)]
-        limits: tuple[tuple[Measure, int | None], ...] = (("tokens", limit.tokens), ("nano_usd", limit.nano_usd))
         return [
             BudgetSeen(words, measure, total.used[at] + open_[at], most + total.raised[at])
-            for at, (measure, most) in enumerate(limits)
+            for at, (measure, most) in enumerate(_measures(limit))
             if most is not None
         ]
 
@@ -112,7 +116,7 @@ class Budgets:
         except (UnclearError, DelayedError, FencedError) as error:
             log.warning("the dialog to raise a budget could not be opened: %s", error)
             return
-        await view_opened(client, trigger, raise_view(self._raisable()))
+        await view_opened(client, trigger, raise_view(*await self._offered()))
 
     async def submitted(self, body: dict[str, Any]) -> Mapping[str, str]:
         """Raise what was chosen; or what is wrong with it, by block."""
@@ -136,6 +140,27 @@ class Budgets:
         of = scope(chosen.kind, self._team, await self._ledger.now(), agent=chosen.agent, user=entered.person)
         await self._raise(of, chosen.measure, more, user, view_id)
         return {}
+
+    async def _offered(self) -> tuple[list[Raisable], list[str]]:
+        """Return the budgets that can be raised, as they stand; and whose days are used most, a line for each agent."""
+        now, offered, people = await self._ledger.now(), list[Raisable](), list[str]()
+        for kind, agent, limit in self._limited():
+            of = scope(kind, self._team, now, agent=agent)
+            if kind == "user_day":
+                for measure, most in _measures(limit):
+                    offered += [Raisable(kind, agent, measure, f"{amount(measure, most)} each")] if most is not None else []
+                people += await self._most_used(of, agent, now, limit)
+            else:
+                offered += [Raisable(kind, agent, each.measure, of_limit(each)) for each in await self._standing(of, "", limit)]
+        return offered[:MOST_OPTIONS], people
+
+    async def _most_used(self, day: Scope, agent: str, now: datetime, limit: Limit) -> list[str]:
+        """Return whose day with an agent is used most, in mrkdwn; nothing where nobody has used any."""
+        told: list[str] = []
+        for user in await self._ledger.payers(day, agent, MOST_PEOPLE):
+            theirs = await self._standing(scope("user_day", self._team, now, agent=agent, user=user), "", limit)
+            told.append(f"{mention(user)} {' and '.join(map(of_limit, theirs))}")
+        return [f"Used most today with {escaped(agent)}: {', '.join(told)}"] if told else []
 
     async def _raise(self, of: Scope, measure: Measure, more: int, user: str, key: str) -> None:
         tokens, nano_usd = (more, 0) if measure == "tokens" else (0, more)
@@ -170,17 +195,28 @@ class _Entered:
         return cls(int(choice) if choice.isdecimal() else -1, person, amount)
 
 
-def raise_view(raisable: Sequence[Raisable]) -> SlackBlock:
-    """Return the dialog that asks which budget to raise, whose, and by how much."""
+def of_limit(seen: BudgetSeen) -> str:
+    """Return how much of a budget is used: "26,000 of 50,000 tokens", "$0.05 of $1"."""
+    return f"{figure(seen.measure, seen.used)} of {amount(seen.measure, seen.limit)}"
+
+
+def _measures(limit: Limit) -> Sequence[tuple[Measure, int | None]]:
+    return ("tokens", limit.tokens), ("nano_usd", limit.nano_usd)
+
+
+def raise_view(raisable: Sequence[Raisable], people: Sequence[str] = ()) -> SlackBlock:
+    """Return the dialog that asks which budget to raise, whose, and by how much. `people`: lines about whose days are used most,
+    as mrkdwn."""
     options = [option(str(number), each.words) for number, each in enumerate(raisable)]
     choice = {"type": "static_select", "action_id": "budget", "options": options, "initial_option": options[0]}
     person = {"type": "users_select", "action_id": "person"}
-    amount = {"type": "plain_text_input", "action_id": "amount", "max_length": 20}
+    by = {"type": "plain_text_input", "action_id": "amount", "max_length": 20}
     blocks = [
         section(EXPLAINED),
+        *([context(*people[:MOST_PEOPLE])] if people else []),
         entry("budget", "Budget", choice),
         entry("person", "Person, where it is one's day", person, optional=True),
-        entry("amount", "By how much", amount),
+        entry("amount", "By how much", by),
     ]
     return modal("raise_budget", "Raise a budget", blocks, submit="Raise", close="Go back")
 

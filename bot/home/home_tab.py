@@ -6,7 +6,8 @@ Slack is asked once for each list of people, however many actions wait on it. Wh
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -17,9 +18,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.approvals.deciders import Membership, deciders_of
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.reports.home_overview import Overview, SpentOfBudget, Waiting
+from agent.run.ports import Readers
+from agent.session.rules import Rules
+from agent.store.sessions import ActionSeen, session_id
 from agent.tool.definition import Tools
 from bot.home.budgets import Budgets
-from bot.home.home_view import HomeContent, Pages, home_view, trouble_view
+from bot.home.home_rows import card_link
+from bot.home.home_view import AgentSeen, HomeContent, Pages, home_view, trouble_view
 from bot.home.memories import Memories
 from bot.slack.as_made import as_made, user_in
 from bot.slack.people import Says, decides
@@ -33,6 +38,7 @@ RECENT = 50
 CONVERSATIONS = 20
 MOST_LISTS = 50  # of people that Slack is asked for: it allows about a hundred such calls a minute, clicks included
 LISTS_AT_ONCE = 5
+SETTLED_SECONDS, LOOK_SECONDS = 5.0, 0.2  # that a tab waits for a decision made there to count, and between two looks
 
 
 class Answers(Protocol):
@@ -97,7 +103,10 @@ async def may_decide_now(slack: Says, waiting: Waiting, user: str, now: datetime
 
 
 class HomeTab:
-    """Publishes it when it is opened, when a page is turned, and when a permission is revoked."""
+    """Publishes it when it is opened, and after each click in it.
+
+    Wide because it asks everything that one tab shows, and takes in every click of it.
+    """
 
     def __init__(
         self,
@@ -106,17 +115,21 @@ class HomeTab:
         client: AsyncWebClient,
         tools: Tools,
         slack_url: str,
-        session_tokens: Callable[[str], int],
+        rules_in: Callable[[str], Rules],
+        channels: Mapping[str, str],
         budgets: Budgets,
         team: str,
         memories: Memories,
+        readers: Readers,
     ) -> None:
+        """Keep what it asks. `rules_in`: those of the agent of a channel, of the one that answers in direct messages for none;
+        `channels`: which agent answers where, if it is not that one."""
         self._overview = overview
         self._surface = surface
         self._client = client
         self._tools = tools
         self._slack_url = slack_url
-        self._session_tokens = session_tokens  # of a conversation in this channel
+        self._rules_in, self._channels, self._readers = rules_in, channels, readers
         self._budgets, self._team = budgets, team
         self._memories = memories
 
@@ -146,6 +159,24 @@ class HomeTab:
             log.info("%s revoked a grant that is not theirs, or not there any more", user)
         await ack()
         self._surface.background.begin(self.publish(user, _pages(body)))
+
+    def reviewed(self, body: dict[str, Any]) -> None:
+        """Show the tab anew after a click on Review: what was decided meanwhile is not there any more."""
+        self._surface.background.begin(self.publish(_user_id(body), _pages(body)))
+
+    def decided(self, action_id: str, user: str) -> None:
+        """Show the tab anew once a decision that was made there counts."""
+        self._surface.background.begin(self._publish_without(action_id, user))
+
+    async def _publish_without(self, action_id: str, user: str) -> None:
+        """Wait until an action waits no more for this person, for a moment at most, and publish their tab."""
+        try:
+            async with asyncio.timeout(SETTLED_SECONDS):
+                while await self._overview.awaits(action_id, user):  # noqa: ASYNC110  # the database sends no event for it
+                    await asyncio.sleep(LOOK_SECONDS)
+        except (TimeoutError, DatabaseError, PoolTimeout):
+            pass  # the click was not taken, as its author heard; or nobody can say: the tab shows what there is
+        await self.publish(user, {})
 
     async def raise_asked(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Open the dialog after a click on Raise a budget."""
@@ -185,7 +216,8 @@ class HomeTab:
     async def publish(self, user: str, pages: Pages) -> None:
         """Bring the person's tab up to date. Slack's refusal is only logged: the tab stays as it is."""
         try:
-            view = home_view(await self.gather(user), pages, self._tools, self._slack_url)
+            gathered = await self.gather(user, pages)
+            view = home_view(gathered, pages, self._tools, self._slack_url, self._surface.mask_in)
         except (DatabaseError, PoolTimeout) as error:
             log.warning("a Home tab cannot be shown, the database does not answer: %s", error)
             view = trouble_view()
@@ -194,15 +226,17 @@ class HomeTab:
         except (RefusedError, DelayedError, UnclearError, FencedError) as error:
             log.warning("a Home tab was not published: %s", error)
 
-    async def gather(self, user: str) -> HomeContent:
-        """Return what this person may see now."""
+    async def gather(self, user: str, pages: Pages) -> HomeContent:
+        """Return what this person may see now, with links to the actions on these pages."""
+        audience = await self._readers.of_person(user)
         pending = await self._overview.pending(self._team, READS)
         decide, unclear = await self._to_decide(pending, user)
         budgets, may_raise = await self._budgets.seen(user)
-        return HomeContent(
+        gathered = HomeContent(
+            user=user,
             decide=decide,
             asked=[each for each in pending if user in each.seen.proposed.requesters],
-            recent=await self._overview.recent(self._team, user, RECENT),
+            recent=await self._overview.recent(self._team, user, audience.channels, RECENT),
             grants=await self._overview.grants(self._team, user),
             budget=[(spent, self._limit(spent)) for spent in await self._overview.spent(self._team, user, CONVERSATIONS)],
             budgets=budgets,
@@ -211,7 +245,24 @@ class HomeTab:
             read_all=len(pending) < READS,
             remembered=await self._memories.seen(user),
             kept=await self._memories.kept(user),
+            agents=self._agents(audience.channels),
         )
+        return replace(gathered, links=await self._links(gathered.shown(pages), audience.channels))
+
+    def _agents(self, readable: Collection[str]) -> list[AgentSeen]:
+        """Return the agent that answers everywhere else, and those of channels that this person can read."""
+        theirs: dict[str, list[str]] = {}
+        for channel in self._channels:
+            if channel in readable:
+                theirs.setdefault(self._channels[channel], []).append(channel)
+        others = [AgentSeen(self._rules_in(channels[0]).tools, tuple(channels)) for channels in theirs.values()]
+        return [AgentSeen(self._rules_in("").tools), *others]
+
+    async def _links(self, shown: Sequence[ActionSeen], readable: Collection[str]) -> dict[str, str]:
+        """Return the addresses of their cards, or of the questions what became of them, by action."""
+        posted = await self._overview.messages({session_id(seen.place) for seen in shown}) if shown else {}
+        links = {seen.proposed.action_id: card_link(seen, posted, readable, self._slack_url) for seen in shown}
+        return {action_id: link for action_id, link in links.items() if link}
 
     async def _to_decide(self, pending: Sequence[Waiting], user: str) -> tuple[list[Waiting], int]:
         """Return those that this person may decide and has not voted on, and how many are unclear."""
@@ -221,7 +272,7 @@ class HomeTab:
         return [each for each, may in zip(open_to, answers, strict=True) if may], answers.count(None)
 
     def _limit(self, spent: SpentOfBudget) -> int:
-        return self._session_tokens(spent.place.channel) + spent.added_tokens
+        return self._rules_in(spent.place.channel).budget_tokens + spent.added_tokens
 
 
 @as_made()

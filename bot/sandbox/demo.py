@@ -27,8 +27,9 @@ from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.sandbox.slack.workspace import TEAM_PREFIX
 from bot.sandbox.story import tell, tour
 from bot.sandbox.supplier import SupplierPage
-from bot.stores.database import CONNECT_SECONDS, unusable, upgrade
+from bot.stores.database import CONNECT_SECONDS, unusable
 from bot.stores.embedded_home import Home, Servers
+from bot.stores.migrating import upgrade
 from tools.catalog import seed_shop
 
 SCRIPTED = "A scripted shop assistant is answering; set ANTHROPIC_API_KEY to talk to the real model."

@@ -1,9 +1,12 @@
-"""Slack as the core sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand."""
+"""Slack as the core sees it: post, find, show, whisper. Every send asks the fence first, once a connection is at hand.
+
+Long because it implements one port.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -44,14 +47,24 @@ class SlackSurface:
     """
 
     def __init__(
-        self, client: AsyncWebClient, tools: Tools, mask: Mask = unmasked, *, team: str, url: str, bot_user_id: str = ""
+        self,
+        client: AsyncWebClient,
+        tools: Tools,
+        mask: Mask = unmasked,
+        *,
+        team: str,
+        url: str,
+        bot_user_id: str = "",
+        tools_in: Callable[[Place], Tools] | None = None,
     ) -> None:
-        """Keep the clients. `team` and `url`: the workspace of the installation and its address, as auth.test names them."""
+        """Keep the clients. `team` and `url`: the workspace of the installation and its address, as auth.test names them.
+        `tools_in`: those of the agent of a place; all of them if it is not given."""
         self._client = client
         self._team, self._bot_user_id = team, bot_user_id
         self._teams: dict[str, str] = {}  # of those who ask, as Slack said when they did
         self._mask = mask
         self._tools = tools
+        self._tools_in = tools_in
         self._status_methods = [self._session_status, self._thread_status]
         self._no_status_in: set[tuple[str, str]] = set()  # methods and channels where Slack does not take it
         self._progress_is_shown = True
@@ -160,8 +173,10 @@ class SlackSurface:
             case Work(tasks=tasks):
                 return {"text": plan_title(tasks, over=True), "blocks": plan_blocks(tasks, self._tools, mask)}
             case Notice():
-                notice = notice_blocks(content, self._tools, mask)
-                return {"text": notice_text(content, self._tools, mask), **({"blocks": notice} if notice else {})}
+                here = self._tools_in if content.subject == "capabilities" else None
+                tools = here(place) if here is not None else self._tools
+                notice = notice_blocks(content, tools, mask)
+                return {"text": notice_text(content, tools, mask), **({"blocks": notice} if notice else {})}
 
     def mask_in(self, place: Place) -> Mask:
         """Return the mask of a place: personal data is masked wherever others read along beside the person who talks to the

@@ -8,39 +8,29 @@ from typing import Any
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-import migrations
 from agent.store.sessions import Pool
 from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
 from bot.stores.embedded_home import Home, Servers
+from bot.stores.schema import is_newest
 
 POOL_CONNECTIONS = 10
 COMMAND_CONNECTIONS = 2  # of a command beside the bot
 CONNECT_SECONDS = 5.0
-# What an address comes to that leads to no database: of the driver, of SQLAlchemy, and of a name that no network could have.
-UNUSABLE = (SQLAlchemyError, psycopg.Error, UnicodeError)
-NEWER = "The database belongs to a newer Signoff: run that one, or restore a database of before its update."
-
-
-def upgrade(database_url: str) -> None:
-    """Bring it to the newest schema. Blocks. Raises Refusal."""
-    try:
-        migrations.upgrade(database_url)
-    except UNUSABLE as error:
-        raise unusable(error) from None
-    except migrations.NewerError:
-        raise Refusal(NEWER) from None
+# What an address comes to that leads to no database: of the driver, and of a name that no network could have.
+UNUSABLE = (psycopg.Error, UnicodeError)
 
 
 async def open_pool(stack: AsyncExitStack, servers: Servers, *, embedded: bool) -> Pool:
     """Return connections to a database at this version: an embedded one is migrated, another one has to be. Raises Refusal."""
     try:
-        if embedded:
+        if not await asyncio.to_thread(is_newest, servers.database_url):
+            if not embedded:
+                raise Refusal("The database of DATABASE_URL is not migrated: run `signoff migrate`, then start again.")
+            from bot.stores.migrating import upgrade
+
             await asyncio.to_thread(upgrade, servers.database_url)
-        elif await asyncio.to_thread(migrations.pending, servers.database_url):
-            raise Refusal("The database of DATABASE_URL is not migrated: run `signoff migrate`, then start again.")
         pool: Pool = AsyncConnectionPool(
             servers.database_url, min_size=2, max_size=POOL_CONNECTIONS, open=False, kwargs={"autocommit": True}
         )
@@ -113,16 +103,13 @@ def _no_store(home: Path) -> str:
 
 def _must_be_ours(database_url: str, named: str) -> None:
     """Raise Refusal for a database that is not at this version's schema."""
-    applied = migrations.applied(database_url)
-    if not applied:
-        raise Refusal(f"{named} holds nothing of Signoff: name the one that the bot uses.", status=ExitStatus.FOUND)
-    if applied - set(migrations.revisions()):
-        raise Refusal(NEWER)
-    if migrations.pending(database_url):
-        raise Refusal(f"{named} is at an older schema: run `signoff migrate`, then try again.")
+    if not is_newest(database_url):
+        from bot.stores.migrating import say_why_not_ours
+
+        say_why_not_ours(database_url, named)
 
 
 def unusable(error: Exception) -> Refusal:
     """Return the sentence for a database that does not let us in, with its own reason."""
-    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
+    reason = str(error).strip().partition("\n")[0]
     return Refusal(f"The database of DATABASE_URL cannot be used ({reason}): check the address, and that it runs.")

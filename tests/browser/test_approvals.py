@@ -213,7 +213,7 @@ async def test_the_home_tab_has_what_waits_first_then_outcomes_permissions_and_b
         "You asked for.*Order 12 × Desk Lamp Mini.*2 approvals needed.*heard so far: @Ann Archer",
         "Recent outcomes.*Order 1 × Widget Pro.*Done",
         r"Your standing permissions.*Place order \(create_order\).*Revoke",
-        "Budget used.*tokens in #orders",
+        "Budgets.*No budget of yours is half used",
     )
     await expect(home).to_have_text(re.compile(".*".join(in_order), re.DOTALL))
     await demo_screen.picture("home-tab.png", height=1500)

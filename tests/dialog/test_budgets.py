@@ -1,5 +1,6 @@
 """Budgets as people meet them: a note when most is used, a clear end, and an admin who raises it in the Home tab."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ async def test_at_eighty_percent_people_are_told_and_at_the_end_who_can_raise_it
     assert [len(talk.posts()) for talk in (first, second)] == [1, 1]
     third = await mention(limited, "ben", "and now?")
     ended = await third.sees("Your daily budget of 18,500 tokens, used in all conversations with the agent assistant")
-    assert "17,000 tokens used" in ended.seen_text
+    assert "has 1,500 left, and the next step needs " in ended.seen_text
+    assert "(17,000 used)" in ended.seen_text
     assert "starts anew at 00:00 UTC" in ended.seen_text
     assert "An admin of the workspace can raise it in my Home tab." in ended.seen_text
     assert "[Continue]" not in ended.seen_text
@@ -81,9 +83,12 @@ async def test_an_admin_raises_a_persons_day_and_the_next_step_has_it(limited: W
     talk = await used_up(limited)
     assert "[Raise a budget…]" not in (await home(limited, "ben")).seen_text
     view = await home(limited, "ann")
-    assert "The workspace's month: $0.0534 of $50.00" in view.seen_text
+    assert "No budget of yours is half used." in view.seen_text
     await limited.slack.click_in_view("ann", view.id, "raise_budget")
     modal = await limited.slack.until(lambda: limited.slack.view("ann"))
+    assert "A person's day with assistant: 18,500 tokens each" in modal.seen_text
+    assert "The workspace's month: $0.05 of $50" in json.dumps(modal.blocks)
+    assert "Used most today with assistant: @Ben Baker 17,000 of 18,500 tokens" in modal.seen_text
     ben = limited.slack.people["ben"]
     submitted = await limited.slack.submit("ann", modal.id, {"amount": "lots", "person": ben})
     assert "as a number such as 100000" in submitted.errors["amount"]
@@ -92,7 +97,7 @@ async def test_an_admin_raises_a_persons_day_and_the_next_step_has_it(limited: W
     await talk.says("ben", "and now?")
     await talk.sees("Here you are.")
     await home(limited, "ben")
-    await reads(limited, "ben", "Your day with assistant: 25,500 tokens of 28,500 tokens")
+    await reads(limited, "ben", "Your day with assistant: 25,500 of 28,500 tokens")
     [entry] = await limited.rows("SELECT actor, rule, body ->> 'tokens' FROM audit WHERE kind = 'raise'")
     assert entry == (limited.slack.people["ann"], "budget user_day", "10000")
 

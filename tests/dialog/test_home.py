@@ -59,7 +59,7 @@ async def test_what_waits_is_there_for_those_who_may_decide_and_the_requester(sh
     assert HEADLINE in decide  # a member of the conversation, too
     assert "Asked by @Ann Archer in #orders" in decide
     assert "stands above: you may decide it yourself" in asked
-    assert "of 50,000 tokens" in rest
+    assert "No budget of yours is half used." in rest
     decide, asked, rest = parts(await home(shop, "ben"))
     assert HEADLINE in decide
     assert HEADLINE not in asked + rest
@@ -78,17 +78,51 @@ async def test_a_decided_action_moves_to_the_outcomes(bot: World) -> None:
     talk = await ordered(bot)
     await talk.clicks("ben", await talk.card())
     await talk.sees("Done.")
-    for user in ("ann", "ben"):
+    for user in ("ann", "ben", "cleo"):  # Cleo has read it in #orders
         decide, asked, rest = parts(await home(bot, user))
         assert HEADLINE not in decide + asked
         assert f"{HEADLINE}\nDone  ·  decided by @Ben Baker" in rest
-    assert HEADLINE not in (await home(bot, "cleo")).seen_text
 
 
-async def test_a_link_leads_to_the_thread(bot: World) -> None:
+async def test_what_was_decided_where_somebody_cannot_read_is_not_told_them(bot: World) -> None:
+    bot.model.script = Lines(ORDER, "All is settled.")
+    talk = await mention(bot, "ann", "order two", channel="finance")
+    await talk.clicks("cleo", await talk.card())
+    await talk.sees("Done.")
+    assert HEADLINE in (await home(bot, "cleo")).seen_text
+    assert HEADLINE not in (await home(bot, "ben")).seen_text
+
+
+async def test_a_link_leads_to_the_card(bot: World) -> None:
+    talk = await ordered(bot)
+    card = await talk.card()
+    view = await home(bot, "ben")
+    link = f"{bot.slack.page_url}archives/{talk.channel}/p{card.ts.replace('.', '')}?thread_ts={talk.ts}&cid={talk.channel}"
+    assert f"<{link}|Open the card>" in json.dumps(view.blocks)
+
+
+async def test_review_shows_all_of_it_and_its_submit_decides_and_takes_it_off_the_tab(bot: World) -> None:
     talk = await ordered(bot)
     view = await home(bot, "ben")
-    assert f"{bot.slack.page_url}archives/{talk.channel}/p{talk.ts.replace('.', '')}" in json.dumps(view.blocks)
+    await bot.slack.click_in_view("ben", view.id, "review")
+    modal = await bot.slack.until(lambda: bot.slack.view("ben"))
+    assert "ada@example.com" in modal.seen_text
+    submitted = await bot.slack.submit("ben", modal.id, {})
+    assert submitted.closed
+    await talk.sees("All is settled.")
+    await reads(bot, "ben", "Nothing waits for you.", f"{HEADLINE}\nDone  ·  decided by @Ben Baker")
+    assert len(await bot.rows("SELECT 1 FROM shop.orders WHERE idempotency_key IS NOT NULL")) == 1
+
+
+async def test_review_of_what_is_decided_by_now_says_so_and_takes_it_off_the_tab(bot: World) -> None:
+    talk = await ordered(bot)
+    view = await home(bot, "ben")
+    await talk.clicks("ann", await talk.card())
+    await talk.sees("All is settled.")
+    await bot.slack.click_in_view("ben", view.id, "review")
+    modal = await bot.slack.until(lambda: bot.slack.view("ben"))
+    assert "This was already settled (succeeded) by @Ann Archer; your click changed nothing." in modal.seen_text
+    await reads(bot, "ben", "Nothing waits for you.")
 
 
 @pytest.fixture
@@ -115,22 +149,18 @@ async def test_pages_are_turned_each_for_itself(apart: World) -> None:
     # 24 more of each, written beside the bot: it is the tab that is looked at.
     await multiply(apart, 24)
     view = await home(apart, "ann")
-    assert view.seen_text.count("1 to 10 of 25") == 2
+    assert "1 to 10 of 25" in view.seen_text
+    assert "1 to 5 of 25" in view.seen_text
     await apart.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
-    view = await reads(apart, "ann", "11 to 20 of 25", "1 to 10 of 25")
+    view = await reads(apart, "ann", "11 to 20 of 25", "1 to 5 of 25")
     await apart.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:asked")
-    view = await apart.slack.until(lambda: twice(apart.slack.home("ann"), "11 to 20 of 25"))
+    view = await reads(apart, "ann", "11 to 20 of 25", "6 to 10 of 25")
     await apart.slack.click_in_view("ann", view.id, "home_page_next", block_id="pages:decide")
-    view = await reads(apart, "ann", "21 to 25 of 25", "11 to 20 of 25")
+    view = await reads(apart, "ann", "21 to 25 of 25", "6 to 10 of 25")
     await apart.slack.click_in_view("ann", view.id, "home_page_previous", block_id="pages:asked")
-    await reads(apart, "ann", "21 to 25 of 25", "1 to 10 of 25")
+    await reads(apart, "ann", "21 to 25 of 25", "1 to 5 of 25")
     assert apart.slack.failures("ann") == []
     assert len(talk.open_cards()) == 1
-
-
-def twice(view: View | None, words: str) -> View | None:
-    """The view if these words stand in it twice."""
-    return view if view is not None and view.seen_text.count(words) == 2 else None
 
 
 async def multiply(world: World, count: int) -> None:

@@ -8,6 +8,8 @@ import pytest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.cards.messages import LONGEST_MESSAGE_CHARACTERS
+from bot.config.file import Config
+from bot.config.sections import AgentSection
 from bot.sandbox.model import Lines
 from tests.dialog.conftest import Talk, World, dm, mention
 
@@ -17,6 +19,16 @@ async def test_a_bare_mention_is_answered_with_what_it_can_do(bot: World) -> Non
     told = await talk.sees("Here is what I can do", "asks for approval first")
     assert "catalogue" in told.seen_text
     assert bot.model.requests == []
+
+
+async def test_a_bare_mention_is_answered_with_what_the_agent_of_that_channel_can_do(world: World) -> None:
+    agents = {"shop": AgentSection(tools=("catalog",)), "reader": AgentSection(tools=("web",))}
+    world.config = Config(agents=agents, channels={world.slack.channels["support"]: "reader"})
+    await world.start_bot()
+    shop = await (await mention(world, "ann", "")).sees("Here is what I can do")
+    reader = await (await mention(world, "ann", "", channel="support")).sees("Here is what I can do")
+    assert ["Place an order" in told.seen_text for told in (shop, reader)] == [True, False]
+    assert ["Read a web page" in told.seen_text for told in (shop, reader)] == [False, True]
 
 
 async def test_a_message_with_only_a_file_is_answered(bot: World) -> None:

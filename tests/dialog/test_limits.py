@@ -60,8 +60,8 @@ async def test_the_budget_stops_before_the_call_that_would_break_it(world: World
     await world.start_bot()
     world.model.script = looping
     talk = await mention(world, "ann", "look for lamps")
-    short = "This conversation's budget of 6,000 tokens has not enough left for the next step"
-    stopped = await talk.sees(short, "tokens used", "[Continue]")
+    short = "This conversation's budget of 6,000 tokens has "
+    stopped = await talk.sees(short, "left, and the next step needs ", " used)", "Continue adds 6,000 tokens", "[Continue]")
     used = await world.rows(
         "SELECT sum((body#>>'{usage,input_tokens}')::int + (body#>>'{usage,output_tokens}')::int) FROM step "
         "WHERE body->>'kind' = 'model_replied'"
@@ -70,6 +70,16 @@ async def test_the_budget_stops_before_the_call_that_would_break_it(world: World
     world.model.script = lambda _: say("Done at last.")
     await talk.clicks("ann", stopped, "continue")
     await talk.sees("Done at last.")
+
+
+async def test_a_budget_below_one_call_says_what_a_step_needs_and_offers_no_way_that_cannot_help(world: World) -> None:
+    world.config = Config(agents={"assistant": AgentSection(budget=BudgetSection(session_tokens=300))})
+    await world.start_bot()
+    talk = await mention(world, "ann", "look for lamps")
+    told = await talk.sees("This conversation's budget of 300 tokens is too small for the next step, which needs ")
+    assert "(0 used). I stopped before it. A new thread has no more: ask for less at once" in told.seen_text
+    assert "[Continue]" not in told.seen_text
+    assert world.model.requests == []
 
 
 async def test_tokens_are_reserved_in_redis_while_the_model_is_asked_and_settled_after(bot: World) -> None:

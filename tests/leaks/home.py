@@ -54,6 +54,6 @@ class Home:
 
 def pages(remembered: Sequence[SeenItem] | None, kept: Sequence[Value] | None) -> Iterator[str]:
     """Each as it is published, as text."""
-    for page in range(1, 2 + max(len(remembered or ()), len(kept or ())) // PAGE):
+    for page in range(1, 2 + max(len(remembered or ()), len(kept or ())) // PAGE["memory"]):
         gathered = HomeContent(remembered=remembered, kept=kept)
         yield str(home_view(gathered, {"memory": page, "values": page}, {}, "https://slack.example/"))

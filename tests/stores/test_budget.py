@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,6 +38,21 @@ async def test_a_call_is_set_aside_and_then_charged_what_it_used(books: Books) -
     await books.budget.settle(await books.charge(call, 70))
     assert await books.in_redis(day(call)) == await books.in_postgres(day(call))
     assert (await books.in_redis(day(call)))["used_tokens"] == 70
+
+
+async def test_the_budget_of_a_conversation_that_begins_is_not_read(books: Books) -> None:
+    call = who()
+    own, spent = call.scopes()[0], ask(call, {})
+    await books.commit(call, 150)  # what no new conversation has: whoever read it would see it
+    await books.reserved(replace(spent, first=True))
+    assert await books.in_redis(own) == {"used_tokens": 0, "open_tokens": 150, "used_nano_usd": 0, "open_nano_usd": 0}
+    await books.budget.settle(await books.charge(call, 70))
+    assert (await books.in_redis(own))["used_tokens"] == 70
+
+    later = who(seq=2)
+    await books.budget.forget(own)
+    await books.reserved(ask(later, {}))  # no first call: it is read
+    assert (await books.in_redis(own))["used_tokens"] == 70
 
 
 async def test_the_answer_shrinks_to_what_the_scarcest_budget_leaves(books: Books) -> None:

@@ -133,7 +133,7 @@ class Play:
         lost_seq = lost.spender.seq if lost else 0
         tokens = self._random.randint(1, 200)
         saved = self._random.randint(0, tokens)  # in the session's own budget; what is shared must not lack it
-        ask = Ask(spender, tokens, LEAST, MOST, limits, PRICE, lost_seq, saved)  # pyright: ignore[reportArgumentType]
+        ask = Ask(spender, tokens, LEAST, MOST, limits, PRICE, lost_seq, saved, before is None)  # pyright: ignore[reportArgumentType]
         call = await self._reserve(ask)
         if lost is not None:
             lost.given_up = True

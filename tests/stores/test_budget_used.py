@@ -41,7 +41,7 @@ from tests.stores.world import World
 
 MODEL = "claude-sonnet-5-5"
 BUDGET_TOKENS = 100_000
-ROW = "One row of a long list that somebody keeps, with what stands in it. "
+ROW = "One row of a long list that somebody keeps, with a few words in it. "
 
 
 class Item(BaseModel):
@@ -98,7 +98,7 @@ class Thread(World):
 
 @dataclass
 class Conversation:
-    """One thread with a budget of its own."""
+    """One thread, and what may be spent in it."""
 
     core: Core
     model: ScriptedModel

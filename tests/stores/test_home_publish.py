@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, cast
@@ -10,6 +11,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from agent.reports.home_overview import Overview
+from agent.session.rules import Rules
 from agent.store.redis_budgets import RedisBudget
 from agent.store.sessions import Pool
 from agent.store.usage import Ledger
@@ -22,18 +24,23 @@ from bot.home.home_tab import HomeTab
 from bot.home.memories import Memories
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.sandbox import SlackSandbox
+from bot.slack.readers import SlackReaders
 from bot.slack.surface import SlackSurface
 from bot.slack.web_api import open_client
 from tests.stores.core import Core
 from tests.stores.desk import Desk, proposal
+from tools.web import web
 
 TOOLS = registry([])
+OWN = registry([replace(web()[0], can="Read a page. Ask: “What do our terms say?”")])
 
 
 class Office:
     """A workspace, sessions in its channels, and the tab."""
 
-    def __init__(self, slack: SlackSandbox, core: Core, client: Any, pool: Pool | None = None) -> None:
+    def __init__(
+        self, slack: SlackSandbox, core: Core, client: Any, pool: Pool | None = None, other_agent_in: str = "orders"
+    ) -> None:
         self.slack, self.core, self.client = slack, core, client
         self._threads = count(1)
         surface = SlackSurface(client, TOOLS, team=slack.team_id, url=slack.page_url)
@@ -46,10 +53,12 @@ class Office:
             client,
             TOOLS,
             url,
-            lambda channel: 50_000,
+            lambda channel: Rules(OWN if channel else TOOLS),
+            {slack.channels[other_agent_in]: "shop"},
             budgets,
             slack.team_id,
             Memories(None, slack.team_id),
+            SlackReaders(client, slack.team_id),
         )
 
     async def propose(self, channel: str, *tools: str, by: str = "ann", **verdict: Any) -> Desk:
@@ -122,7 +131,7 @@ async def test_who_gave_their_word_is_not_asked_again(office: Office) -> None:
     assert "Run: paired" in await office.reads("ben")
     await desk.votes("orders-paired", ben)
     assert "Nothing waits for you." in await office.reads("ben")
-    assert "2 approvals needed  ·  heard so far: @Ben Baker" in await office.reads("ann")
+    assert "2 approvals needed (heard so far: @Ben Baker)" in await office.reads("ann")
 
 
 async def test_an_escalated_action_shows_up_for_those_who_may_decide_now(office: Office) -> None:
@@ -162,7 +171,44 @@ async def test_what_came_of_it_is_told_with_who_decided(office: Office) -> None:
     for user in ("ann", "ben"):
         text = await office.reads(user)
         assert "Rejected, nothing was run  ·  decided by @Ben Baker" in text
+
+
+async def decided(office: Office, channel: str, what: str) -> None:
+    """Ann asked for something there, and rejected it."""
+    desk = await office.propose(channel, what)
+    desk.seq = 1
+    await desk.votes(f"{channel}-{what}", office.slack.people["ann"], "rejected")
+
+
+async def test_who_can_read_a_channel_sees_what_was_decided_there(office: Office) -> None:
+    for channel in ("orders", "finance"):
+        await decided(office, channel, f"in_{channel}")
+    seen = {user: await office.reads(user) for user in ("ann", "ben", "cleo")}
+    assert {user for user, text in seen.items() if "Run: in_orders" in text} == {"ann", "ben", "cleo"}  # it is public
+    assert {user for user, text in seen.items() if "Run: in_finance" in text} == {"ann", "cleo"}  # Ben is no member
+
+
+@pytest.mark.parametrize("trouble", [refuse, Faults.fail, Faults.rate_limit])
+async def test_where_slack_does_not_say_who_reads_what_only_ones_own_is_seen(
+    office: Office, trouble: Callable[[Faults, str], None]
+) -> None:
+    await decided(office, "orders", "done")
+    trouble(office.slack.faults, "users.conversations")
     assert "Run: done" not in await office.reads("cleo")
+    assert "Run: done" in await office.reads("ann")
+
+
+async def test_what_an_agent_of_another_channel_can_do_is_for_those_who_read_it(office: Office) -> None:
+    text = await office.reads("cleo")
+    assert text.endswith("In #orders also:\n•  Read a page. Ask: “What do our terms say?”  _(asks for approval first)_")
+    office.tab = tab_where_another_answers(office, "finance")
+    assert "Read a page" not in await office.reads("ben")
+    assert "In #finance also:" in await office.reads("cleo")
+
+
+def tab_where_another_answers(office: Office, channel: str) -> HomeTab:
+    """The tab, where another agent answers in this channel."""
+    return Office(office.slack, office.core, office.client, office.core.pool, other_agent_in=channel).tab
 
 
 async def test_a_database_that_does_not_answer_is_told_instead_of_an_empty_list(office: Office) -> None:

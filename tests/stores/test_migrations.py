@@ -13,6 +13,7 @@ from agent.cases import tables as cases
 from agent.conversation_log import tables as conversations
 from agent.store import memory_tables as memory
 from agent.store import tables as core
+from bot.stores.schema import is_newest, newest
 from tools.catalog import tables as shop
 
 __all__ = ["cases", "conversations", "core", "memory", "shop"]  # imported for the tables that they register with SQLModel
@@ -76,12 +77,19 @@ def test_every_revision_leads_forward_to_the_newest_schema(revision: str, empty_
     assert schema(empty_database_url) == schema(database_url)
 
 
+def test_the_newest_revision_is_the_one_that_the_files_name() -> None:
+    assert newest() == migrations.revisions()[-1]
+
+
 def test_a_database_is_pending_until_it_is_migrated(empty_database_url: str) -> None:
     assert migrations.pending(empty_database_url)
+    assert not is_newest(empty_database_url)
     migrations.upgrade(empty_database_url, migrations.revisions()[0])
     assert migrations.pending(empty_database_url)
+    assert not is_newest(empty_database_url)
     migrations.upgrade(empty_database_url)
     assert not migrations.pending(empty_database_url)
+    assert is_newest(empty_database_url)
 
 
 def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from agent.reports.home_overview import Overview, SpentOfBudget
-from agent.session.steps import Asked, Granted, Step
+from agent.session.post_keys import PostKey
+from agent.session.steps import Asked, Granted, Posted, PostStarted, Step
 from agent.types import Allowed, Place, Said
 from tests.stores.core import Core, place
 from tests.stores.desk import Desk, proposal
@@ -86,7 +87,12 @@ async def test_a_workspace_sees_nothing_of_another(desk: Desk, overview: Overvie
 
 def everything(overview: Overview, team: str) -> list[Any]:
     """Every list that a person sees."""
-    return [overview.pending(team, 9), overview.recent(team, "U1", 9), overview.grants(team, "U1"), overview.spent(team, "U1", 9)]
+    return [
+        overview.pending(team, 9),
+        overview.recent(team, "U1", (), 9),
+        overview.grants(team, "U1"),
+        overview.spent(team, "U1", 9),
+    ]
 
 
 # ---------------------------------------------------------------------------------------------- what came of it
@@ -97,17 +103,45 @@ async def test_who_asked_voted_or_decided_sees_what_came_of_it(desk: Desk, overv
     for user in ("U2", "U3"):
         await desk.votes("A1", user)
     for user in ("U1", "U2", "U3"):
-        [seen] = await overview.recent("T1", user, 10)
+        [seen] = await overview.recent("T1", user, (), 10)
         assert (seen.proposed.action_id, seen.status, seen.decided_by, seen.place) == ("A1", "approved", "U3", desk.place)
         assert seen.decided_at is not None
-    assert await overview.recent("T1", "U4", 10) == []
+    assert await overview.recent("T1", "U4", (), 10) == []
+
+
+async def test_who_reads_a_channel_sees_what_was_decided_there_and_nowhere_else(desk: Desk, overview: Overview) -> None:
+    await desk.propose("A1")
+    await desk.votes("A1", "U2")
+    theirs = await other(desk, 1, "T2")
+    await theirs.propose("A2")
+    await theirs.votes("A2", "U2")
+    assert [seen.proposed.action_id for seen in await overview.recent("T1", "U4", ("C0", "C1"), 10)] == ["A1"]
+    assert await overview.recent("T1", "U4", ("C0", "D1"), 10) == []
+
+
+async def test_messages_are_found_by_their_session_and_key(desk: Desk, overview: Overview) -> None:
+    second = await other(desk, 2)
+    for one, ts in ((desk, "1.1"), (second, "2.1")):
+        await one.propose("A1" if one is desk else "A2")
+        key = PostKey("card", "A1" if one is desk else "A2")
+        await write(one, PostStarted(key=key), Posted(key=key, ts=ts), PostStarted(key=PostKey("answer", 1, 0)))
+    assert await overview.messages([desk.lease.session_id]) == {(desk.lease.session_id, "card:A1"): "1.1"}
+    assert len(await overview.messages([desk.lease.session_id, second.lease.session_id])) == 2
+
+
+async def test_an_action_awaits_everybody_who_has_not_given_their_word(desk: Desk, overview: Overview) -> None:
+    await desk.propose("A1", quorum=2)
+    await desk.votes("A1", "U2")
+    assert [await overview.awaits("A1", user) for user in ("U2", "U3")] == [False, True]
+    await desk.votes("A1", "U3")
+    assert not await overview.awaits("A1", "U4")
 
 
 async def test_outcomes_come_newest_first_and_no_more_than_asked_for(desk: Desk, overview: Overview) -> None:
     for action_id in ("A1", "A2", "A3"):
         await desk.propose(action_id)
         await desk.votes(action_id, "U2", "rejected")
-    assert [seen.proposed.action_id for seen in await overview.recent("T1", "U1", 2)] == ["A3", "A2"]
+    assert [seen.proposed.action_id for seen in await overview.recent("T1", "U1", (), 2)] == ["A3", "A2"]
 
 
 async def test_what_waits_is_no_outcome_and_neither_is_what_is_long_past(desk: Desk, overview: Overview) -> None:
@@ -117,7 +151,7 @@ async def test_what_waits_is_no_outcome_and_neither_is_what_is_long_past(desk: D
     await desk.propose("past")
     await desk.votes("past", "U2")
     await desk.age("past", "decided_at", 31 * 24 * 3600)
-    assert await overview.recent("T1", "U1", 10) == []
+    assert await overview.recent("T1", "U1", (), 10) == []
 
 
 @pytest.mark.parametrize(
@@ -132,14 +166,14 @@ async def test_what_waits_is_no_outcome_and_neither_is_what_is_long_past(desk: D
 async def test_somebody_who_is_only_named_in_it_did_not_ask(desk: Desk, overview: Overview, fields: dict[str, Any]) -> None:
     await propose(desk, "A1", **fields)
     await desk.votes("A1", "U2")
-    assert await overview.recent("T1", "U9", 10) == []
+    assert await overview.recent("T1", "U9", (), 10) == []
 
 
 @pytest.mark.parametrize("note", ["a NUL \0 and \0\0 more", "no NUL: \\u0000 \\\\u0000", "\\\0"])
 async def test_any_argument_may_have_been_asked_for(desk: Desk, overview: Overview, note: str) -> None:
     await propose(desk, "A1", arguments={"note": note})
     await desk.votes("A1", "U2")
-    [seen] = await overview.recent("T1", "U1", 10)
+    [seen] = await overview.recent("T1", "U1", (), 10)
     assert seen.proposed.arguments == {"note": note}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from agent.model import caching
 from agent.model.anthropic import request_body
-from agent.model.caching import kept
+from agent.model.caching import left_cached
 from agent.model.port import Request
 from agent.types import Lifetime, Pinned, Purpose, Usage
 from bot.sandbox.model.usage import PromptCache
@@ -74,8 +74,8 @@ def used(read: int, written: int) -> Usage:
 
 
 def test_nine_tenths_of_what_the_cache_holds_are_saved_within_its_term_and_with_time_to_get_there() -> None:
-    first = kept(used(0, 1_000), NOW, None)
-    second = kept(used(1_000, 400), NOW, first)
+    first = left_cached(used(0, 1_000), NOW, None)
+    second = left_cached(used(1_000, 400), NOW, first)
     terms: tuple[tuple[Lifetime, timedelta], ...] = (("5m", timedelta(minutes=4)), ("1h", timedelta(minutes=59)))
     for lifetime, lasts in terms:
         assert second.saved_tokens(lifetime, NOW + lasts - timedelta(seconds=1)) == 1_260
@@ -83,7 +83,7 @@ def test_nine_tenths_of_what_the_cache_holds_are_saved_within_its_term_and_with_
 
 
 def test_nothing_is_saved_until_the_cache_has_been_seen_to_work_and_after_it_has_not() -> None:
-    first = kept(used(0, 1_000), NOW, None)
-    missed = kept(used(0, 1_400), NOW, kept(used(1_000, 400), NOW, first))
+    first = left_cached(used(0, 1_000), NOW, None)
+    missed = left_cached(used(0, 1_400), NOW, left_cached(used(1_000, 400), NOW, first))
     assert (first.saved_tokens("1h", NOW), missed.saved_tokens("1h", NOW)) == (0, 0)
-    assert kept(used(1_400, 10), NOW, missed).saved_tokens("1h", NOW) == 1_269
+    assert left_cached(used(1_400, 10), NOW, missed).saved_tokens("1h", NOW) == 1_269

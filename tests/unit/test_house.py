@@ -47,6 +47,7 @@ FLOORS = {
     "agent/foreign_json.py": 2,
     "agent/bounded": 2,
     "agent/fence.py": 2,
+    "agent/first_use.py": 2,
     "agent/telemetry.py": 2,
     "agent/trace_ids.py": 1,
     "agent/metrics": 3,

@@ -102,6 +102,7 @@ def search_product_catalog(pool: Pool) -> Tool:
         arguments=SearchProductCatalog,
         handler=search,
         effect=Effect.READ,
+        can="Search the product catalogue. Ask: “Which desk lamps are in stock?”",
         verb="Search",
         consequence="Searches the product catalogue. Nothing is changed.",
         undo="There is nothing to undo.",

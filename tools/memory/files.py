@@ -60,6 +60,7 @@ def remember_file(port: Memory) -> Tool:
         arguments=RememberFile,
         handler=remember,
         idempotent=True,
+        can="Remember a file. Attach it and ask: “Remember this file”",
         verb="Remember",
         consequence="Quoted later to those who read this channel.",
         undo="It can be forgotten.",

@@ -54,6 +54,7 @@ def set_channel_instructions(port: Memory) -> Tool:
         description=SET,
         arguments=SetInstructions,
         handler=keep,
+        can="Follow instructions in this channel. Ask: “From now on, answer in French here”",
         verb="Set instructions",
         consequence="I follow it in every new conversation here, for everybody.",
         named=("text",),

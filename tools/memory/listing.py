@@ -63,6 +63,7 @@ def list_memory(port: Memory) -> Tool:
         arguments=ListMemory,
         handler=listed,
         effect=Effect.READ,
+        can="List what I remember. Ask: “What do you remember of me?”",
         verb="List memory",
         consequence="Lists what is remembered. Nothing is changed.",
         undo="There is nothing to undo.",

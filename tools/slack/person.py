@@ -74,6 +74,7 @@ def find_person(port: Slack) -> Tool:
         handler=find,
         effect=Effect.READ,
         time_limit_seconds=20.0,
+        can="Look up a colleague. Ask: “Who is Ada, and what time is it for her?”",
         verb="Look up",
         consequence="Looks up people of this workspace. Nothing is changed.",
         undo="There is nothing to undo.",

@@ -88,6 +88,7 @@ def post_message(port: Slack) -> Tool:
         effect=Effect.WRITE,
         time_limit_seconds=15.0,
         reconcile=reconcile,
+        can="Post in a channel. Ask: “Tell #orders that the lamps are back”",
         verb="Post message",
         consequence="Everybody there reads it, and for whom it was posted.",
         headline=lambda arguments: f"Post in {arguments.channel}",

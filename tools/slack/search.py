@@ -85,6 +85,7 @@ def search_messages(port: Slack) -> Tool:
         handler=search,
         effect=Effect.READ,
         time_limit_seconds=TIME_LIMIT_SECONDS,
+        can="Search Slack. Ask: “What was decided about the spring sale?”",
         verb="Search Slack",
         consequence="Searches the channels that you and I are both in. Nothing is changed.",
         undo="There is nothing to undo.",

@@ -70,6 +70,7 @@ def read_thread(port: Slack) -> Tool:
         handler=read,
         effect=Effect.READ,
         time_limit_seconds=20.0,
+        can="Read this thread. Ask: “Sum this thread up”",
         verb="Read thread",
         consequence="Reads the thread that you talk to me in. Nothing is changed.",
         undo="There is nothing to undo.",

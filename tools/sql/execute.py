@@ -75,6 +75,7 @@ def execute(database: NamedDatabase) -> Tool:
         handler=write,
         effect=Effect.WRITE,
         time_limit_seconds=database.wait_seconds + CONNECT_SECONDS + 2 * database.seconds + 2,
+        can=f"Change the database {database.name}. Ask: “Close all tickets older than a year”",
         verb="Run SQL",
         consequence="Commits it, with triggers and cascades.",
         undo="No undo here.",

@@ -62,6 +62,7 @@ def query(database: NamedDatabase) -> Tool:
         handler=read,
         effect=Effect.READ,
         time_limit_seconds=database.wait_seconds + CONNECT_SECONDS + 3 * database.seconds + 2,
+        can=f"Answer from the database {database.name}. Ask: “How many tickets came in last week?”",
         verb="Read",
         consequence=f"Reads from the database {database.name}, in a transaction that can change nothing.",
         undo="There is nothing to undo.",
