@@ -45,7 +45,10 @@ SLACK_WAITS_SECONDS = 3.0  # for the ack of a click (docs: Handling user interac
 
 
 class Edge:
-    """Takes in what Slack delivers."""
+    """Takes in what Slack delivers.
+
+    Wide because every kind of delivery comes in through this one gate.
+    """
 
     def __init__(
         self,
