@@ -175,7 +175,7 @@ class ModelCalls:
             max_tokens=answer.output,
             purpose=move.purpose,
             bill=bill,
-            saved_tokens=ask.saved_tokens,
+            saved_tokens=saved,
         )
 
     # ------------------------------------------------------------------------------------------ the call

@@ -47,7 +47,7 @@ SLACK_WAITS_SECONDS = 3.0  # for the ack of a click (docs: Handling user interac
 class Edge:
     """Takes in what Slack delivers.
 
-    Wide because it is the one edge: whatever is delivered comes in here.
+    Wide because every kind of delivery comes in through this one gate.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Edge:
         listeners = cast(Any, self.app)  # its decorators are untyped
         listeners.action("reject")(dialogs.reject)
         listeners.action("came_back")(dialogs.came_back)
-        listeners.action("review")(self._review)
+        listeners.action("review")(_reviewing(dialogs, home))
         listeners.action("edit")(dialogs.edit)
         listeners.action("grant")(dialogs.allow)
         listeners.action("ask")(dialogs.ask)
@@ -255,12 +255,6 @@ class Edge:
         elif unheard.opens or await self._store.exists(unheard.place):
             log.info("a message of the app %s was ignored: `apps` in signoff.yaml does not name it", unheard.app or "(no id)")
 
-    async def _review(self, ack: Any, body: dict[str, Any], client: Any) -> None:
-        """Open what is to be decided whole. On the Home tab, what is decided by now goes away."""
-        await self._dialogs.review(ack, body, client)
-        if inbound.where_clicked(body) is None:
-            self._home.reviewed(body)
-
     async def _any_waits(self, clicked: Withdraw | Nudge) -> bool:
         found = [await self._store.action(action_id) for action_id in clicked.action_ids]
         return any(seen is not None and seen.status == "pending" for seen in found)
@@ -269,6 +263,17 @@ class Edge:
         """Tell the person in time. After Slack has told them that the click failed, a word of ours would come out of nowhere."""
         with fence.effects_of_start(_monotonic_seconds(arrived.clicked_ts), SLACK_WAITS_SECONDS):
             self._surface.background.begin(self._surface.whisper(place, user, text))
+
+
+def _reviewing(dialogs: Dialogs, home: HomeTab) -> Callable[..., Awaitable[None]]:
+    """Return the listener that opens what is to be decided whole. On the Home tab, what is decided by now goes away."""
+
+    async def review(ack: Any, body: dict[str, Any], client: Any) -> None:
+        await dialogs.review(ack, body, client)
+        if inbound.where_clicked(body) is None:
+            home.reviewed(body)
+
+    return review
 
 
 async def _acknowledge(ack: Any) -> None:

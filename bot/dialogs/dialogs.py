@@ -79,6 +79,11 @@ class Dialogs:
         await self._open(body, client, view, whole=True, settled=True)
         await ack()
 
+    async def came_back(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """Ask what came back of a call that happened, those who may decide and those who asked."""
+        await self._open(body, client, self._came_back_view, settled=True, limited=True)
+        await ack()
+
     async def details(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Show all there is to know of an action, open or settled, to anybody who sees its card: masked as it is there."""
 
@@ -114,11 +119,6 @@ class Dialogs:
         if found is not None:
             await self._one_by_one.follow(client, *found)
 
-    async def came_back(self, ack: Any, body: dict[str, Any], client: Any) -> None:
-        """Ask what came back of a call that happened, those who may decide and those who asked."""
-        await self._open(body, client, self._came_back_view, settled=True, limited=True)
-        await ack()
-
     async def review(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Show everything whole to somebody who is to approve a card that could not show it; submitting it is the approval."""
 
@@ -141,14 +141,7 @@ class Dialogs:
         await ack()
 
     async def _open(
-        self,
-        body: dict[str, Any],
-        client: Any,
-        view: Made,
-        *,
-        whole: bool = False,
-        settled: bool = False,
-        limited: bool = False,
+        self, body: dict[str, Any], client: Any, view: Made, *, whole: bool = False, settled: bool = False, limited: bool = False
     ) -> None:
         """Open a dialog, which is made for the place where it was asked for. `whole`: it shows all arguments, so only to those
         who may see them, and that they did is on record first. `settled`: also of an action that is. `limited`: only to those

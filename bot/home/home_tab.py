@@ -40,9 +40,9 @@ RECENT = 50
 CONVERSATIONS = 20
 MOST_LISTS = 50  # of people that Slack is asked for: it allows about a hundred such calls a minute, clicks included
 LISTS_AT_ONCE = 5
-SETTLED_SECONDS, LOOK_SECONDS = 5.0, 0.2  # that a tab waits for a decision made there to count, and between two looks
 REVOKED = "Revoked: from now on each such call in that thread is asked about again."
 NOT_REVOKED = "Nothing was changed: this permission is over already, or somebody else gave it, and only they can revoke it."
+SETTLED_SECONDS, LOOK_SECONDS = 5.0, 0.2  # that a tab waits for a decision made there to count, and between two looks
 
 
 class Answers(Protocol):

@@ -8,6 +8,7 @@ from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.types import Message
+from tests.dialog.any_thread import SHOWS_ONLY
 from tests.dialog.conftest import Talk, World, mention
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
@@ -69,7 +70,7 @@ async def test_through_messages_a_reminder_an_escalation_and_the_end_one_notice_
     ended = await says(talk, "Expired: nobody decided in time, and nothing was run.")
     assert list(pressed(ended)) == []
     await talk.sees("It is sunny.")
-    assert [name for one in talk.posts() for name in pressed(one) if name not in ("feedback", "wrong_answer", "show_all")] == []
+    assert [name for one in talk.posts() for name in pressed(one) if name not in SHOWS_ONLY] == []
     await talk.slack.click("cleo", talk.channel, card.ts, "approve", stale=True)
     await talk.is_told("cleo", "already settled (expired)")
     await talk.slack.click("ann", talk.channel, ended.ts, "withdraw", stale=True)

@@ -43,7 +43,7 @@ async def test_a_call_is_set_aside_and_then_charged_what_it_used(books: Books) -
 async def test_the_budget_of_a_conversation_that_begins_is_not_read(books: Books) -> None:
     call = who()
     own, spent = call.scopes()[0], ask(call, {})
-    await books.commit(call, 150)  # what no new conversation has: a process that read it would see it
+    await books.commit(call, 150)  # what no new conversation has: a read of it would show it
     await books.reserved(replace(spent, first=True))
     assert await books.in_redis(own) == {"used_tokens": 0, "open_tokens": 150, "used_nano_usd": 0, "open_nano_usd": 0}
     await books.budget.settle(await books.charge(call, 70))
