@@ -25,7 +25,7 @@ ID = re.compile(r"\b(msg|toolu|srvtoolu|req)_([A-Za-z0-9]{8,})")  # as the API n
 # Moments as Slack, Postgres and JSON spell them, and days as memory does; and the mark around what memory quotes: a digest over
 # the days in it.
 MOMENT = re.compile(
-    r"\d{10}\.\d{6}|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|Z|[+-]\d\d:?\d\d)?)?|\b\d\d:\d\d:\d\d(\.\d+)?\b"
+    r"\d{10}\.\d{6}|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|Z|[+-]\d\d:?\d\d)?)?|\b\d\d:\d\d(:\d\d(\.\d+)?\b| UTC\b)"
     r"|\d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}\b|=== [0-9a-f]{16} ==="
 )
 
