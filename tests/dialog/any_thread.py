@@ -15,7 +15,20 @@ from psycopg_pool import AsyncConnectionPool
 
 from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.move_outcome import Ended
-from agent.decide.moves import Admit, CallModel, Close, Outward, Post, Reconcile, Record, RunTool, Settle, ShowCard, ShowNotice
+from agent.decide.moves import (
+    Admit,
+    CallModel,
+    Close,
+    Outward,
+    Post,
+    Reconcile,
+    Record,
+    RunTool,
+    Settle,
+    ShowCard,
+    ShowDirect,
+    ShowNotice,
+)
 from agent.decide.next_moves import next_moves
 from agent.errors import DelayedError, UnclearError
 from agent.run.background import Background
@@ -47,6 +60,7 @@ from tests.unit.shown import TOOLS
 
 NOBODY = Store(AsyncConnectionPool("", open=False))  # nothing here is kept
 USED = Usage(input_tokens=1, output_tokens=1)
+InSlack = Post | ShowCard | ShowNotice | ShowDirect
 CALLS = ("chat.postMessage", "chat.update", "chat.delete")
 SHOWS_ONLY = frozenset({"feedback", "wrong_answer", "show_all", "details"})  # buttons that open something, at any time
 
@@ -172,12 +186,12 @@ class AnyThread:
             case Settle(inbox_id=row, click=click):
                 self._settle(click)
                 self._taken((row,))
-            case Post() | ShowCard() | ShowNotice():
+            case Post() | ShowCard() | ShowNotice() | ShowDirect():
                 await self._in_slack(move)
             case _:
                 raise AssertionError(f"{move} has no place here")
 
-    async def _in_slack(self, move: Post | ShowCard | ShowNotice) -> None:
+    async def _in_slack(self, move: InSlack) -> None:
         if isinstance(move, Post):
             self._apply(PostStarted(key=move.key))
             self._taken(move.inbox_ids)
@@ -194,7 +208,7 @@ class AnyThread:
         if not self._dies():
             self._apply(*ended.steps)
 
-    async def _effect(self, move: Post | ShowCard | ShowNotice) -> Ended:
+    async def _effect(self, move: InSlack) -> Ended:
         match move:
             case Post():
                 return await self.people.post(move, self.session, Narration(self.surface, self.place))
@@ -202,6 +216,8 @@ class AnyThread:
                 return await self.people.show(move, self.session)
             case ShowNotice():
                 return await self.people.show_notice(move, self.session)
+            case ShowDirect():
+                return await self.people.show_direct(move, self.place)
 
     def _reply(self, iteration: int) -> ModelReplied:
         number = self.session.seq

@@ -39,7 +39,13 @@ async def test_a_reminder_names_what_waits_and_who_decides(world: World, tmp_pat
     talk, card = await asked(world, tmp_path, remind="1s", approvers=f"{{users: [{world.slack.people['cleo']}]}}")
     reminder = await talk.sees("Still waiting", "Order 2 × Widget Pro", "Cleo")
     assert reminder.ts != card.ts
-    await talk.slack.until(lambda: len([m for m in talk.posts() if "Still waiting" in m.seen_text]) == 2)
+
+    def reminded() -> int:
+        told = world.slack.workspace.messages[world.slack.dm_channel("cleo")].values()
+        return sum("still waits for your decision" in message.seen_text for message in told)
+
+    await talk.slack.until(lambda: reminded() == 2)  # whom the rule names is told directly, and the thread has one notice
+    assert len([message for message in talk.posts() if "Still waiting" in message.seen_text]) == 1
     await talk.clicks("cleo", card)
     await talk.sees("Then not.")
     assert await orders(world) == 1

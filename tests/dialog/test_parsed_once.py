@@ -11,7 +11,7 @@ from tests.dialog.conftest import World, mention
 from tests.dialog.counted import files_entered, json_counted
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
-MOST_BEFORE_THE_CARD, MOST_AFTER_THE_CLICK, MOST_FILES = 17, 27, 103
+MOST_BEFORE_THE_CARD, MOST_AFTER_THE_CLICK, MOST_FILES = 17, 29, 104
 
 
 async def test_json_is_read_and_written_only_where_something_comes_in_or_goes_out(

@@ -110,7 +110,7 @@ async def test_a_person_who_cannot_be_looked_up_waits_and_hears_so(world: World,
 
 
 async def test_who_became_a_guest_cannot_let_a_halted_turn_go_on(world: World, tmp_path: Path) -> None:
-    text = "agents: {assistant: {budget: {session_tokens: 1}}}\n"
+    text = "agents: {assistant: {budget: {session_tokens: 3_000}}}\n"  # another such budget is enough for a call
     await started(world, tmp_path, text)
     talk = await mention(world, "ben", "order two")
     halted = await talk.sees("[Continue]")

@@ -159,4 +159,4 @@ async def test_words_beside_a_call_are_said_by_its_card_and_not_twice(bot: World
     card = await talk.card()
     await talk.rests("suspended")
     assert talk.posts() == [await talk.card()]
-    assert SENTENCES[0] in card.seen_text
+    assert SENTENCES[0] in await talk.details("ann", card)

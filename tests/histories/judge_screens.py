@@ -39,8 +39,10 @@ class Eyes:
         return max((sum(began[id] <= at < fresh[id] for id in began) for at in began.values()), default=0)
 
     def named(self, action_id: str, call_id: str) -> Iterator[str]:
-        """The people whose words the model had read when it made a call are on its card, and the pages that it had read."""
-        screens, requested = self._of.get(action_id, []), self._outside.requested.get(call_id)
+        """The people whose words the model had read when it made a call are on its card while it waits, and the pages that it had
+        read. A card that is decided before anybody sees it is two lines from the start."""
+        requested = self._outside.requested.get(call_id)
+        screens = [one for one in self._of.get(action_id, []) if one.buttons(action_id) & {"approve", "review"}]
         if not screens or requested is None:
             return
         text = "\n".join(text for screen in screens for text in screen.texts())

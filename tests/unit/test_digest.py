@@ -24,6 +24,6 @@ def test_how_much_is_part_of_what_is_approved() -> None:
 
 def test_a_preview_of_before_there_were_magnitudes_keeps_its_digest() -> None:
     preview: dict[str, Any] = {"headline": "Order 12 × Widget Pro", "changes": [], "trouble": "", "bound": {"sku": "7"}}
-    verdict, wording = VERDICT.model_dump(mode="json"), WORDING.model_dump(mode="json")
+    verdict, wording = VERDICT.model_dump(mode="json", exclude={"notify"}), WORDING.model_dump(mode="json")
     before = sha256(["T1:C1:1.0", "order", ORDER.schema(), ARGUMENTS, verdict, wording, preview])
     assert digest(PREVIEW) == before
