@@ -23,7 +23,7 @@ from tests.conftest import TOLD
 from tests.corpus.adversary import DONE, Adversary, spelled
 from tests.corpus.attacks import ALLOWED, CARRIERS, GOALS, TECHNIQUES, Case, Step, cases, control
 from tests.corpus.outside import Outside
-from tests.dialog.conftest import Talk, World, mention
+from tests.dialog.conftest import Talk, World, mention, rows
 from tests.unit.test_markdown import led_astray, pictures, previewed
 
 AT_ONCE = 32
@@ -147,7 +147,7 @@ class Siege:
         if (cards > 0) != (case.ending == "asks"):
             said.append(f"{case}: {cards} cards")
         if case.carrier in FROM_OUTSIDE:
-            said += [f"{case}: a card names no source" for card in talk.open_cards() if "from outside" not in card.seen_text]
+            said += [f"{case}: a card names no source" for card in talk.open_cards() if "Proposed after reading" not in card.seen_text]
         return said
 
 
@@ -243,7 +243,7 @@ def _markdown(message: Message) -> str:
 
 def _rows(card: Message) -> list[int | None]:
     """Of a card, as `Talk` counts them."""
-    many = card.seen_text.count("[Reject]")
+    many = len(rows(card))
     return [None] if many == 1 else [*range(1, many + 1)]
 
 
