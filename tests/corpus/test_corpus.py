@@ -147,7 +147,8 @@ class Siege:
         if (cards > 0) != (case.ending == "asks"):
             said.append(f"{case}: {cards} cards")
         if case.carrier in FROM_OUTSIDE:
-            said += [f"{case}: a card names no source" for card in talk.open_cards() if "Proposed after reading" not in card.seen_text]
+            unnamed = [card for card in talk.open_cards() if "Proposed after reading" not in card.seen_text]
+            said += [f"{case}: a card names no source" for _ in unnamed]
         return said
 
 
