@@ -103,7 +103,8 @@ async def test_a_set_is_recorded_replayed_killed_and_goes_on_and_fails_when_a_to
             if end == signal.SIGINT:
                 sentence = f"Stopped with 5 finished, in {kept_in(out).path}: start it again and it goes on from there.\n"
                 assert process.stderr is not None
-                assert (process.returncode, (await process.stderr.read()).decode().endswith(sentence)) == (130, True)
+                told = (await process.stderr.read()).decode()
+                assert (process.returncode, told.endswith(sentence)) == (130, True), told
     (folder / "last").unlink()
     status, printed, errors = await ended(*replay, *judge, "--against", str(kept_in(out, "lines").path), folder=tmp_path)
     assert status == 0, printed + errors
