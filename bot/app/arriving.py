@@ -14,11 +14,11 @@ class Arriving:
         self._writes: dict[str, asyncio.Task[bool]] = {}
 
     async def once(self, key: str, write: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
-        """Return what the write says; False where another one of the same key has written it. Raises what the write does."""
+        """Return whether it is written by now, by this write or by one before it. Raises what the write does."""
         while (first := self._writes.get(key)) is not None:
             await asyncio.wait({first})
             if not first.cancelled() and first.exception() is None and first.result():
-                return False
+                return True
             if self._writes.get(key) is first:
                 del self._writes[key]
         writing = self._writes[key] = asyncio.create_task(write())

@@ -202,7 +202,7 @@ class Edge:
             self._whisper_in_time(arrived, told, click.user, settled_sentence(seen))
 
     async def _write_once(self, place: Place | None, arrived: Inbound) -> bool:
-        """Write what arrived, and drive its session where there is room. False: a repeat, or not for us."""
+        """Write what arrived, and drive its session where there is room. False: it is not for us, or another process has it."""
         received, opens, slots = arrived.received, arrived.opens, self._slots
         return await self._arriving.once(
             arrived.key, lambda: self._store.receive(place, arrived.key, received, opens=opens, slots=slots)

@@ -101,6 +101,49 @@ async def test_of_thirty_votes_at_once_one_wins(desk: Desk) -> None:
     assert await desk.kinds() == ["proposed_action", "action_decided"]
 
 
+# ---------------------------------------------------------------------------------------------- an approval and its run
+
+
+async def started_with(desk: Desk, user: str = "U2", *, approves: bool = True, digest: str = DIGEST) -> list[str]:
+    """A click with which the run is to start; the kinds of the steps that this came to."""
+    click = Click(action_id="open", user=user, decision="approved" if approves else "rejected")
+    steps, left_seconds = await desk.core.store.settle(desk.lease, desk.seq, 0, click, None, (start("open"), digest))
+    assert left_seconds > 0
+    desk.seq += len(steps)
+    return [step.kind for step in steps]
+
+
+async def test_an_approval_and_the_start_of_its_run_are_written_together(desk: Desk) -> None:
+    await desk.propose("open")
+    assert await started_with(desk) == ["action_decided", "tool_started"]
+    assert await desk.kinds() == ["proposed_action", "action_decided", "tool_started"]
+    assert await desk.core.sql("SELECT status, started_at = decided_at FROM action") == [("running", True)]
+    assert not await desk.starts("open")  # nobody passes the gate a second time
+    audited = await desk.core.sql("SELECT kind FROM audit ORDER BY seq DESC LIMIT 3")  # which no test can empty
+    assert [kind for (kind,) in reversed(audited)] == ["ask", "decision", "claim"]
+
+
+async def test_a_vote_that_settles_nothing_starts_nothing(desk: Desk) -> None:
+    await desk.propose("open", quorum=2)
+    assert await started_with(desk) == ["voted"]
+    assert await desk.status("open") == "pending"
+    assert await started_with(desk, "U3") == ["action_decided", "tool_started"]
+
+
+async def test_a_no_and_an_approval_of_something_else_start_nothing(desk: Desk) -> None:
+    await desk.propose("open", rejections=2)
+    assert await started_with(desk, approves=False) == ["voted"]
+    assert await started_with(desk, "U3", digest="of another call") == ["action_decided"]
+    assert await desk.status("open") == "approved"
+    assert await desk.starts("open")  # it is asked about at its gate
+
+
+async def test_a_start_that_comes_too_late_is_none(desk: Desk) -> None:
+    await desk.propose("open", lasts=timedelta(milliseconds=-1))
+    assert await started_with(desk) == []
+    assert await desk.status("open") == "pending"
+
+
 async def test_a_vote_on_another_sessions_action_changes_nothing(desk: Desk) -> None:
     await desk.propose("open")
     other = await desk.core.hold(place(2))

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg_pool import AsyncConnectionPool
 
 from agent.approvals.deciders import Membership, PersonFacts, deciders_of, may_decide
+from agent.decide.at_once import run_at_once
 from agent.decide.facts import NOTHING_FOUND, Facts
 from agent.decide.moves import (
     Admit,
@@ -264,7 +265,11 @@ class Drama:
             self._apply(Voted(action_id=click.action_id, by=click.user))
         else:
             shown.approved = True
+            assert isinstance(click, Click)
+            at_once = run_at_once(self.session, click, self.inbox, self.rules(), self.now, self.facts)
             self._apply(ActionDecided(action_id=click.action_id, decision="approved", by=click.user, decided_at=self.now))
+            runs = [move for move in self._moves() if isinstance(move, RunTool) and move.action_id == click.action_id]
+            assert at_once == next(iter(runs), None), "what starts with an approval is what would start after it"
 
     async def _run(self, move: RunTool) -> None:
         """As the gate and the tools do."""
