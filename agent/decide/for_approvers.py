@@ -1,23 +1,20 @@
 """Whom a card is told to: direct messages to those whom a rule names, what is said below them later, and how they end."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from agent.approvals.deciders import Deciders, deciders_of
 from agent.approvals.quiet_hours import remindable_at
 from agent.decide.facts import Facts
 from agent.decide.for_cards import card, nth_reminder
 from agent.decide.move_keys import MoveKey
-from agent.decide.moves import DirectMessage, FindZones, Move, Notice, Post, ShowDirect, TurnAway
-from agent.session.inbox import Nudge
+from agent.decide.moves import DirectMessage, FindZones, Move, Notice, Post, ShowDirect
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
 from agent.session.state import ActionState, Direct, Session
-from agent.session.steps import Nudged
 from agent.text import mention
 
 MOST_TOLD = 10  # directly, of one action; where a rule names more people they are mentioned on its card
-NUDGE_EVERY = timedelta(hours=1)  # of one card
 
 
 def told_directly(session: Session, action: ActionState) -> tuple[str, ...]:
@@ -64,14 +61,18 @@ def _direct(action: ActionState, user: str) -> Direct:
     return action.shown.directs.get(user, Direct())
 
 
+def _told_at(action: ActionState, user: str) -> datetime:
+    """Return when somebody was told of an action, by Slack's clock: further people are after an escalation."""
+    return datetime.fromtimestamp(float(_direct(action, user).ts or "0"), UTC)
+
+
 # ---------------------------------------------------------------------------------------------- what is due
 
 
 def approver_moves(session: Session, rules: Rules, now: datetime, facts: Facts) -> list[Move]:
     """Return moves for direct messages that are due or out of date, and for nudges of those whom none reaches."""
     moves: list[Move] = []
-    for message in dict.fromkeys(action.message for action in session.actions.values()):
-        rows = session.shown_in(message)
+    for rows in session.messages():
         moves += [*_first_words(session, rows), *_end_words(session, rows)]
         moves += [*_further_words(session, rows, rules, now, facts), *_mentions(session, rows)]
     return moves
@@ -132,8 +133,9 @@ def _further_words(session: Session, rows: Sequence[ActionState], rules: Rules, 
 
 
 def _times_told(action: ActionState, user: str, rules: Rules, now: datetime, facts: Facts) -> int:
-    """Return how often somebody is to be told again of an action by now."""
-    return len(action.nudges) + sum(at <= now for at in _reminders(action, user, rules, facts))
+    """Return how often somebody is to be told again of an action by now, since they were told first."""
+    nudges = sum(nudge.nudged_at > _told_at(action, user) for nudge in action.nudges)
+    return nudges + sum(at <= now for at in _reminders(action, user, rules, facts))
 
 
 def _nudged_by(waiting: Sequence[ActionState], user: str, rules: Rules, now: datetime, facts: Facts) -> str:
@@ -144,12 +146,14 @@ def _nudged_by(waiting: Sequence[ActionState], user: str, rules: Rules, now: dat
 
 
 def _reminders(action: ActionState, user: str, rules: Rules, facts: Facts) -> Iterator[datetime]:
-    """Yield when somebody is reminded of an action until it ends. Where nobody knows where they are, no hours are quiet."""
+    """Yield when somebody is reminded of an action until it ends, but for what was due before they were told of it at all. Until
+    Slack was asked where they are, no hours are quiet; where it does not say, those of UTC are."""
     every, since = action.proposed.verdict.remind_seconds, action.proposed.proposed_at
-    zone = facts.time_zone(user)
+    zone, told_at = facts.time_zone(user), _told_at(action, user)
     number = 1
     while every is not None and (at := nth_reminder(since, every, number)) < action.proposed.expires_at:
-        yield remindable_at(at, rules.quiet_hours if zone is not None else None, zone or "")
+        if at > told_at:
+            yield remindable_at(at, rules.quiet_hours if zone is not None else None, zone or "")
         number += 1
 
 
@@ -169,42 +173,6 @@ def _mentions(session: Session, rows: Sequence[ActionState]) -> list[Move]:
     if not whom or session.posts.get(key) is not None or any(direct.posting for direct in directs.values()):
         return []
     return [Post(key, Notice("told", text=text), found=key in session.posts)]
-
-
-# ---------------------------------------------------------------------------------------------- nudges
-
-
-def can_be_nudged(session: Session, action: ActionState) -> bool:
-    """Return whether there is somebody whom a nudge would tell."""
-    return bool(told_directly(session, action) or told_by_mention(session, action))
-
-
-def nudge_move(session: Session, row_id: int, nudge: Nudge, now: datetime) -> Move:
-    """Have those told again who may decide, once an hour for each card, if somebody who asked for it wants that."""
-    key = MoveKey("nudge", nudge.action_ids[0])  # one after the other
-    waiting = [action for action in session.undecided() if action.proposed.action_id in nudge.action_ids and action.shown.ts]
-    own = [action for action in waiting if nudge.user in action.proposed.requesters]
-    if not waiting:
-        return TurnAway(row_id, nudge, "Nothing of this is waiting any more.", key)
-    if not own:
-        names = ", ".join(map(mention, waiting[0].proposed.requesters))
-        return TurnAway(row_id, nudge, f"Nobody was told again: {names} asked for this, and only they may nudge.", key)
-    told = [action for action in own if can_be_nudged(session, action)]
-    if not told:
-        return TurnAway(row_id, nudge, "There is nobody to be nudged: the rule names nobody who has not said yes or no.", key)
-    due = [action for action in told if (last := _last_nudge(action)) is None or now >= last + NUDGE_EVERY]
-    if not due:
-        at = min(last for action in told if (last := _last_nudge(action)) is not None) + NUDGE_EVERY
-        minutes = -(-(at - now) // timedelta(minutes=1))
-        when = f"in {minutes} {'minute' if minutes == 1 else 'minutes'}"
-        return TurnAway(row_id, nudge, f"They were told again less than an hour ago; you can nudge them again {when}.", key)
-    steps = tuple(Nudged(action_id=action.proposed.action_id, by=nudge.user, nudged_at=now) for action in due)
-    text = "I tell those who may decide once more. You can nudge them again in an hour."
-    return TurnAway(row_id, nudge, text, key, steps)
-
-
-def _last_nudge(action: ActionState) -> datetime | None:
-    return action.nudges[-1].nudged_at if action.nudges else None
 
 
 # ---------------------------------------------------------------------------------------------- what they read

@@ -56,8 +56,8 @@ def card_moves(session: Session, now: datetime) -> list[Move]:
         moves += _escalation(action, now)
         if action.run.outcome == "unknown":
             moves += _outcome_question(session, action, now)
-    for message in dict.fromkeys(action.message for action in session.actions.values()):
-        moves += _message_moves(session, message, session.shown_in(message), now)
+    for rows in session.messages():
+        moves += _message_moves(session, rows[0].message, rows, now)
     for key, posted in session.posts.items():
         match key:
             case PostKey("capabilities" | "too_long" as subject, _, int(length)) if posted is None:

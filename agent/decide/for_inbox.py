@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agent.decide.facts import Facts
-from agent.decide.for_approvers import nudge_move
 from agent.decide.for_cards import card
 from agent.decide.for_clicks import counts_now
+from agent.decide.for_nudges import nudge_move
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import Admit, Close, Move, Notice, Permit, Post, Record, Settle, TurnAway
 from agent.decide.proposals import asker

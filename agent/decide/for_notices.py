@@ -1,8 +1,8 @@
 """The one notice of a message with cards: what waits there and for how long, what is queued meanwhile, and how that ended.
 
 It is posted when there is first something to say, and edited in place from then on. An edit notifies nobody: to remind people, or
-to tell further ones that they may decide, it is posted anew, and the one before is taken away. Those who are told directly need
-no such thing.
+to tell further ones that they may decide, it is posted anew, and the one before is taken away. Where all of them are told
+directly it is edited then too: people who asked find there that it waits, and can nudge.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class _Spot:
 def notice_moves(session: Session, queued: int, now: datetime) -> list[Move]:
     """Return moves for notices that say less than there is to say. `queued`: messages of people that wait for what waits."""
     moves: list[Move] = []
-    messages = [session.shown_in(message) for message in dict.fromkeys(action.message for action in session.actions.values())]
+    messages = session.messages()
     last = next((rows for rows in reversed(messages) if _visible(rows)), None)
     for rows in messages:
         moves += _moves_at(session, _Spot("notice", rows), queued if rows is last else 0, now)

@@ -25,7 +25,8 @@ Making = Coroutine[Any, Any, Ended]  # an effect, not yet begun
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The effect begins once these steps are committed. None: it needs no start, or its start is committed already."""
+    """The effect begins once these steps are committed; at once if it may be repeated. None: it needs no start, or its start is
+    committed already."""
 
     steps: tuple[Step, ...] = ()
     inbox_ids: tuple[int, ...] = ()

@@ -219,8 +219,10 @@ def way(move: Outward, session: Session, moves: Sequence[Move]) -> Way:
 
 
 def _is_plain_read(move: RunTool) -> bool:
-    """Return whether a run neither writes nor sends anything out: whatever does is asked about, or is on record as unasked."""
-    return move.digest is None and move.action_id is None and move.grant_id is None and move.unasked is None
+    """Return whether a run neither writes nor sends anything out: whatever does is asked about, is on record as unasked, or is
+    repeated as one that may have happened."""
+    asked = move.digest is not None or move.action_id is not None or move.grant_id is not None
+    return not asked and move.unasked is None and not move.repeats
 
 
 def run_started(move: RunTool) -> ToolStarted:

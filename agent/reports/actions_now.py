@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from agent.reports.home_overview import SEEN, action_seen
 from agent.session.step_text import is_kind, without_nul
+from agent.store.action_seen import ACTION_COLUMNS, ActionSeen, action_seen
 from agent.store.fenced import Pool, rows
-from agent.store.sessions import ActionSeen
 
 RAN = ("succeeded", "failed", "unknown", "refused")  # an edited action has the call, and so the result, of the one after it
 
 NOW: LiteralString = f"""
-SELECT {SEEN},
+SELECT {ACTION_COLUMNS},
     ARRAY(SELECT "user" FROM vote WHERE vote.action_id = action.id AND decision = 'approved' ORDER BY voted_at),
     ARRAY(SELECT "user" FROM vote WHERE vote.action_id = action.id AND decision = 'rejected' ORDER BY voted_at),
     coalesce((SELECT reason FROM vote WHERE vote.action_id = action.id AND reason <> '' ORDER BY voted_at DESC LIMIT 1), ''),

@@ -10,20 +10,16 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 from agent.session.step_text import is_kind, without_nul
-from agent.session.steps import Granted, ProposedAction
-from agent.store.sessions import ActionSeen, Pool, rows
+from agent.session.steps import Granted
+from agent.store.action_seen import ACTION_COLUMNS, ActionSeen, action_seen
+from agent.store.sessions import Pool, rows
 from agent.types import Place
 
 MOST_GRANTS = 100
 
-SEEN: LiteralString = """
-action.body::text, session.team, session.channel, session.thread_ts, action.status, action.decided_by, action.decided_at
-"""
-
-
 # What is over its time and not yet closed cannot be decided any more. An unknown outcome has no deadline.
 PENDING: LiteralString = f"""
-SELECT {SEEN}, ARRAY(SELECT "user" FROM vote WHERE vote.action_id = action.id ORDER BY voted_at)
+SELECT {ACTION_COLUMNS}, ARRAY(SELECT "user" FROM vote WHERE vote.action_id = action.id ORDER BY voted_at)
 FROM action JOIN session ON session.id = action.session_id
 WHERE action.status IN ('pending', 'unknown') AND (action.status = 'unknown' OR action.expires_at > now())
   AND session.team = %(team)s
@@ -32,7 +28,7 @@ ORDER BY action.expires_at, action.id LIMIT %(limit)s
 
 # Newest first along `action_decided`. Only a body in whose text the person occurs is read as JSON, to see in which role.
 RECENT: LiteralString = f"""
-SELECT {SEEN} FROM action JOIN session ON session.id = action.session_id
+SELECT {ACTION_COLUMNS} FROM action JOIN session ON session.id = action.session_id
 WHERE action.decided_at > now() - interval '30 days' AND action.status NOT IN ('pending', 'unknown')
   AND session.team = %(team)s
   AND (action.decided_by = %(user)s
@@ -161,16 +157,3 @@ class Overview:
 
 def _place_of(team: str, channel: str, thread_ts: str) -> Place:
     return Place(team=team, channel=channel, thread_ts=thread_ts)
-
-
-def action_seen(
-    body: str, team: str, channel: str, thread_ts: str, status: str, decided_by: str, decided_at: datetime | None
-) -> ActionSeen:
-    """Return an action of its columns, those of `SEEN`."""
-    return ActionSeen(
-        proposed=ProposedAction.model_validate_json(body),
-        place=_place_of(team, channel, thread_ts),
-        status=status,
-        decided_by=decided_by,
-        decided_at=decided_at,
-    )

@@ -27,6 +27,7 @@ from agent.session.state import Session
 from agent.session.steps import (
     CardShown,
     DirectShown,
+    FoundChanged,
     Halted,
     NoticeShown,
     ProposedAction,
@@ -55,7 +56,6 @@ class Unwritten:
     capped_seq: int | None = None
     decided: list[Decided] = field(default_factory=list[Decided])
     runs: list[tuple[RunOutcome, int]] = field(default_factory=list[tuple[RunOutcome, int]])  # that ended, and their tokens
-
     pin_id: str | None = None  # what a new session is run with
     since: float = 0.0  # when the first of it was noted
 
@@ -69,7 +69,7 @@ class Unwritten:
         """Return whether what is noted may stay unwritten for a moment while reads run: a crash then repeats these reads, and the
         model call that asked for them. What came of a run whose start is written is written at once."""
         begun = {step.call_id for step in self.steps if isinstance(step, ToolStarted)}
-        lost = any(isinstance(step, ToolReturned) and step.call_id not in begun for step in self.steps)
+        lost = any(isinstance(step, ToolReturned | FoundChanged) and step.call_id not in begun for step in self.steps)
         return not lost and (self.seconds_left or 0.0) > 0.0
 
     @property
@@ -98,7 +98,7 @@ class Held:
         self.lease, self.pins = lease, pins
         self.session = Session(lease.session_id, lease.place, lease.epoch)
         self.said = Transcript()
-        self.wakes = lease.wakes
+        self.wakes, self.behind = lease.wakes, False  # `behind`: it was given more than was read
         self.inbox: list[Inboxed] = []
         self.facts = NOTHING_FOUND
         self.unwritten = Unwritten()
@@ -128,6 +128,7 @@ class Held:
     async def read_inbox(self) -> None:
         """See what the session was given. Raises UnreadableError."""
         self.wakes, rows = await self._store.inbox(self.lease)
+        self.behind = False
         self.inbox = [row for row in rows if row.id not in self.unwritten.inbox_ids]
 
     def due_seconds(self, after: datetime, rules: Rules) -> float | None:
@@ -190,7 +191,8 @@ class Held:
             self._report()  # what a gate has written
             return
         sent = time.monotonic()
-        left_seconds = await self._store.append(self.lease, *self._writing())
+        left_seconds, woken = await self._store.append(self.lease, *self._writing())
+        self.behind = woken > self.wakes
         self.confirmed(sent, left_seconds)
         self._has_written()
 

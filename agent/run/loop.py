@@ -1,14 +1,14 @@
 """The loop: one claimed session, driven until nothing is left to do. A thin shell around `decide.next_moves`.
 
-What has ended is written together with what begins next, in one commit; an effect begins only after its start is committed.
-Resume is not a separate path: a click, a message, a due time and a crash all lead here. How each kind of move is made is in
-`decide.ways`.
+What has ended is written together with what begins next, in one commit; an effect begins only after its start is committed,
+unless it may be repeated (`Way.repeats`). Resume is not a separate path: a click, a message, a due time and a crash all lead
+here. How each kind of move is made is in `decide.ways`.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from agent import metrics
@@ -65,11 +65,12 @@ class Drive:
         """Make moves until none is left, then release. True: the session is due again at once."""
         error_type = ""
         try:
-            self.woken.clear()
+            if self.held.lease.opened_by is None:  # else nothing is read now that would make up for what woke it since
+                self.woken.clear()
             await self.held.load()
             while not self.stopping.is_set():
                 await self._launch()
-                if self.woken.is_set():
+                if self.woken.is_set() or self.held.behind:
                     self.woken.clear()
                     await self.held.read_inbox()
                 elif self.under_way:
@@ -114,13 +115,15 @@ class Drive:
 
     def _may_stay_unwritten(self) -> bool:
         """Return whether what is noted can wait for the commit that comes next: that of what begins then, or of the release."""
-        unwritten = self.held.unwritten
         if not self.under_way:
             return self.held.surely_ours
-        if unwritten.loses_nothing:
-            return True
-        repeats = all(way(move, self.held.session, ()).repeats for move in self.under_way.moves)
-        return repeats and self.held.surely_ours and unwritten.may_wait
+        ways = (way(move, self.held.session, ()) for move in self.under_way.moves)
+        return self.held.unwritten.loses_nothing or self._may_wait(ways)
+
+    def _may_wait(self, ways: Iterable[Way]) -> bool:
+        """Return whether what is noted may stay unwritten while these are made."""
+        unwritten, repeats = self.held.unwritten, all(each.repeats for each in ways)
+        return repeats and self.held.surely_ours and (unwritten.loses_nothing or unwritten.may_wait)
 
     def _free(self, moves: Sequence[Move]) -> list[Outward]:
         """Return the moves that are not running and need not wait."""
@@ -137,16 +140,17 @@ class Drive:
         return opening
 
     async def _begin_moves(self, ways: Sequence[tuple[Outward, Way]]) -> bool:
-        """Begin moves: each once its start is committed. False: some of them are not made now, and something else may follow."""
+        """Begin moves: each once its start is committed, unless it may be repeated. False: some of them are not made now, and
+        something else may follow."""
         begun = [each for each in ways if await self._starts(*each)]
-        if not all(its_way.repeats for _, its_way in begun) or (begun and not self.held.surely_ours):
+        if begun and not self._may_wait(its_way for _, its_way in begun):
             await self.held.commit(confirm=True)
         for move, its_way in begun:
             self._begin_effect(move, its_way)
         return len(begun) == len(ways)
 
     def _begin_effect(self, move: Outward, its_way: Way) -> None:
-        """Begin the effect of a move whose start is committed, if it has one."""
+        """Begin the effect of a move, if it has one: its start is committed, or it may be repeated."""
         if its_way.make is None:
             return
         world = ClaimedWorld(self.effects, self.held, self.rules, self.narration)
@@ -232,7 +236,7 @@ class Drive:
     async def _release(self) -> bool:
         """Let go, together with what is left to write. True: the session is due at once."""
         session, lease = self.held.session, self.held.lease
-        if self.held.unwritten.charges or self.stopping.is_set():
+        if self.held.unwritten.charges:
             await self.held.commit()  # charges are settled before somebody else has the session
         await self.effects.calls.settled(session.id)
         await self.status.settled()

@@ -41,7 +41,8 @@ from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
 from agent.session.state import ActionState, Session
 from agent.session.steps import CardShown, DirectShown, GrantEnded, NoticeShown, Posted, Step
-from agent.store.sessions import Store, settled_sentence
+from agent.store.action_seen import settled_sentence
+from agent.store.sessions import Store
 from agent.text import mention
 from agent.types import Place
 
@@ -86,18 +87,24 @@ class PeopleEffects:
             elif isinstance(content, CardNotice):  # by an earlier process, as things stood then
                 await self._show(place, content, ts, session)
         except RefusedError as error:
-            log.warning("session %s: %s cannot be posted: %s", session.id, move.key, error)
-            metrics.post_failed(move.key.kind)
-            # Nobody can decide on a card there, and the model is told so; who cannot be told directly is mentioned in the thread.
-            if not isinstance(move.content, Cards | Work | DirectMessage) and session.turn.speakers and not place.direct:
-                await self.surface.post_elsewhere(place, session.turn.speakers[0], move.content, str(error))
-            await self._take_away_if_it_can_be(place, move.stream_ts)
-            if move.instead_of:
-                await self._show(place, move.content, move.instead_of, session)
-            return Ended((Posted(key=move.key, error=str(error)), *_says(move.content, move.key)))
+            return await self._refused(move, session, place, error)
         for gone in {move.stream_ts, move.instead_of} - {ts, ""}:  # only now that it stands elsewhere
             await self.surface.take_away(place, gone)
         return Ended((Posted(key=move.key, ts=ts, too_few=too_few), *_says(move.content, move.key)))
+
+    async def _refused(self, move: Post, session: Session, place: Place, error: RefusedError) -> Ended:
+        """Bring what Slack refused before people in another way.
+
+        Nobody can decide on a card there, and the model is told so; who cannot be told directly is mentioned in the thread.
+        """
+        log.warning("session %s: %s cannot be posted: %s", session.id, move.key, error)
+        metrics.post_failed(move.key.kind)
+        if not isinstance(move.content, Cards | Work | DirectMessage) and session.turn.speakers and not place.direct:
+            await self.surface.post_elsewhere(place, session.turn.speakers[0], move.content, str(error))
+        await self._take_away_if_it_can_be(place, move.stream_ts)
+        if move.instead_of:
+            await self._show(place, move.content, move.instead_of, session)
+        return Ended((Posted(key=move.key, error=str(error)), *_says(move.content, move.key)))
 
     async def _take_away_if_it_can_be(self, place: Place, ts: str) -> None:
         """Take away a message that grew, tried once: its words were just told elsewhere, and are not to be told again."""

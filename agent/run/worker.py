@@ -113,7 +113,7 @@ class Worker:
             for lease in leases:
                 self.drive(lease)
             by_clock = sum(lease.by_clock for lease in leases)
-            self._others_wait = len(leases) >= max(free, 1)
+            self._others_wait = len(leases) >= free
             if len(leases) < max(free, 1) and by_clock < max(clock_free, 1):
                 await self._rest()
 
@@ -138,8 +138,9 @@ class Worker:
 
     def drive(self, lease: Lease) -> None:
         """Drive a session that was claimed, beside the others. See `FreeSlots.drive`."""
-        if (before := self._drives.get(lease.session_id)) is not None:  # an older claim of ours ran out
-            before[1].cancel()
+        before = self._drives.get(lease.session_id)
+        if before is not None and (lease.abandoned or lease.epoch > before[0].epoch + 1):
+            before[1].cancel()  # an older claim of ours ran out; one that was released a moment ago has its last words to say
         woken = asyncio.Event()
         self._renewal.hold(lease)
         task = asyncio.create_task(self._drive_lease(lease, woken), name=lease.session_id)

@@ -185,19 +185,19 @@ def notice_shown(session: Session, step: NoticeShown) -> Session:
             reminders=max(row.reminders, step.look.reminders),
             escalation_told=row.escalation_told or row.proposed.action_id in step.look.escalated,
         )
-        for row in noticed(session, step.notice)
+        for row in rows_of(session, step.notice)
     ]
     return keep(session, *told)
 
 
-def noticed(session: Session, notice: PostKey) -> tuple[ActionState, ...]:
-    """Return the actions that a notice is about."""
-    return session.shown_in(PostKey("card", notice.of))
+def rows_of(session: Session, key: PostKey) -> tuple[ActionState, ...]:
+    """Return the actions that a message is about which belongs to a card: its copy, a notice, a direct message."""
+    return session.shown_in(PostKey("card", key.of))
 
 
 def notice_of(session: Session, notice: PostKey) -> NoticeState:
     """Return how a notice of this kind stands."""
-    rows = noticed(session, notice)
+    rows = rows_of(session, notice)
     if not rows:
         return NoticeState()
     return rows[0].shown.copy_notice if notice.kind == "copy_notice" else rows[0].shown.notice
@@ -205,7 +205,7 @@ def notice_of(session: Session, notice: PostKey) -> NoticeState:
 
 def _with_notice(session: Session, notice: PostKey, state: NoticeState) -> Session:
     name = "copy_notice" if notice.kind == "copy_notice" else "notice"
-    return keep(session, *(replace(row, shown=replace(row.shown, **{name: state})) for row in noticed(session, notice)))
+    return keep(session, *(replace(row, shown=replace(row.shown, **{name: state})) for row in rows_of(session, notice)))
 
 
 def told_people(action: ActionState, step: Posted) -> ActionState:
@@ -217,5 +217,7 @@ def told_people(action: ActionState, step: Posted) -> ActionState:
             return replace(action, run=replace(action.run, reminders=max(action.run.reminders, number)))
         case PostKey("again", _, int(number)):
             return replace(action, run=replace(action.run, again_told=max(action.run.again_told, number)))
-        case _:
+        case PostKey("escalated"):  # of earlier versions
             return replace(action, escalation_told=True)
+        case other:
+            raise AssertionError(f"no message about an action is {other}")

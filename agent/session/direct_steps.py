@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agent.session.action_steps import keep
+from agent.session.action_steps import keep, rows_of
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
 from agent.session.state import Direct, Session
@@ -19,7 +19,7 @@ def direct_posted(session: Session, key: PostKey, step: Posted) -> Session:
 
     def told(direct: Direct) -> Direct:
         if key.number:
-            return replace(direct, times=max(direct.times, key.number))
+            return replace(direct, times=max(direct.times, key.number), error=step.error or direct.error)
         return replace(direct, posting=False, ts=step.ts, error=step.error)
 
     return _with_direct(session, key, told)
@@ -31,7 +31,7 @@ def direct_shown(session: Session, step: DirectShown) -> Session:
 
 
 def _with_direct(session: Session, key: PostKey, change: Callable[[Direct], Direct]) -> Session:
-    person, rows = key.person or "", session.shown_in(PostKey("card", str(key.of)))
+    person, rows = key.person or "", rows_of(session, key)
     if not rows:
         return session
     directs = {**rows[0].shown.directs, person: change(rows[0].shown.directs.get(person, Direct()))}

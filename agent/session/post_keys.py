@@ -26,7 +26,7 @@ OfNameAndNumber = Literal[
     "question",  # action, turn: what became of its call
     "remind_outcome",  # action, reminder: nobody has said so yet
     "again",  # action, how many want it run again: further people are needed
-    "nudged",  # action, nudge: somebody who asked wants those told once more who may decide
+    "nudged",  # action, nudge (0: no direct message reached them): mentions those who may decide
     "remind",  # action, reminder: it still waits; of earlier versions
 ]
 OfNumber = Literal[

@@ -2,7 +2,7 @@
 
 from agent.errors import IllegalStepError
 from agent.session import action_steps
-from agent.session.action_steps import keep
+from agent.session.action_steps import keep, rows_of
 from agent.session.direct_steps import direct_begun, direct_posted
 from agent.session.evolve import replace
 from agent.session.post_keys import PostKey
@@ -19,8 +19,8 @@ def post_begun(session: Session, step: PostStarted) -> Session:
         case PostKey("card"):
             rows = session.shown_in(step.key)
             return keep(session, *(replace(row, shown=replace(row.shown, posting=True)) for row in rows))
-        case PostKey("copy", str(action_id)):
-            rows = session.shown_in(PostKey("card", action_id))
+        case PostKey("copy"):
+            rows = rows_of(session, step.key)
             return keep(session, *(replace(row, shown=replace(row.shown, copying=True)) for row in rows))
         case PostKey("dm"):
             return direct_begun(session, step.key)
@@ -48,13 +48,12 @@ def _followed(session: Session, step: Posted) -> Session:
     match step.key:
         case PostKey("card"):
             return action_steps.card_posted(session, session.shown_in(step.key), step)
-        case PostKey("copy", str(action_id)):
-            rows = session.shown_in(PostKey("card", action_id))
-            return keep(session, *(action_steps.copied(row, step) for row in rows))
+        case PostKey("copy"):
+            return keep(session, *(action_steps.copied(row, step) for row in rows_of(session, step.key)))
         case PostKey("notice" | "copy_notice"):
             return action_steps.notice_posted(session, step)
-        case PostKey("remind", str(action_id), int(number)):
-            rows = session.shown_in(PostKey("card", action_id))
+        case PostKey("remind", _, int(number)):
+            rows = rows_of(session, step.key)
             return keep(session, *(replace(row, reminders=max(row.reminders, number)) for row in rows))
         case PostKey("question" | "escalated" | "remind_outcome" | "again", str(action_id)):
             action = session.actions.get(action_id)

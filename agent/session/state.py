@@ -329,6 +329,10 @@ class Session:
         """Return actions that wait for people."""
         return tuple(action for action in self.actions.values() if action.decided is None)
 
+    def messages(self) -> tuple[tuple[ActionState, ...], ...]:
+        """Return the actions that are kept, message by message."""
+        return tuple(map(self.shown_in, dict.fromkeys(action.message for action in self.actions.values())))
+
     def shown_in(self, message: PostKey) -> tuple[ActionState, ...]:
         """Return the actions of one message, in the order of their rows."""
         return tuple(action for action in self.actions.values() if action.message == message)

@@ -1,7 +1,7 @@
 """The lease queue: the session row is its own queue entry (reference: stores).
 
-A worker claims what is due and not leased, raises the epoch, renews the lease while it works, and releases with the next due
-time. A crash is a lease that runs out; a timer is a due time.
+A worker, or the process that takes something in (`agent.store.receiving`), claims what is due and not leased, raises the epoch,
+renews the lease while it works, and releases with the next due time. A crash is a lease that runs out; a timer is a due time.
 """
 
 import threading

@@ -13,7 +13,6 @@ from typing import Annotated, Any, LiteralString
 
 from pydantic import Field, TypeAdapter
 
-from agent.approvals import deciders
 from agent.model.spending import Charge
 from agent.session import closings
 from agent.session.charges import charged, usage_rows
@@ -30,6 +29,7 @@ from agent.session.steps import (
     ToolStarted,
     Voted,
 )
+from agent.store.action_seen import ACTION_COLUMNS, ActionSeen, action_seen
 from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, recorded_steps, rows
 from agent.store.kept import KeptWhole
 from agent.store.pins import StoredPins
@@ -50,24 +50,8 @@ from agent.store.statements import (
     TELL,
     VIEWED,
 )
-from agent.text import mention, whole
-from agent.types import Approvers, Decision, Outcome, Place
-
-
-@dataclass(frozen=True, slots=True)
-class ActionSeen:
-    """An action as the Slack edge needs it: where it lives, what was shown, how it stands."""
-
-    proposed: ProposedAction
-    place: Place
-    status: str
-    decided_by: str
-    decided_at: datetime | None
-
-    def approvers(self, now: datetime) -> Approvers:
-        """Return who may decide it by now: after an escalation, the further people too."""
-        waited = now - self.proposed.proposed_at
-        return deciders.approvers_after(self.proposed.verdict, int(waited.total_seconds()))
+from agent.text import whole
+from agent.types import Decision, Outcome, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +76,6 @@ class Release:
     wakes: int
     due_at: datetime | None
     unfinished: bool = False
-
-
-def settled_sentence(seen: ActionSeen) -> str:
-    """Return why a click changed nothing."""
-    by = f" by {mention(seen.decided_by)}" if seen.decided_by else ""
-    return f"This was already settled ({seen.status}){by}; your click changed nothing."
 
 
 _TOLD: TypeAdapter[OutcomeTold | Voted] = TypeAdapter(Annotated[OutcomeTold | Voted, Field(discriminator="kind")])
@@ -140,11 +118,10 @@ class Store:
     async def action(self, action_id: str) -> ActionSeen | None:
         """Return an action by its own id: never by thread, order or position."""
         found = await self._fetch_all(
-            "SELECT action.body::text, team, channel, thread_ts, status, decided_by, decided_at "
-            "FROM action JOIN session ON session.id = action.session_id WHERE action.id = %s",
+            f"SELECT {ACTION_COLUMNS} FROM action JOIN session ON session.id = action.session_id WHERE action.id = %s",
             (action_id,),
         )
-        return _action_of_row(found[0]) if found else None
+        return action_seen(*found[0]) if found else None
 
     async def viewed(self, action_id: str, user: str) -> None:
         """Put on record that a person has an action's whole arguments opened: before they are shown."""
@@ -175,14 +152,17 @@ class Store:
         received = [Inboxed(id=row[1], received=parse_stored(RECEIVED, row[2])) for row in found if row[1] is not None]
         return found[0][0], received
 
-    async def append(self, lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside = NOTHING_BESIDE) -> float:
-        """Write steps after `after_seq` and what goes with them; the seconds that the hold lasts from now.
+    async def append(
+        self, lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside = NOTHING_BESIDE
+    ) -> tuple[float, int]:
+        """Write steps after `after_seq` and what goes with them. Returns the seconds that the hold lasts from now, and how often
+        the session was woken by now.
 
         Raises FencedError, and then nothing is written.
         """
-        held, left_seconds = await self._fetch_one(APPEND, _written(lease, after_seq, steps, beside))
+        held, left_seconds, wakes = await self._fetch_one(APPEND, _written(lease, after_seq, steps, beside))
         confirm_held(held, lease)
-        return left_seconds
+        return left_seconds, wakes
 
     async def append_and_release(
         self, lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside, release: Release
@@ -314,19 +294,9 @@ class Store:
         """End a grant whose giver may not decide any more. That is true whatever process writes it, so it is not fenced."""
         await self._fetch_all(END_GRANT, {"grant_id": grant_id})
 
-    async def discard(self, lease: Lease, inbox_id: int) -> None:
-        """Take an inbox row that changes nothing."""
-        await self.append(lease, 0, (), Beside(inbox_ids=(inbox_id,)))
-
-
-def _action_of_row(row: tuple[Any, ...]) -> ActionSeen:
-    body, team, channel, thread_ts, status, decided_by, decided_at = row
-    place = Place(team=team, channel=channel, thread_ts=thread_ts)
-    return ActionSeen(ProposedAction.model_validate_json(body), place, status, decided_by, decided_at)
-
 
 def _written(lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside) -> dict[str, Any]:
-    """Return the values of APPEND."""
+    """Return the values of APPEND, and of APPEND_AND_RELEASE but for how it lets go."""
     written = [(step, step.model_dump_json()) for step in steps]
     proposed = [(step, body) for step, body in written if isinstance(step, ProposedAction)]
     return {

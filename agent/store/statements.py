@@ -8,7 +8,7 @@ from agent.session.step_text import SINCE, is_kind
 LAST_SEQ: LiteralString = "(SELECT coalesce(max(seq), 0) FROM step WHERE step.session_id = session.id)"
 # FOR SHARE: a claim of the same session waits for this write, or has come first and then nothing is held.
 HELD: LiteralString = """
-held AS MATERIALIZED (SELECT id, lease_until, team FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
+held AS MATERIALIZED (SELECT id, lease_until, team, wakes FROM session WHERE id = %(session_id)s AND epoch = %(epoch)s FOR SHARE)
 """
 # How long the hold lasts if nobody renews it: an effect does not begin after that.
 LEFT: LiteralString = "(SELECT extract(epoch FROM coalesce(lease_until, now()) - now())::float8 FROM held)"
@@ -57,13 +57,13 @@ capped AS (  -- one that was charged before: a statement changes a row once
 APPEND: LiteralString = f"""
 {_WRITTEN},
 pinned AS (UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id AND %(pin_id)s::text IS NOT NULL)
-SELECT (SELECT count(*) FROM held), {LEFT}
+SELECT (SELECT count(*) FROM held), {LEFT}, (SELECT wakes FROM held)
 """
 
 # Let go: due again at `due_at`, or at once where somebody woke the session since `wakes` was read.
 RELEASED: LiteralString = """
-lease_until = NULL, wake_at = CASE WHEN wakes <> %(wakes)s THEN now() ELSE %(due_at)s END,
-woken_at = CASE WHEN wakes <> %(wakes)s THEN now() WHEN %(unfinished)s THEN woken_at END
+lease_until = NULL, wake_at = CASE WHEN session.wakes <> %(wakes)s THEN now() ELSE %(due_at)s END,
+woken_at = CASE WHEN session.wakes <> %(wakes)s THEN now() WHEN %(unfinished)s THEN woken_at END
 """
 # The last words of a claim, and its end: the next holder finds all of it.
 APPEND_AND_RELEASE: LiteralString = f"""
