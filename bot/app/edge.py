@@ -21,9 +21,10 @@ from agent import fence, metrics
 from agent.errors import DelayedError, RefusedError, UnclearError, place_of
 from agent.memory.items import message_key
 from agent.session.inbox import Click, Edit, Inquiry, Message, Nudge, OutcomeClick, Withdraw, told_in
+from agent.store.action_seen import ActionSeen, settled_sentence
 from agent.store.memory_items import Items
 from agent.store.receiving import NO_ROOM, FreeSlots
-from agent.store.sessions import ActionSeen, Store, session_id, settled_sentence
+from agent.store.sessions import Store, session_id
 from agent.text import whole
 from agent.types import Place
 from bot.app.arriving import Arriving
@@ -170,13 +171,15 @@ class Edge:
 
     async def _receive(self, arrived: Inbound) -> None:
         received, place = arrived.received, arrived.place
-        if isinstance(received, Nudge):
+        if isinstance(received, Withdraw | Nudge):  # its notice may stand below a copy, in another channel
             first = await self._store.action(received.action_ids[0])
             place = first.place if first is not None else place
-        if isinstance(received, Withdraw | Nudge) and (place is None or not await self._any_waits(received)):
-            if place is not None:
-                self._whisper_in_time(arrived, place, received.user, "Nothing of this is waiting any more.")
-            return
+            if place is None:
+                return
+            if not await self._any_waits(received):
+                told = told_in(received, place) if isinstance(received, Nudge) else arrived.place
+                self._whisper_in_time(arrived, told, received.user, "Nothing of this is waiting any more.")
+                return
         if isinstance(received, Click | Edit | OutcomeClick | Inquiry):
             await self._receive_click(arrived, received)
             return

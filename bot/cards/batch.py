@@ -8,7 +8,6 @@ from agent.decide.moves import Card
 from agent.types import Magnitude
 from bot.cards.block_kit import (
     CONFIRM_CHARACTERS,
-    VALUE_CHARACTERS,
     SlackBlock,
     button,
     confirm,
@@ -22,7 +21,6 @@ from bot.cards.closed_row import closed_blocks
 from bot.cards.harmless_text import FSI, PDI, cut
 from bot.cards.magnitude import magnitude_in_words, short_magnitude, total
 from bot.cards.open_row import (
-    HEADLINE_CHARACTERS,
     asked_in_words,
     deciding_button,
     effect_parts,
@@ -30,9 +28,9 @@ from bot.cards.open_row import (
     what_blocks,
     why_in_words,
 )
-from bot.cards.row import Row
+from bot.cards.row import HEADLINE_CHARACTERS, Row
 from bot.cards.sources import PROPOSED_AFTER_READING
-from bot.cards.values import BETWEEN, LinePart, TextRoom
+from bot.cards.values import BETWEEN, TextRoom
 
 SAME_TIME = timedelta(minutes=1)  # proposals of one turn end a few moments apart
 NO_END = {BETWEEN.strip(), FSI, PDI}  # what an end of a headline may not hold: it would look like how much, or have lost its half
@@ -46,7 +44,9 @@ def batch_blocks(rows: Sequence[Row], room: TextRoom, read: Sequence[SlackBlock]
     asked = _same([_asked(row.card, undecided, room) for row in undecided])
     why = _same([tuple(block["text"] for block in why_in_words(row.card, room)) for row in undecided])
     once = asked is not None and why is not None
-    blocks = [header(batch_headline(rows)), *(_effect_once(effect) if effect else []), *read]
+    blocks = [header(batch_headline(rows)), *read]
+    if effect:
+        blocks.insert(1, rich_text([rich_line(("Each of them: ", False), *effect)], "effect"))
     all_whole = sources_whole
     for number, row in enumerate(rows, 1):
         blocks.append({"type": "divider"})
@@ -91,10 +91,6 @@ def _same(said: Sequence[Alike]) -> Alike | None:
     return said[0] if len(said) > 1 and all(one == said[0] for one in said) else None
 
 
-def _effect_once(effect: Sequence[LinePart]) -> list[SlackBlock]:
-    return [rich_text([rich_line(("Each of them: ", False), *effect)], "effect")] if effect else []
-
-
 def batch_headline(rows: Sequence[Row]) -> str:
     """Return how many actions wait, of what and for whom, and what they come to: "2 of 3 orders for Ada Byron · $265.00"."""
     undecided = [row for row in rows if row.open]
@@ -103,7 +99,7 @@ def batch_headline(rows: Sequence[Row]) -> str:
     made = {row.tool.several if row.tool is not None else "" for row in rows}
     things = made.pop() if len(made) == 1 else ""
     what = f"{of} {things}{_common_end(rows)}" if things else f"{of} actions"
-    state = ("" if things else " to decide") if undecided else ", all of them decided"
+    state = ("" if things else " to decide") if undecided else ", none waits any more"
     amount = _total(counted)
     return BETWEEN.join((f"{what}{state}", *([magnitude_in_words(amount)] if amount is not None else [])))
 
@@ -128,8 +124,6 @@ def _pressed_together(undecided: Sequence[Row], *, all_whole: bool) -> list[Slac
     """Return what decides them together, if the same people decide all of it and all of it can be undone; and what opens them one
     by one."""
     ids = ",".join(row.card.action_id for row in undecided)
-    if len(ids) > VALUE_CHARACTERS:
-        return []
     one_by_one = button("one_by_one", "One by one…", ids)
     alike = len({_decided_alike(row.card) for row in undecided}) == 1
     undoable = all(row.tool is not None and not row.irreversible for row in undecided)

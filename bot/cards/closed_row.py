@@ -5,7 +5,7 @@ import re
 from bot.cards.block_kit import SlackBlock, button, context, line_with, literal_text
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut
-from bot.cards.people import people, slack_clock
+from bot.cards.people import by_whom, slack_clock
 from bot.cards.row import Row
 from bot.cards.values import BETWEEN, cut_in_the_middle
 
@@ -42,8 +42,5 @@ def drawn_characters(mrkdwn: str) -> int:
 
 def _by_and_at(row: Row) -> tuple[str, str]:
     """Return who decided, and when."""
-    card = row.card
-    voted = {"rejected": card.rejecters, "expired": (), "withdrawn": (), "edited": ()}.get(card.look, card.voters)
-    decided_by = voted or tuple(filter(None, [card.decided_by]))
-    by = f" by {people(decided_by, MOST_PEOPLE)}" if decided_by else ""
-    return by, slack_clock(card.decided_at) if card.decided_at else ""
+    at = row.card.decided_at
+    return by_whom(row.card, MOST_PEOPLE), slack_clock(at) if at else ""

@@ -6,11 +6,11 @@ from agent.tool.definition import Tools
 from bot.cards.block_kit import SlackBlock, button, context, rich_line, rich_text
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, escaped
-from bot.cards.people import people, slack_time
-from bot.cards.row import headline
+from bot.cards.links import message_link
+from bot.cards.people import by_whom, people, slack_time
+from bot.cards.row import HEADLINE_CHARACTERS, headline
 from bot.cards.values import Mask
 
-HEADLINE_CHARACTERS = 150
 TEXT_CHARACTERS = 1_000
 
 
@@ -18,7 +18,7 @@ def direct_text(message: DirectMessage, tools: Tools, mask: Mask) -> str:
     """Return the message in one line, for notifications and screen readers."""
     lines = "; ".join(_headline(card, tools, mask) for card in message.cards)
     if not any(card.look == "pending" for card in message.cards):
-        return escaped(cut(f"Decided: {lines}", TEXT_CHARACTERS))
+        return escaped(cut(f"Over: {lines}", TEXT_CHARACTERS))
     return f"{_who_asks(message)} {escaped(cut(lines, TEXT_CHARACTERS))}"
 
 
@@ -34,22 +34,18 @@ def direct_blocks(message: DirectMessage, tools: Tools, mask: Mask, slack_url: s
         return [*blocks, *([context(f"<{link}|Open the card>")] if link else [])]
     first = waiting[0].action_id
     opened: SlackBlock = {**button("open_card", "Open the card", first, style="primary"), "url": link}
-    ways = [opened] if link else [button("review", "Review…", card.action_id, style="primary") for card in waiting[:1]]
-    return [
-        *blocks,
-        {"type": "actions", "block_id": f"direct:{first}", "elements": [*ways, button("ask", "Ask a question", first)]},
-    ]
+    way = opened if link else button("review", "Review…", first, style="primary")
+    elements = [way, button("ask", "Ask a question", first)]
+    return [*blocks, {"type": "actions", "block_id": f"direct:{first}", "elements": elements}]
 
 
 def link_to_card(message: DirectMessage, slack_url: str) -> str:
-    """Return the address of the message with the card, as Slack makes those of messages in threads; empty where the person
-    cannot open it."""
+    """Return the address of the message with the card; empty where the person cannot open it."""
     channel, ts = message.card_at
     if not ts:
         return ""
     thread = message.session.thread_ts if channel == message.session.channel else ""
-    below = f"?thread_ts={thread}&cid={channel}" if thread else ""
-    return f"{slack_url}archives/{channel}/p{ts.replace('.', '')}{below}"
+    return message_link(slack_url, channel, ts, thread)
 
 
 def _who_asks(message: DirectMessage) -> str:
@@ -67,15 +63,7 @@ def _how_it_stands(card: Card, message: DirectMessage) -> str:
         where = "in a direct message" if message.session.direct else f"in <#{message.session.channel}>"
         needed = f"  ·  {len(card.voters)} of {card.verdict.quorum} approvals" if card.verdict.quorum > 1 else ""
         return f"Asked {where}{needed}  ·  until {slack_time(card.expires_at)}"
-    ending = ENDINGS[card.look]
-    approved = ending.how == ENDINGS["approved"].how
-    voted = card.voters if approved else card.rejecters if card.look == "rejected" else ()
-    who = voted or tuple(filter(None, [card.decided_by]))
-    by = f" by {people(who)}" if who else ""
-    at = f", {slack_time(card.decided_at)}" if card.decided_at else ""
-    if approved:  # what came of it is told on the card, and may not be known yet
-        return f":white_check_mark: {ending.how}{by}{at}."
-    return ending.on_card(by, at)
+    return ENDINGS[card.look].away_from_card(by_whom(card), slack_time(card.decided_at) if card.decided_at else "")
 
 
 def _headline(card: Card, tools: Tools, mask: Mask) -> str:

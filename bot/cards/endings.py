@@ -1,4 +1,4 @@
-"""How an action ended, in words: on its closed card, and in the Home tab."""
+"""How an action ended, in words: on its closed card, wherever people were told that it waits, and in the Home tab."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,12 @@ class CardEnding:
     short: str = ""
 
     def on_card(self, by: str, at: str) -> str:
-        """Return the line below a closed card; `by` begins with its own space or is empty, as `at` may be."""
+        """Return the line below a closed card. `by` begins with its own space, or is empty, as `at` may be."""
         return " · ".join(filter(None, (f"{self.how}{by}", at, f"{self.then}.")))
+
+    def away_from_card(self, by: str, at: str = "") -> str:
+        """Return the same for elsewhere. What came of an approval the card tells; it may not be known yet."""
+        return " · ".join(filter(None, (f"{self.how}{by}", at))) + "." if self.how == "Approved" else self.on_card(by, at)
 
     def in_a_list(self) -> str:
         """Return the ending without whom and when, and without a full stop."""
@@ -35,6 +39,6 @@ ENDINGS: Mapping[str, CardEnding] = {
     "expired": CardEnding("⏰", "Expired", "Nobody decided in time; nothing was run"),
     "withdrawn": CardEnding("↩", "Withdrawn", "Nothing was run"),
     "undeliverable": CardEnding("⛔", "Its card could not be posted", "Nothing was run"),
-    "edited": CardEnding("✎", "Edited", "The new card is below; nothing was run", short="Edited, and proposed anew"),
+    "edited": CardEnding("✎", "Edited", "Proposed anew; nothing was run", short="Edited, and proposed anew"),
     "refused": CardEnding("⛔", "Not run", "The approval no longer holds", short="Not run, or not run again"),
 }

@@ -1,4 +1,4 @@
-"""Everything else that the bot says: answers, notices, and the Home tab."""
+"""What the bot says besides cards: answers and notices."""
 
 from agent.decide.moves import AnswerPart, Card, Notice
 from agent.tool.definition import Tools

@@ -1,29 +1,21 @@
 """The one notice of a message with cards, as people see it: what waits and for how long, what is queued, and how that ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from agent.decide.moves import Card, CardNotice
 from agent.tool.definition import Tools
 from bot.cards.block_kit import VALUE_CHARACTERS, SlackBlock, button, context, prose_section, rich_line, rich_text
+from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, escaped
-from bot.cards.people import approvers_named, people, slack_time, to_be_decided
-from bot.cards.row import headline
+from bot.cards.people import MOST_MENTIONED, approvers_named, by_whom, decided_until, slack_time
+from bot.cards.row import HEADLINE_CHARACTERS, headline
 from bot.cards.values import Mask, unmasked
 
-HEADLINE_CHARACTERS = 150
 MOST_HEADLINES = 5  # in one sentence
-MOST_MENTIONED = 40  # in a notice: who is not named is not notified
 LATE, REMINDED, WAITING = "Nobody decided in time:", "Still waiting:", "I am waiting for a decision on"
 APPROVES_NOTHING = "use the buttons on the card above, or withdraw what waits."
-DECIDED_BY_SEVERAL = "All of it is decided: the card above says how."
-ENDS: Mapping[str, str] = {
-    "rejected": "Rejected{by}; nothing was run.",
-    "expired": "Expired: nobody decided in time, and nothing was run.",
-    "withdrawn": "Withdrawn{by}; nothing was run.",
-    "edited": "Edited{by}; it is proposed anew.",
-}
-APPROVED = "Approved{by}."
+ENDED_IN_SEVERAL_WAYS = "Nothing of it waits any more: the card above says how each ended."
 
 
 def card_notice_blocks(notice: CardNotice, tools: Tools, mask: Mask = unmasked) -> list[SlackBlock]:
@@ -32,7 +24,7 @@ def card_notice_blocks(notice: CardNotice, tools: Tools, mask: Mask = unmasked) 
     Headlines stand in rich text, where nothing is live; those who are to decide are mentioned, so that they are notified.
     """
     if not notice.look.waits:
-        return [context(_said_at_the_how_it_ended(notice.cards))]
+        return [context(_how_all_ended(notice.cards))]
     said = prose_section("\n".join(_details(notice))) if _details(notice) else None
     sentence = sentence_with_headlines(_lead(notice), notice.cards, tools, mask)
     return [sentence, *([said] if said else []), *_ways_on(notice)]
@@ -41,7 +33,7 @@ def card_notice_blocks(notice: CardNotice, tools: Tools, mask: Mask = unmasked) 
 def card_notice_text(notice: CardNotice, tools: Tools, mask: Mask = unmasked) -> str:
     """Return the same as text, for notifications and screen readers."""
     if not notice.look.waits:
-        return _said_at_the_how_it_ended(notice.cards)
+        return _how_all_ended(notice.cards)
     named = "; ".join(escaped(text) for text in headlines(notice.cards, tools, mask))
     return " ".join([f"{_lead(notice)} {named}.", *_details(notice)])
 
@@ -74,17 +66,10 @@ def _queued(messages: int) -> str:
     return f"{messages} messages are queued, and I will read them right afterwards. They approve nothing: {APPROVES_NOTHING}"
 
 
-def _said_at_the_how_it_ended(cards: Sequence[Card]) -> str:
+def _how_all_ended(cards: Sequence[Card]) -> str:
     """Return one line that says how all of it ended."""
-    ends = {_how_it_ended(card) for card in cards}
-    return ends.pop() if len(ends) == 1 else DECIDED_BY_SEVERAL
-
-
-def _how_it_ended(card: Card) -> str:
-    who = card.rejecters if card.look == "rejected" else card.voters
-    named = (card.decided_by,) if card.look in ("withdrawn", "edited") or not who else who
-    by = f" by {people(named)}" if any(named) else ""
-    return ENDS.get(card.look, APPROVED).format(by=by)
+    ends = {ENDINGS[card.look].away_from_card(by_whom(card)) for card in cards}
+    return ends.pop() if len(ends) == 1 else ENDED_IN_SEVERAL_WAYS
 
 
 def _asked_at(card: Card) -> datetime:
@@ -93,7 +78,7 @@ def _asked_at(card: Card) -> datetime:
 
 
 def _who_and_until(card: Card) -> str:
-    return to_be_decided(who_is_left(card), card.expires_at)
+    return f"{decided_until(who_is_left(card), card.expires_at)}; then it expires and nothing is run."
 
 
 def who_is_left(card: Card) -> str:

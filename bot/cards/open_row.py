@@ -20,7 +20,7 @@ from bot.cards.block_kit import (
 from bot.cards.harmless_text import cut, escaped, visible
 from bot.cards.magnitude import short_magnitude
 from bot.cards.people import approvers_named, needs, people, slack_time
-from bot.cards.row import MayGrant, Row, effect_in_words
+from bot.cards.row import HEADLINE_CHARACTERS, MayGrant, Row, effect_in_words
 from bot.cards.sources import PROPOSED_AFTER_READING
 from bot.cards.values import (
     BETWEEN,
@@ -35,7 +35,6 @@ from bot.cards.values import (
 )
 
 WHY_CHARACTERS = 300  # two rules hold together where a condition is unclear
-HEADLINE_CHARACTERS = 150
 TROUBLE_CHARACTERS = 300
 VERB_CHARACTERS = 30  # that a confirm's button holds
 CANNOT_BE_UNDONE = "This cannot be undone."

@@ -10,7 +10,7 @@ from agent.text import mention
 from agent.types import Approvers, Place, Verdict
 
 MOST_NAMED = 8  # in one list; the others are counted
-MOST_CALLED = 40  # in a card's text
+MOST_MENTIONED = 40  # in a text that is to notify them: who is not named is not notified
 MEMBER, MEMBERS = "full member of this conversation", "full members of this conversation"
 
 
@@ -56,20 +56,23 @@ def called_upon(cards: Sequence[Card], place: Place) -> str:
             said = (*deciders.excluded, *card.voters, *card.rejecters)
             whom |= dict.fromkeys(mention(user) for user in deciders.users if user not in said)
         whom |= dict.fromkeys(f"<!subteam^{group}>" for group in deciders.groups)
-        if notify == "mention" and deciders.channel_members and not place.direct:
+        members_read_it = not place.direct and place.channel != card.verdict.post_to
+        if notify == "mention" and deciders.channel_members and members_read_it:
             whom["<!here>"] = None
-    named = list(whom)[:MOST_CALLED]
-    return f" For {', '.join(named)}." if named else ""
-
-
-def to_be_decided(who: str, until: datetime) -> str:
-    """Return the sentence below an open action, and of a notice that it waits: by whom (`approvers_named`), and until when."""
-    return f"{decided_until(who, until)}; then it expires and nothing is run."
+    named = list(whom)[:MOST_MENTIONED]
+    return f". For {', '.join(named)}." if named else ""
 
 
 def decided_until(who: str, until: datetime) -> str:
-    """Return by whom an action is to be decided, and until when, as its dialog says it too."""
+    """Return by whom an action is to be decided (`approvers_named`), and until when."""
     return f"To be decided by {who}, until {slack_time(until)}"
+
+
+def by_whom(card: Card, most: int = MOST_NAMED) -> str:
+    """Return who ended an action, with a space before it: all whose words counted, else who did it alone; empty for nobody."""
+    voted = {"rejected": card.rejecters, "expired": (), "withdrawn": (), "edited": ()}.get(card.look, card.voters)
+    ended_by = voted or tuple(filter(None, [card.decided_by]))
+    return f" by {people(ended_by, most)}" if ended_by else ""
 
 
 def needs(verdict: Verdict, requesters: Sequence[str], most: int = MOST_NAMED) -> str:

@@ -10,8 +10,9 @@ from agent.tool.definition import Effect, Result, Tool, Tools
 from agent.types import Change
 from bot.cards.block_kit import SlackBlock, block_characters, context, modal
 from bot.cards.boxes import MODAL_BLOCKS, MODAL_CHARACTERS, TITLE_CHARACTERS, Titled, fitting_boxes, in_boxes
+from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
-from bot.cards.people import decided_until, people, slack_time, who_may_decide
+from bot.cards.people import by_whom, decided_until, people, slack_time, who_may_decide
 from bot.cards.row import headline, wording_of
 from bot.cards.schema import argument_names
 from bot.cards.values import (
@@ -85,9 +86,15 @@ def _people_said(card: Card) -> list[str]:
     return [
         f"Asked by {people(card.requesters, EVERYBODY)}",
         *([f"Arguments edited by {people([card.edited_by])}"] if card.edited_by else []),
-        decided_until(who_may_decide(card.verdict, card.requesters, EVERYBODY), card.expires_at),
-        *([f"It was decided on {slack_time(card.decided_at)}"] if card.decided_at else []),
+        _who_decides_or_did(card),
     ]
+
+
+def _who_decides_or_did(card: Card) -> str:
+    """Return who is to decide until when, or how it ended."""
+    if card.look == "pending":
+        return decided_until(who_may_decide(card.verdict, card.requesters, EVERYBODY), card.expires_at)
+    return ENDINGS[card.look].on_card(by_whom(card, EVERYBODY), slack_time(card.decided_at) if card.decided_at else "")
 
 
 def _bound(card: Card, tool: Tool | None, mask: Mask = unmasked) -> list[tuple[str, str]]:

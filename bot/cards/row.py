@@ -31,6 +31,7 @@ from bot.cards.values import (
 )
 
 RECEIPT_CHARACTERS = 24
+HEADLINE_CHARACTERS = 150  # where it stands among others
 REASONED = ("rejected", "withdrawn")  # a person's reason stands on the closed card; on others, what went wrong
 
 MayGrant = Callable[[Tool, Verdict], bool]

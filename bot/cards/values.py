@@ -47,7 +47,7 @@ class TextRoom:
     names: int = 1_000  # arguments by name
     changes: int = 20  # lines of what would change
     people: int = 8  # by name, in one list
-    prose: int = 600  # characters of a sentence: of the effect, the rule, the model's words
+    prose: int = 600  # characters of a sentence: the headline, the effect, the reason, the sources
 
 
 # The first with which the message is not too long is taken. A preview yields first, then long values, then our own sentences;
@@ -239,19 +239,3 @@ def _change(before: str, after: str, most: int) -> str:
     """Return a change as text: from what to what; without a value before, only the new one."""
     now = clipped(after or NOTHING, most)
     return f"{clipped(before, most)} → {now}" if before else now
-
-
-def news(result: Any, arguments: Mapping[str, Any], mask: Mask) -> str:
-    """Return what a result adds to the arguments, as lines of a table. Texts are as they are: nobody has to tell them from
-    numbers."""
-    if not isinstance(result, dict):
-        return _news_text(result, mask)
-    fields = cast(dict[str, Any], result)
-    new = {name: value for name, value in fields.items() if value not in ("", None) and arguments.get(name) != value}
-    texts = [(argument_name(mask(name)), _news_text(value, mask)) for name, value in new.items()]
-    width = min(max((len(name) for name, _ in texts), default=0), NAME_CHARACTERS)
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in texts)
-
-
-def _news_text(value: Any, mask: Mask) -> str:
-    return plain_text(mask(value)) if isinstance(value, str) else value_text(value, mask)

@@ -15,13 +15,14 @@ from agent.decide.for_cards import card
 from agent.decide.moves import Card
 from agent.errors import DelayedError, FencedError, UnclearError
 from agent.reports.actions_now import actions_now
-from agent.session.inbox import Click, Edit, Inquiry, Message
+from agent.session.inbox import Click, Edit, Inquiry, Message, Where
 from agent.session.state import ActionState
+from agent.store.action_seen import ActionSeen, settled_sentence
 from agent.store.fenced import Pool
-from agent.store.sessions import ActionSeen, Store, settled_sentence
+from agent.store.sessions import Store
 from agent.tool.definition import Tool, Tools
 from agent.tool.validation import problems
-from agent.types import Approvers, Place, Said, Verdict
+from agent.types import Place, Said
 from bot.cards.block_kit import modal, prose_section
 from bot.cards.cards import headline
 from bot.cards.review import details_view, review_view
@@ -30,7 +31,7 @@ from bot.dialogs.carried import Carried, carried
 from bot.dialogs.form import edit_view, field_errors, read_form
 from bot.dialogs.grant_form import grant_fits, grant_view, read_grant
 from bot.dialogs.modals import came_back_view, inquiry_view, reject_view
-from bot.dialogs.one_by_one import CALLBACK_ID, OneByOne, card_now, to_be_drawn
+from bot.dialogs.one_by_one import CALLBACK_ID, OneByOne, card_now, proposed_now, to_be_drawn
 from bot.slack.as_made import as_made, user_in
 from bot.slack.inbound import Inbound, at, chosen, where_clicked
 from bot.slack.surface import SlackSurface
@@ -98,8 +99,10 @@ class Dialogs:
         with as_made():
             action, trigger = body["actions"][0], str(body["trigger_id"])
             carries = Carried(chosen(action), where_clicked(body))
-        if (view := await self._one_by_one.view(carries)) is not None:
-            await view_opened(client, trigger, view)
+            user = user_in(body)
+        view, seen = await self._one_by_one.view(carries), await self._store.action(carries.action_id.partition(",")[0])
+        if view is not None and seen is not None and not await view_opened(client, trigger, view):
+            await self._surface.whisper(_told_in(seen, carries.where), user, LATE)
         await ack()
 
     async def more(self, ack: Any, body: dict[str, Any], client: Any) -> None:
@@ -123,9 +126,7 @@ class Dialogs:
         """Show everything whole to somebody who is to approve a card that could not show it; submitting it is the approval."""
 
         async def view(seen: ActionSeen, place: Place) -> Any:
-            approvers = seen.approvers(datetime.now(UTC))
-            shown = ActionState(seen.proposed.model_copy(update={"verdict": _verdict_by_now(seen, approvers)}))
-            return review_view(card(shown), self._tools.get(seen.proposed.tool))
+            return review_view(card(ActionState(proposed_now(seen))), self._tools.get(seen.proposed.tool))
 
         await self._open(body, client, view, whole=True)
         await ack()
@@ -153,9 +154,10 @@ class Dialogs:
         seen = await self._store.action(action_id)
         if seen is None:
             return
-        told = seen.place.model_copy(update=where.model_dump()) if where else seen.place
+        told = _told_in(seen, where)
         refused = await self._why_not_opened(seen, user, limited=whole or limited, settled=settled)
-        shown = await view(seen, told) if not refused else None
+        # What somebody was told of an action directly hides what its card hides, and so do the dialogs opened from there.
+        shown = await view(seen, seen.place if told.direct else told) if not refused else None
         if shown is None and where is None:  # the Home tab has no thread in which it could be said
             await view_opened(client, trigger, modal("told", "Not opened", [prose_section(refused or GONE)], close="Go back"))
             return
@@ -261,8 +263,7 @@ class Dialogs:
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", where=where))
         seen = await self._store.action(action_id)
         if callback_id == "came_back" and seen is not None:
-            words = str(at(state, "words", "words", "value") or "")
-            return Inbound(key, Message(said=Said(user=user, text=self._came_back(seen, words), ts=f"{time():.6f}")), seen.place)
+            return await self._came_back_told(key, seen, user, str(at(state, "words", "words", "value") or ""))
         tool = self._tools.get(seen.proposed.tool) if seen else None
         if seen is None or tool is None:
             return None
@@ -274,15 +275,25 @@ class Dialogs:
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", wish=wish, where=where))
         return _edited(key, seen, tool, Edit(action_id=action_id, user=user, arguments={}, where=where), state)
 
+    async def _came_back_told(self, key: str, seen: ActionSeen, user: str, words: str) -> Inbound | Errors:
+        """Return what somebody says came back; beside the field, why it is not taken: they may have left since they opened it."""
+        try:
+            refused = await asyncio.wait_for(self._why_not_opened(seen, user, limited=True, settled=True), ASKS_SECONDS)
+        except TimeoutError:
+            refused = UNSURE
+        if refused:
+            return {"words": refused}
+        return Inbound(key, Message(said=Said(user=user, text=self._came_back(seen, words), ts=f"{time():.6f}")), seen.place)
+
     def _came_back(self, seen: ActionSeen, words: str) -> str:
         """Return what the agent reads, as a message of the person who says it: it is their word, and no result of a tool."""
         which = f"the {seen.proposed.tool} call that did happen ({self._dialog_headline(seen)})"
         return f"[about {which}, whose result was lost] What came back: {words}"
 
 
-def _verdict_by_now(seen: ActionSeen, approvers: Approvers) -> Verdict:
-    """Return the action's verdict with those who may decide by now, after an escalation."""
-    return seen.proposed.verdict.model_copy(update={"approvers": approvers})
+def _told_in(seen: ActionSeen, where: Where | None) -> Place:
+    """Return where somebody is told about an action: where they clicked, if that was in a conversation."""
+    return seen.place.model_copy(update=where.model_dump()) if where is not None else seen.place
 
 
 def _card(seen: ActionSeen) -> Card:

@@ -18,6 +18,8 @@ from agent.decide.moves import Card, Cards
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.reports.actions_now import ActionNow, actions_now
 from agent.session.state import ActionState
+from agent.session.steps import ProposedAction
+from agent.store.action_seen import ActionSeen
 from agent.store.fenced import Pool
 from agent.tool.definition import Tools
 from agent.types import Look
@@ -38,18 +40,21 @@ FOLLOWED_SECONDS = 10.0  # that a dialog is drawn anew after a click
 UNDER_WAY = frozenset({"approved", "running"})
 
 
+def proposed_now(seen: ActionSeen) -> ProposedAction:
+    """Return an action with those who may decide by now: after an escalation, the further people too."""
+    verdict = seen.proposed.verdict.model_copy(update={"approvers": seen.approvers(datetime.now(UTC))})
+    return seen.proposed.model_copy(update={"verdict": verdict})
+
+
 def card_now(now: ActionNow) -> Card:
     """Return an action as its card has it at this moment."""
-    seen = now.seen
-    approvers = seen.approvers(datetime.now(UTC))
-    verdict = seen.proposed.verdict
-    shown = card(ActionState(seen.proposed.model_copy(update={"verdict": verdict.model_copy(update={"approvers": approvers})})))
+    seen, proposed = now.seen, proposed_now(now.seen)
     return replace(
-        shown,
+        card(ActionState(proposed)),
         look=cast(Look, seen.status),
         voters=now.approved_by,
         rejecters=now.rejected_by,
-        escalated=approvers != verdict.approvers,
+        escalated=proposed.verdict != seen.proposed.verdict,
         decided_by=seen.decided_by or "",
         decided_at=seen.decided_at,
         reason=now.reason,

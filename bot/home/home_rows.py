@@ -13,18 +13,20 @@ from agent.reports.home_overview import GrantSeen, Waiting
 from agent.session.post_keys import PostKey
 from agent.session.state import ActionState
 from agent.session.steps import ProposedAction
-from agent.store.sessions import ActionSeen, session_id
+from agent.store.action_seen import ActionSeen
+from agent.store.sessions import session_id
 from agent.tool.definition import Tools
 from agent.types import Allowed, GrantPattern, Place
 from bot.cards.block_kit import SlackBlock, button, confirm, context, literal_text, mrkdwn, option, rich_text, section
 from bot.cards.cards import headline, people, slack_time
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
+from bot.cards.links import message_link
 from bot.cards.permissions import revoke_button
+from bot.cards.row import HEADLINE_CHARACTERS
 from bot.cards.values import Mask, unmasked
 from bot.home.memories import SeenItem
 
-HEADLINE_CHARACTERS = 150
 VALUE_CHARACTERS = 60
 PATTERN_CHARACTERS = 1_500
 DATE = "{date_short_pretty} at {time}"
@@ -84,7 +86,7 @@ def memory_row(each: SeenItem, slack_url: str) -> SlackBlock:
     item, at = each.item, each.message
     where = _said_in(item.channel)
     often = f", said {item.confirmed} times" if item.confirmed > 1 else ""
-    link = f"  ·  <{slack_url}archives/{at[0]}/p{at[1].replace('.', '')}|Open the message>" if at is not None else ""
+    link = f"  ·  <{message_link(slack_url, *at)}|Open the message>" if at is not None else ""
     asked = confirm("Change what I remember?", "What is forgotten is not learnt from that message again.", "Go on", no="Keep it")
     options = [option(f"correct:{item.id}", "Correct…"), option(f"forget:{item.id}", "Forget")]
     what: SlackBlock = {"type": "overflow", "action_id": "memory", "options": options, "confirm": asked}
@@ -122,12 +124,12 @@ def card_link(seen: ActionSeen, posted: Mapping[tuple[str, str], str], readable:
     of_session = {key: ts for (of, key), ts in posted.items() if of == session_id(place)}
     copy, post_to = of_session.get(str(PostKey("copy", str(message.of)))), seen.proposed.verdict.post_to
     if copy and seen.status != "unknown" and not place.direct and place.channel not in readable:
-        return f"{slack_url}archives/{post_to}/p{copy.replace('.', '')}"
+        return message_link(slack_url, post_to, copy)
     questions = [ts for key, ts in of_session.items() if key.startswith(f"question:{action_id}:")]
     ts = questions[-1] if questions and seen.status == "unknown" else of_session.get(str(message))
     if not ts:
         return ""
-    return f"{slack_url}archives/{place.channel}/p{ts.replace('.', '')}?thread_ts={place.thread_ts}&cid={place.channel}"
+    return message_link(slack_url, place.channel, ts, place.thread_ts)
 
 
 def pattern_in_words(pattern: GrantPattern) -> str:

@@ -20,7 +20,8 @@ from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.reports.home_overview import Overview, SpentOfBudget, Waiting
 from agent.run.ports import Readers
 from agent.session.rules import Rules
-from agent.store.sessions import ActionSeen, session_id
+from agent.store.action_seen import ActionSeen
+from agent.store.sessions import session_id
 from agent.tool.definition import Tools
 from agent.types import Place
 from bot.home.budgets import Budgets

@@ -7,11 +7,12 @@ from typing import Literal, TypeVar
 
 from agent.memory.values import Value
 from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
-from agent.store.sessions import ActionSeen
+from agent.store.action_seen import ActionSeen
 from agent.tool.definition import Tools
 from agent.types import Place
 from bot.cards.block_kit import SlackBlock, button, header, prose_section, section
 from bot.cards.capabilities import capabilities, capability_lines
+from bot.cards.links import message_link
 from bot.cards.values import Mask, unmasked
 from bot.home.budgets import BudgetSeen, of_limit
 from bot.home.home_rows import ended_row, grant_row, memory_row, text_row, value_row, waiting_row
@@ -154,7 +155,7 @@ def trouble_view() -> SlackBlock:
 
 def thread_link(place: Place, slack_url: str) -> str:
     """Return the address of a thread."""
-    return f"{slack_url}archives/{place.channel}/p{place.thread_ts.replace('.', '')}"
+    return message_link(slack_url, place.channel, place.thread_ts)
 
 
 # ---------------------------------------------------------------------------------------------- sections

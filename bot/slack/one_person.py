@@ -7,6 +7,7 @@ from typing import Any
 from agent.errors import DelayedError, FencedError, RefusedError, UnclearError
 from agent.foreign_json import members
 from agent.types import Place
+from bot.cards.links import message_link
 from bot.slack.streams import SlackCall
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class OnePerson:
             return str(answer["permalink"])
         except (RefusedError, DelayedError, UnclearError) as error:
             log.info("the address of a thread in %s was not said: %s", place.channel, error)
-            return f"{self._url}archives/{place.channel}/p{place.thread_ts.replace('.', '')}"
+            return message_link(self._url, place.channel, place.thread_ts)
 
     async def _call_in_time(self, method: str, **arguments: Any) -> None:
         """Make a call, and once more if Slack asks for a short wait. Raises like the call."""

@@ -169,12 +169,14 @@ class SlackSurface:
         await self._streams.take_away(place, ts)
 
     async def _ready_to_send(self, content: Content, place: Place) -> dict[str, Any]:
-        """Return blocks, and the same as text; where its rule wants nobody notified, without mentions."""
+        """Return blocks, and the same as text; where a rule wants nobody notified, without mentions but of those whom another
+        rule calls upon."""
         rendered = self._rendered(content, place)
-        if all(card.verdict.notify != "none" for card in cards_of(content)):
-            return rendered
-        names = {user: (await self._profiles.of(user)).name for user in mentioned_in(rendered)}
-        return unmentioned(rendered, names)
+        if any(card.verdict.notify == "none" for card in cards_of(content)):
+            names = {user: (await self._profiles.of(user)).name for user in mentioned_in(rendered)}
+            rendered = unmentioned(rendered, names)
+        called = called_upon(content.rows, place) if isinstance(content, Cards) else ""
+        return {**rendered, "text": f"{rendered['text']}{called}"}
 
     def _rendered(self, content: Content, place: Place) -> dict[str, Any]:
         """Return blocks, and the same as text."""
@@ -182,7 +184,7 @@ class SlackSurface:
         match content:
             case Cards():
                 blocks = card_blocks(content, self._tools, mask=mask, may_grant=grantable)
-                return {"text": card_text(content, self._tools, mask) + called_upon(content.rows, place), "blocks": blocks}
+                return {"text": card_text(content, self._tools, mask), "blocks": blocks}
             case Question(card=card, said=said):
                 tool = self._tools.get(card.tool)
                 return {"text": question_text(card, tool, mask), "blocks": question_blocks(card, tool, mask, said)}
@@ -348,13 +350,12 @@ class SlackSurface:
 
 
 def cards_of(content: Content) -> Sequence[Card]:
-    """Return the actions that a message is about."""
+    """Return the actions whose rules say whether a message notifies people. A question to those who asked, and what is said to
+    one person, always does."""
     match content:
-        case Cards(rows=rows):
-            return rows
-        case Notice(cards=rows) | CardNotice(cards=rows) | DirectMessage(cards=rows):
+        case Notice(subject="inquiry") | DirectMessage() | AnswerPart() | Work():
+            return ()
+        case Cards(rows=rows) | Notice(cards=rows) | CardNotice(cards=rows):
             return rows
         case Question(card=card):
             return (card,)
-        case AnswerPart() | Work():
-            return ()
