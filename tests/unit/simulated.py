@@ -12,21 +12,21 @@ from agent.types import Attachment, OutcomeAnswer, Said, Wish
 from tests.unit.simulated_effects import SimulatedEffects
 from tests.unit.simulated_rules import POLICIES
 
-DISTURBANCES = (
-    *("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock"),
-    *("revoke", "nudge", "inquiry", "crash", "crash"),
-)
-
 
 class Simulation(SimulatedEffects):
     """A session, its inbox, and a world whose every answer is left to chance."""
+
+    disturbances: tuple[str, ...] = (
+        *("message", "click", "click", "click", "edit", "withdraw", "outcome", "continue", "stop", "policy", "clock"),
+        *("revoke", "nudge", "inquiry", "crash", "crash"),
+    )
 
     def disturb(self) -> None:
         """Something from outside: a person, the clock, or the end of the process."""
         waiting = [action.proposed.action_id for action in self.session.undecided()]
         action_ids = waiting if waiting and self.random.random() < 0.8 else sorted(self.session.actions) or ["Agone"]
         user = self.random.choice(["U1", "U2", "U3"])
-        match self.random.choice(DISTURBANCES):
+        match self.random.choice(self.disturbances):
             case "message":
                 forms: tuple[Literal["text", "bare", "too_long"], ...] = ("text", "text", "bare", "too_long")
                 form = self.random.choice(forms)
