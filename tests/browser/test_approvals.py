@@ -125,7 +125,7 @@ async def test_a_batch_is_one_message_and_each_row_is_decided_alone(demo_screen:
     await expect(demo_screen.button("approve")).to_have_count(1)
     await demo_screen.button("approve").click()
     await expect(demo_screen.thread).to_contain_text("Done: 1 × Floor Lamp Reader")
-    await expect(batch).to_contain_text("3 orders for Ada Byron, all of them decided")
+    await expect(batch).to_contain_text("3 orders for Ada Byron, none waits any more")
     await demo_screen.picture("batch-closed.png", height=1700)
     assert sorted(demo.orders_since(newest)) == [("ada@example.com", "LGT-001", 2), ("ada@example.com", "LGT-006", 1)]
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 from tests.chaos.conftest import NewStage
 from tests.chaos.proxies import Message
@@ -11,6 +12,22 @@ from tests.chaos.run import Run
 T = TypeVar("T")
 
 AT_ONCE = 8  # most of a scenario's time is waiting for a lease to run out
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One scenario."""
+
+    at: Message  # as it was in the undisturbed run; in this one the message with that number may be another
+    moment: Literal["before", "after"]
+
+    def __str__(self) -> str:
+        return f"a kill {self.moment} {self.at}"
+
+
+def kills(boundaries: Sequence[Message]) -> list[Kill]:
+    """A kill before and one after each of them."""
+    return [Kill(message, moment) for message in boundaries for moment in ("before", "after")]
 
 
 async def found(new_stage: NewStage) -> list[Message]:

@@ -1,29 +1,16 @@
 """kill -9 at every boundary of one approved run: never run twice, never lost, answered or asked about within 15 s."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Literal
 
 import pytest
 
-from tests.chaos.boundaries import found, spread, try_each
+from tests.chaos.boundaries import Kill, found, kills, spread, try_each
 from tests.chaos.conftest import NewStage
 from tests.chaos.proxies import Forward, Message
 from tests.chaos.run import Run
 from tests.chaos.stage import BotProcess
 
 SAMPLE = 16
-
-
-@dataclass(frozen=True)
-class Kill:
-    """One scenario."""
-
-    at: Message  # as it was in the undisturbed run; in this one the message with that number may be another
-    moment: Literal["before", "after"]
-
-    def __str__(self) -> str:
-        return f"a kill {self.moment} {self.at}"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +24,7 @@ async def test_a_killed_process_changes_nothing(
     new_stage: NewStage, capsys: pytest.CaptureFixture[str], most: int | None
 ) -> None:
     boundaries = await found(new_stage)
-    every = [Kill(message, moment) for message in boundaries for moment in ("before", "after")]
+    every = kills(boundaries)
     chosen = spread(every, most)
     reached = await try_each(chosen, lambda kill: killed_run(new_stage, kill))
     with capsys.disabled():

@@ -1,13 +1,11 @@
 """kill -9 at every boundary of an answer that streams: it stands there once, whole, and nothing is left growing."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Literal
 
 import pytest
 
 from bot.sandbox.model import Call, Reply, Request, call, say
-from tests.chaos.boundaries import spread, try_each
+from tests.chaos.boundaries import Kill, kills, spread, try_each
 from tests.chaos.conftest import NewStage
 from tests.chaos.proxies import Forward, Message, Proxies
 from tests.chaos.run import Run
@@ -17,17 +15,6 @@ SAMPLE = 12
 ANSWER = "\n\n".join(f"Paragraph {number} of what there is to be said about espresso machines." for number in range(1, 21))
 SLOW = 0.04  # seconds an event; about 60 of them
 TRIES = 20  # of the model, after each kill another one
-
-
-@dataclass(frozen=True)
-class Kill:
-    """One scenario."""
-
-    at: Message  # as it was in the undisturbed run
-    moment: Literal["before", "after"]
-
-    def __str__(self) -> str:
-        return f"a kill {self.moment} {self.at}"
 
 
 def narrator(request: Request) -> Reply | Call:
@@ -83,7 +70,7 @@ async def test_a_killed_process_leaves_nothing_half_said(
             for one in boundaries
             if method.encode() in one.data
         }
-    every = [Kill(message, moment) for message in boundaries for moment in ("before", "after")]
+    every = kills(boundaries)
     streaming = [kill for kill in every if kill.at.wire == "slack"]  # these first: a sample is one of them
     chosen = spread(streaming if most else every, most)
     reached = await try_each(chosen, lambda kill: killed_run(new_stage, kill))

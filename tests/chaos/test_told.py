@@ -7,12 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from bot.sandbox.slack.types import Message as Post
-from tests.chaos.boundaries import spread, try_each
+from tests.chaos.boundaries import Kill, kills, spread, try_each
 from tests.chaos.conftest import NewStage
 from tests.chaos.proxies import Forward, Message, Proxies
 from tests.chaos.run import Run
 from tests.chaos.stage import BotProcess, Stage
-from tests.chaos.test_kill import Kill
 
 RULE = "{tool: charge_card, approvers: {users: [@ann, @ben]}}"
 PEOPLE = ("ann", "ben")
@@ -30,8 +29,7 @@ async def test_somebody_who_may_decide_is_told_once_whenever_a_process_is_killed
         assert_told(stage)
     about = [message for message in passed if any(mark in message.data for mark in ABOUT)]
     assert len(about) >= 8
-    every = [Kill(message, moment) for message in about for moment in ("before", "after")]
-    assert await try_each(spread(every, 12), lambda kill: killed(new_stage, kill)) > 6
+    assert await try_each(spread(kills(about), 12), lambda kill: killed(new_stage, kill)) > 6
 
 
 async def killed(new_stage: NewStage, kill: Kill) -> bool:
@@ -62,7 +60,7 @@ async def charged(stage: Stage, proxies: Proxies, runs: list[Run]) -> list[Messa
     runs.append(run)
     await run.approve()
     await run.tell()
-    await stage.slack.until(lambda: all("Approved by" in one.seen_text for user in PEOPLE for one in told(stage, user)))
+    await stage.slack.until(lambda: all("Approved by" in "".join(one.seen_text for one in told(stage, user)) for user in PEOPLE))
     await run.rest()
     await run.check()
     return list(proxies.passed)
@@ -76,6 +74,7 @@ def told(stage: Stage, user: str) -> list[Post]:
 def assert_told(stage: Stage) -> None:
     for user in PEOPLE:
         [only] = told(stage, user)
+        assert "Approved by" in only.seen_text
         assert "[Open the card]" not in only.seen_text
 
 
@@ -86,7 +85,7 @@ async def test_a_question_is_asked_once_whenever_a_process_is_killed(new_stage: 
         proxies, environment = await stage.proxies()
         await stage.start(environment)
         passed = await questioned(stage, proxies, [], proxies.count)
-    every = [Kill(message, moment) for message in passed if b"inquiry" in message.data for moment in ("before", "after")]
+    every = kills([message for message in passed if b"inquiry" in message.data])
     assert len(every) >= 6
     assert await try_each(spread(every, 8), lambda kill: killed_over_a_question(new_stage, kill)) > 4
 

@@ -90,6 +90,7 @@ class AnyThread:
             expires_seconds=12 * 3600,
             remind_seconds=3600,
             escalation=Escalation(after_seconds=4 * 3600, to=Approvers(users=(slack.people["cleo"],))),
+            notify=self.random.choice(("dm", "mention", "none")),
             post_to=self.copies if self.random.random() < 0.5 else "",
         )
 

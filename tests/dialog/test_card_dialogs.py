@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.config.file import load_config
-from bot.sandbox.model import Lines, call
+from bot.sandbox.model import Lines, call, calls
 from bot.sandbox.slack.pressing import pressed
 from bot.sandbox.slack.types import View
 from tests.dialog.conftest import Talk, World, dm, mention, rows
@@ -51,7 +51,7 @@ async def test_the_details_of_a_decided_card_have_its_arguments_and_its_result(b
     await talk.clicks("ben", await talk.card())
     closed = await talk.sees("✅ Order 2 × Widget Pro for Ada Byron · $98.00 · ORD-1201", "Done.")
     text = await talk.details("cleo", closed)
-    for words in ("quantity\n2", '"unit_price_usd": "49.00"', "create_order (write)", "It was decided on"):
+    for words in ("quantity\n2", '"unit_price_usd": "49.00"', "create_order (write)", "Approved by @Ben Baker"):
         assert words in text
     bot.model.script = Lines(ORDER, "Then not.")
     other = await mention(bot, "ann", "order two")
@@ -114,3 +114,33 @@ async def test_what_may_be_decided_by_others_is_not_decided_one_by_one_either(bo
     await presses(talk, "ann", view, "approve", rows(card)[0])
     await talk.is_told_directly("ann", "Your click did not count")
     assert await placed(bot) == []
+
+
+async def test_one_by_one_is_masked_as_the_place_is_where_it_was_opened(masking: World) -> None:
+    masking.model.script = Lines(calls(ORDER, ORDER), "Done with it.")
+    talk = await dm(masking, "ann", "order two")
+    assert "ada@example.com" in (await one_by_one(talk, "ann")).seen_text
+    support = masking.slack.channels["support"]
+    copy = await masking.slack.until(
+        lambda: next((one for one in masking.slack.workspace.messages[support].values() if rows(one)), None)
+    )
+    await masking.slack.click("dan", support, copy.ts, "one_by_one")
+    view = await masking.slack.until(lambda: masking.slack.view("dan"))
+    assert "EMAIL" in view.seen_text
+    assert "ada@example.com" not in view.seen_text
+
+
+async def test_who_clicks_on_what_is_settled_is_told_so_where_they_clicked(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "signoff.yaml"
+    path.write_text(f"policy: [{{tool: create_order, post_to: {world.slack.channels['support']}}}]")
+    world.config = load_config(path)
+    await world.start_bot()
+    world.model.script = Lines(ORDER, "Done with it.")
+    talk = await mention(world, "ann", "order two")
+    there = world.slack.workspace.messages[world.slack.channels["support"]]
+    copy = await world.slack.until(lambda: next((one for one in there.values() if rows(one)), None))
+    await talk.clicks("ben", await talk.card())
+    await talk.sees("Done with it.")
+    await world.slack.click("dan", copy.channel, copy.ts, "approve", stale=True)
+    told = await talk.is_told("dan", "already settled")
+    assert told.channel == copy.channel

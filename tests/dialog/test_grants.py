@@ -87,7 +87,7 @@ async def test_one_message_tells_of_all_that_ran_without_a_card_and_whose_permis
     await talk.clicks("ann", answer, "revoke")
     await talk.is_told("ann", "Nothing was changed", "only they can revoke it")
     await talk.clicks("ben", answer, "revoke")
-    await talk.is_told("ben", "Revoked", "asked about again")
+    assert (await talk.is_told("ben", "Revoked", "asked about again")).thread_ts == talk.ts
     await talk.clicks("ben", answer, "revoke")
     await talk.is_told("ben", "Nothing was changed: this permission is over already")
     await talk.says("ann", "and one")

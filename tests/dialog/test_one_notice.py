@@ -67,7 +67,7 @@ async def test_through_messages_a_reminder_an_escalation_and_the_end_one_notice_
     assert float(escalated.ts) > float(reminded.ts)  # people are notified of what is new, and of nothing that is edited
     await talk.clicks("dan", escalated, "withdraw")
     await talk.is_told("dan", "Nothing was stopped")
-    ended = await says(talk, "Expired: nobody decided in time, and nothing was run.")
+    ended = await says(talk, "Expired · Nobody decided in time; nothing was run.")
     assert list(pressed(ended)) == []
     await talk.sees("It is sunny.")
     assert [name for one in talk.posts() for name in pressed(one) if name not in SHOWS_ONLY] == []

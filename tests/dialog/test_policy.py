@@ -191,6 +191,9 @@ async def test_a_card_that_nobody_can_decide_says_so_at_once(world: World, polic
     await talk.clicks("ann", card)
     await talk.is_told("ann", "Your click did not count")
     assert len([m for m in talk.posts() if "As things are nobody" in m.seen_text]) == 2
+    await talk.clicks("ann", notice, "withdraw")
+    assert (await talk.sees("Withdrawn by @Ann Archer · Nothing was run.")).ts == notice.ts
+    await talk.sees("Then not.")
 
 
 async def test_a_card_that_one_person_can_decide_says_nothing_of_it(world: World, policy: Any) -> None:

@@ -69,3 +69,17 @@ async def test_who_may_decide_says_what_came_back_of_a_call_that_happened(world:
     assert f"<@{world.slack.people['ben']}>" in told
     assert "the pay call that did happen (Pay ada), whose result was lost] What came back: payment P-17 *now*" in told
     assert payments.ledger == ["ada"]
+
+
+async def test_who_may_not_decide_any_more_says_nothing_of_it(world: World, payments: Payments) -> None:
+    talk = await lost(world, payments, "I do not know.", "Good to know.")
+    await talk.clicks("cleo", await talk.sees("Outcome unknown: Pay ada"), "happened")
+    closed = await talk.sees("[Say what came back]")
+    await talk.sees("Good to know.")
+    await talk.clicks("cleo", closed, "came_back")
+    view = await talk.slack.until(lambda: talk.slack.view("cleo"))
+    await world.slack.remove("cleo", talk.channel)
+    requests = len(world.model.requests)
+    answer = await talk.slack.submit("cleo", view.id, {"words": "payment P-17"})
+    assert "only for those who may decide" in str(answer.errors)
+    assert len(world.model.requests) == requests

@@ -152,15 +152,26 @@ async def test_a_question_can_be_asked_from_the_menu_of_a_card(world: World, tmp
     assert len(talk.open_cards()) == 1
 
 
+async def test_a_question_about_what_was_decided_meanwhile_is_told_so_where_it_was_written(world: World, tmp_path: Path) -> None:
+    talk, card = await asked(world, tmp_path, notify="none")
+    await talk.clicks("cleo", card, "ask")
+    view = await world.slack.until(lambda: world.slack.view("cleo"))
+    await talk.clicks("ben", card)
+    await talk.sees("Then not.")
+    answer = await world.slack.submit("cleo", view.id, {"question": "Why two?"})
+    assert "already settled (succeeded)" in str(answer.errors)
+    assert not any("Why two?" in one.seen_text for one in talk.posts())
+
+
 async def test_somebody_who_may_not_decide_asks_no_question(world: World, tmp_path: Path) -> None:
-    _, card = await asked(world, tmp_path, approvers=users(world, "cleo"))
+    talk, _ = await asked(world, tmp_path, approvers=users(world, "cleo"))
     message = await is_told(world, "cleo", "[Ask a question]")
     await world.slack.click("cleo", message.channel, message.ts, "ask")
     view = await world.slack.until(lambda: world.slack.view("cleo"))
     world.slack.become("cleo", deleted=True)
     answer = await world.slack.submit("cleo", view.id, {"question": "Why?"})
     assert "Only those who may decide" in str(answer)
-    assert card is not None
+    assert not any("Why?" in one.seen_text for one in talk.posts())
 
 
 async def test_a_nudge_tells_them_again_once_an_hour(world: World, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ async def test_withdraw_and_continue_takes_back_what_waits_and_reads_the_message
     await talk.sees("It is sunny.")
     assert "how is the weather?" in bot.last_request().last_user_text
     assert await orders(bot) == 0
-    assert (await talk.sees("Withdrawn by @Ann Archer; nothing was run.")).ts == notice.ts
+    assert (await talk.sees("Withdrawn by @Ann Archer · Nothing was run.")).ts == notice.ts
     await talk.slack.click("ann", talk.channel, notice.ts, "withdraw", stale=True)
     await talk.is_told("ann", "Nothing of this is waiting any more")
 

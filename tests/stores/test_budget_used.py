@@ -36,7 +36,7 @@ from tests.conftest import TOLD
 from tests.patience import PATIENCE_SECONDS
 from tests.profiles import examples
 from tests.stores.books import LEAST, MOST, Books, day, who
-from tests.stores.core import Core, message, place
+from tests.stores.core import Core, message, place, until
 from tests.stores.world import World
 
 MODEL = "claude-sonnet-5-5"
@@ -111,11 +111,13 @@ class Conversation:
             await self.core.wake(place(), message(f"Next one. Now item {number}.", f"{number}.0"))
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.thread.posted.wait()
-                while (await self.core.sql("SELECT lease_until FROM session")) != [(None,)]:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+            await until(self._is_free)
             if "I stopped before it" in self.thread.told[-1]:
                 return self.thread.told[-1]
         raise AssertionError("it goes on for ever")
+
+    async def _is_free(self) -> bool:
+        return await self.core.sql("SELECT lease_until FROM session") == [(None,)]
 
     async def used(self) -> int:
         """What all its calls were charged."""

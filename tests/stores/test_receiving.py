@@ -11,6 +11,7 @@ from agent.types import Place
 from tests.stores.core import Core, message, place
 from tests.stores.desk import Desk
 from tests.stores.world import World, worker
+from tests.unit.test_machine import ASKED
 
 
 @dataclass
@@ -125,3 +126,16 @@ async def test_a_worker_drives_what_it_takes_in_without_looking_for_it(core: Cor
         assert await core.store.receive(place(), "message:1.0", message(), opens=True, slots=room)
         assert await core.sql("SELECT epoch FROM session WHERE lease_until > now() OR wake_at IS NULL") == [(1,)]
     assert room.lease_seconds() == 0.0  # it has ended
+
+
+async def test_a_claim_of_what_is_taken_in_counts_like_any_other_until_it_is_released(core: Core) -> None:
+    room = Room()
+    for steps in (0, 1):  # a new session, and one that rests
+        await said(core, room, f"{steps}.0", place())
+        assert await core.sql("SELECT failures, claimed_seq FROM session") == [(1, steps)]
+        await core.store.append(room.driven[-1], steps, [ASKED])
+        await core.queue.release(room.driven[-1], room.driven[-1].wakes, None)
+    await said(core, room, "3.0", place())
+    for claimed in (True, True, False):  # three in a row that end in nothing are enough, and this was the first
+        await core.sql("UPDATE session SET lease_until = now()")
+        assert bool(await core.queue.claim(1)) is claimed

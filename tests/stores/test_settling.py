@@ -138,6 +138,13 @@ async def test_a_no_and_an_approval_of_something_else_start_nothing(desk: Desk) 
     assert await desk.starts("open")  # it is asked about at its gate
 
 
+async def test_a_no_that_settles_starts_nothing(desk: Desk) -> None:
+    await desk.propose("open")
+    assert await started_with(desk, approves=False) == ["action_decided"]
+    assert await desk.status("open") == "rejected"
+    assert not await desk.starts("open")
+
+
 async def test_a_start_that_comes_too_late_is_none(desk: Desk) -> None:
     await desk.propose("open", lasts=timedelta(milliseconds=-1))
     assert await started_with(desk) == []

@@ -60,7 +60,6 @@ WRITES: Mapping[str, Write] = {
     "append steps": lambda desk, lease: desk.core.store.append(lease, desk.seq, [Stopped(by="U1")], Beside(inbox_ids=(1,))),
     "append a proposal": lambda desk, lease: desk.core.store.append(lease, desk.seq, [proposal("new")]),
     "append an outcome": lambda desk, lease: desk.core.store.append(lease, desk.seq, (), Beside(ended={"approved": "refused"})),
-    "discard": lambda desk, lease: desk.core.store.discard(lease, 1),
     "settle, approved": lambda desk, lease: desk.core.store.settle(lease, desk.seq, 1, click("approved")),
     "settle, rejected": lambda desk, lease: desk.core.store.settle(lease, desk.seq, 1, click("rejected")),
     "settle, granted": lambda desk, lease: desk.core.store.settle(lease, desk.seq, 1, click("approved"), granted("open")),

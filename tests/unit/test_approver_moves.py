@@ -9,7 +9,8 @@ import pytest
 from agent.approvals.digest import action_digest
 from agent.approvals.quiet_hours import QuietHours
 from agent.decide.facts import NOTHING_FOUND, Facts
-from agent.decide.for_approvers import approver_moves, nudge_move, reminded_at, told_by_mention, told_directly
+from agent.decide.for_approvers import approver_moves, reminded_at, told_by_mention, told_directly
+from agent.decide.for_nudges import nudge_move
 from agent.decide.moves import DirectMessage, FindZones, Move, Post, ShowDirect, TurnAway
 from agent.session.evolve import replace
 from agent.session.inbox import Nudge

@@ -27,7 +27,7 @@ from tests.unit.test_cards import FULL, blocks_of, read
         ("rejected", {}, "Rejected by @U2 · 00:00 UTC · Nothing was run."),
         ("expired", {"decided_by": ""}, "Expired · 00:00 UTC · Nobody decided in time; nothing was run."),
         ("withdrawn", {}, "Withdrawn by @U2 · 00:00 UTC · Nothing was run."),
-        ("edited", {}, "Edited by @U2 · 00:00 UTC · The new card is below; nothing was run."),
+        ("edited", {}, "Edited by @U2 · 00:00 UTC · Proposed anew; nothing was run."),
     ],
 )
 def test_a_closed_card_says_in_two_lines_who_and_what_came_of_it(look: Any, fields: dict[str, Any], words: str) -> None:

@@ -13,7 +13,7 @@ from agent.approvals.deciders import FULL_MEMBERS, Membership, PersonFacts, deci
 from agent.errors import DelayedError, UnclearError
 from agent.reports.home_overview import Waiting
 from agent.session.steps import ProposedAction
-from agent.store.sessions import ActionSeen
+from agent.store.action_seen import ActionSeen
 from agent.types import Approvers, Escalation, Place, Verdict
 from bot.config.sections import PeopleSection
 from bot.home.home_tab import MOST_LISTS, AskedOnce

@@ -16,7 +16,7 @@ from agent.memory.items import MemoryItem, Source
 from agent.memory.values import Value
 from agent.reports.home_overview import GrantSeen, SpentOfBudget, Waiting
 from agent.session.steps import Granted, ProposedAction
-from agent.store.sessions import ActionSeen
+from agent.store.action_seen import ActionSeen
 from agent.tool.definition import Tool, ToolContext, registry
 from agent.types import Allowed, Place, Preview, Verdict
 from bot.cards.endings import ENDINGS

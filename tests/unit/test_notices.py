@@ -10,7 +10,7 @@ from agent.session.steps import NoticeLook
 from agent.types import Approvers, Escalation, Verdict
 from bot.cards.block_kit import SlackBlock
 from bot.cards.messages import notice_blocks, notice_text
-from bot.cards.notices import DECIDED_BY_SEVERAL, card_notice_blocks, card_notice_text
+from bot.cards.notices import ENDED_IN_SEVERAL_WAYS, card_notice_blocks, card_notice_text
 from bot.sandbox.slack.blocks import message_faults
 from bot.sandbox.slack.reading import read_blocks
 from tests.unit.shown import TOOLS, buttons, card, live, shown
@@ -94,16 +94,16 @@ def test_an_escalation_notifies_the_further_approvers() -> None:
     ("ended", "line"),
     [
         ({"look": "succeeded", "voters": ("U7", "U8")}, "Approved by <@U7>, <@U8>."),
-        ({"look": "rejected", "decided_by": "U7", "rejecters": ("U7",)}, "Rejected by <@U7>; nothing was run."),
-        ({"look": "withdrawn", "decided_by": "U1"}, "Withdrawn by <@U1>; nothing was run."),
-        ({"look": "expired", "voters": ("U7",)}, "Expired: nobody decided in time, and nothing was run."),
-        ({"look": "edited", "decided_by": "U1", "voters": ("U7",)}, "Edited by <@U1>; it is proposed anew."),
+        ({"look": "rejected", "decided_by": "U7", "rejecters": ("U7",)}, "Rejected by <@U7> · Nothing was run."),
+        ({"look": "withdrawn", "decided_by": "U1"}, "Withdrawn by <@U1> · Nothing was run."),
+        ({"look": "expired", "voters": ("U7",)}, "Expired · Nobody decided in time; nothing was run."),
+        ({"look": "edited", "decided_by": "U1", "voters": ("U7",)}, "Edited by <@U1> · Proposed anew; nothing was run."),
     ],
 )
 def test_what_is_over_is_one_line_without_buttons(ended: dict[str, Any], line: str) -> None:
     blocks, text = drawn(CardNotice((), Look()), mail(**ended), mail("A2", **ended))
     assert (read_blocks(blocks, {}), text, buttons(blocks)) == (line.replace("<@", "@").replace(">", ""), line, {})
-    assert drawn(CardNotice((), Look()), mail(**ended), mail("A2", look="failed"))[1] == DECIDED_BY_SEVERAL
+    assert drawn(CardNotice((), Look()), mail(**ended), mail("A2", look="failed"))[1] == ENDED_IN_SEVERAL_WAYS
 
 
 @pytest.mark.parametrize("kind", KINDS)
