@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from agent.approvals.deciders import Deciders, deciders_of
-from agent.approvals.quiet_hours import remindable_at
 from agent.decide.facts import Facts
-from agent.decide.for_cards import card, nth_reminder
+from agent.decide.for_cards import card
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import DirectMessage, FindZones, Move, Notice, Post, ShowDirect
+from agent.decide.reminders import ReminderClock, deciders_now, nth_reminder, silent
 from agent.session.post_keys import PostKey
 from agent.session.rules import Rules
 from agent.session.state import ActionState, Direct, Session
@@ -22,39 +21,30 @@ def told_directly(session: Session, action: ActionState) -> tuple[str, ...]:
 
     Who asked in a direct message has the card in that very conversation.
     """
-    deciders, verdict = _deciders(action), action.proposed.verdict
+    deciders, verdict = deciders_now(action), action.proposed.verdict
     if verdict.notify != "dm" or len(deciders.users) > MOST_TOLD or action.decided is not None:
         return ()
     there = action.proposed.requesters if session.place.direct else ()
-    return tuple(user for user in _silent(action, deciders) if user not in there)
+    return tuple(user for user in silent(action) if user not in there)
 
 
 def told_by_mention(session: Session, action: ActionState) -> tuple[str, ...]:
     """Return whom a nudge mentions in the thread, as Slack writes it: who is named, may decide now, and is not told directly."""
     if action.proposed.verdict.notify == "none" or action.decided is not None:
         return ()
-    deciders = _deciders(action)
+    deciders = deciders_now(action)
     reached = [user for user in told_directly(session, action) if not _direct(action, user).error]
-    users = [user for user in _silent(action, deciders) if user not in reached]
+    users = [user for user in silent(action) if user not in reached]
     return (*map(mention, users), *(f"<!subteam^{group}>" for group in deciders.groups))
 
 
 def told_elsewhere(session: Session, action: ActionState) -> bool:
     """Return whether the thread need notify nobody: all who may decide are told directly, or none of them is to be."""
-    deciders = _deciders(action)
+    deciders = deciders_now(action)
     others = deciders.groups or deciders.channel_members or deciders.included
     told = told_directly(session, action)
-    all_told = not others and set(_silent(action, deciders)) <= set(told)
+    all_told = not others and set(silent(action)) <= set(told)
     return action.proposed.verdict.notify == "none" or (all_told and not any(_direct(action, user).error for user in told))
-
-
-def _deciders(action: ActionState) -> Deciders:
-    return deciders_of(action.approvers, action.proposed.requesters)
-
-
-def _silent(action: ActionState, deciders: Deciders) -> list[str]:
-    said = (*action.votes.approved_by, *action.votes.rejected_by)
-    return [user for user in deciders.users if user not in deciders.excluded and user not in said]
 
 
 def _direct(action: ActionState, user: str) -> Direct:
@@ -146,14 +136,13 @@ def _nudged_by(waiting: Sequence[ActionState], user: str, rules: Rules, now: dat
 
 
 def _reminders(action: ActionState, user: str, rules: Rules, facts: Facts) -> Iterator[datetime]:
-    """Yield when somebody is reminded of an action until it ends, but for what was due before they were told of it at all. Until
-    Slack was asked where they are, no hours are quiet; where it does not say, those of UTC are."""
+    """Yield when somebody is reminded of an action until it ends, but for what was due before they were told of it at all."""
     every, since = action.proposed.verdict.remind_seconds, action.proposed.proposed_at
-    zone, told_at = facts.time_zone(user), _told_at(action, user)
+    clock, told_at = ReminderClock.of(rules, facts), _told_at(action, user)
     number = 1
     while every is not None and (at := nth_reminder(since, every, number)) < action.proposed.expires_at:
         if at > told_at:
-            yield remindable_at(at, rules.quiet_hours if zone is not None else None, zone or "")
+            yield clock.reminded_at(at, (user,))
         number += 1
 
 

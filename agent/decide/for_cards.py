@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import Card, Cards, Move, Notice, Post, Question, Record, ShowCard
+from agent.decide.reminders import AT_ANY_HOUR, ReminderClock, next_reminder_at, reminders_due, zone_moves
 from agent.session.post_keys import PostKey
 from agent.session.state import ActionState, Session
 from agent.session.steps import Escalated
 from agent.text import mention
 
-DAY_SECONDS = 24 * 3600  # between reminders of an unknown outcome where its rule names no other time
 QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from open to done in one update
 
 
@@ -49,13 +49,13 @@ def cards(session: Session, message: PostKey) -> Cards:
     return Cards(tuple(card(action) for action in session.shown_in(message)))
 
 
-def card_moves(session: Session, now: datetime) -> list[Move]:
+def card_moves(session: Session, now: datetime, clock: ReminderClock = AT_ANY_HOUR) -> list[Move]:
     """Return moves for cards and notices that are out of date or due."""
-    moves: list[Move] = []
+    moves: list[Move] = [*zone_moves(session, now, clock)]
     for action in session.actions.values():
         moves += _escalation(action, now)
         if action.run.outcome == "unknown":
-            moves += _outcome_question(session, action, now)
+            moves += _outcome_question(session, action, now, clock)
     for rows in session.messages():
         moves += _message_moves(session, rows[0].message, rows, now)
     for key, posted in session.posts.items():
@@ -111,7 +111,7 @@ def _escalates_at(action: ActionState) -> datetime | None:
     return action.proposed.proposed_at + timedelta(seconds=escalation.after_seconds)
 
 
-def _outcome_question(session: Session, action: ActionState, now: datetime) -> list[Move]:
+def _outcome_question(session: Session, action: ActionState, now: datetime, clock: ReminderClock) -> list[Move]:
     """Ask what became of a call, and ask again after a while: there is no deadline."""
     name = action.proposed.action_id
     if not action.run.asked_ts:
@@ -122,7 +122,7 @@ def _outcome_question(session: Session, action: ActionState, now: datetime) -> l
     if wanted > action.run.again_told:
         key = PostKey("again", name, wanted)
         return [Post(key, Notice("told", text=_wanted_again(action)), found=key in session.posts)]
-    number = action.run.reminders_before + _outcome_reminders(action, now)
+    number = action.run.reminders_before + reminders_due(action, now, clock)
     if number <= action.run.reminders:
         return []
     key = PostKey("remind_outcome", name, number)
@@ -134,34 +134,7 @@ def _wanted_again(action: ActionState) -> str:
     return f"{', '.join(map(mention, wanting))} said to run it again: {len(wanting)} of the {needed} people that this takes."
 
 
-# ---------------------------------------------------------------------------------------------- reminders
-
-
-def reminders_due(action: ActionState, now: datetime) -> int:
-    """Return how many reminders of an undecided action are due by now."""
-    every = action.proposed.verdict.remind_seconds
-    return 0 if every is None else _due(action.proposed.proposed_at, every, now)
-
-
-def _outcome_reminders(action: ActionState, now: datetime) -> int:
-    assert action.decided is not None
-    return _due(action.decided.decided_at, action.proposed.verdict.remind_seconds or DAY_SECONDS, now)
-
-
-def _due(since: datetime, every_seconds: int, now: datetime) -> int:
-    """Return how many reminders are due: the first after `every_seconds`, each further one after twice the wait before it."""
-    number = 0
-    while now >= nth_reminder(since, every_seconds, number + 1):
-        number += 1
-    return number
-
-
-def nth_reminder(since: datetime, every_seconds: int, number: int) -> datetime:
-    """Return when the `number`th reminder is due, counted from 1."""
-    return since + timedelta(seconds=every_seconds * (2**number - 1))
-
-
-def due_at(session: Session, after: datetime) -> datetime | None:
+def due_at(session: Session, after: datetime, clock: ReminderClock = AT_ANY_HOUR) -> datetime | None:
     """Return when the clock alone next gives the session something to do: an expiry, reminder, escalation, or a card just
     approved.
 
@@ -169,15 +142,12 @@ def due_at(session: Session, after: datetime) -> datetime | None:
     """
     due: list[datetime] = []
     for action in session.actions.values():
-        every = action.proposed.verdict.remind_seconds
+        if (reminded_at := next_reminder_at(action, clock)) is not None:
+            due.append(reminded_at)
         if action.decided is None:
             due.append(action.proposed.expires_at)
-            if every is not None and action.shown.ts:
-                due.append(nth_reminder(action.proposed.proposed_at, every, action.reminders + 1))
             if (escalates_at := _escalates_at(action)) is not None:
                 due.append(escalates_at)
-        elif action.run.outcome == "unknown" and action.run.asked_ts:
-            due.append(nth_reminder(action.decided.decided_at, every or DAY_SECONDS, action.run.reminders + 1))
         elif action.lags and (quick_until := _quick_until(action)) is not None:
             due.append(quick_until)
     return min((at for at in due if at > after), default=None)

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Literal
 
 from agent.decide.for_approvers import told_elsewhere
-from agent.decide.for_cards import card, reminders_due
+from agent.decide.for_cards import card
 from agent.decide.move_keys import MoveKey
 from agent.decide.moves import CardNotice, Move, Post, ShowNotice
+from agent.decide.reminders import AT_ANY_HOUR, ReminderClock, reminders_due
 from agent.session.post_keys import PostKey
 from agent.session.state import ActionState, NoticeState, Session
 from agent.session.steps import NoticeLook
@@ -54,15 +55,15 @@ class _Spot:
         return _visible(self.rows)
 
 
-def notice_moves(session: Session, queued: int, now: datetime) -> list[Move]:
+def notice_moves(session: Session, queued: int, now: datetime, clock: ReminderClock = AT_ANY_HOUR) -> list[Move]:
     """Return moves for notices that say less than there is to say. `queued`: messages of people that wait for what waits."""
     moves: list[Move] = []
     messages = session.messages()
     last = next((rows for rows in reversed(messages) if _visible(rows)), None)
     for rows in messages:
-        moves += _moves_at(session, _Spot("notice", rows), queued if rows is last else 0, now)
+        moves += _moves_at(session, _Spot("notice", rows), queued if rows is last else 0, now, clock)
         if rows[0].shown.copy_ts:
-            moves += _moves_at(session, _Spot("copy_notice", rows), 0, now)
+            moves += _moves_at(session, _Spot("copy_notice", rows), 0, now, clock)
     return moves
 
 
@@ -71,12 +72,12 @@ def _visible(rows: Sequence[ActionState]) -> tuple[ActionState, ...]:
     return tuple(row for row in rows if row.decided is None and row.shown.ts)
 
 
-def _moves_at(session: Session, spot: _Spot, queued: int, now: datetime) -> list[Move]:
-    state, look = spot.state, _look(session, spot, queued, now)
+def _moves_at(session: Session, spot: _Spot, queued: int, now: datetime, clock: ReminderClock) -> list[Move]:
+    state, look = spot.state, _look(session, spot, queued, now, clock)
     waiting = tuple(session.actions[action_id] for action_id in look.waits)
     notice = CardNotice(tuple(map(card, waiting or spot.rows)), look)
     channel, thread_ts = spot.where
-    news = _is_news(spot, now)
+    news = _is_news(spot, now, clock)
     number = state.number if state.posting else state.number + 1
     post = Post(PostKey(spot.kind, spot.name, number), notice, state.posting, (), channel, thread_ts, instead_of=state.ts)
     if state.posting:
@@ -89,7 +90,7 @@ def _moves_at(session: Session, spot: _Spot, queued: int, now: datetime) -> list
     return [ShowNotice(notice, key, channel, state.ts, MoveKey("show", str(key)))]
 
 
-def _look(session: Session, spot: _Spot, queued: int, now: datetime) -> NoticeLook:
+def _look(session: Session, spot: _Spot, queued: int, now: datetime, clock: ReminderClock) -> NoticeLook:
     """Return what the notice is to say. Messages that are queued stay so for as long as it says that something waits."""
     waiting, before = spot.waiting, spot.state.look or OVER
     if not waiting:
@@ -97,17 +98,17 @@ def _look(session: Session, spot: _Spot, queued: int, now: datetime) -> NoticeLo
     queued = max(queued, before.queued)
     reminders, escalated = before.reminders, before.escalated
     if spot.reminds:
-        reminders = max(reminders, *(max(row.reminders, reminders_due(row, now)) for row in waiting))
+        reminders = max(reminders, *(max(row.reminders, reminders_due(row, now, clock)) for row in waiting))
         escalated = tuple(row.proposed.action_id for row in waiting if row.escalated)
     named = _visible(tuple(session.actions.values())) if queued else waiting
     waits = tuple(row.proposed.action_id for row in named)
     return NoticeLook(waits=waits, queued=queued, reminders=reminders, escalated=escalated)
 
 
-def _is_news(spot: _Spot, now: datetime) -> bool:
+def _is_news(spot: _Spot, now: datetime, clock: ReminderClock) -> bool:
     """Return whether somebody is to be notified: a reminder is due, or an escalation is to be told."""
     return spot.reminds and any(
-        reminders_due(row, now) > row.reminders or (row.escalated and not row.escalation_told) for row in spot.waiting
+        reminders_due(row, now, clock) > row.reminders or (row.escalated and not row.escalation_told) for row in spot.waiting
     )
 
 

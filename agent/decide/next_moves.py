@@ -29,6 +29,7 @@ from agent.decide.moves import (
     Record,
     Repin,
 )
+from agent.decide.reminders import ReminderClock
 from agent.errors import AgentMaxIterationsError, ModelFailedError, ModelRetiredError
 from agent.memory import attachments, compaction
 from agent.model.budget_messages import noted
@@ -59,9 +60,10 @@ def next_moves(
     turn_moves = _turn_moves(session, rules, now, facts)
     if turn_moves and not session.turn.open and session.model.in_flight is None:
         inbox = ()  # the conversation is compacted before anything opens the next turn
+    clock = ReminderClock.of(rules, facts)
     directly = approver_moves(session, rules, now, facts)
-    notices = notice_moves(session, queued(session, inbox, facts), now)
-    told = (*card_moves(session, now), *notices, *directly, *_budget_moves(session), *stream_moves(session))
+    notices = notice_moves(session, queued(session, inbox, facts), now, clock)
+    told = (*card_moves(session, now, clock), *notices, *directly, *_budget_moves(session), *stream_moves(session))
     moves = (*inbox_moves(session, inbox, rules, now, facts), *told, *turn_moves)
     records = tuple(move for move in moves if isinstance(move, Record))
     return records[:1] or _one_of_each(moves)

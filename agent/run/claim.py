@@ -14,6 +14,7 @@ from agent.decide.facts import NOTHING_FOUND
 from agent.decide.for_approvers import reminded_at
 from agent.decide.for_cards import due_at
 from agent.decide.for_rest import learns_at
+from agent.decide.reminders import ReminderClock
 from agent.decide.run_outcome import RunOutcome, run_outcome
 from agent.memory.transcript import Transcript
 from agent.model.spending import Charge
@@ -133,8 +134,9 @@ class Held:
 
     def due_seconds(self, after: datetime, rules: Rules) -> float | None:
         """Return the seconds until the clock alone gives the session something to do that it had not at `after`. None: never."""
+        clock = ReminderClock.of(rules, self.facts)
         reminded = reminded_at(self.session, after, rules, self.facts)
-        possible = (due_at(self.session, after), reminded, learns_at(self.session, rules))
+        possible = (due_at(self.session, after, clock), reminded, learns_at(self.session, rules))
         times = [at for at in possible if at is not None and at > after]
         due = min(times, default=None)
         return None if due is None else (due - self.lease.now()).total_seconds()

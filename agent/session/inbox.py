@@ -20,7 +20,7 @@ class Message(Frozen):
 class Where(Frozen):
     """Where something was clicked: a card may stand in two places, and its author is to be told where they look."""
 
-    channel: str
+    channel: str  # empty: on the Home tab, and they are told directly
     thread_ts: str = ""  # empty: in no thread
 
 

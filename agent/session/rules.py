@@ -57,5 +57,5 @@ class Rules:
     remembers: bool = False  # whether what is remembered is looked up for a turn
     learns_with: str = ""  # the model that reads what people said for what is worth remembering; empty: nothing is learnt
     learns_after: timedelta = timedelta(minutes=30)  # that nobody said anything more
-    quiet_hours: QuietHours | None = None  # in which nobody is reminded directly
+    quiet_hours: QuietHours | None = None  # in which nobody is reminded
     outage_time: timedelta = PATIENCE.outage_time  # that a turn waits for a model out of reach

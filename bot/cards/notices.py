@@ -8,7 +8,7 @@ from agent.tool.definition import Tools
 from bot.cards.block_kit import VALUE_CHARACTERS, SlackBlock, button, context, prose_section, rich_line, rich_text
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, escaped
-from bot.cards.people import MOST_MENTIONED, approvers_named, by_whom, decided_until, slack_time
+from bot.cards.people import MOST_MENTIONED, approvers_named, by_whom, decided_until, names_somebody, slack_time
 from bot.cards.row import HEADLINE_CHARACTERS, headline
 from bot.cards.values import Mask, unmasked
 
@@ -99,14 +99,16 @@ def _ways_on(notice: CardNotice) -> list[SlackBlock]:
     """Return the offers to take back all that waits, and to have those told again whom a rule names. A button that names only
     some of it would not let the conversation go on."""
     value = ",".join(card.action_id for card in notice.cards)
-    named = any(
-        card.verdict.notify != "none" and (card.verdict.approvers.users or card.verdict.approvers.groups) for card in notice.cards
-    )
     buttons = [button("withdraw", "Withdraw and continue", value)] if _is_held_up(notice) else []
-    buttons += [button("nudge", "Nudge", value)] if named else []
+    buttons += [nudge_button(value)] if any(names_somebody(card.verdict) for card in notice.cards) else []
     if not buttons or len(value) > VALUE_CHARACTERS:
         return []
     return [{"type": "actions", "block_id": "withdraw", "elements": buttons}]
+
+
+def nudge_button(action_ids: str) -> SlackBlock:
+    """Return the button of those who asked, with which those who may decide are told once more."""
+    return button("nudge", "Nudge", action_ids)
 
 
 def headlines(cards: Sequence[Card], tools: Tools, mask: Mask) -> list[str]:

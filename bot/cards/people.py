@@ -102,3 +102,8 @@ def slack_clock(at: datetime) -> str:
 def _list_with_rest(names: Sequence[str], most: int, between: str = ", ") -> str:
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return between.join(names[:most]) + rest
+
+
+def names_somebody(verdict: Verdict) -> bool:
+    """Return whether a rule names people who can be told again, and wants them told."""
+    return verdict.notify != "none" and bool(verdict.approvers.users or verdict.approvers.groups)

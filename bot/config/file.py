@@ -70,7 +70,7 @@ class Config(Section):
     prices: Mapping[str, ModelPrice] = {}
     """Of models: what budgets in dollars are counted by."""
     quiet_hours: Annotated[QuietHoursSection | None, BeforeValidator(given)] = None
-    """When nobody is reminded directly; without it at any time."""
+    """When nobody is reminded; without it at any time."""
     ops_channel: ChannelId = ""
     """A channel that hears of unusual spending, and of the audit log's heads."""
     audit: Audit = Audit()

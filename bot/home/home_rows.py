@@ -22,6 +22,8 @@ from bot.cards.cards import headline, people, slack_time
 from bot.cards.endings import ENDINGS
 from bot.cards.harmless_text import cut, visible
 from bot.cards.links import message_link
+from bot.cards.notices import nudge_button
+from bot.cards.people import names_somebody
 from bot.cards.permissions import revoke_button
 from bot.cards.row import HEADLINE_CHARACTERS
 from bot.cards.values import Mask, unmasked
@@ -35,7 +37,8 @@ DATE = "{date_short_pretty} at {time}"
 def waiting_row(waiting: Waiting, tools: Tools, link: str, *, decides: bool) -> list[SlackBlock]:
     """Return what waits, and below it who asked, where, when and until when, how far the vote is, and a link to its card.
 
-    `decides`: with the button that opens all of it to be decided, or that leads to the question what became of it.
+    `decides`: with the button that opens all of it to be decided, or that leads to the question what became of it; otherwise with
+    the one for those who asked.
     """
     proposed, open_ = waiting.seen.proposed, waiting.seen.status == "pending"
     title = cut(("" if open_ else "Outcome unknown: ") + home_headline(proposed, tools), HEADLINE_CHARACTERS)
@@ -47,8 +50,15 @@ def waiting_row(waiting: Waiting, tools: Tools, link: str, *, decides: bool) -> 
         *([f"{quorum} approvals needed{voted}"] if open_ and quorum > 1 else []),
         f"<{link}|{'Open the card' if open_ else 'Open the question'}>",
     ]
-    accessory = {"accessory": _decide_button(proposed.action_id, link if not open_ else "")} if decides else {}
-    return [{**section(title), **accessory}, context("  ·  ".join(told))]
+    return [{**section(title), **_beside(waiting, link, decides=decides)}, context("  ·  ".join(told))]
+
+
+def _beside(waiting: Waiting, link: str, *, decides: bool) -> SlackBlock:
+    """Return the button beside an action that waits: it decides it, or has those told again who may."""
+    proposed, open_ = waiting.seen.proposed, waiting.seen.status == "pending"
+    if decides:
+        return {"accessory": _decide_button(proposed.action_id, link if not open_ else "")}
+    return {"accessory": nudge_button(proposed.action_id)} if open_ and names_somebody(proposed.verdict) else {}
 
 
 def _decide_button(action_id: str, question: str) -> SlackBlock:

@@ -189,7 +189,8 @@ def read_clicks(body: Body, team: str) -> tuple[Inbound, ...]:
             withdraw = Withdraw(user=user, action_ids=tuple(value.split(",")))
             return (Inbound(key, withdraw, thread_of(body, team), clicked_ts=clicked_ts),)
         case "nudge":
-            return (Inbound(key, Nudge(user=user, action_ids=tuple(value.split(",")), where=where), clicked_ts=clicked_ts),)
+            nudge = Nudge(user=user, action_ids=tuple(value.split(",")), where=where or Where(channel=""))
+            return (Inbound(key, nudge, clicked_ts=clicked_ts),)
         case "continue" if value.isdigit():
             return (Inbound(key, ContinueClick(turn=int(value), user=user), thread_of(body, team)),)
         case _ if name in OUTCOMES:

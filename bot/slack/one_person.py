@@ -24,10 +24,14 @@ class OnePerson:
         self._channels: dict[str, str] = {}  # of direct messages, by person: they stay the same
 
     async def whisper(self, place: Place, user: str, text: str) -> None:
-        """See `Surface.whisper`. Who cannot be told in the place, such as somebody outside a channel, gets a direct message."""
+        """See `Surface.whisper`. Who cannot be told in the place, such as somebody outside a channel, gets a direct message;
+        so does who was in none."""
         where = {"channel": place.channel, "user": user, **({"thread_ts": place.thread_ts} if place.thread_ts else {})}
         try:
             try:
+                if not place.channel:
+                    await self.say_directly(user, text)
+                    return
                 await self._call_in_time("chat.postEphemeral", **where, text=text)
             except RefusedError as error:
                 log.info("%s cannot be told in %s: %s", user, place.channel, error)

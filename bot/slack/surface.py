@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -34,6 +35,7 @@ from bot.slack.one_person import NO_PREVIEWS, OnePerson
 from bot.slack.people import decides, home_team, membership_of, people_on, user_of
 from bot.slack.profiles import Profiles
 from bot.slack.streams import Streams
+from bot.slack.tool_port import channel_from
 from bot.slack.web_api import called, meaning, pages_of
 
 log = logging.getLogger(__name__)
@@ -171,6 +173,8 @@ class SlackSurface:
     async def _ready_to_send(self, content: Content, place: Place) -> dict[str, Any]:
         """Return blocks, and the same as text; where a rule wants nobody notified, without mentions but of those whom another
         rule calls upon."""
+        if isinstance(content, DirectMessage) and content.card_at[0] and not await self._may_open(content):
+            content = replace(content, card_at=("", ""))  # they decide in a dialog
         rendered = self._rendered(content, place)
         if any(card.verdict.notify == "none" for card in cards_of(content)):
             names = {user: (await self._profiles.of(user)).name for user in mentioned_in(rendered)}
@@ -215,6 +219,16 @@ class SlackSurface:
     async def may_decide(self, place: Place, user: str, approvers: Approvers, requesters: Sequence[str]) -> bool:
         """See `Surface.may_decide`. Slack is asked at each click."""
         return bool(await decides(self, user, deciders_of(approvers, requesters), place.channel))
+
+    async def _may_open(self, message: DirectMessage) -> bool:
+        """Return whether its reader, a full member, can follow the link to the card; not where Slack does not say."""
+        channel = message.card_at[0]
+        try:
+            here = (await self._call("conversations.info", channel=channel))["channel"]
+            return channel_from(here, self._team).public or await self.holds(channel, message.user)
+        except (RefusedError, DelayedError, UnclearError) as error:
+            log.info("whether %s can open %s was not said: %s", message.user, channel, error)
+            return False
 
     async def membership(self, user: str) -> Membership:
         """See `Surface.membership`. An app without a user goes by the id of its bot."""

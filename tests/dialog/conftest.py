@@ -251,6 +251,11 @@ async def mention(world: Workspace, user: str, text: str, channel: str = "orders
     return Talk(world, place, await world.slack.mention(user, place, text))
 
 
+def told(world: Workspace, user: str) -> list[Message]:
+    """What the bot has written to somebody directly."""
+    return [one for one in world.slack.workspace.messages[world.slack.dm_channel(user)].values() if one.bot_id]
+
+
 async def dm(world: Workspace, user: str, text: str) -> Talk:
     """Somebody writes the bot a direct message."""
     ts = await world.slack.dm(user, text)

@@ -10,7 +10,7 @@ import pytest
 from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.slack.types import View
-from tests.dialog.conftest import Talk, World, dm, mention
+from tests.dialog.conftest import Talk, World, dm, mention, told
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
 HEADLINE = "Order 2 × Widget Pro for Ada Byron · $98.00"
@@ -123,6 +123,20 @@ async def test_review_of_what_is_decided_by_now_says_so_and_takes_it_off_the_tab
     modal = await bot.slack.until(lambda: bot.slack.view("ben"))
     assert "This was already settled (succeeded) by @Ann Archer; your click changed nothing." in modal.seen_text
     await reads(bot, "ben", "Nothing waits for you.")
+
+
+async def test_who_asked_nudges_from_the_tab_and_is_told_directly(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "signoff.yaml"
+    path.write_text(f"policy: [{{tool: create_order, approvers: {{users: [{world.slack.people['cleo']}]}}}}]")
+    world.config = load_config(path)
+    await world.start_bot()
+    await ordered(world)
+    view = await home(world, "ann")
+    assert f"{HEADLINE}\n[Nudge]" in parts(view)[1]
+    await world.slack.until(lambda: len(told(world, "cleo")) == 1)
+    await world.slack.click_in_view("ann", view.id, "nudge")
+    await world.slack.until(lambda: any("once more" in one.seen_text for one in told(world, "ann")))
+    await world.slack.until(lambda: any("asks again for your decision" in one.seen_text for one in told(world, "cleo")))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
 from bot.sandbox.slack.types import Message
-from tests.dialog.conftest import Talk, World, dm, mention
+from tests.dialog.conftest import Talk, World, dm, mention, told
 
 ORDER = call("create_order", customer="ada@example.com", sku="WGT-001", quantity=2)
 
@@ -29,11 +29,6 @@ def configured(world: World, folder: Path, more: str = "", **rule: Any) -> None:
 
 def users(world: World, *names: str) -> str:
     return f"{{users: [{', '.join(world.slack.people[name] for name in names)}]}}"
-
-
-def told(world: World, user: str) -> list[Message]:
-    """What the bot has written to somebody directly."""
-    return [m for m in world.slack.workspace.messages[world.slack.dm_channel(user)].values() if m.bot_id]
 
 
 async def is_told(world: World, user: str, *words: str, count: int = 1) -> Message:
@@ -123,6 +118,23 @@ async def test_a_card_in_a_direct_message_can_be_decided_from_the_message_about_
     assert (await world.slack.submit("cleo", view.id, {})).closed
     await talk.sees("Approved by", "Cleo")
     await is_told(world, "cleo", "Approved by", "Cleo")
+
+
+async def test_who_cannot_open_the_channel_decides_from_the_message(world: World, tmp_path: Path) -> None:
+    configured(world, tmp_path, approvers=users(world, "ben", "cleo"), quorum=2)
+    await world.slack.invite("signoff", "finance")  # Ann and Cleo are in it
+    await world.start_bot()
+    world.model.script = Lines(ORDER, "Done with it.")
+    talk = await mention(world, "ann", "order two", "finance")
+    await talk.clicks("cleo", await talk.card())
+    await is_told(world, "cleo", "[Open the card]")
+    message = await is_told(world, "ben", "asks for your decision", "[Review…]")
+    assert "Open the card" not in message.seen_text
+    await world.slack.click("ben", message.channel, message.ts, "review")
+    view = await world.slack.until(lambda: world.slack.view("ben"))
+    assert (await world.slack.submit("ben", view.id, {})).closed
+    await talk.sees("Done with it.")
+    assert "Open the card" not in (await is_told(world, "ben", "Approved by")).seen_text
 
 
 async def test_a_question_goes_to_the_thread_and_decides_nothing(world: World, tmp_path: Path) -> None:
@@ -221,6 +233,22 @@ async def test_a_message_whose_answer_was_lost_is_found_again(world: World, tmp_
     await talk.clicks("cleo", card)
     await talk.sees("Then not.")
     assert "Approved by" in told(world, "cleo")[0].seen_text
+
+
+async def test_a_thread_is_not_reminded_in_the_quiet_hours_of_who_asked_where_a_rule_names_nobody(
+    world: World, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    begin, end = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (-2, 2))
+    configured(world, tmp_path, f'quiet_hours: {{from: "{begin}", to: "{end}"}}\n', remind="1s")
+    world.slack.become("ben", tz="Etc/GMT+12")  # where it is half a day earlier
+    await world.start_bot()
+    world.model.script = Lines(ORDER, ORDER)
+    quiet = await mention(world, "ann", "order two")
+    await quiet.card()
+    awake = await mention(world, "ben", "order two")
+    await awake.sees("Still waiting: Order 2 × Widget Pro")
+    assert not any("Still waiting" in one.seen_text for one in quiet.posts())
 
 
 async def test_nobody_is_reminded_in_the_quiet_hours_of_the_place_where_they_are(world: World, tmp_path: Path) -> None:
