@@ -86,3 +86,13 @@ _JSON_ESCAPE = re.compile(rf"(?P<whole>{_HIGH}{_LOW})|(?P<half>{_HIGH}|{_LOW})|\
 def whole_escapes(json_text: str) -> str:
     """Return JSON with half characters replaced: parsers refuse `"\\ud83d"` though JSON can spell it."""
     return str(whole(_JSON_ESCAPE.sub(lambda found: r"\ufffd" if found["half"] else found[0], json_text)))
+
+
+_NAME_PARTS = re.compile(r"_+|-+|(?<=[a-z])(?=[A-Z])")
+
+
+def tool_in_words(name: str) -> str:
+    """Return a tool's name as people read it: "Create order", and of one of an MCP server "Create issue (tickets)"."""
+    server, _, own = name.rpartition("__")
+    words = " ".join(part.lower() for part in _NAME_PARTS.split(own) if part).capitalize() or name
+    return f"{words} ({server})" if server else words

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from agent.session.rules import Rules
 from agent.session.state import Session
+from agent.text import tool_in_words
 
 _NOT_RUN = {"refused": "not allowed", "undeliverable": "nobody could be asked"}
 _UNKNOWN = ("unknown", "left")
@@ -15,11 +16,11 @@ def capped(session: Session, rules: Rules) -> str:
     """Return the sentences that end such a turn."""
     ended = session.turn.ended
     reads = {name for name, tool in rules.tools.items() if tool.reads}
-    done = _with_times([tool for tool, how in ended if how == "succeeded" and tool not in reads])
-    read = _with_times([tool for tool, how in ended if how == "succeeded" and tool in reads])
-    unknown = _with_times([tool for tool, how in ended if how in _UNKNOWN])
-    failed = _with_times([tool for tool, how in ended if how == "failed"])
-    not_run = _with_times([f"{tool} ({_NOT_RUN.get(how, how)})" for tool, how in ended if how not in _RAN])
+    done = _with_times([tool_in_words(tool) for tool, how in ended if how == "succeeded" and tool not in reads])
+    read = _with_times([tool_in_words(tool) for tool, how in ended if how == "succeeded" and tool in reads])
+    unknown = _with_times([tool_in_words(tool) for tool, how in ended if how in _UNKNOWN])
+    failed = _with_times([tool_in_words(tool) for tool, how in ended if how == "failed"])
+    not_run = _with_times([f"{tool_in_words(tool)} ({_NOT_RUN.get(how, how)})" for tool, how in ended if how not in _RAN])
     told = (
         ("Done", done),
         ("Only read", read),

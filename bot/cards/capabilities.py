@@ -2,13 +2,13 @@
 
 import re
 
+from agent.text import tool_in_words
 from agent.tool.definition import Effect, Tool, Tools
 from bot.cards.harmless_text import cut, escaped, readable
 
 MOST_TOLD = 15  # in one list: of more, those whose authors say it in words for people come first
 WORDS_CHARACTERS = 150
 FIRST_SENTENCE = re.compile(r".+?(?:[.!?](?=\s+[^\sa-z]|$)|$)")
-NAME_PARTS = re.compile(r"_+|-+|(?<=[a-z])(?=[A-Z])")
 INTRODUCED = "Here is what I can do; just ask in your own words:"
 PROMISED = (
     "Whatever changes something waits until a person here has seen exactly what it is and approved it, unless your team's rules "
@@ -33,7 +33,7 @@ def capability_lines(tools: Tools) -> str:
 
 def _line_of(tool: Tool) -> str:
     """Return the author's words for people; else how the description begins that is for the model, which may be a server's."""
-    line = tool.can or _first_sentence(tool.description) or _name_told(tool.name)
+    line = tool.can or _first_sentence(tool.description) or tool_in_words(tool.name)
     return escaped(cut(readable(line), WORDS_CHARACTERS))
 
 
@@ -42,12 +42,6 @@ def _first_sentence(description: str) -> str:
     line = next(filter(None, (" ".join(line.strip("#*-> ").split()) for line in description.splitlines())), "")
     found = FIRST_SENTENCE.match(line.replace("`", "").replace("**", ""))
     return found[0].removesuffix(".") if found else ""
-
-
-def _name_told(name: str) -> str:
-    server, _, own = name.rpartition("__")
-    words = " ".join(part.lower() for part in NAME_PARTS.split(own) if part)
-    return f"{words.capitalize()} ({server})" if server else words.capitalize()
 
 
 def _asks(tool: Tool) -> str:

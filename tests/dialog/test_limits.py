@@ -46,9 +46,9 @@ async def test_at_the_cap_people_read_what_was_done_and_continue(world: World) -
     await talk.slack.until(lambda: len(world.model.requests) == 3)
     await talk.rejects("ann", await talk.card())  # what the last reply asks for comes before people like any other call
     stopped = await talk.sees("I stopped after 3 steps without finishing", "[Continue]")
-    assert "Done: create_order\n" in stopped.seen_text
-    assert "Only read: search_product_catalog\n" in stopped.seen_text
-    assert "Not run: pay_nobody (not allowed), create_order (rejected)\n" in stopped.seen_text
+    assert "Done: Create order\n" in stopped.seen_text
+    assert "Only read: Search product catalog\n" in stopped.seen_text
+    assert "Not run: Pay nobody (not allowed), Create order (rejected)\n" in stopped.seen_text
     await talk.clicks("ben", stopped, "continue")
     await talk.sees("All of it is done.")
     assert await world.rows("SELECT body->>'budget_tokens' FROM step WHERE body->>'kind' = 'asked' AND seq > 1") == [("0",)]

@@ -36,7 +36,7 @@ LABELS = {  # as people read them
     "Not run": "not run",
 }
 FATES = {"succeeded": "done", "failed": "failed", "unknown": "unknown", "refused": "not run"}
-NAMED = re.compile(r"(\w+)(?: \((?!\d+ times)[^()]*\))?(?: \((\d+) times\))?")  # with why it was not run, and how often
+NAMED = re.compile(r"(\w+(?: \w+)*)(?: \((?!\d+ times)[^()]*\))?(?: \((\d+) times\))?")  # with why it was not run, and how often
 
 
 def capped_turns(steps: Sequence[Step]) -> Iterator[tuple[Sequence[Step], str]]:
@@ -76,7 +76,7 @@ def named(sentence: str) -> Counter[tuple[str, str]]:
     for line in sentence.splitlines():
         if line.startswith("• "):
             label, _, names = line[2:].partition(": ")
-            for tool, times in NAMED.findall(names):
+            for tool, times in ((words.lower().replace(" ", "_"), times) for words, times in NAMED.findall(names)):
                 found[tool, LABELS[label]] += int(times or 1)
                 assert (label == "Only read") == (LABELS[label] == "done" and tool in TOOLS and TOOLS[tool].reads)
     return found

@@ -20,9 +20,11 @@ def lines(*ended: tuple[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("how", ["unknown", "left"])
 def test_what_may_have_run_is_not_called_not_done(how: str) -> None:
-    assert lines(("pay", how), ("pay", how), ("order", "rejected"), ("ship", "succeeded"), ("send", "failed")) == [
-        "• Done: ship",
-        "• Failed: send",
-        "• Outcome unknown, it may have run: pay (2 times)",
-        "• Not run: order (rejected)",
+    assert lines(
+        ("pay", how), ("pay", how), ("create_order", "rejected"), ("tickets__closeIssue", "succeeded"), ("send", "failed")
+    ) == [
+        "• Done: Close issue (tickets)",
+        "• Failed: Send",
+        "• Outcome unknown, it may have run: Pay (2 times)",
+        "• Not run: Create order (rejected)",
     ]
