@@ -3,14 +3,27 @@
 import json
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.sandbox import SlackSandbox
 from bot.sandbox.slack.keeping import FILE, UnreadableError
-from tests.sandbox.slack_bots import MANIFEST, Bot, actions, button, in_socket_mode, section, web_client
+from tests.sandbox.slack_bots import (
+    MANIFEST,
+    Bot,
+    Connected,
+    actions,
+    both_ways,
+    button,
+    card,
+    in_socket_mode,
+    section,
+    web_client,
+)
 from tests.signoff import signoff
 
 
@@ -84,6 +97,65 @@ async def test_what_was_answered_is_kept_even_if_the_process_is_killed_then(tmp_
     assert process.returncode == -signal.SIGKILL, err.decode()
     async with kept(tmp_path / "workspace") as after:
         assert [one.ts for one in after.workspace.messages[after.channels["orders"]].values()] == [out.decode().strip()]
+
+
+async def test_what_was_said_right_before_a_kill_reaches_the_bot_of_the_next_workspace(tmp_path: Path) -> None:
+    """In the other process no bot ever connects: it is killed between what somebody says and its ack."""
+    arguments = (str(tmp_path / "workspace"),)
+    async with signoff(*arguments, folder=tmp_path, environment={}, module="tests.sandbox.killed_workspace") as process:
+        out, err = await process.communicate()
+    assert process.returncode == -signal.SIGKILL, err.decode()
+    async with kept(tmp_path / "workspace") as after:
+        bot = Bot(after)
+        async with in_socket_mode(after, bot):
+            await after.until(lambda: not after.workspace.unacked)
+        (event,) = bot.events
+        assert (event["text"], event["ts"]) == ("hello", out.decode().strip())
+        assert event["files"][0]["url_private"].startswith(after.page_url)
+
+
+@both_ways
+@pytest.mark.parametrize("acks_before", [False, True])
+async def test_an_event_is_delivered_again_unless_it_was_acked(tmp_path: Path, connected: Connected, acks_before: bool) -> None:
+    """One that was taken in, but whose ack is lost, comes as a retry of the same event."""
+    headers: list[Any] = []
+
+    async def look(req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> None:
+        headers.append({name: value[0] for name, value in req.headers.items() if name.startswith("x-slack-retry")})
+        await next()
+
+    async with kept(tmp_path) as before:
+        first = Bot(before)
+        async with connected(before, first):
+            if not acks_before:
+                before.faults.late_ack(seconds=3600)
+            await before.dm("ann", "order a lamp")
+            await before.until(lambda: [one for one in before.deliveries if one.failure or one.acked_after_seconds])
+            await before.until(lambda: first.bodies)
+            await before.until(lambda: acks_before == (not before.workspace.unacked))
+    async with kept(tmp_path) as after:
+        second = Bot(after)
+        second.app.use(look)
+        async with connected(after, second):
+            await after.until(lambda: not after.workspace.unacked)
+    assert second.bodies == ([] if acks_before else first.bodies)
+    assert [(one.event_id, one.try_number) for one in after.deliveries] == [(one["event_id"], 2) for one in second.bodies]
+    assert [one["x-slack-retry-num"] for one in headers] == ["1"] * len(second.bodies)
+    async with kept(tmp_path) as last:
+        assert not last.workspace.unacked
+
+
+async def test_a_click_that_nobody_acked_is_not_sent_again(tmp_path: Path) -> None:
+    async with kept(tmp_path) as before:
+        ts = await card(before)
+        await before.until(lambda: before.deliveries)
+        await (await before.click("ann", "orders", ts, "approve"))
+        assert before.failures("ann")
+    async with kept(tmp_path) as after:
+        bot = Bot(after)
+        async with in_socket_mode(after, bot):
+            await after.until(lambda: not after.workspace.unacked)
+        assert {one.kind for one in after.deliveries} == {"message"}  # the card's own event
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 0}', b'{"format": 1}', b"\xff"])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.team_naming import Naming, alone
-from bot.sandbox.slack.types import Delivery
+from bot.sandbox.slack.types import Delivery, Unacked
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 
@@ -55,7 +56,10 @@ class Route(Protocol):
 
 
 class Deliveries:
-    """Everything that was ever sent to the bot, and the tasks that still send."""
+    """Everything that was ever sent to the bot, and the tasks that still send.
+
+    Wide because an event's whole way is here: its first try, its retries, and those that an earlier process left.
+    """
 
     def __init__(
         self,
@@ -85,9 +89,18 @@ class Deliveries:
         if name not in subscribed or _EVENT_SCOPES.get(name, "") not in {*self.scopes, ""}:
             return
         payload = self.naming(payload)
+        self._note(Unacked(payload))
         self.background(self._deliver_event(payload))
         for copy in range(1, self.faults.copies):
             self.background(self._deliver_copy(payload, copy))
+
+    def resume(self, bot_is_there: Callable[[], bool], base_url_before: str) -> None:
+        """Go on with the events that an earlier process of this workspace has not seen acked, as soon as the bot is there."""
+        for one in tuple(self.workspace.unacked.values()):
+            moved = json.dumps(one.payload)
+            if base_url_before:
+                moved = moved.replace(base_url_before, self.workspace.base_url)  # addresses of files
+            self.background(self._resume(replace(one, payload=json.loads(moved)), bot_is_there))
 
     async def interaction(self, payload: Json) -> Json | None:
         """Deliver once and return the ack's payload. Raises NotAcked; Slack does not try an interaction again."""
@@ -117,11 +130,27 @@ class Deliveries:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._crashed.append(error)
 
-    async def _deliver_event(self, payload: Json) -> None:
-        reason = ""
-        for number, delay_seconds in enumerate((0.0, *self.retry_delays_seconds)):
-            if delay_seconds:
-                await asyncio.sleep(delay_seconds)
+    async def _resume(self, event: Unacked, bot_is_there: Callable[[], bool]) -> None:
+        while not bot_is_there():
+            await self.workspace.next_change()
+        await self._deliver_event(event.payload, event.tries, event.reason)
+
+    async def _deliver_event(self, payload: Json, made: int = 0, reason: str = "") -> None:
+        """Deliver an event, of which so many tries were made before. Only one that comes to its end is not kept any longer."""
+        await self._try_event(payload, made, reason)
+        del self.workspace.unacked[payload["event_id"]]
+        self.workspace.changed()
+
+    def _note(self, event: Unacked) -> None:
+        self.workspace.unacked[event.payload["event_id"]] = event
+        self.workspace.changed()
+
+    async def _try_event(self, payload: Json, made: int, reason: str) -> None:
+        delays_seconds = (0.0, *self.retry_delays_seconds)
+        for number in range(made, len(delays_seconds)):
+            if number > made:
+                await asyncio.sleep(delays_seconds[number])
+            self._note(Unacked(payload, number + 1))
             late_seconds = self.faults.take_late_ack()
             try:
                 await self._try(Outgoing("events_api", payload, number, reason), ignore_ack=late_seconds is not None)
@@ -129,6 +158,7 @@ class Deliveries:
                 if not failed.retry:
                     return
                 reason = failed.reason
+                self._note(Unacked(payload, number + 1, reason))
             else:
                 return
             if late_seconds is not None:

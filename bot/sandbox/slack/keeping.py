@@ -1,7 +1,8 @@
 """The workspace on the disk: what is in it outlives the process that shows it.
 
-Kept is what Slack keeps: people, channels, messages, Home tabs, ids and times. Not kept is what a client forgets when it is
-closed, such as open dialogs, and what ends within minutes anyway, such as response URLs.
+Kept is what Slack keeps: people, channels, messages, Home tabs, ids and times, and the events that nobody has acked, which stand
+in the same write as what caused them. Not kept is what a client forgets when it is closed, such as open dialogs, and what ends
+within minutes anyway, such as response URLs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
-from bot.sandbox.slack.types import Channel, File, Message, Person, View
+from bot.sandbox.slack.types import Channel, File, Message, Person, Unacked, View
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import NumberedIds, Workspace
 
@@ -126,6 +127,8 @@ def _without_messages(workspace: Workspace) -> Json:
         "usergroups": workspace.usergroups,
         "streams": [list(key) for key in workspace.streams],
         "read_up_to": _pairs(workspace.read_up_to),
+        "unacked": [_shallow(one) for one in workspace.unacked.values()],
+        "base_url": workspace.base_url,
     }
 
 
@@ -155,6 +158,9 @@ def _put(workspace: Workspace, kept: Json, contents: Path) -> None:
     workspace.usergroups.update({group: tuple(users) for group, users in kept["usergroups"].items()})
     for name in ("statuses", "titles", "prompts", "pressed", "selections", "read_up_to"):
         getattr(workspace, name).update({tuple(key): value for key, value in kept[name]})
+    for one in kept.get("unacked", ()):  # workspaces of earlier versions have none
+        workspace.unacked[one["payload"]["event_id"]] = Unacked(**one)
+    workspace.base_url = kept.get("base_url", "")
     until = time.monotonic() + workspace.stream_seconds
     workspace.streams.update({(channel, ts): until for channel, ts in kept["streams"]})
 

@@ -133,8 +133,10 @@ class SlackSandbox(People):
             await self._stop_keeping()
             raise
         host, port = cast(tuple[str, int], self._runner.addresses[0])
-        self.page_url = self.workspace.base_url = f"http://{host}:{port}/"
+        before, self.page_url = self.workspace.base_url, f"http://{host}:{port}/"
+        self.workspace.base_url = self.page_url
         self.api_url = f"{self.page_url}api/"
+        self._deliveries.resume(self._bot_is_there, before)
         return self
 
     async def __aexit__(
@@ -168,6 +170,7 @@ class SlackSandbox(People):
         route = SignedHttp(url, self.signing_secret)
         self._http.append(route)
         self._deliveries.route = route
+        self.workspace.changed()
 
     def name_teams(self, naming: Naming) -> None:
         """Let deliveries name workspaces in this way from now on (`bot.sandbox.slack.team_naming`)."""

@@ -217,5 +217,16 @@ class Delivery:
     """Why this try counts as failed: timeout, http_error, connection_failed."""
 
 
+@dataclass(frozen=True)
+class Unacked:
+    """An event that the bot has not acked, and that Slack has not given up."""
+
+    payload: Json = field(repr=False)
+    tries: int = 1
+    """Those that were made, with the one under way."""
+    reason: str = "connection_failed"
+    """Why the last try counts as failed. One under way when the workspace ends loses its connection."""
+
+
 def _plain(text: Json | None) -> str:
     return text["text"] if text else ""

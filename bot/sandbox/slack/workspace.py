@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from bot.sandbox.slack.types import Channel, ChannelKind, File, Message, Person, View
+from bot.sandbox.slack.types import Channel, ChannelKind, File, Message, Person, Unacked, View
 from bot.sandbox.slack.wire import Json, Refused
 
 MessageKey = tuple[str, str]
@@ -95,8 +95,10 @@ class Workspace:
         self.streams: dict[MessageKey, float] = {}
         """Open streams and until when Slack keeps them, on the monotonic clock."""
         self.files: dict[str, File] = {}
+        self.unacked: dict[str, Unacked] = {}
+        """What the bot has still to hear, by event id."""
         self.base_url = ""
-        """Where the workspace listens, with a slash at the end."""
+        """Where the workspace listens, with a slash at the end; until it does, where it listened before, if it is a kept one."""
         self.names: dict[str, str] = {}
         self.version = 0
         self._triggers: dict[str, tuple[str, float]] = {}
