@@ -61,6 +61,7 @@ QUERY_METHODS = frozenset(
         "users.conversations",
         "users.info",
         "users.list",
+        "users.lookupByEmail",
     }
 )
 
