@@ -1,4 +1,4 @@
-"""What a gateway says in the place of a model's name or a reply's id is not told to whoever collects traces."""
+"""What a gateway says in the place of a model's name or a reply's id is told to nobody who collects traces."""
 
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -8,7 +8,7 @@ from agent import telemetry
 
 
 def told(answers: object, reply_id: object) -> dict[str, object]:
-    """What stands on the span of a model call that is answered so."""
+    """The span of a model call that is answered so."""
     spans, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
     with provider.get_tracer("test").start_as_current_span("chat"):
