@@ -44,6 +44,8 @@ class StreamedReply:
 
     `usage`: what the API has counted; None until the reply began. `unusable`: by content block, why its arguments are none; they
     are an empty object then. `characters`: how many have come, of all that the model wrote.
+
+    Wide because it is what has come and where in the protocol's order the stream is.
     """
 
     model: Any = None  # that answers, as it or a gateway says
