@@ -6,7 +6,7 @@ everything; what neither holds is asked of nobody. In *One by one…* each call 
 """
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -195,6 +195,12 @@ def meant(one: Card, how: Any, sources: tuple[str, ...]) -> Seen:
     )
 
 
+def not_known(found: Seen, one: Card, sources: tuple[str, ...]) -> list[str]:
+    """Return what of an action nobody could say who has seen it: no more than names, since these texts are long."""
+    known = meant(one, found.how, sources)
+    return [each.name for each in fields(Seen) if getattr(found, each.name) != getattr(known, each.name)]
+
+
 def assert_all_of_it_is_seen(shown: Cards, mask: Mask = unmasked) -> None:
     blocks = card_blocks(shown, TOOLS, mask=mask, may_grant=always)
     dialogs = {row.action_id: review_view(row, TOOLS.get(row.tool)) for row in shown.rows}
@@ -205,7 +211,7 @@ def assert_all_of_it_is_seen(shown: Cards, mask: Mask = unmasked) -> None:
     for row in shown.rows:
         if row.look == "pending":
             found = seen[row.action_id]
-            assert found == meant(row, found.how, read if found.how == "approve" else row.sources)
+            assert not_known(found, row, read if found.how == "approve" else row.sources) == []
 
 
 @examples(1)
@@ -235,8 +241,8 @@ def test_any_calls_of_one_message_are_known_exactly(several: Cards) -> None:
 
 def as_stored(one: Card) -> Card:
     """Return a card as the dialog has it: made from what is on record of the action, and not from its session."""
-    fields = {name: getattr(one, name) for name in ProposedAction.model_fields if hasattr(one, name)}
-    proposed = ProposedAction(call_id="c", **fields)
+    on_record = {name: getattr(one, name) for name in ProposedAction.model_fields if hasattr(one, name)}
+    proposed = ProposedAction(call_id="c", **on_record)
     seen = ActionSeen(proposed, Place(team="T1", channel="C1", thread_ts="1.0"), one.look, one.decided_by, one.decided_at)
     return card_now(ActionNow(seen, one.voters, one.rejecters, one.reason, one.result))
 
@@ -251,7 +257,7 @@ def assert_each_is_seen_one_by_one(shown: Cards, mask: Mask = unmasked) -> None:
     waiting = [row for row in shown.rows if row.look == "pending"]
     assert list(seen) == [row.action_id for row in waiting]
     for row in waiting:
-        assert seen[row.action_id] == meant(row, seen[row.action_id].how, row.sources)
+        assert not_known(seen[row.action_id], row, row.sources) == []
 
 
 @examples(0.25)
