@@ -47,6 +47,7 @@ class StreamedReply:
     """
 
     model: Any = None  # that answers, as it or a gateway says
+    id: Any = None  # by which the API knows it, likewise
     blocks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     stop_reason: Any = None
     usage: Usage | None = None
@@ -67,7 +68,7 @@ class StreamedReply:
                 case "message_start":
                     self._stands(not self._begun, kind)
                     self._begun, message = True, event["message"]
-                    self.model, self._counted = message.get("model"), dict(message["usage"])
+                    self.model, self.id, self._counted = message.get("model"), message.get("id"), dict(message["usage"])
                     self.usage = self._usage()
                 case "content_block_start":
                     self._stands(self._between and not self._summed_up and event.get("index") == len(self.blocks), kind)
