@@ -40,6 +40,7 @@ def keys(session: Session, hours: float, clock: ReminderClock) -> list[str]:
 def test_a_thread_is_reminded_once_the_first_of_those_whom_the_rule_names_is_awake() -> None:
     session = asked(**MENTION)
     assert keys(session, 1, ReminderClock()) == ["notice:A1:1"]
+    assert keys(session, 0.9, clock()) == []  # Slack is not asked before there is something to remind of
     assert keys(session, 1, clock()) == ["zones:thread:A1"]
     berlin = clock(U2="Europe/Berlin", U8="Atlantic/Azores")
     assert keys(session, 1, berlin) == []
