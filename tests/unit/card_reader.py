@@ -65,7 +65,7 @@ def read_message(blocks: Sequence[Block], dialogs: Mapping[str, Block], details:
 
 
 def read_one_by_one(view: Block, dialogs: Mapping[str, Block], details: Mapping[str, Block]) -> dict[str, Seen]:
-    """Return each open action of the dialog *One by one*: between two lines stands a card of its own, with its own buttons."""
+    """Return each open action of the dialog *One by one*: between two lines stands a card, with its own buttons."""
     found: dict[str, Seen] = {}
     for part in _split(view["blocks"]):
         if (decides := _decides(part)) is None:

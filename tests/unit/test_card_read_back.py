@@ -2,7 +2,7 @@
 
 `card_reader` is that person. Where the card has an approve button, the card says everything, but for what it leaves to *Details*:
 the tool, the rule, and arguments that the headline names or that are nothing. Where it has *Review…*, that dialog says
-everything; what neither holds is asked of nobody. In *One by one…* each call reads as on a card of its own.
+everything; what neither holds is asked of nobody. In *One by one…* each call reads as on a card with nothing else.
 """
 
 import re
