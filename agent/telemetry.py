@@ -27,6 +27,7 @@ CONVERSATION = "gen_ai.conversation.id"
 MODEL = "gen_ai.request.model"
 MAX_TOKENS = "gen_ai.request.max_tokens"
 FINISH_REASONS = "gen_ai.response.finish_reasons"
+REPLY_ID = "gen_ai.response.id"  # by which the API knows a reply
 ANSWERED = "gen_ai.response.model"  # that replied, as it names itself
 FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"  # seconds, of the try that gave the reply, or began one last
 STREAMED = "gen_ai.request.stream"
@@ -64,6 +65,7 @@ OUTCOME = "signoff.outcome"  # of a turn: how it ended (`agent.decide.run_outcom
 OUTPUT_BYTES = "signoff.output_bytes"
 APPROVAL = "signoff.approval"  # of a decision span: .outcome, .rule, .digest, .quorum, .waited_seconds
 
+REPLY_ID_FORM = re.compile(r"msg_[A-Za-z0-9_-]{1,64}")
 MODEL_NAME = re.compile(r"claude-[a-z]+(-[a-z0-9]{1,8}){0,4}")
 
 MemoryOperation = Literal["search_memory", "upsert_memory", "update_memory", "delete_memory"]
@@ -142,13 +144,16 @@ def chat_span(pinned: Pinned, max_tokens: int) -> Generator[Span]:
         yield span
 
 
-def reply_begun(asked: str, answers: object, seconds: float) -> None:
+def reply_begun(asked: str, answers: object, reply_id: object, seconds: float) -> None:
     """Note that a try of the current model call is answered: by which model, and so many seconds after it was sent.
 
-    A gateway may say anything in the place of a model's name, and that is nobody's to read.
+    A gateway may say anything in the place of a model's name or a reply's id, and that is nobody's to read.
     """
     known = isinstance(answers, str) and (answers == asked or MODEL_NAME.fullmatch(answers))
-    trace.get_current_span().set_attributes({ANSWERED: str(answers) if known else OTHER, FIRST_CHUNK: seconds})
+    span = trace.get_current_span()
+    span.set_attributes({ANSWERED: str(answers) if known else OTHER, FIRST_CHUNK: seconds})
+    if isinstance(reply_id, str) and REPLY_ID_FORM.fullmatch(reply_id):
+        span.set_attribute(REPLY_ID, reply_id)
 
 
 def tried(tries: int) -> None:

@@ -79,7 +79,8 @@ def _message_moves(session: Session, message: PostKey, rows: Sequence[ActionStat
         places = ((session.place.channel, shown.ts), (post_to, shown.copy_ts))
         there = tuple(place for place in places if place[1])
         alone = tuple((ts, card(row)) for row in rows if row.lags for ts in row.shown.questions)
-        moves.append(ShowCard(cards(session, message), there, MoveKey("show", str(message)), alone))
+        gone = tuple(row.shown.reminder_ts for row in rows if row.lags and row.look != "unknown" and row.shown.reminder_ts)
+        moves.append(ShowCard(cards(session, message), there, MoveKey("show", str(message)), alone, gone))
     open_rows = [row for row in rows if row.decided is None]
     if shown.posting and not open_rows:  # settled while it was being posted: it may stand there, and look open
         moves.append(Post(message, cards(session, message), found=True))
@@ -126,7 +127,8 @@ def _outcome_question(session: Session, action: ActionState, now: datetime, cloc
     if number <= action.run.reminders:
         return []
     key = PostKey("remind_outcome", name, number)
-    return [Post(key, Notice("reminder", cards=(card(action),)), found=key in session.posts)]
+    reminder = Notice("reminder", cards=(card(action),))
+    return [Post(key, reminder, found=key in session.posts, instead_of=action.shown.reminder_ts)]
 
 
 def _wanted_again(action: ActionState) -> str:

@@ -274,12 +274,13 @@ class Post:
 @dataclass(frozen=True, slots=True)
 class ShowCard:
     """Bring a message with cards up to date, wherever it stands: (channel, ts) of each. `alone`: what else shows one of its rows,
-    by ts: a question about its outcome that is answered."""
+    by ts: a question about its outcome that is answered. `gone`: the reminders of such questions, which are taken away."""
 
     cards: Cards
     places: tuple[tuple[str, str], ...]
     key: MoveKey
     alone: tuple[tuple[str, Card], ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ MODALITY = "gen_ai.token.modality"
 TOKEN_TYPE = "gen_ai.token.type"
 OUTCOME = "signoff.outcome"
 DELIVERY = "signoff.delivery"  # event, click, dialog or other
+RATING = "signoff.rating"  # good, bad, or wrong: somebody said what
 BUDGET = "signoff.budget"  # agent.model.spending.BudgetKind
 POST = "signoff.post"  # agent.session.post_keys.PostKind, or update
 KIND = "signoff.kind"
@@ -73,6 +74,7 @@ BREAKER = meter.create_gauge("signoff.model.out_of_reach", "{breaker}", "1 while
 RETRIES = meter.create_counter(
     "signoff.retries", "{retry}", "Moves that are made again: somebody asked to wait (delayed), or the answer was lost (unclear)."
 )
+RATINGS = meter.create_counter("signoff.ratings", "{rating}", "What people said of answers: good, bad, or what was wrong.")
 FAILED_POSTS = meter.create_counter("signoff.posts.failed", "{post}", "Messages that Slack refused for good.")
 MASKING = meter.create_counter("signoff.masking.texts", "{text}", "Texts that were masked, or withheld since that failed.")
 LEARNT = meter.create_counter("signoff.memory.learnt", "{item}", "Items that were remembered, or said again.")

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Literal
 
 from opentelemetry.metrics import Histogram
 
@@ -160,6 +161,11 @@ def budget_refused(kind: str, agent: str) -> None:
     of.BUDGET_REFUSALS.add(1, {of.BUDGET: kind, AGENT: agent})
 
 
+def count_rating(value: Literal["good", "bad", "wrong"]) -> None:
+    """Count a word of somebody on an answer. One who says something else later has said two."""
+    of.RATINGS.add(1, {of.RATING: value})
+
+
 def count_failed_try(model: str, error_type: str, *, again: bool) -> None:
     """Count a try of a model call that gave no reply. `again`: another one follows."""
     outcome = "tried_again" if again else "given_up"
@@ -195,5 +201,7 @@ def begin_at_zero() -> None:
     """Show 0 of what is rare, so that its first time is an increase."""
     for post in POSTS:
         of.FAILED_POSTS.add(0, {of.POST: post})
+    for value in ("good", "bad", "wrong"):
+        of.RATINGS.add(0, {of.RATING: value})
     for outcome in ("masked", "withheld"):
         of.MASKING.add(0, {of.OUTCOME: outcome})

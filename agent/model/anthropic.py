@@ -251,7 +251,7 @@ class AnthropicModel:
                 if silent and begun.usage is not None:
                     seconds = time.monotonic() - asked_at
                     metrics.first_chunk(model, seconds)
-                    telemetry.reply_begun(model, begun.model, seconds)
+                    telemetry.reply_begun(model, begun.model, begun.id, seconds)
 
 
 def _shows_new_files(request: Request) -> bool:

@@ -44,9 +44,12 @@ class StreamedReply:
 
     `usage`: what the API has counted; None until the reply began. `unusable`: by content block, why its arguments are none; they
     are an empty object then. `characters`: how many have come, of all that the model wrote.
+
+    Wide because it is what has come and where in the protocol's order the stream is.
     """
 
     model: Any = None  # that answers, as it or a gateway says
+    id: Any = None  # by which the API knows it, likewise
     blocks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     stop_reason: Any = None
     usage: Usage | None = None
@@ -67,7 +70,7 @@ class StreamedReply:
                 case "message_start":
                     self._stands(not self._begun, kind)
                     self._begun, message = True, event["message"]
-                    self.model, self._counted = message.get("model"), dict(message["usage"])
+                    self.model, self.id, self._counted = message.get("model"), message.get("id"), dict(message["usage"])
                     self.usage = self._usage()
                 case "content_block_start":
                     self._stands(self._between and not self._summed_up and event.get("index") == len(self.blocks), kind)

@@ -132,6 +132,8 @@ class PeopleEffects:
         alone = [(session.place.channel, ts, Cards((row,), answered=True)) for ts, row in move.alone]
         for channel, ts, cards in (*((*where, move.cards) for where in move.places), *alone):
             await self._show(session.place.model_copy(update={"channel": channel}), cards, ts, session)
+        for gone in move.gone:
+            await self.surface.take_away(session.place, gone)
         return Ended(tuple(shown))
 
     async def show_direct(self, move: ShowDirect, place: Place) -> Ended:

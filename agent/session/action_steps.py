@@ -162,7 +162,9 @@ def copied(row: ActionState, step: Posted) -> ActionState:
 def card_shown(session: Session, step: CardShown) -> Session:
     """Note that the card shows the state that it was rendered from."""
     action = open_action(session, step.action_id)
-    return keep(session, replace(action, shown=replace(action.shown, look=step.look, changes=step.changes)))
+    reminder_ts = action.shown.reminder_ts if step.look == "unknown" else ""  # it goes with its question
+    shown = replace(action.shown, look=step.look, changes=step.changes, reminder_ts=reminder_ts)
+    return keep(session, replace(action, shown=shown))
 
 
 def notice_posted(session: Session, step: PostStarted | Posted) -> Session:
@@ -214,7 +216,8 @@ def told_people(action: ActionState, step: Posted) -> ActionState:
         case PostKey("question"):
             return replace(action, run=replace(action.run, asked_ts=step.ts or NOT_POSTED))
         case PostKey("remind_outcome", _, int(number)):
-            return replace(action, run=replace(action.run, reminders=max(action.run.reminders, number)))
+            run = replace(action.run, reminders=max(action.run.reminders, number))
+            return replace(action, run=run, shown=replace(action.shown, reminder_ts=step.ts or action.shown.reminder_ts))
         case PostKey("again", _, int(number)):
             return replace(action, run=replace(action.run, again_told=max(action.run.again_told, number)))
         case PostKey("escalated"):  # of earlier versions

@@ -74,10 +74,14 @@ class NoticeState:
 
 @dataclass(frozen=True)
 class Shown:
-    """Where an action's card stands, and what it shows there."""
+    """Where an action's card stands, and what it shows there.
+
+    Wide because it is all that people see of one action, wherever it stands.
+    """
 
     ts: str = ""
     questions: tuple[str, ...] = ()  # of messages that asked about its outcome and are answered: they show its card from then on
+    reminder_ts: str = ""  # of the one reminder that stands of a question about its outcome
     posting: bool = False  # its post has begun, and nobody knows yet whether it stands there
     copy_ts: str = ""  # of the same card in the channel that policy names
     copy_error: str = ""  # why it is not there

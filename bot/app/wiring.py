@@ -56,6 +56,7 @@ from bot.dialogs.ratings import Ratings
 from bot.home.budgets import Budgets
 from bot.home.home_tab import HomeTab
 from bot.home.memories import Memories
+from bot.slack.addresses import by_ids
 from bot.slack.files import SlackFiles
 from bot.slack.readers import SlackReaders
 from bot.slack.surface import SlackSurface
@@ -121,6 +122,7 @@ async def running(
         promotes = promoting(config, pool, labels, lambda: tools.packs())
         packs = tool_packs(pool, config, databases, workspace, remembered, promotes)
         tools = Toolbox(only_packs if only_packs is not None else {**packs, **(further_packs or {})}, bridge)
+        config = await by_ids(config, reader)
         name_problems(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience, labels.live)

@@ -28,6 +28,7 @@ from bot.config.manifest import BY_EMAIL, bot_scopes
 from bot.config.mcp_file import read_servers
 from bot.config.refusal import Refusal
 from bot.config.settings import Settings, environment
+from bot.slack.addresses import by_ids
 from bot.slack.enough import SlackDirectory
 from tools.mcp import Bridge, Connection, Offer, claimed
 
@@ -56,7 +57,7 @@ async def examine(settings: Settings, config_path: Path | None, wrong: Sequence[
         *([_bot_token(settings), _way_in(settings)] if slack else []),
         stores(settings),
         _mcp(config, config_path),
-        *([_approvers(settings, config.policy)] if slack else []),
+        *([_approvers(settings, config)] if slack else []),
         databases(config.databases, environment()),
         asyncio.to_thread(tool_files, config),
         *(_check_model(settings, model) for model in models),
@@ -85,14 +86,18 @@ async def _bot_token(settings: Settings) -> Sequence[Finding]:
     return [Finding("ok", who), _scopes(answer)]
 
 
-async def _approvers(settings: Settings, policy: Policy) -> Sequence[Finding]:
+async def _approvers(settings: Settings, config: Config) -> Sequence[Finding]:
     """Return those whom rules name, as Slack has them; nothing without a token that Slack takes, which is a finding elsewhere."""
-    if settings.slack_bot_token is None or not policy.rules:
+    if settings.slack_bot_token is None or not config.policy.rules:
         return []
     slack = _slack(settings, settings.slack_bot_token.get_secret_value())
     who = await _answer_or_finding(slack.auth_test(), settings)
     if isinstance(who, Finding):
         return []
+    try:
+        policy = (await by_ids(config, slack)).policy
+    except Refusal as refusal:
+        return [Finding("fail", "Policy: an approver cannot be looked up by e-mail address.", str(refusal))]
     return await doctor_policy.approvers(policy, SlackDirectory(slack, str(who["team_id"])))
 
 

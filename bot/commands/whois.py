@@ -10,16 +10,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cards.harmless_text import visible
 from bot.commands.finding import PATIENCE_SECONDS, first_line
-from bot.config.manifest import BY_EMAIL
 from bot.config.refusal import ExitStatus, Refusal
 from bot.config.settings import Settings
+from bot.slack.addresses import NOT_ALLOWED
 
 PAGE_PEOPLE = 200
 NOTHING: Mapping[str, Any] = {}
-NO_EMAIL = (
-    f"The app may not look people up by e-mail address: give their name, or add the scope {BY_EMAIL} under OAuth & Permissions "
-    "of your app and install it again."
-)
 
 
 def whois(settings: Settings, named: str) -> Sequence[dict[str, str]]:
@@ -49,7 +45,7 @@ async def _looked_up(token: str, api_url: str, named: str) -> Sequence[dict[str,
         if error == "users_not_found":
             return []
         if error in ("missing_scope", "unknown_method") and "@" in named[1:]:
-            raise Refusal(NO_EMAIL) from None
+            raise Refusal(NOT_ALLOWED.format(instead="their name")) from None
         raise Refusal(f"Slack does not say who that is ({error}): see `signoff doctor`.") from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as unreachable:
         raise Refusal(f"Slack does not answer ({first_line(unreachable)}): see `signoff doctor`.") from None

@@ -9,7 +9,7 @@ import yaml
 from bot.config.refusal import Refusal
 
 PATH = Path(__file__).with_name("manifest.yml")
-BY_EMAIL = "users:read.email"  # which an app may have besides: `signoff whois` finds people by their addresses then
+BY_EMAIL = "users:read.email"  # which an app may have besides: people are found by their addresses then
 
 
 def read_manifest() -> dict[str, Any]:

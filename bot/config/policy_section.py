@@ -10,6 +10,7 @@ from agent.approvals import policy
 from agent.approvals.condition import Condition, ConditionError
 from agent.approvals.deciders import how_many, widened
 from agent.tool.definition import Effect
+from bot.config.addresses import ADDRESS
 from bot.config.sections import Section, given
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
@@ -33,6 +34,15 @@ def _slack_id(letters: str, what: str) -> AfterValidator:
         return name
 
     return AfterValidator(check)
+
+
+def _named_person(name: str) -> str:
+    if not re.fullmatch("[UW][A-Z0-9]+", name) and not ADDRESS.fullmatch(name):
+        raise ValueError(
+            f"should be a person's e-mail address in Slack or their id, such as U012AB3CD, not {name!r}: "
+            f"{WHERE_ITS_ID_IS['user']}"
+        )
+    return name
 
 
 ChannelId = Annotated[str, _slack_id("CG", "channel")]
@@ -68,8 +78,8 @@ def _condition(text: Any) -> Condition:
 class ApproversSection(Section):
     """Anybody in one of these sets may decide."""
 
-    users: tuple[Annotated[str, _slack_id("UW", "user")], ...] = ()
-    """People by their ids."""
+    users: tuple[Annotated[str, AfterValidator(_named_person)], ...] = ()
+    """People by their ids, or by their e-mail addresses in Slack, as those are when the bot starts."""
     groups: tuple[Annotated[str, _slack_id("S", "user group")], ...] = ()
     """Members of Slack's user groups, by their ids, as they are at the click."""
     channel_members: bool = Field(default=False, strict=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from agent import metrics
 from agent.store.feedback import Feedback
 from agent.types import Place
 from bot.cards.block_kit import SlackBlock, entry, modal, section
@@ -35,6 +36,7 @@ class Ratings:
             with as_made():
                 place, user = thread_of(body, self._team), user_in(body)
             await self._feedback.say(place, turn, user, value)
+            metrics.count_rating("good" if value == "good" else "bad")
 
     async def ask_why(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """Ask for the reason after a bad rating. A person who closes the form has said what they wanted."""
@@ -66,6 +68,8 @@ class Ratings:
             await self._feedback.explain(place, turn, user, _words_in(body, "reason"))
             return {}
         filed = await self._feedback.say_wrong(place, turn, user, _words_in(body, "wrong"), _words_in(body, "instead"))
+        if filed:
+            metrics.count_rating("wrong")
         return {"response_action": "update", "view": thanks_view(THANKS if filed else GONE)}
 
 

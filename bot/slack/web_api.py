@@ -31,7 +31,7 @@ _REFUSALS: Mapping[Meaning, str] = {
     # Keys are revoked for one channel as well as for all (docs: Enterprise Key Management).
     "template_not_visible canvas_disabled_file_team canvas_disabled_user_team canvas_globally_disabled ekm_access_denied",
     "gone": "channel_not_found thread_not_found message_not_found user_not_found user_not_visible user_disabled file_not_found "
-    "file_deleted file_is_deleted message_not_in_streaming_state",
+    "file_deleted file_is_deleted message_not_in_streaming_state users_not_found",
 }
 _NO_REFUSALS: Mapping[NoRefusal, str] = {
     "wait": "ratelimited rate_limited message_limit_exceeded team_added_to_org org_login_required external_channel_migrating",
@@ -61,6 +61,7 @@ QUERY_METHODS = frozenset(
         "users.conversations",
         "users.info",
         "users.list",
+        "users.lookupByEmail",
     }
 )
 
@@ -81,6 +82,7 @@ _HOLDS: Mapping[str, tuple[str, type, type | None]] = {
     "users.conversations": ("channels", list, dict),
     "users.info": ("user", dict, None),
     "users.list": ("members", list, dict),
+    "users.lookupByEmail": ("user", dict, None),
 }
 
 log = logging.getLogger(__name__)

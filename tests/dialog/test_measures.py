@@ -90,6 +90,16 @@ async def test_turns_are_counted_by_how_they_end(world: World, measured: Measure
     assert measured.sum("signoff.budget.refusals", signoff_budget="session", gen_ai_agent_name="poor") == 1
 
 
+async def test_what_people_say_of_answers_is_counted(bot: World, measured: Measured) -> None:
+    bot.model.script = Lines("Widgets are blue.")
+    talk = await mention(bot, "ann", "which colour?")
+    answer = await talk.sees("Widgets are blue.")
+    await (await bot.slack.click("ann", talk.channel, answer.ts, "feedback", value="good:1"))
+    await (await bot.slack.click("ben", talk.channel, answer.ts, "feedback", value="bad:1"))
+    await measured.comes_to(1, "signoff.ratings", signoff_rating="bad")
+    assert measured.sum("signoff.ratings", signoff_rating="good") == 1
+
+
 async def test_an_outage_shows_as_failed_tries_and_as_an_open_breaker(world: World, measured: Measured) -> None:
     world.patience = QUICK
     await world.start_bot()

@@ -1,5 +1,8 @@
 """What people read and say around an outcome that nobody knows: one question, and one answer when they have said so."""
 
+from pathlib import Path
+
+from bot.config.file import load_config
 from bot.sandbox.model import Lines, call
 from tests.dialog.conftest import Talk, World, mention
 from tests.dialog.test_approval import Payments, payments
@@ -28,6 +31,24 @@ async def test_a_question_and_one_answer_stand_around_an_unknown_outcome(world: 
     await talk.rests()
     assert not any("I do not know yet." in message.seen_text for message in talk.posts())
     assert len(talk.posts()) == 3
+
+
+async def test_one_reminder_of_a_question_stands_and_goes_with_the_answer(
+    world: World, payments: Payments, tmp_path: Path
+) -> None:
+    path = tmp_path / "signoff.yaml"
+    path.write_text("policy: [{tool: pay, remind: 1s}]")
+    world.config = load_config(path)
+    talk = await lost(world, payments, "I do not know yet.", "Good: it is paid.")
+    question = await talk.sees("Outcome unknown: Pay ada", "[It happened]", "I do not know yet.")
+    first = await talk.sees("It is still unknown what became of: Pay ada")
+    again = await talk.slack.until(lambda: next((one for one in talk.posts() if one.ts > first.ts), None))
+    assert "It is still unknown" in again.seen_text
+    await talk.slack.until(lambda: first.ts not in [one.ts for one in talk.posts()])
+    await talk.clicks("ben", question, "happened")
+    await talk.sees("Good: it is paid.")
+    await talk.rests()
+    assert not any("still unknown" in one.seen_text for one in talk.posts())
 
 
 async def test_what_a_turn_did_beside_an_unknown_call_is_told_in_a_separate_message(world: World, payments: Payments) -> None:

@@ -38,6 +38,9 @@ async def test_a_turn_is_traced_with_its_model_calls_and_tools(bot: World, trace
     assert told[telemetry.INPUT_TOKENS] == 1110  # those of the cache included
     assert (told[telemetry.OUTPUT_TOKENS], told[telemetry.CACHE_READ_TOKENS]) == (5, 1000)
     assert told[telemetry.FINISH_REASONS] == ("end_turn",)
+    ids = {str((span.attributes or {})[telemetry.REPLY_ID]) for span in (first, second)}
+    assert len(ids) == 2
+    assert all(id.startswith("msg_01") for id in ids)
     of_agent = dict(agent.attributes or {})
     assert (of_agent[telemetry.PROMPT_NAME], of_agent[telemetry.PROMPT_VERSION]) == ("assistant", "2")
     assert of_agent[telemetry.PROMPT_HASH]

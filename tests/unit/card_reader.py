@@ -64,6 +64,25 @@ def read_message(blocks: Sequence[Block], dialogs: Mapping[str, Block], details:
     return found
 
 
+def read_one_by_one(view: Block, dialogs: Mapping[str, Block], details: Mapping[str, Block]) -> dict[str, Seen]:
+    """Return each open action of the dialog *One by one*: between two lines stands a card, with its own buttons."""
+    found: dict[str, Seen] = {}
+    for part in _split(view["blocks"]):
+        if (decides := _decides(part)) is None:
+            continue
+        id, pressed = decides
+        pressable = [
+            one for block in part for one in (*block.get("elements", ()), block.get("accessory", {})) if "action_id" in one
+        ]
+        if id in found or [one["action_id"] for one in pressable] != [pressed["action_id"], "reject", "more"]:
+            raise UnreadableError(id)
+        offered = [option["value"] for option in pressable[-1]["options"]]
+        if {one.get("value", id) for one in pressable} != {id} or not {f"edit:{id}", f"details:{id}"} <= {*offered}:
+            raise UnreadableError(offered)
+        found |= read_message(part, dialogs, details)
+    return found
+
+
 def _split(blocks: Sequence[Block]) -> list[list[Block]]:
     """Return the blocks before the first divider, then each row, and last what is said of all."""
     parts: list[list[Block]] = [[]]

@@ -42,7 +42,7 @@ METHODS: dict[str, set[str]] = {
     "users_conversations": CONVERSATIONS,
     "users_info": {"users:read"},
     "users_list": {"users:read"},
-    "users_lookupByEmail": set(),  # users:read.email, which `signoff whois` can do without, and says so
+    "users_lookupByEmail": set(),  # users:read.email: what can do without says so
     "views_open": set(),
     "views_publish": set(),
     "views_push": set(),

@@ -128,7 +128,7 @@ def test_durations(here: Path, text: str, seconds: int) -> None:
         ("{tool: pay, approvers: {users: [], channel_members: false}}", "`approvers` of rule 1 of `policy` names nobody"),
         (
             "{tool: pay, approvers: {users: [ada]}}",
-            "`approvers.users.0` of rule 1 of `policy` should be the id of a Slack user, such",
+            "`approvers.users.0` of rule 1 of `policy` should be a person's e-mail address in Slack or their id, such",
         ),
         (
             "{tool: pay, approvers: {groups: [U1]}}",
@@ -166,7 +166,7 @@ def test_durations(here: Path, text: str, seconds: int) -> None:
         ("{tool: pay, escalate: {after: 4h, to: {}}}", "`escalate.to` of rule 1 of `policy` names nobody who could approve"),
         (
             "{tool: pay, escalate: {after: 4h, to: {users: [eve]}}}",
-            "`escalate.to.users.0` of rule 1 of `policy` should be the id of a Slack user",
+            "`escalate.to.users.0` of rule 1 of `policy` should be a person's e-mail address in Slack or",
         ),
         (
             "{tool: pay, escalate: {after: 24h, to: {users: [U9]}}}",

@@ -10,11 +10,11 @@ from agent.approvals.quiet_hours import QuietHours
 from agent.decide.facts import Facts
 from agent.decide.for_cards import card_moves, due_at
 from agent.decide.for_notices import notice_moves
-from agent.decide.moves import FindZones, Post, ShowNotice
+from agent.decide.moves import FindZones, Post, ShowCard, ShowNotice
 from agent.decide.reminders import ReminderClock, next_reminder_at, reminded_in_thread, reminders_due
 from agent.session.post_keys import PostKey
 from agent.session.state import Session
-from agent.session.steps import OutcomeTold, Posted, PostStarted, Step, Voted
+from agent.session.steps import CardShown, OutcomeTold, Posted, PostStarted, Step, Voted
 from agent.types import Approvers
 from tests.profiles import examples
 from tests.unit.test_approver_moves import BEFORE, asked
@@ -40,6 +40,7 @@ def keys(session: Session, hours: float, clock: ReminderClock) -> list[str]:
 def test_a_thread_is_reminded_once_the_first_of_those_whom_the_rule_names_is_awake() -> None:
     session = asked(**MENTION)
     assert keys(session, 1, ReminderClock()) == ["notice:A1:1"]
+    assert keys(session, 0.9, clock()) == []  # Slack is not asked before there is something to remind of
     assert keys(session, 1, clock()) == ["zones:thread:A1"]
     berlin = clock(U2="Europe/Berlin", U8="Atlantic/Azores")
     assert keys(session, 1, berlin) == []
@@ -100,3 +101,16 @@ def test_the_next_reminder_is_due_when_it_is_said_to_be_and_not_a_moment_before(
     assert reminders_due(action, at - timedelta(seconds=1), clock) == action.reminders
     later = at + timedelta(seconds=data.draw(st.integers(0, 200_000)))
     assert reminders_due(action, later, clock) >= reminders_due(action, at, clock)
+
+
+def test_one_reminder_of_a_question_stands_and_goes_once_it_is_answered() -> None:
+    question, reminder = PostKey("question", "A1", 1), PostKey("remind_outcome", "A1", 1)
+    steps: list[Step] = [APPROVED, RUNNING, LOST, PostStarted(key=question), Posted(key=question, ts="8.0")]
+    steps += [CardShown(action_id="A1", look="unknown"), PostStarted(key=reminder), Posted(key=reminder, ts="9.0")]
+    [post] = [move for move in card_moves(asked(*steps, **MENTION), NOW + timedelta(hours=3)) if isinstance(move, Post)]
+    assert (str(post.key), post.instead_of) == ("remind_outcome:A1:2", "9.0")
+    told = OutcomeTold(action_id="A1", by="U2", answer="happened", told_at=NOW + timedelta(hours=2))
+    answered = asked(*steps, STARTED, SAID, *ANSWERED, told, **MENTION)
+    [show] = [move for move in card_moves(answered, NOW + timedelta(hours=2)) if isinstance(move, ShowCard)]
+    assert show.gone == ("9.0",)
+    assert asked(*steps, STARTED, SAID, *ANSWERED, told, CardShown(action_id="A1", look="succeeded"), **MENTION).actions == {}

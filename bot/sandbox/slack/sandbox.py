@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -197,6 +198,10 @@ class SlackSandbox(People):
     @property
     def calls(self) -> list[ApiCall]:
         return self._api.calls
+
+    def grant(self, scope: str) -> None:
+        """Install the app again, with a further scope."""
+        self._api.desk = replace(self._api.desk, scopes=self._api.desk.scopes | {scope})
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -48,6 +48,7 @@ RULES: dict[str, Rule] = {
     "users.conversations": Rule(conversations.of_user),
     "users.info": Rule(people.user_info, ("users:read",), takes_json=False),
     "users.list": Rule(people.users, ("users:read",), takes_json=False),
+    "users.lookupByEmail": Rule(people.user_by_email, ("users:read.email",), takes_json=False),
     "usergroups.users.list": Rule(people.usergroup_users, ("usergroups:read",), takes_json=False),
     "files.info": Rule(people.file_info, ("files:read",), takes_json=False),
     "views.open": Rule(views.open_view),

@@ -22,6 +22,15 @@ def users(desk: Desk, given: Arguments) -> Json:
     return {"members": [_person_json(desk, one) for one in people], **paging}
 
 
+def user_by_email(desk: Desk, given: Arguments) -> Json:
+    """Answer users.lookupByEmail: everybody's address is their name at acme.example."""
+    name, _, host = given.needed("email", "users_not_found").partition("@")
+    found = [one for one in desk.workspace.people.values() if one.name == name and not one.deleted and not one.is_bot]
+    if host != "acme.example" or not found:
+        raise Refused("users_not_found")
+    return {"user": _person_json(desk, found[0])}
+
+
 def _person_json(desk: Desk, person: Person) -> Json:
     """Without an e-mail address: that takes users:read.email. What is left out of deactivated people and of those of other
     organisations is left out by Slack too (docs: User object, and External members of Slack Connect)."""
