@@ -89,7 +89,7 @@ class Deliveries:
         if name not in subscribed or _EVENT_SCOPES.get(name, "") not in {*self.scopes, ""}:
             return
         payload = self.naming(payload)
-        self._note(Unacked(payload))
+        self._await_ack(Unacked(payload))
         self.background(self._deliver_event(payload))
         for copy in range(1, self.faults.copies):
             self.background(self._deliver_copy(payload, copy))
@@ -141,7 +141,7 @@ class Deliveries:
         del self.workspace.unacked[payload["event_id"]]
         self.workspace.changed()
 
-    def _note(self, event: Unacked) -> None:
+    def _await_ack(self, event: Unacked) -> None:
         self.workspace.unacked[event.payload["event_id"]] = event
         self.workspace.changed()
 
@@ -150,7 +150,7 @@ class Deliveries:
         for number in range(made, len(delays_seconds)):
             if number > made:
                 await asyncio.sleep(delays_seconds[number])
-            self._note(Unacked(payload, number + 1))
+            self._await_ack(Unacked(payload, number + 1))
             late_seconds = self.faults.take_late_ack()
             try:
                 await self._try(Outgoing("events_api", payload, number, reason), ignore_ack=late_seconds is not None)
@@ -158,7 +158,7 @@ class Deliveries:
                 if not failed.retry:
                     return
                 reason = failed.reason
-                self._note(Unacked(payload, number + 1, reason))
+                self._await_ack(Unacked(payload, number + 1, reason))
             else:
                 return
             if late_seconds is not None:
