@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from agent.cancelled import cancelled
 from agent.errors import FencedError
 from agent.run.runner import Runner
 from agent.store.queue import CHANNEL, RENEW_SECONDS, Queue, Renewal
@@ -66,9 +67,7 @@ class Worker:
                 if self._drives:
                     await asyncio.wait([task for _, task, _ in self._drives.values()])
         left = [(lease, task) for lease, task, _ in self._drives.values()]
-        for _, task in left:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in left), return_exceptions=True)
+        await cancelled([task for _, task in left])
         self._renewal.stop()
         if left:
             await self.queue.hand_back([lease for lease, _ in left])

@@ -9,6 +9,7 @@ from typing import LiteralString
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from agent.cancelled import cancelled
 from agent.errors import DelayedError, RefusedError, UnclearError, UnreachableError
 from agent.store.fenced import rows
 from agent.store.sessions import Pool, Store
@@ -85,8 +86,7 @@ class Chores:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled([self._task])
 
     async def _run_chores(self) -> None:
         while True:

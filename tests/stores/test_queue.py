@@ -228,9 +228,8 @@ async def test_waiting_sessions_cost_a_claim_nothing(core: Core, statistics: str
         [[[explanation]]] = await explained.fetchall()
     read = list(scans(explanation["Plan"]))
     assert {scan["Node Type"] for scan in read} & {"Index Scan", "Index Only Scan"}
-    assert {scan["Index Name"] for scan in read if "Index Name" in scan} == {
-        *("session_due", "session_pkey", "session_woken", "step_pkey")
-    }
+    indexes = {scan["Index Name"] for scan in read if "Index Name" in scan}
+    assert indexes - {"step_pkey"} == {"session_due", "session_pkey", "session_woken"}  # no step is there: Postgres may know it
     assert sum(map(rows_read, read)) < 50
     assert await core.queue.claim(64) == []  # it was a claim indeed
 
