@@ -106,15 +106,15 @@ def _end_words(session: Session, rows: Sequence[ActionState]) -> list[Move]:
 def _further_words(session: Session, rows: Sequence[ActionState], rules: Rules, now: datetime, facts: Facts) -> list[Move]:
     """Remind people below their message: at the times of the rule but for their quiet hours, and whenever somebody nudges."""
     moves: list[Move] = []
-    unknown: list[str] = []  # people of whom nobody has asked Slack where they are
+    clock, unknown = ReminderClock.of(rules, facts), list[str]()
     for user in dict.fromkeys(user for row in rows for user in told_directly(session, row)):
         direct = _direct(rows[0], user)
         waiting = [row for row in rows if user in told_directly(session, row)]
         times = max(_times_told(row, user, rules, now, facts) for row in waiting)
         if not direct.ts or times <= direct.times:
             continue
-        if rules.quiet_hours is not None and facts.time_zone(user) is None:
-            unknown.append(user)
+        if of_unknown_zone := clock.of_unknown_zone((user,)):
+            unknown += of_unknown_zone
             continue
         key = _direct_key(rows, times, user)
         message = _message(session, waiting, user, again=True, nudged_by=_nudged_by(waiting, user, rules, now, facts))

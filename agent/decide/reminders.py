@@ -1,6 +1,6 @@
 """When people are reminded: at the times of a rule, and later where quiet hours hold for them. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,16 +33,7 @@ class ReminderClock:
         zones = [self.facts.time_zone(user) for user in users]
         return min((remindable_at(due, self.quiet if zone is not None else None, zone or "") for zone in zones), default=due)
 
-    def reminders_due(self, since: datetime, every_seconds: int, users: Sequence[str], now: datetime) -> int:
-        """Return how many reminders of them are due by now; none before it is known where they all are."""
-        if self.unknown(users):
-            return 0
-        number = 0
-        while now >= self.reminded_at(nth_reminder(since, every_seconds, number + 1), users):
-            number += 1
-        return number
-
-    def unknown(self, users: Iterable[str]) -> list[str]:
+    def of_unknown_zone(self, users: Iterable[str]) -> list[str]:
         """Return those of whom Slack is to be asked where they are before they are reminded."""
         return [] if self.quiet is None else [user for user in users if self.facts.time_zone(user) is None]
 
@@ -66,27 +57,27 @@ def reminded_in_thread(action: ActionState) -> list[str]:
     return silent(action) or list(action.proposed.requesters)
 
 
-def _reminder_of(action: ActionState, number: int) -> datetime | None:
-    """Return when a reminder of an action is due by its rule, counted from 1; None: there is none.
+def _schedule(action: ActionState) -> tuple[datetime, int] | None:
+    """Return since when a thread is reminded of an action, and after how many seconds first; None: it is not.
 
     It waits for a decision and is reminded of at the rule's times; or for people's word on what became of it.
     """
     every, decided = action.proposed.verdict.remind_seconds, action.decided
-    if decided is not None:
-        asked = action.run.outcome == "unknown" and action.run.asked_ts
-        return nth_reminder(decided.decided_at, every or DAY_SECONDS, number) if asked else None
-    if not action.shown.ts:
-        return None
-    return nth_reminder(action.proposed.proposed_at, every, number) if every is not None else None
+    if decided is None:
+        return (action.proposed.proposed_at, every) if every is not None and action.shown.ts else None
+    asked = action.run.outcome == "unknown" and action.run.asked_ts
+    return (decided.decided_at, every or DAY_SECONDS) if asked else None
 
 
 def reminders_due(action: ActionState, now: datetime, clock: ReminderClock) -> int:
-    """Return how many reminders of an action are due in its thread by now."""
-    every, decided = action.proposed.verdict.remind_seconds, action.decided
-    users = reminded_in_thread(action)
-    if decided is not None:
-        return clock.reminders_due(decided.decided_at, every or DAY_SECONDS, users, now)
-    return 0 if every is None else clock.reminders_due(action.proposed.proposed_at, every, users, now)
+    """Return how many reminders of an action are due in its thread by now; none before it is known where all of them are whom it
+    waits for."""
+    users, schedule, number = reminded_in_thread(action), _schedule(action), 0
+    if schedule is None or clock.of_unknown_zone(users):
+        return 0
+    while now >= clock.reminded_at(nth_reminder(*schedule, number + 1), users):
+        number += 1
+    return number
 
 
 def nth_reminder(since: datetime, every_seconds: int, number: int) -> datetime:
@@ -98,7 +89,8 @@ def nth_reminder(since: datetime, every_seconds: int, number: int) -> datetime:
 def _next_reminder(action: ActionState) -> datetime | None:
     """Return when the next reminder that people have not had is due by its rule."""
     done = action.reminders if action.decided is None else action.run.reminders - action.run.reminders_before
-    return _reminder_of(action, done + 1)
+    schedule = _schedule(action)
+    return nth_reminder(*schedule, done + 1) if schedule is not None else None
 
 
 def next_reminder_at(action: ActionState, clock: ReminderClock) -> datetime | None:
@@ -111,5 +103,5 @@ def zone_moves(session: Session, now: datetime, clock: ReminderClock) -> Iterato
     """Yield a move that finds out where those are by whose clocks a thread is to be reminded."""
     for action in session.actions.values():
         due = _next_reminder(action)
-        if due is not None and now >= due and (users := clock.unknown(reminded_in_thread(action))):
+        if due is not None and now >= due and (users := clock.of_unknown_zone(reminded_in_thread(action))):
             yield FindZones(tuple(users), MoveKey("zones", f"thread:{action.proposed.action_id}"))

@@ -122,7 +122,7 @@ async def running(
         promotes = promoting(config, pool, labels, lambda: tools.packs())
         packs = tool_packs(pool, config, databases, workspace, remembered, promotes)
         tools = Toolbox(only_packs if only_packs is not None else {**packs, **(further_packs or {})}, bridge)
-        config = await by_ids(config, reader)
+        config = await by_ids(config, reader)  # behind `promoting`: an eval knows policy as it is written
         name_problems(config.policy, tools, bridge.unseen())
         patience = replace(patience, calls_at_once=config.model_calls_at_once)
         agents = Agents(config, tools, patience, labels.live)

@@ -29,17 +29,21 @@ def _all(rule: Rule) -> tuple[Approvers, ...]:
 
 
 def _rule_by_ids(rule: Rule, ids: Mapping[str, str]) -> Rule:
-    approvers = _by_id(rule.approvers, ids)
-    to = rule.escalation and _by_id(rule.escalation.to, ids)
-    most = how_many(widened(approvers, to) if to else approvers, ("somebody else",))
-    needed = max(rule.quorum, rule.rejections)
-    if rule.answer == "ask" and most is not None and most < needed:
+    escalation = rule.escalation and rule.escalation.model_copy(update={"to": _by_id(rule.escalation.to, ids)})
+    by_id = replace(rule, approvers=_by_id(rule.approvers, ids), escalation=escalation)
+    most, before, needed = _most(by_id), _most(rule), max(rule.quorum, rule.rejections)
+    if most is not None and before is not None and most < needed <= before:
         raise Refusal(
             f"signoff.yaml, line {rule.line}: an address and an id are the same person's, so {most} can decide and {needed} are "
             "needed: name more people, or ask fewer."
         )
-    escalation = rule.escalation and rule.escalation.model_copy(update={"to": to})
-    return replace(rule, approvers=approvers, escalation=escalation)
+    return by_id
+
+
+def _most(rule: Rule) -> int | None:
+    """Return how many people may decide at most, if one person asked; None if nobody can say."""
+    first, *further = _all(rule)
+    return how_many(widened(first, *further) if further else first, ("somebody else",))
 
 
 def _by_id(approvers: Approvers, ids: Mapping[str, str]) -> Approvers:

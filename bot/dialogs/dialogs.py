@@ -263,7 +263,7 @@ class Dialogs:
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", where=where))
         seen = await self._store.action(action_id)
         if callback_id == "came_back" and seen is not None:
-            return await self._came_back_told(key, seen, user, str(at(state, "words", "words", "value") or ""))
+            return await self._came_back(key, seen, user, str(at(state, "words", "words", "value") or ""))
         tool = self._tools.get(seen.proposed.tool) if seen else None
         if seen is None or tool is None:
             return None
@@ -275,20 +275,18 @@ class Dialogs:
             return Inbound(key, Click(action_id=action_id, user=user, decision="approved", wish=wish, where=where))
         return _edited(key, seen, tool, Edit(action_id=action_id, user=user, arguments={}, where=where), state)
 
-    async def _came_back_told(self, key: str, seen: ActionSeen, user: str, words: str) -> Inbound | Errors:
-        """Return what somebody says came back; beside the field, why it is not taken: they may have left since they opened it."""
+    async def _came_back(self, key: str, seen: ActionSeen, user: str, words: str) -> Inbound | Errors:
+        """Return what somebody says came back as a message of theirs, since it is their word and no result of a tool; beside the
+        field, why it is not taken: they may have left since they opened it."""
         try:
             refused = await asyncio.wait_for(self._why_not_opened(seen, user, limited=True, settled=True), ASKS_SECONDS)
         except TimeoutError:
             refused = UNSURE
         if refused:
             return {"words": refused}
-        return Inbound(key, Message(said=Said(user=user, text=self._came_back(seen, words), ts=f"{time():.6f}")), seen.place)
-
-    def _came_back(self, seen: ActionSeen, words: str) -> str:
-        """Return what the agent reads, as a message of the person who says it: it is their word, and no result of a tool."""
         which = f"the {seen.proposed.tool} call that did happen ({self._dialog_headline(seen)})"
-        return f"[about {which}, whose result was lost] What came back: {words}"
+        text = f"[about {which}, whose result was lost] What came back: {words}"
+        return Inbound(key, Message(said=Said(user=user, text=text, ts=f"{time():.6f}")), seen.place)
 
 
 def _told_in(seen: ActionSeen, where: Where | None) -> Place:

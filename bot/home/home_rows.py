@@ -38,7 +38,7 @@ def waiting_row(waiting: Waiting, tools: Tools, link: str, *, decides: bool) -> 
     """Return what waits, and below it who asked, where, when and until when, how far the vote is, and a link to its card.
 
     `decides`: with the button that opens all of it to be decided, or that leads to the question what became of it; otherwise with
-    the one for those who asked.
+    *Nudge*, for those who asked.
     """
     proposed, open_ = waiting.seen.proposed, waiting.seen.status == "pending"
     title = cut(("" if open_ else "Outcome unknown: ") + home_headline(proposed, tools), HEADLINE_CHARACTERS)

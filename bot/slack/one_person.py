@@ -26,18 +26,22 @@ class OnePerson:
     async def whisper(self, place: Place, user: str, text: str) -> None:
         """See `Surface.whisper`. Who cannot be told in the place, such as somebody outside a channel, gets a direct message;
         so does who was in none."""
-        where = {"channel": place.channel, "user": user, **({"thread_ts": place.thread_ts} if place.thread_ts else {})}
         try:
-            try:
-                if not place.channel:
-                    await self.say_directly(user, text)
-                    return
-                await self._call_in_time("chat.postEphemeral", **where, text=text)
-            except RefusedError as error:
-                log.info("%s cannot be told in %s: %s", user, place.channel, error)
+            if not place.channel or not await self._said_in(place, user, text):
                 await self.say_directly(user, text)
         except (RefusedError, DelayedError, UnclearError, FencedError) as error:
             log.warning("%s could not be told: %s", user, error)
+
+    async def _said_in(self, place: Place, user: str, text: str) -> bool:
+        """Tell somebody in a place, where only they see it. False: Slack does not take it there. Raises what waits and what is
+        unclear."""
+        where = {"channel": place.channel, "user": user, **({"thread_ts": place.thread_ts} if place.thread_ts else {})}
+        try:
+            await self._call_in_time("chat.postEphemeral", **where, text=text)
+        except RefusedError as error:
+            log.info("%s cannot be told in %s: %s", user, place.channel, error)
+            return False
+        return True
 
     async def say_elsewhere(self, place: Place, user: str, text: str, why: str) -> None:
         """Tell directly what could not be posted in a place, with a link there. Raises what waits and what is unclear."""

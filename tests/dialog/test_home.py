@@ -136,6 +136,7 @@ async def test_who_asked_nudges_from_the_tab_and_is_told_directly(world: World, 
     await world.slack.until(lambda: len(told(world, "cleo")) == 1)
     await world.slack.click_in_view("ann", view.id, "nudge")
     await world.slack.until(lambda: any("once more" in one.seen_text for one in told(world, "ann")))
+    assert "chat.postEphemeral" not in [call.method for call in world.slack.calls]  # there is no place where she would see it
     await world.slack.until(lambda: any("asks again for your decision" in one.seen_text for one in told(world, "cleo")))
 
 
