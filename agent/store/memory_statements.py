@@ -12,26 +12,24 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from agent.store.memory_few import FEW
+from agent.store.memory_scores import BEST, RANKED
 
 NAMED = re.compile(r"%\((\w+)\)s")
 HOLDS: LiteralString = "memory.valid_until IS NULL AND (memory.expires_at IS NULL OR memory.expires_at > now())"
-VISIBLE: LiteralString = f"memory.team = %(team)s AND memory.channel = ANY(%(channels)s) AND {HOLDS}"
-# The same as a question of which nobody can tell how often it is answered yes: any other wording has the planner take an index of
-# channels, or none, instead of that of vectors, or look at all that may be seen instead of at candidates by their ids.
+HOLDS_NARROW: LiteralString = "expires_at > (SELECT now())"  # of the narrow rows, and of words: those of items that are true
+# As a question of which nobody can tell how often it is answered yes: any other wording has the planner take an index of
+# channels, or none, instead of that of vectors.
 VISIBLE_AFTERWARDS: LiteralString = f"""
     {HOLDS} AND CASE WHEN memory.team = %(team)s THEN memory.channel = ANY(%(channels)s) ELSE false END
 """
-WINDOW: LiteralString = (
-    "PARTITION BY memory.channel, memory.grouped ORDER BY memory.position RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING"
-)
-COSINE: LiteralString = "CASE WHEN memory.model = %(model)s THEN -(memory.embedding <#> %(vector)s::vector) END"
+COSINE: LiteralString = "CASE WHEN model = %(model)s THEN -(embedding <#> %(vector)s::vector) END"
 
 # For the transaction that a search is. To plan it anew takes longer than to run it, and so does
 # to start further processes for a part that is not begun. The index of vectors goes on until enough of
-# what it finds may be seen.
+# what it finds may be seen. Joins are by hash, see `agent.store.memory_scores`.
 SETTINGS: LiteralString = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
+    set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
     set_config('max_parallel_workers_per_gather', '0', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 
@@ -57,6 +55,33 @@ size AS MATERIALIZED (
         sum(items) <= %(looked_at)s AS small
     FROM scope
 )"""
+
+# Where little may be seen. The index alone is read of a word.
+LOOKED_AT: LiteralString = f"""
+    SELECT item AS id, narrow.place, narrow.own, true AS counts, narrow.cosine FROM scope CROSS JOIN LATERAL (
+        SELECT item, place, length AS own, {{cosine}} AS cosine FROM memory_narrow
+        WHERE memory_narrow.scope = scope.id AND {HOLDS_NARROW} OFFSET 0
+    ) AS narrow"""
+SPOKEN_OF: LiteralString = f"""
+    SELECT number, found.item, found.place, found.times FROM asked CROSS JOIN LATERAL (
+        SELECT item, place, times::float8 AS times FROM memory_word
+        WHERE word = asked.lexeme AND memory_word.scope = ANY(ARRAY(SELECT id FROM scope)) AND {HOLDS_NARROW} OFFSET 0
+    ) AS found"""
+IDF: LiteralString = "ln(1 + ((SELECT items FROM size) - holders + 0.5) / (holders + 0.5))"
+FEW: LiteralString = f"""
+seen AS MATERIALIZED ({LOOKED_AT}),
+hit AS MATERIALIZED ({SPOKEN_OF}),
+rarity AS MATERIALIZED (
+    SELECT number, {IDF} AS idf
+    FROM (SELECT number, count(item)::float8 AS holders FROM asked LEFT JOIN hit USING (number) GROUP BY number) AS one
+),"""
+FEW_SPREAD: LiteralString = """
+worded AS MATERIALIZED (
+    SELECT mean, sqrt(greatest(0, square - mean * mean)) AS spread FROM (
+        SELECT sum(bm25) / (SELECT items FROM size) AS mean, sum(bm25 * bm25) / (SELECT items FROM size) AS square FROM ranked
+    ) AS one
+),
+meant AS MATERIALIZED (SELECT avg(cosine) AS mean, stddev_pop(cosine) AS spread FROM seen),"""
 
 # Where a word stands in too many items, those of the first scopes are taken, and how many there are follows from their share.
 CANDIDATES: LiteralString = """
@@ -96,67 +121,48 @@ by_meaning AS (SELECT NULL::bigint AS id WHERE false),
 sample AS (SELECT NULL::float8 AS mean, NULL::float8 AS spread),"""
 
 # `counts`: both neighbours of an item are there too, so that its score can be worked out.
-SEEN: LiteralString = f"""
+MANY: LiteralString = f"""
 candidate AS MATERIALIZED (
-    SELECT id, channel, grouped, position FROM memory
-    WHERE id IN (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AND {VISIBLE_AFTERWARDS}
+    SELECT narrow.scope, narrow.place FROM (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AS one CROSS JOIN LATERAL (
+        SELECT scope, place FROM memory_narrow WHERE item = one.id AND {HOLDS_NARROW} OFFSET 0
+    ) AS narrow JOIN scope ON scope.id = narrow.scope
 ),
 around AS MATERIALIZED (
-    SELECT id, bool_or(counts) AS counts FROM (
-        SELECT id, true AS counts FROM candidate
-        UNION ALL
-        SELECT near.id, abs(near.position - candidate.position) <= 1 FROM candidate JOIN memory AS near
-            ON near.team = %(team)s AND near.channel = candidate.channel AND near.grouped = candidate.grouped
-            AND near.position BETWEEN candidate.position - 2 AND candidate.position + 2
-        WHERE candidate.grouped <> ''
-    ) AS one GROUP BY id
+    SELECT near.item AS id, near.place, bool_or(abs(near.place - candidate.place) <= 1) AS counts
+    FROM candidate CROSS JOIN LATERAL (
+        SELECT item, place FROM memory_narrow WHERE memory_narrow.scope = candidate.scope
+            AND memory_narrow.place BETWEEN candidate.place - 2 AND candidate.place + 2 AND {HOLDS_NARROW} OFFSET 0
+    ) AS near GROUP BY near.item, near.place
+),
+read AS MATERIALIZED (
+    SELECT around.id, place, length(item.words) AS own, counts, item.cosine, item.words FROM around CROSS JOIN LATERAL (
+        SELECT words, {{cosine}} AS cosine FROM memory WHERE memory.id = around.id OFFSET 0
+    ) AS item
 ),
 seen AS MATERIALIZED (
-    SELECT id, channel, grouped, position, length(words) AS own, sum(length(words)) OVER near AS near, true AS counts,
-        {{cosine}} AS cosine, NULL::tsvector AS words
-    FROM memory WHERE {VISIBLE} AND (SELECT small FROM size) WINDOW near AS ({WINDOW})
+    {LOOKED_AT} WHERE (SELECT small FROM size)
     UNION ALL
-    SELECT id, channel, grouped, position, length(words), sum(length(words)) OVER near, counts, {{cosine}}, words
-    FROM around JOIN memory USING (id) WHERE {HOLDS} WINDOW near AS ({WINDOW})
+    SELECT id, place, own, counts, cosine FROM read
 ),
 hit AS MATERIALIZED (
-    SELECT number, times, seen.id, channel, grouped, position
-    FROM asked JOIN memory_word AS found ON word = lexeme JOIN seen ON seen.id = found.item
-    WHERE found.scope = ANY(ARRAY(SELECT id FROM scope)) AND (SELECT small FROM size)
+    {SPOKEN_OF} WHERE (SELECT small FROM size)
     UNION ALL
-    SELECT number, cardinality(positions), id, channel, grouped, position
-    FROM seen CROSS JOIN unnest(words) AS said JOIN asked ON asked.lexeme = said.lexeme
-    WHERE NOT (SELECT small FROM size)
-)"""
-
-# Of all items that may be seen: worked out, or, where they are many, as if words fell independently of each other.
-SCORE: LiteralString = """
+    SELECT number, id, place, cardinality(positions)::float8
+    FROM read CROSS JOIN unnest(words) AS said JOIN asked ON asked.lexeme = said.lexeme
+),
 rarity AS MATERIALIZED (
-    SELECT number, holders, ln(1 + (items - holders + 0.5) / (holders + 0.5)) AS idf FROM (
-        SELECT number, count(*)::float8 AS holders FROM hit WHERE (SELECT small FROM size) GROUP BY number
-        UNION ALL
-        SELECT number, holders FROM spoken
-    ) AS one CROSS JOIN size
-),
-beside AS MATERIALIZED (
-    SELECT number, id, times, channel, grouped, position + step AS position
-    FROM hit CROSS JOIN generate_series(-1, 1) AS step WHERE grouped <> ''
-),
-said AS (
-    SELECT id, number, sum(times) AS times FROM (
-        SELECT id, number, times::float8 AS times FROM hit
-        UNION ALL
-        SELECT seen.id, number, %(neighbour)s::float8 * times
-        FROM beside JOIN seen USING (channel, grouped, position) WHERE seen.id <> beside.id
-    ) AS one GROUP BY id, number
-),
-ranked AS MATERIALIZED (
-    SELECT id, sum(idf * times * (1 + %(k1)s::float8) / (times + %(k1)s::float8
-        * (1 - %(b)s::float8 + %(b)s::float8 * CASE WHEN grouped = '' THEN own ELSE near END / length))) AS bm25
-    FROM said JOIN rarity USING (number) JOIN seen USING (id) CROSS JOIN size GROUP BY id
-),
+    SELECT number, holders, {IDF} AS idf FROM (
+        SELECT number, coalesce(sum(holders), 0) AS holders FROM asked LEFT JOIN (
+            SELECT number, count(*)::float8 AS holders FROM hit WHERE (SELECT small FROM size) GROUP BY number
+            UNION ALL
+            SELECT number, holders FROM spoken
+        ) AS one USING (number) GROUP BY number
+    ) AS one
+),"""
+# Of all items that may be seen: worked out, or, where they are many, as if words fell independently of each other.
+MANY_SPREAD: LiteralString = """
 worded AS MATERIALIZED (
-    SELECT sum(bm25) / items AS mean, sqrt(greatest(0, sum(bm25 ^ 2) / items - (sum(bm25) / items) ^ 2)) AS spread
+    SELECT sum(bm25) / items AS mean, sqrt(greatest(0, sum(bm25 * bm25) / items - (sum(bm25) / items) ^ 2)) AS spread
     FROM ranked CROSS JOIN size WHERE small GROUP BY items
     UNION ALL
     SELECT sum(mean), sqrt(sum(greatest(0, square - mean ^ 2))) FROM (
@@ -171,20 +177,7 @@ meant AS MATERIALIZED (
     HAVING (SELECT small FROM size)
     UNION ALL
     SELECT mean, spread FROM sample WHERE NOT (SELECT small FROM size)
-),
-best AS (
-    SELECT seen.id,
-        CASE WHEN worded.spread > %(nothing)s::float8 THEN (coalesce(ranked.bm25, 0) - worded.mean) / worded.spread ELSE 0 END
-        + CASE WHEN seen.cosine IS NOT NULL AND meant.spread > %(nothing)s::float8
-            THEN %(weight)s::float8 * (seen.cosine - meant.mean) / meant.spread ELSE 0 END AS score
-    FROM seen CROSS JOIN meant LEFT JOIN worded ON true LEFT JOIN ranked USING (id)
-    WHERE counts AND (ranked.id IS NOT NULL OR seen.cosine IS NOT NULL)
-    ORDER BY score DESC, seen.id DESC LIMIT %(limit)s
-)
-SELECT id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until, score,
-    (SELECT small FROM size)
-FROM best JOIN memory USING (id) ORDER BY score DESC, id DESC
-"""
+),"""
 
 
 @functools.lru_cache(maxsize=8)
@@ -205,9 +198,9 @@ def statement(model: str, dimensions: int | None, *, few: bool = False) -> tuple
             holds=sql.SQL(HOLDS),
             cosine=cosine,
         )
-    found_out = [sql.SQL(CANDIDATES), meaning, sql.SQL(SEEN).format(cosine=cosine), sql.SQL(","), sql.SQL(SCORE)]
-    all_looked_at = sql.SQL(FEW).format(cosine=cosine, visible=sql.SQL(VISIBLE), window=sql.SQL(WINDOW))
-    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), *([all_looked_at] if few else found_out)]
+    found_out = [sql.SQL(CANDIDATES), meaning, sql.SQL(MANY).format(cosine=cosine), sql.SQL(RANKED), sql.SQL(MANY_SPREAD)]
+    all_looked_at = [sql.SQL(FEW).format(cosine=cosine), sql.SQL(RANKED), sql.SQL(FEW_SPREAD)]
+    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), *(all_looked_at if few else found_out), sql.SQL(BEST)]
     text = sql.Composed(parts).as_string(None)
     names = list(dict.fromkeys(NAMED.findall(text)))
     return NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", text), names

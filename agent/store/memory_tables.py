@@ -4,7 +4,19 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import JSON, BigInteger, Column, Computed, ForeignKey, Identity, Index, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field, SQLModel
 
@@ -73,16 +85,37 @@ class MemoryScopeRow(SQLModel, table=True):
     words: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))  # different ones an item
 
 
+class MemoryNarrowRow(SQLModel, table=True):
+    """What a look at all items needs of one that is true, in as few bytes as can be. Triggers on `memory` keep it up."""
+
+    __tablename__: ClassVar[Any] = "memory_narrow"
+    __table_args__ = (Index("memory_narrow_place", "scope", "place"),)
+
+    item: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    scope: int = Field(sa_column=Column(BigInteger, nullable=False))
+    place: int = Field(sa_column=Column(BigInteger, nullable=False))  # neighbours are as far apart as their positions
+    expires_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))  # infinity: never
+    length: int = Field(sa_column=Column(Integer, nullable=False))  # different words
+    embedding: Any = Field(default=None, sa_column=Column(VECTOR(), nullable=True))
+    model: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class MemoryWordRow(SQLModel, table=True):
-    """How often a word stands in an item that is true. Triggers on `memory` keep it up."""
+    """How often a word stands in an item that is true, and where that is. Triggers on `memory` keep it up."""
 
     __tablename__: ClassVar[Any] = "memory_word"
+    __table_args__ = (
+        PrimaryKeyConstraint(
+            "word", "scope", "item", name="memory_word_pkey", postgresql_include=["expires_at", "times", "place"]
+        ),
+    )
 
     word: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
     scope: int = Field(sa_column=Column(BigInteger, primary_key=True))
     item: int = Field(sa_column=Column(BigInteger, primary_key=True))
-    expires_at: datetime = Field(sa_column=Column(TIMESTAMP, primary_key=True))  # infinity: never
+    expires_at: datetime = Field(sa_column=Column(TIMESTAMP, nullable=False))  # infinity: never
     times: int = Field(sa_column=Column(BigInteger, nullable=False))
+    place: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class MemorySaidRow(SQLModel, table=True):

@@ -47,10 +47,15 @@ SCOPES_OF_ALL = """
 INSERT INTO memory_scope (team, channel, items, words)
 SELECT team, channel, count(*), sum(length(words)) FROM memory GROUP BY team, channel
 """
+NARROW_OF_ALL = """
+INSERT INTO memory_narrow (item, scope, place, expires_at, length, embedding, model)
+SELECT memory.id, scope.id, memory_place(memory.id, channel, grouped, position), 'infinity', length(memory.words), embedding, model
+FROM memory JOIN memory_scope AS scope USING (team, channel) ORDER BY memory.id
+"""
 WORDS_OF_ALL = """
-INSERT INTO memory_word (word, scope, item, expires_at, times)
-SELECT said.lexeme, scope.id, memory.id, 'infinity', cardinality(said.positions) FROM memory
-JOIN memory_scope AS scope USING (team, channel) CROSS JOIN unnest(memory.words) AS said ORDER BY 1, 2, 3
+INSERT INTO memory_word (word, scope, item, expires_at, times, place)
+SELECT said.lexeme, scope, item, 'infinity', cardinality(said.positions), place FROM memory_narrow
+JOIN memory ON memory.id = item CROSS JOIN unnest(words) AS said ORDER BY item
 """
 EXPLAINED = """\
 {items:,} items over {scopes:,} channels of uneven size, in words with a Zipf distribution; filled in {seconds:.0f} s, vectors
@@ -128,7 +133,7 @@ async def fill(pool: Pool, embedder: WordLlama, vocabulary: Vocabulary, items: i
     if writing is not None:
         await writing
     async with pool.connection() as connection:
-        for statement in (WITH_TRIGGER, SCOPES_OF_ALL, WORDS_OF_ALL, "VACUUM ANALYZE"):
+        for statement in (WITH_TRIGGER, SCOPES_OF_ALL, NARROW_OF_ALL, WORDS_OF_ALL, "VACUUM ANALYZE"):
             await connection.execute(statement)
 
 

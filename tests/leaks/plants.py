@@ -150,15 +150,18 @@ def search_sees_all(*, candidates: bool) -> Plant:
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         statement = memory_search.statement
 
+        def replaced(found: re.Match[str]) -> str:
+            return "" if found[0].startswith("JOIN") else "true"
+
         def wrong(model: str, dimensions: int | None, *, few: bool = False) -> tuple[str, Any]:
             text, names = statement(model, dimensions, few=few)
-            if few and candidates:
-                return text, names
-            parts = list(text.partition("seen AS MATERIALIZED"))
-            which = 0 if candidates else 2
-            parts[which], count = re.subn(r"memory\.channel = ANY\(\$\d+\)", "true", parts[which])
-            assert count
-            return "".join(parts), names
+            if not candidates:
+                text, count = re.subn(r"kept\.channel = ANY\(\$\d+\)", "true", text)
+                assert count
+            elif not few:
+                text, count = re.subn(r"memory\.channel = ANY\(\$\d+\)|JOIN scope ON scope\.id = narrow\.scope", replaced, text)
+                assert count == 2
+            return text, names
 
         monkeypatch.setattr(memory_search, "statement", wrong)
 

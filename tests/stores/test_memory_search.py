@@ -31,7 +31,7 @@ USED = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelid = to_regclass
 # How often the shorter of the two statements was run by this connection.
 SHORT = """
 SELECT coalesce(sum(generic_plans + custom_plans), 0)::int FROM pg_prepared_statements
-WHERE strpos(statement, 'vicinity AS') > 0 AND strpos(statement, 'pg_prepared_statements') = 0
+WHERE strpos(statement, 'vicinity AS') > 0 AND strpos(statement, 'candidate AS') + strpos(statement, 'pg_prepared_statements') = 0
 """
 CHANGES = ("forget", "supersede", "reword", "move", "restore")
 
