@@ -24,22 +24,22 @@ said AS (
     JOIN vicinity USING (place) GROUP BY id, number
 ),
 penalty AS (
-    SELECT id, counts, cosine, %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8
+    SELECT id, cosine, %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8
         * (here.words + coalesce(before.words, 0) + coalesce(after.words, 0)) / (SELECT length FROM size)) AS long
     FROM vicinity JOIN lengths AS here USING (place)
     LEFT JOIN lengths AS before ON before.place = vicinity.place - 1
     LEFT JOIN lengths AS after ON after.place = vicinity.place + 1
 ),
 ranked AS MATERIALIZED (
-    SELECT id, any_value(counts) AS counts, any_value(cosine) AS cosine,
-        (1 + %(k1)s::float8) * sum((SELECT array_agg(idf ORDER BY number) FROM rarity)[number] * times / (times + long)) AS bm25
+    SELECT id, any_value(cosine) AS cosine, (1 + %(k1)s::float8)
+        * sum((SELECT array_agg(idf ORDER BY number) FROM rarity)[number] * times / (times + long)) AS bm25
     FROM said JOIN penalty USING (id) GROUP BY id
 ),
 """
-# Where all cosines are alike, they count for nothing, and the newest come first.
+# Where all cosines are alike, they count for nothing, and the newest come first. `counts`: whether an item's score is right.
 BEST: LiteralString = """
 nearest AS (
-    SELECT id, cosine FROM seen WHERE counts AND cosine IS NOT NULL
+    SELECT id, cosine FROM seen WHERE cosine IS NOT NULL AND {counts}
     ORDER BY CASE WHEN (SELECT spread FROM meant) > %(nothing)s::float8 THEN cosine END DESC, id DESC LIMIT %(limit)s
 ),
 best AS (
@@ -49,7 +49,7 @@ best AS (
         + CASE WHEN cosine IS NOT NULL AND (SELECT spread FROM meant) > %(nothing)s::float8
             THEN %(weight)s::float8 * (cosine - (SELECT mean FROM meant)) / (SELECT spread FROM meant) ELSE 0 END AS score
     FROM (
-        SELECT id, bm25, cosine FROM ranked WHERE counts
+        SELECT id, bm25, cosine FROM ranked WHERE {counts}
         UNION ALL
         SELECT id, 0, cosine FROM nearest WHERE id NOT IN (SELECT id FROM ranked)
     ) AS one

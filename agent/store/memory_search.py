@@ -8,16 +8,21 @@ Whatever may not be seen is left out before anything is counted, so that no scor
 embedding is of another model counts by its words alone, as if it were of average meaning.
 """
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import AsyncRawCursor
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
 from agent.embeddings.port import Vector
-from agent.memory.items import MemoryItem, Source
+from agent.memory.items import MemoryItem
 from agent.store.fenced import Pool
+from agent.store.memory_items import item_of
 from agent.store.memory_statements import SETTINGS, statement
 from agent.text import whole
 
@@ -56,6 +61,26 @@ class Found:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The vector of a question, as Postgres is told it."""
+
+    vector: Vector
+
+
+class _AskedDumper(Dumper):
+    """The bytes of a vector in Postgres: to write 256 numbers in decimals took a fifth of what a search takes of this process."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: _Asked) -> bytes:
+        """Return how many numbers, a zero, and the numbers."""
+        return struct.pack(f">HH{len(obj.vector)}f", len(obj.vector), 0, *obj.vector)
+
+
+psycopg.adapters.register_dumper(_Asked, _AskedDumper)
+
+
 class MemorySearch:
     """Search in Postgres. It keeps who may see little: that statement takes half as long, and finds the same where it is much."""
 
@@ -73,7 +98,7 @@ class MemorySearch:
             "team": team,
             "channels": list(channels),
             "words": whole(words)[:MOST_CHARACTERS].replace("\x00", " "),
-            "vector": None if vector is None else str(list(vector)),
+            "vector": None if vector is None else _Asked(vector),
             "model": model,
             "weight": WEIGHTS.get(model, WEIGHT),
             "limit": limit,
@@ -84,7 +109,7 @@ class MemorySearch:
         rows = await self._rows(model, vector, values, few=readers in self._few)
         if rows:
             self._note_few(readers, few=bool(rows[0][-1]))
-        return [_found_item(*row) for *row, _ in rows]
+        return [Found(item_of(item), score) for *item, score, _ in rows]
 
     def _note_few(self, readers: int, *, few: bool) -> None:
         """Keep whether they may see little."""
@@ -105,21 +130,3 @@ class MemorySearch:
                 await connection.execute(SETTINGS)
                 await cursor.execute(text.encode(), [values[name] for name in names], prepare=True)
             return await cursor.fetchall()  # in the pipeline this would be a second round trip
-
-
-def _found_item(*row: object) -> Found:
-    id, channel, kind, body, source, quote, said_by, link, subject, confirmed, learnt_at, valid_until, score = row
-    item = MemoryItem.model_validate(
-        {
-            "id": id,
-            "channel": channel,
-            "kind": kind,
-            "text": body,
-            "source": Source.model_validate({"key": source, "quote": quote, "by": said_by, "link": link}),
-            "subject": subject,
-            "confirmed": confirmed,
-            "learnt_at": learnt_at,
-            "valid_until": valid_until,
-        }
-    )
-    return Found(item, float(str(score)))

@@ -26,11 +26,13 @@ COSINE: LiteralString = "CASE WHEN model = %(model)s THEN -(embedding <#> %(vect
 
 # For the transaction that a search is. To plan it anew takes longer than to run it, and so does
 # to start further processes for a part that is not begun. The index of vectors goes on until enough of
-# what it finds may be seen. Joins are by hash, see `agent.store.memory_scores`.
+# what it finds may be seen. Joins are by hash, see `agent.store.memory_scores`. Pages are in memory, if not in Postgres' own: to
+# have another process read them takes longer than to read them.
 SETTINGS: LiteralString = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
     set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
-    set_config('max_parallel_workers_per_gather', '0', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
+    set_config('max_parallel_workers_per_gather', '0', true), set_config('effective_io_concurrency', '0', true),
+    set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 
 # `so_far`: items of this scope and of those before it.
@@ -58,7 +60,7 @@ size AS MATERIALIZED (
 
 # Where little may be seen. The index alone is read of a word.
 LOOKED_AT: LiteralString = f"""
-    SELECT item AS id, narrow.place, narrow.own, true AS counts, narrow.cosine FROM scope CROSS JOIN LATERAL (
+    SELECT item AS id, narrow.place, narrow.own, narrow.cosine FROM scope CROSS JOIN LATERAL (
         SELECT item, place, length AS own, {{cosine}} AS cosine FROM memory_narrow
         WHERE memory_narrow.scope = scope.id AND {HOLDS_NARROW} OFFSET 0
     ) AS narrow"""
@@ -121,6 +123,7 @@ by_meaning AS (SELECT NULL::bigint AS id WHERE false),
 sample AS (SELECT NULL::float8 AS mean, NULL::float8 AS spread),"""
 
 # `counts`: both neighbours of an item are there too, so that its score can be worked out.
+COUNTS: LiteralString = "((SELECT small FROM size) OR id IN (SELECT id FROM around WHERE counts))"
 MANY: LiteralString = f"""
 candidate AS MATERIALIZED (
     SELECT narrow.scope, narrow.place FROM (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AS one CROSS JOIN LATERAL (
@@ -135,14 +138,14 @@ around AS MATERIALIZED (
     ) AS near GROUP BY near.item, near.place
 ),
 read AS MATERIALIZED (
-    SELECT around.id, place, length(item.words) AS own, counts, item.cosine, item.words FROM around CROSS JOIN LATERAL (
+    SELECT around.id, place, length(item.words) AS own, item.cosine, item.words FROM around CROSS JOIN LATERAL (
         SELECT words, {{cosine}} AS cosine FROM memory WHERE memory.id = around.id OFFSET 0
     ) AS item
 ),
 seen AS MATERIALIZED (
     {LOOKED_AT} WHERE (SELECT small FROM size)
     UNION ALL
-    SELECT id, place, own, counts, cosine FROM read
+    SELECT id, place, own, cosine FROM read
 ),
 hit AS MATERIALIZED (
     {SPOKEN_OF} WHERE (SELECT small FROM size)
@@ -200,7 +203,8 @@ def statement(model: str, dimensions: int | None, *, few: bool = False) -> tuple
         )
     found_out = [sql.SQL(CANDIDATES), meaning, sql.SQL(MANY).format(cosine=cosine), sql.SQL(RANKED), sql.SQL(MANY_SPREAD)]
     all_looked_at = [sql.SQL(FEW).format(cosine=cosine), sql.SQL(RANKED), sql.SQL(FEW_SPREAD)]
-    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), *(all_looked_at if few else found_out), sql.SQL(BEST)]
+    best = sql.SQL(BEST).format(counts=sql.SQL("true" if few else COUNTS))
+    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), *(all_looked_at if few else found_out), best]
     text = sql.Composed(parts).as_string(None)
     names = list(dict.fromkeys(NAMED.findall(text)))
     return NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", text), names

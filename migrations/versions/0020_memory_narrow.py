@@ -1,4 +1,4 @@
-"""What a look at all items needs, in narrow rows beside the wide ones of `memory`, and where each word stands among its neighbours.
+"""What a look at all items needs, in narrow rows beside the wide ones of `memory`, and where each word stands in its group.
 
 A row of `memory` is of a dozen texts; what a look at thousands of them needs is a vector, a length and a place. A place is a
 number: items of one group are as far apart there as their positions are, and all others are nowhere near. So neighbours are found

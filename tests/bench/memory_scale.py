@@ -49,7 +49,8 @@ SELECT team, channel, count(*), sum(length(words)) FROM memory GROUP BY team, ch
 """
 NARROW_OF_ALL = """
 INSERT INTO memory_narrow (item, scope, place, expires_at, length, embedding, model)
-SELECT memory.id, scope.id, memory_place(memory.id, channel, grouped, position), 'infinity', length(memory.words), embedding, model
+SELECT memory.id, scope.id, memory_place(memory.id, channel, grouped, position), 'infinity', length(memory.words), embedding,
+    model
 FROM memory JOIN memory_scope AS scope USING (team, channel) ORDER BY memory.id
 """
 WORDS_OF_ALL = """
