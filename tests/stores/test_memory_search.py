@@ -17,6 +17,7 @@ from agent.embeddings.port import Vector
 from agent.store.fenced import Pool
 from agent.store.memory_embedding import MemoryEmbedding, index_name
 from agent.store.memory_search import BOUNDS, Found, MemorySearch
+from agent.store.memory_statements import SETTINGS, statement
 from tests.patience import PATIENCE_SECONDS
 from tests.profiles import examples
 from tests.stores.core import Core
@@ -27,13 +28,25 @@ WORDS = ("lamp", "lamps", "desk", "the", "Ann", "prefers", "green", "tea", "Lamp
 CHANNELS = ("C1", "C2", "")
 
 MUCH: Mapping[str, int] = {**BOUNDS, "looked_at": 0, "places": 5, "by_words": 4, "by_meaning": 4}  # as if it were much to see
+TYPES = {"team": "text", "channels": "text[]", "words": "text", "vector": "vector", "model": "text"}
 USED = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelid = to_regclass(%s)"
 # How often the shorter of the two statements was run by this connection.
 SHORT = """
 SELECT coalesce(sum(generic_plans + custom_plans), 0)::int FROM pg_prepared_statements
 WHERE strpos(statement, 'vicinity AS') > 0 AND strpos(statement, 'candidate AS') + strpos(statement, 'pg_prepared_statements') = 0
 """
-CHANGES = ("forget", "supersede", "reword", "move", "restore")
+# What is wrong in the narrow rows, or missing there.
+NOT_AS_NARROW = """
+WITH wide AS (
+    SELECT memory.id, scope.id, memory_place(memory.id, channel, grouped, position), coalesce(expires_at, 'infinity'),
+        length(memory.words), model, embedding::text
+    FROM memory JOIN memory_scope AS scope USING (team, channel) WHERE valid_until IS NULL
+), narrow AS (
+    SELECT item, scope, place, expires_at, length, model, embedding::text FROM memory_narrow
+)
+(TABLE narrow EXCEPT TABLE wide) UNION ALL (TABLE wide EXCEPT TABLE narrow)
+"""
+CHANGES = ("forget", "supersede", "reword", "move", "restore", "embed", "expire", "regroup")
 
 
 def any_body(random: Random) -> str:
@@ -119,6 +132,15 @@ async def change(core: Core, items: dict[int, Remembered], how: str, which: int)
         case "reword":
             await core.sql("UPDATE memory SET body = 'green desk desk' WHERE id = %s", id)
             items[id] = replace(items[id], body="green desk desk")
+        case "embed":
+            await core.sql("UPDATE memory SET model = %s, embedding = '[0.6,0.8,0]' WHERE id = %s", MODEL, id)
+            items[id] = replace(items[id], model=MODEL, vector=(0.6, 0.8, 0.0))
+        case "expire":
+            await core.sql("UPDATE memory SET expires_at = now() - interval '1 hour' WHERE id = %s", id)
+            items[id] = replace(items[id], expires_hours=-1.0)
+        case "regroup":
+            await core.sql("UPDATE memory SET grouped = 'S1', position = 2 WHERE id = %s", id)
+            items[id] = replace(items[id], group="S1", position=2)
         case _:
             await core.sql("UPDATE memory SET channel = 'C2' WHERE id = %s", id)
             items[id] = replace(items[id], channel="C2")
@@ -166,6 +188,7 @@ def test_scores_are_those_of_plain_python_whatever_was_written(core_database_url
                 FULL JOIN memory_word ON memory_word.item = memory.id AND memory_word.word = memory.lexeme
             """)
             assert (kept, missing) == (0, 0)
+            assert await core.sql(NOT_AS_NARROW) == []
 
     @examples(1)
     @given(seed=st.integers(0, 2**32))
@@ -188,6 +211,19 @@ async def test_who_may_see_little_is_answered_the_same_once_it_is_much_and_littl
             short.append(times)
     used = [after - before for before, after in pairwise(short)]
     assert used == [0, 1, 1, 0, 0, 1]  # the first search of a kind finds out which it is
+
+
+@pytest.mark.parametrize("few", [True, False])
+async def test_nothing_is_compared_with_everything_whatever_the_planner_expects(memory: Core, few: bool) -> None:
+    text, names = statement(MODEL, 3, few=few)
+    types = ["bigint" if name in BOUNDS or name == "limit" else TYPES.get(name, "float8") for name in names]
+    async with memory.pool.connection() as connection, connection.transaction():
+        await connection.execute(SETTINGS)
+        await connection.execute(f"PREPARE search ({', '.join(types)}) AS {text}".encode())
+        plan = await connection.execute(f"EXPLAIN EXECUTE search ({', '.join('NULL' for _ in names)})".encode())
+        lines = [line.strip() for (line,) in await plan.fetchall()]
+    assert any(line.startswith("Hash Cond") for line in lines)
+    assert not [line for line in lines if line.startswith(("Join Filter", "Merge Cond"))]
 
 
 async def test_words_of_what_stands_beside_it_count_for_an_item(memory: Core) -> None:

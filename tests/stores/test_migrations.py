@@ -161,3 +161,29 @@ def test_what_was_remembered_before_it_could_be_searched_has_its_words(empty_dat
     with psycopg.connect(empty_database_url) as database:
         assert database.execute("SELECT word, times FROM memory_word ORDER BY word").fetchall() == [("green", 1), ("lamp", 1)]
         assert database.execute("SELECT channel, items, words FROM memory_scope").fetchall() == [("C1", 1, 2)]
+
+
+def test_what_was_remembered_before_there_were_narrow_rows_is_in_them(empty_database_url: str) -> None:
+    migrations.upgrade(empty_database_url, "0019")
+    with psycopg.connect(empty_database_url) as database:
+        database.execute("""
+            INSERT INTO memory
+                (team, channel, kind, body, digest, source, quote, grouped, position, model, embedding, valid_until, expires_at)
+            VALUES ('T1', 'C1', 'document', 'a green lamp', '1', 'S', '', 'D', 1, 'm', '[1,0]', NULL, '2030-01-01'),
+                ('T1', 'C1', 'document', 'a lamp', '2', 'S', '', 'D', 3, '', NULL, NULL, NULL),
+                ('T1', 'C1', 'fact', 'a desk', '3', 'S', '', '', 0, 'm', '[1,0]', now(), NULL)
+        """)
+
+    migrations.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as database:
+        rows = database.execute("""
+            SELECT item, place - min(place) OVER (), expires_at = '2030-01-01', expires_at = 'infinity', length, model,
+                embedding::text
+            FROM memory_narrow WHERE scope = (SELECT id FROM memory_scope) ORDER BY item
+        """).fetchall()
+        assert rows == [(1, 0, True, False, 2, "m", "[1,0]"), (2, 2, False, True, 1, "", None)]
+        words = database.execute("""
+            SELECT word, item, times, word.expires_at = narrow.expires_at, word.scope = narrow.scope, word.place = narrow.place
+            FROM memory_word AS word JOIN memory_narrow AS narrow USING (item) ORDER BY word, item
+        """).fetchall()
+        assert words == [("green", 1, 1, True, True, True), ("lamp", 1, 1, True, True, True), ("lamp", 2, 1, True, True, True)]
