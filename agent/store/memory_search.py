@@ -50,7 +50,6 @@ WEIGHTS: Mapping[str, float] = {"minilm-l6-v2-int8": 1.5}
 WEIGHT = 1.0  # of WordLlama, and of models that nobody has measured
 
 MOST_CHARACTERS = 4_000  # of a question
-MOST_KNOWN = 10_000  # readers of whom is known that they may see little
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,11 @@ psycopg.adapters.register_dumper(_Asked, _AskedDumper)
 
 
 class MemorySearch:
-    """Search in Postgres. It keeps who may see little: that statement takes half as long, and finds the same where it is much."""
+    """Search in Postgres."""
 
     def __init__(self, pool: Pool, bounds: Mapping[str, int] = BOUNDS) -> None:
         self._pool = pool
         self._bounds = bounds
-        self._few = set[int]()  # hashes of a workspace and channels; as of the last search
 
     async def search(
         self, team: str, channels: Sequence[str], words: str, vector: Vector | None, model: str, limit: int
@@ -105,23 +103,10 @@ class MemorySearch:
             **FIGURES,
             **self._bounds,
         }
-        readers = hash((team, *channels))
-        rows = await self._rows(model, vector, values, few=readers in self._few)
-        if rows:
-            self._note_few(readers, few=bool(rows[0][-1]))
-        return [Found(item_of(item), score) for *item, score, _ in rows]
+        return [Found(item_of(item), score) for *item, score in await self._rows(model, vector, values)]
 
-    def _note_few(self, readers: int, *, few: bool) -> None:
-        """Keep whether they may see little."""
-        if not few:
-            self._few.discard(readers)
-        elif len(self._few) < MOST_KNOWN:
-            self._few.add(readers)
-        else:
-            self._few = {readers}
-
-    async def _rows(self, model: str, vector: Vector | None, values: Mapping[str, Any], *, few: bool) -> Sequence[Any]:
-        text, names = statement(model, None if vector is None else len(vector), few=few)
+    async def _rows(self, model: str, vector: Vector | None, values: Mapping[str, Any]) -> Sequence[Any]:
+        text, names = statement(model, None if vector is None else len(vector))
         async with (
             self._pool.connection() as connection,
             AsyncRawCursor(connection, row_factory=tuple_row) as cursor,

@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from agent.store.memory_scores import BEST, RANKED
+from agent.store.memory_scores import BEST, RANKED, SPREAD
 
 NAMED = re.compile(r"%\((\w+)\)s")
 HOLDS: LiteralString = "memory.valid_until IS NULL AND (memory.expires_at IS NULL OR memory.expires_at > now())"
@@ -59,31 +59,17 @@ size AS MATERIALIZED (
 )"""
 
 # Where little may be seen. The index alone is read of a word.
-LOOKED_AT: LiteralString = f"""
+EVERY_ITEM: LiteralString = f"""
     SELECT item AS id, narrow.place, narrow.own, narrow.cosine FROM scope CROSS JOIN LATERAL (
         SELECT item, place, length AS own, {{cosine}} AS cosine FROM memory_narrow
         WHERE memory_narrow.scope = scope.id AND {HOLDS_NARROW} OFFSET 0
     ) AS narrow"""
-SPOKEN_OF: LiteralString = f"""
+EVERY_WORD: LiteralString = f"""
     SELECT number, found.item, found.place, found.times FROM asked CROSS JOIN LATERAL (
         SELECT item, place, times::float8 AS times FROM memory_word
         WHERE word = asked.lexeme AND memory_word.scope = ANY(ARRAY(SELECT id FROM scope)) AND {HOLDS_NARROW} OFFSET 0
     ) AS found"""
 IDF: LiteralString = "ln(1 + ((SELECT items FROM size) - holders + 0.5) / (holders + 0.5))"
-FEW: LiteralString = f"""
-seen AS MATERIALIZED ({LOOKED_AT}),
-hit AS MATERIALIZED ({SPOKEN_OF}),
-rarity AS MATERIALIZED (
-    SELECT number, {IDF} AS idf
-    FROM (SELECT number, count(item)::float8 AS holders FROM asked LEFT JOIN hit USING (number) GROUP BY number) AS one
-),"""
-FEW_SPREAD: LiteralString = """
-worded AS MATERIALIZED (
-    SELECT mean, sqrt(greatest(0, square - mean * mean)) AS spread FROM (
-        SELECT sum(bm25) / (SELECT items FROM size) AS mean, sum(bm25 * bm25) / (SELECT items FROM size) AS square FROM ranked
-    ) AS one
-),
-meant AS MATERIALIZED (SELECT avg(cosine) AS mean, stddev_pop(cosine) AS spread FROM seen),"""
 
 # Where a word stands in too many items, those of the first scopes are taken, and how many there are follows from their share.
 CANDIDATES: LiteralString = """
@@ -123,8 +109,7 @@ by_meaning AS (SELECT NULL::bigint AS id WHERE false),
 sample AS (SELECT NULL::float8 AS mean, NULL::float8 AS spread),"""
 
 # `counts`: both neighbours of an item are there too, so that its score can be worked out.
-COUNTS: LiteralString = "((SELECT small FROM size) OR id IN (SELECT id FROM around WHERE counts))"
-MANY: LiteralString = f"""
+SEEN: LiteralString = f"""
 candidate AS MATERIALIZED (
     SELECT narrow.scope, narrow.place FROM (SELECT id FROM by_words UNION SELECT id FROM by_meaning) AS one CROSS JOIN LATERAL (
         SELECT scope, place FROM memory_narrow WHERE item = one.id AND {HOLDS_NARROW} OFFSET 0
@@ -143,12 +128,12 @@ read AS MATERIALIZED (
     ) AS item
 ),
 seen AS MATERIALIZED (
-    {LOOKED_AT} WHERE (SELECT small FROM size)
+    {EVERY_ITEM} WHERE (SELECT small FROM size)
     UNION ALL
     SELECT id, place, own, cosine FROM read
 ),
 hit AS MATERIALIZED (
-    {SPOKEN_OF} WHERE (SELECT small FROM size)
+    {EVERY_WORD} WHERE (SELECT small FROM size)
     UNION ALL
     SELECT number, id, place, cardinality(positions)::float8
     FROM read CROSS JOIN unnest(words) AS said JOIN asked ON asked.lexeme = said.lexeme
@@ -162,31 +147,12 @@ rarity AS MATERIALIZED (
         ) AS one USING (number) GROUP BY number
     ) AS one
 ),"""
-# Of all items that may be seen: worked out, or, where they are many, as if words fell independently of each other.
-MANY_SPREAD: LiteralString = """
-worded AS MATERIALIZED (
-    SELECT sum(bm25) / items AS mean, sqrt(greatest(0, sum(bm25 * bm25) / items - (sum(bm25) / items) ^ 2)) AS spread
-    FROM ranked CROSS JOIN size WHERE small GROUP BY items
-    UNION ALL
-    SELECT sum(mean), sqrt(sum(greatest(0, square - mean ^ 2))) FROM (
-        SELECT holders / items * idf * (1 + 2 * weaker) AS mean, holders / items * idf ^ 2 * (1 + 2 * weaker ^ 2) AS square
-        FROM rarity CROSS JOIN size CROSS JOIN (
-            SELECT %(neighbour)s::float8 * (1 + %(k1)s::float8) / (%(neighbour)s::float8 + %(k1)s::float8) AS weaker
-        ) AS one WHERE NOT small
-    ) AS one HAVING count(*) > 0
-),
-meant AS MATERIALIZED (
-    SELECT avg(cosine) AS mean, stddev_pop(cosine) AS spread FROM seen WHERE (SELECT small FROM size)
-    HAVING (SELECT small FROM size)
-    UNION ALL
-    SELECT mean, spread FROM sample WHERE NOT (SELECT small FROM size)
-),"""
 
 
 @functools.lru_cache(maxsize=8)
-def statement(model: str, dimensions: int | None, *, few: bool = False) -> tuple[str, Sequence[str]]:
+def statement(model: str, dimensions: int | None) -> tuple[str, Sequence[str]]:
     """Return the statement for questions with vectors of so many dimensions by this model, or without a vector, and the names of
-    its parameters $1, $2 and so on. `few`: that for where little may be seen, instead of that which finds it out.
+    its parameters $1, $2 and so on.
 
     The index of a model's vectors is used by a statement that names the model in its text.
     """
@@ -201,10 +167,7 @@ def statement(model: str, dimensions: int | None, *, few: bool = False) -> tuple
             holds=sql.SQL(HOLDS),
             cosine=cosine,
         )
-    found_out = [sql.SQL(CANDIDATES), meaning, sql.SQL(MANY).format(cosine=cosine), sql.SQL(RANKED), sql.SQL(MANY_SPREAD)]
-    all_looked_at = [sql.SQL(FEW).format(cosine=cosine), sql.SQL(RANKED), sql.SQL(FEW_SPREAD)]
-    best = sql.SQL(BEST).format(counts=sql.SQL("true" if few else COUNTS))
-    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), *(all_looked_at if few else found_out), best]
-    text = sql.Composed(parts).as_string(None)
+    parts = [sql.SQL("WITH"), sql.SQL(SIZE), sql.SQL(","), sql.SQL(CANDIDATES), meaning, sql.SQL(SEEN).format(cosine=cosine)]
+    text = sql.Composed([*parts, sql.SQL(RANKED), sql.SQL(SPREAD), sql.SQL(BEST)]).as_string(None)
     names = list(dict.fromkeys(NAMED.findall(text)))
     return NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", text), names

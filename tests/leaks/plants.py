@@ -153,12 +153,12 @@ def search_sees_all(*, candidates: bool) -> Plant:
         def replaced(found: re.Match[str]) -> str:
             return "" if found[0].startswith("JOIN") else "true"
 
-        def wrong(model: str, dimensions: int | None, *, few: bool = False) -> tuple[str, Any]:
-            text, names = statement(model, dimensions, few=few)
+        def wrong(model: str, dimensions: int | None) -> tuple[str, Any]:
+            text, names = statement(model, dimensions)
             if not candidates:
                 text, count = re.subn(r"kept\.channel = ANY\(\$\d+\)", "true", text)
                 assert count
-            elif not few:
+            else:
                 text, count = re.subn(r"memory\.channel = ANY\(\$\d+\)|JOIN scope ON scope\.id = narrow\.scope", replaced, text)
                 assert count == 2
             return text, names
