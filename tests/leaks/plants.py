@@ -155,12 +155,9 @@ def search_sees_all(*, candidates: bool) -> Plant:
 
         def wrong(model: str, dimensions: int | None) -> tuple[str, Any]:
             text, names = statement(model, dimensions)
-            if not candidates:
-                text, count = re.subn(r"kept\.channel = ANY\(\$\d+\)", "true", text)
-                assert count
-            else:
-                text, count = re.subn(r"memory\.channel = ANY\(\$\d+\)|JOIN scope ON scope\.id = narrow\.scope", replaced, text)
-                assert count == 2
+            candidate = r"memory\.channel = ANY\(\$\d+\)|JOIN scope ON scope\.id = narrow\.scope"
+            text, count = re.subn(candidate if candidates else r"kept\.channel = ANY\(\$\d+\)", replaced, text)
+            assert count
             return text, names
 
         monkeypatch.setattr(memory_search, "statement", wrong)
