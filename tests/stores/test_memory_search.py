@@ -212,6 +212,17 @@ async def test_words_of_what_stands_beside_it_count_for_an_item(memory: Core) ->
     assert await texts(memory, "desk lamp") == ["Which desk lamp do you want?", "The green one please"]
 
 
+async def test_of_what_stands_around_a_candidate_only_that_is_found_whose_neighbours_are_looked_at_too(memory: Core) -> None:
+    said = ("a lamp", "a desk", "some tea", "a chair")
+    vectors = ((1.0, 0.0, 0.0), *[(0.6, 0.8, 0.0)] * 3)
+    await remember(
+        memory, *(Remembered(said[at], group="S1", position=at, vector=vectors[at]) for at in range(4)), Remembered("a cup")
+    )
+    one = {**MUCH, "by_words": 1, "by_meaning": 1}
+    found = await search(memory, "lamp", (1.0, 0.0, 0.0), bounds=one)
+    assert [hit.item.text for hit in found] == ["a lamp", "a desk"]
+
+
 async def test_what_is_not_true_any_more_is_never_found(memory: Core) -> None:
     await remember(
         memory,
