@@ -54,6 +54,7 @@ class Unwritten:
     inbox_ids: list[int] = field(default_factory=list[int])
     ended: dict[str, Outcome] = field(default_factory=dict[str, Outcome])  # by action
     charges: list[Charge] = field(default_factory=list[Charge])  # of model calls that are over
+    settled: list[Charge] = field(default_factory=list[Charge])  # likewise, and settled with the reservation of the next call
     capped_seq: int | None = None
     decided: list[Decided] = field(default_factory=list[Decided])
     runs: list[tuple[RunOutcome, int]] = field(default_factory=list[tuple[RunOutcome, int]])  # that ended, and their tokens
@@ -72,6 +73,10 @@ class Unwritten:
         begun = {step.call_id for step in self.steps if isinstance(step, ToolStarted)}
         lost = any(isinstance(step, ToolReturned | FoundChanged) and step.call_id not in begun for step in self.steps)
         return not lost and (self.seconds_left or 0.0) > 0.0
+
+    def settled_with_next(self) -> None:
+        """Note that the charges are settled, though not written yet."""
+        self.settled, self.charges = [*self.settled, *self.charges], []
 
     @property
     def seconds_left(self) -> float | None:
@@ -207,7 +212,8 @@ class Held:
 
     def _writing(self) -> tuple[int, Sequence[Step], Beside]:
         writing = self.unwritten
-        beside = Beside(writing.inbox_ids, writing.ended, writing.charges, writing.capped_seq, writing.pin_id)
+        charges = [*writing.settled, *writing.charges]
+        beside = Beside(writing.inbox_ids, writing.ended, charges, writing.capped_seq, writing.pin_id)
         return self.session.seq - len(writing.steps), writing.steps, beside
 
     def _has_written(self) -> None:

@@ -238,7 +238,7 @@ class Drive:
         session, lease = self.held.session, self.held.lease
         if self.held.unwritten.charges:
             await self.held.commit()  # charges are settled before somebody else has the session
-        await self.effects.calls.settled(session.id)
+        await self.effects.calls.settlements.made(session.id)
         await self.status.settled()
         if self.stopping.is_set():
             await self.held.commit()

@@ -68,7 +68,7 @@ class Runner:
             pinned = await self._pinned(pin_id)
             led_by.set((pinned.prompt, pinned.prompt_digest))
             pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))
-            held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settle)
+            held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settlements.make)
             held.unwritten.pin_id = pin_id if lease.pin_id is None else None
             measured = metrics.invocation(pins.pinned.agent, pins.pinned.model)
             with measured, validating_once():

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from agent.tool.definition import ToolError
@@ -15,11 +15,13 @@ CONNECT_SECONDS = 2.0  # two waits for a connection leave most of a tool's 10 s 
 
 T = TypeVar("T")
 PgConnection = AsyncConnection[Any]
+Cursor = AsyncCursor[Any]
 Pool = AsyncConnectionPool[Any]
 
 
 async def in_transaction(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
-    """Return what `work` answers, its statements in one transaction.
+    """Return what `work` answers, its statements in one transaction. They are sent together as far as none waits for the result
+    of one before: what a transaction locks, others wait for.
 
     When the connection breaks, `work` is done once more on a fresh one (a restarted Postgres leaves a pool of dead
     ones), so it must be safe to repeat. Raises ToolError `unexpected` if there was no connection at all: nothing
@@ -39,5 +41,5 @@ async def in_transaction(pool: Pool, work: Callable[[PgConnection], Awaitable[T]
 
 
 async def _transact(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
-    async with pool.connection(timeout=CONNECT_SECONDS) as connection, connection.transaction():
+    async with pool.connection(timeout=CONNECT_SECONDS) as connection, connection.pipeline(), connection.transaction():
         return await work(connection)
