@@ -11,7 +11,7 @@ from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Magnitude, Preview
-from tools.catalog.database import Cursor, PgConnection, Pool, in_transaction
+from tools.catalog.database import Cursor, PgConnection, Pool, in_transaction, reading
 
 STATUS_DESCRIPTION = """\
 Read one order: what was ordered, by whom, when, for how much, and how far it is.
@@ -131,7 +131,7 @@ def get_order_status(pool: Pool) -> Tool:
 
     async def read(arguments: GetOrderStatus, context: ToolContext) -> OrderFound:
         id = arguments.order_id.upper()
-        order = await in_transaction(pool, lambda connection: _order(connection, ORDER_BY_ID, id))
+        order = await reading(pool, lambda connection: _order(connection, ORDER_BY_ID, id))
         if order is None:
             raise ToolError("not_found", f"There is no order {arguments.order_id!r}. Order ids look like ORD-1042.")
         return order
@@ -158,7 +158,7 @@ def create_order(pool: Pool) -> Tool:
         return await in_transaction(pool, lambda connection: _place_order(connection, arguments, context))
 
     async def preview(arguments: CreateOrder, context: ToolContext) -> Preview:
-        return await in_transaction(pool, lambda connection: _preview(connection, arguments))
+        return await reading(pool, lambda connection: _preview(connection, arguments))
 
     return Tool(
         name="create_order",
