@@ -16,7 +16,6 @@ from agent.embeddings.port import Vector
 from agent.store.fenced import Pool
 from agent.store.memory_embedding import MemoryEmbedding, index_name
 from agent.store.memory_search import BOUNDS, Found, MemorySearch
-from agent.store.memory_statements import SETTINGS, statement
 from tests.patience import PATIENCE_SECONDS
 from tests.profiles import examples
 from tests.stores.core import Core
@@ -27,7 +26,6 @@ WORDS = ("lamp", "lamps", "desk", "the", "Ann", "prefers", "green", "tea", "Lamp
 CHANNELS = ("C1", "C2", "")
 
 MUCH: Mapping[str, int] = {**BOUNDS, "looked_at": 0, "places": 5, "by_words": 4, "by_meaning": 4}  # as if it were much to see
-TYPES = {"team": "text", "channels": "text[]", "words": "text", "vector": "vector", "model": "text"}
 USED = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelid = to_regclass(%s)"
 # What is wrong in the narrow rows, or missing there.
 NOT_AS_NARROW = """
@@ -187,18 +185,6 @@ def test_scores_are_those_of_plain_python_whatever_was_written(core_database_url
 
     any_memory()
     assert {"0 found", "1 found", "5 found", "unseen"} <= met.keys()  # not about nothing
-
-
-async def test_nothing_is_compared_with_everything_whatever_the_planner_expects(memory: Core) -> None:
-    text, names = statement(MODEL, 3)
-    types = ["bigint" if name in BOUNDS or name == "limit" else TYPES.get(name, "float8") for name in names]
-    async with memory.pool.connection() as connection, connection.transaction():
-        await connection.execute(SETTINGS)
-        await connection.execute(f"PREPARE search ({', '.join(types)}) AS {text}".encode())
-        plan = await connection.execute(f"EXPLAIN EXECUTE search ({', '.join('NULL' for _ in names)})".encode())
-        lines = [line.strip() for (line,) in await plan.fetchall()]
-    assert any(line.startswith("Hash Cond") for line in lines)
-    assert not [line for line in lines if line.startswith(("Join Filter", "Merge Cond"))]
 
 
 async def test_words_of_what_stands_beside_it_count_for_an_item(memory: Core) -> None:
