@@ -7,15 +7,13 @@ Long because each statement of the one writer is a method here.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any, LiteralString
 
 from pydantic import Field, TypeAdapter
 
-from agent.model.spending import Charge
 from agent.session import closings
-from agent.session.charges import charged, usage_rows
 from agent.session.inbox import RECEIVED, Click, Edit, Inboxed, OutcomeClick, Received
 from agent.session.steps import (
     STEP,
@@ -23,20 +21,18 @@ from agent.session.steps import (
     Edited,
     Granted,
     OutcomeTold,
-    ProposedAction,
     Recorded,
     Step,
     ToolStarted,
     Voted,
 )
 from agent.store.action_seen import ACTION_COLUMNS, ActionSeen, action_seen
+from agent.store.appending import NOTHING_BESIDE, Beside, append_statement, written
 from agent.store.fenced import Lease, Pool, confirm_held, parse_stored, recorded_steps, rows
 from agent.store.kept import KeptWhole
 from agent.store.pins import StoredPins
 from agent.store.receiving import NO_ROOM, FreeSlots, receive, session_id
 from agent.store.statements import (
-    APPEND,
-    APPEND_AND_RELEASE,
     CLOSE,
     EDIT,
     END_GRANT,
@@ -51,21 +47,7 @@ from agent.store.statements import (
     VIEWED,
 )
 from agent.text import whole
-from agent.types import Decision, Outcome, Place
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What is written together with steps: inbox rows that they answer, how actions ended, what calls are charged."""
-
-    inbox_ids: Sequence[int] = ()
-    ended: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])  # by action
-    charges: Sequence[Charge] = ()
-    capped_seq: int | None = None  # of the call after which a turn had used all that it may make
-    pin_id: str | None = None  # what a new session is run with from now on
-
-
-NOTHING_BESIDE = Beside()
+from agent.types import Decision, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +142,8 @@ class Store:
 
         Raises FencedError, and then nothing is written.
         """
-        held, left_seconds, wakes = await self._fetch_one(APPEND, _written(lease, after_seq, steps, beside))
+        values = written(lease, after_seq, steps, beside)
+        held, left_seconds, wakes = await self._fetch_one(append_statement(values), values)
         confirm_held(held, lease)
         return left_seconds, wakes
 
@@ -171,8 +154,8 @@ class Store:
 
         Raises FencedError, and then nothing is written.
         """
-        values = {**_written(lease, after_seq, steps, beside), **asdict(release)}
-        held, due = await self._fetch_one(APPEND_AND_RELEASE, values)
+        values = {**written(lease, after_seq, steps, beside), **asdict(release)}
+        held, due = await self._fetch_one(append_statement(values, releases=True), values)
         confirm_held(held, lease)
         return due
 
@@ -293,30 +276,3 @@ class Store:
     async def end_grant(self, grant_id: str) -> None:
         """End a grant whose giver may not decide any more. That is true whatever process writes it, so it is not fenced."""
         await self._fetch_all(END_GRANT, {"grant_id": grant_id})
-
-
-def _written(lease: Lease, after_seq: int, steps: Sequence[Step], beside: Beside) -> dict[str, Any]:
-    """Return the values of APPEND, and of APPEND_AND_RELEASE but for how it lets go."""
-    written = [(step, step.model_dump_json()) for step in steps]
-    proposed = [(step, body) for step, body in written if isinstance(step, ProposedAction)]
-    return {
-        "session_id": lease.session_id,
-        "epoch": lease.epoch,
-        "inbox_ids": list(beside.inbox_ids),
-        "seqs": [after_seq + number for number in range(1, len(steps) + 1)],
-        "bodies": [body for _, body in written],
-        "action_ids": [step.action_id for step, _ in proposed],
-        "statuses": ["unknown" if step.ran else "pending" for step, _ in proposed],
-        "digests": [step.digest for step, _ in proposed],
-        "quorums": [step.verdict.quorum for step, _ in proposed],
-        "rejections": [step.verdict.rejections for step, _ in proposed],
-        "actions": [body for _, body in proposed],
-        "expiries": [step.expires_at for step, _ in proposed],
-        "askers": [step.requesters[0] if step.requesters else "" for step, _ in proposed],
-        "ended_ids": list(beside.ended),
-        "outcomes": list(beside.ended.values()),
-        "begun": usage_rows(after_seq, steps),
-        "charged": charged(beside.charges),
-        "capped_seq": beside.capped_seq,
-        "pin_id": beside.pin_id,
-    }

@@ -16,64 +16,11 @@ TAKEN: LiteralString = """
 taken AS (UPDATE inbox SET taken_at = now() FROM held WHERE inbox.id = ANY(%(inbox_ids)s) RETURNING inbox.id)
 """
 
-# Bodies are sent in binary (`b`): as text, psycopg would escape each quote in them, which costs more than all else here.
-_WRITTEN: LiteralString = f"""
-WITH {HELD}, {TAKEN},
-appended AS (
-    INSERT INTO step (session_id, seq, epoch, body)
-    SELECT held.id, item.seq, %(epoch)s, item.body::json
-    FROM held, unnest(%(seqs)s::bigint[], %(bodies)b::text[]) AS item (seq, body)),
-proposed AS (
-    INSERT INTO action (id, session_id, status, started_at, digest, quorum, rejections, body, expires_at, asker, ran)
-    SELECT item.id, held.id, item.status, CASE item.status WHEN 'unknown' THEN now() END,
-           item.digest, item.quorum, item.rejections, item.body::json, item.expires_at, item.asker, item.status = 'unknown'
-    FROM held, unnest(%(action_ids)s::text[], %(statuses)s::text[], %(digests)s::text[], %(quorums)s::bigint[],
-                      %(rejections)s::bigint[], %(actions)b::text[], %(expiries)s::timestamptz[], %(askers)s::text[])
-        AS item (id, status, digest, quorum, rejections, body, expires_at, asker)),
-ended AS (
-    UPDATE action SET status = item.status
-    FROM held, unnest(%(ended_ids)s::text[], %(outcomes)s::text[]) AS item (id, status)
-    WHERE action.id = item.id),
-begun AS (
-    INSERT INTO usage (session_id, seq, team, payer, agent, model, purpose, iteration, started_at,
-                       reserved_tokens, reserved_nano_usd, notes)
-    SELECT held.id, (call ->> 'seq')::bigint, held.team, call ->> 'payer', call ->> 'agent', call ->> 'model', call ->> 'purpose',
-           (call ->> 'iteration')::bigint, (call ->> 'started_at')::timestamptz, (call ->> 'tokens')::bigint,
-           (call ->> 'nano_usd')::bigint, ARRAY(SELECT jsonb_array_elements_text(call -> 'notes'))
-    FROM held, jsonb_array_elements(%(begun)s::jsonb) AS call),
-charged AS (
-    UPDATE usage SET settled_at = now(), tokens = (call ->> 'tokens')::bigint, nano_usd = (call ->> 'nano_usd')::bigint,
-        input_tokens = (call #>> '{{usage,input_tokens}}')::bigint, output_tokens = (call #>> '{{usage,output_tokens}}')::bigint,
-        cache_creation_input_tokens = (call #>> '{{usage,cache_creation_input_tokens}}')::bigint,
-        cache_read_input_tokens = (call #>> '{{usage,cache_read_input_tokens}}')::bigint,
-        capped = usage.seq IS NOT DISTINCT FROM %(capped_seq)s::bigint
-    FROM held, jsonb_array_elements(%(charged)s::jsonb) AS call
-    WHERE usage.session_id = held.id AND usage.seq = (call ->> 'seq')::bigint AND usage.settled_at IS NULL),
-capped AS (  -- one that was charged before: a statement changes a row once
-    UPDATE usage SET capped = true FROM held
-    WHERE usage.session_id = held.id AND usage.seq = %(capped_seq)s AND usage.settled_at IS NOT NULL)
-"""
-# With the first words of a session goes what it is run with.
-APPEND: LiteralString = f"""
-{_WRITTEN},
-pinned AS (UPDATE session SET pin_id = %(pin_id)s FROM held WHERE session.id = held.id AND %(pin_id)s::text IS NOT NULL)
-SELECT (SELECT count(*) FROM held), {LEFT}, (SELECT wakes FROM held)
-"""
-
 # Let go: due again at `due_at`, or at once where somebody woke the session since `wakes` was read.
 RELEASED: LiteralString = """
 lease_until = NULL, wake_at = CASE WHEN session.wakes <> %(wakes)s THEN now() ELSE %(due_at)s END,
 woken_at = CASE WHEN session.wakes <> %(wakes)s THEN now() WHEN %(unfinished)s THEN woken_at END
 """
-# The last words of a claim, and its end: the next holder finds all of it.
-APPEND_AND_RELEASE: LiteralString = f"""
-{_WRITTEN},
-released AS (
-    UPDATE session SET {RELEASED}, failures = 0, pin_id = coalesce(%(pin_id)s, pin_id) FROM held WHERE session.id = held.id
-    RETURNING session.wake_at IS NOT NULL AND session.wake_at <= now() AS due)
-SELECT (SELECT count(*) FROM held), (SELECT due FROM released)
-"""
-
 # One statement settles a click: session held, action undecided, deadline not passed, vote not cast before, quorum reached.
 # A grant that was asked for with it is given only by an approval that settles the action alone. Where nothing stands between the
 # approval and its run, the run starts with it: `started` is its step, and the digest is checked as at the last gate.
