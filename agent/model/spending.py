@@ -155,6 +155,13 @@ class Ask:
     lost_seq: int = 0  # of a call of this session whose process is gone: it is charged as it was reserved
     saved_tokens: int = 0  # that the call is charged less if the cache still holds what it should (`agent.model.caching`)
     first: bool = False  # of its session: nothing was ever counted in that one's own budget
+    committed: bool = False  # its start is in Postgres: what is set aside for a call of this number is its own
+    last: Charge | None = None  # of the session's call before, to be settled with this one: neither is committed yet
+
+    @property
+    def shared(self) -> bool:
+        """Return whether others spend from one of the budgets, too."""
+        return any(kind != "session" for kind in self.limits)
 
     def tokens(self, output: int) -> int:
         """Return the tokens to reserve for so much output."""
@@ -221,6 +228,11 @@ class Refused:
 
     short: tuple[BudgetStanding, ...]
     busy: bool  # once the calls under way are over there may be enough
+
+
+@dataclass(frozen=True, slots=True)
+class SettleFirst:
+    """Nothing was set aside, and nothing settled: the call before has to be settled by itself, once its charge is committed."""
 
 
 def usd(nano_usd: int) -> str:

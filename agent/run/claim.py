@@ -18,6 +18,7 @@ from agent.decide.reminders import ReminderClock
 from agent.decide.run_outcome import RunOutcome, run_outcome
 from agent.memory.transcript import Transcript
 from agent.model.spending import Charge
+from agent.run.rested import Rested
 from agent.run.turn_trace import TurnTrace
 from agent.session import charges
 from agent.session.inbox import Inboxed
@@ -54,6 +55,7 @@ class Unwritten:
     inbox_ids: list[int] = field(default_factory=list[int])
     ended: dict[str, Outcome] = field(default_factory=dict[str, Outcome])  # by action
     charges: list[Charge] = field(default_factory=list[Charge])  # of model calls that are over
+    settled: list[Charge] = field(default_factory=list[Charge])  # likewise, and settled with the reservation of the next call
     capped_seq: int | None = None
     decided: list[Decided] = field(default_factory=list[Decided])
     runs: list[tuple[RunOutcome, int]] = field(default_factory=list[tuple[RunOutcome, int]])  # that ended, and their tokens
@@ -72,6 +74,10 @@ class Unwritten:
         begun = {step.call_id for step in self.steps if isinstance(step, ToolStarted)}
         lost = any(isinstance(step, ToolReturned | FoundChanged) and step.call_id not in begun for step in self.steps)
         return not lost and (self.seconds_left or 0.0) > 0.0
+
+    def settled_with_next(self) -> None:
+        """Note that the charges are settled, though not written yet."""
+        self.settled, self.charges = [*self.settled, *self.charges], []
 
     @property
     def seconds_left(self) -> float | None:
@@ -94,7 +100,13 @@ class Held:
     """
 
     def __init__(
-        self, lease: Lease, pins: Pins, store: Store, lease_seconds: float, settle: Callable[[str, Sequence[Charge]], None]
+        self,
+        lease: Lease,
+        pins: Pins,
+        store: Store,
+        lease_seconds: float,
+        settle: Callable[[str, Sequence[Charge]], None],
+        before: Rested | None = None,
     ) -> None:
         self.lease, self.pins = lease, pins
         self.session = Session(lease.session_id, lease.place, lease.epoch)
@@ -103,20 +115,36 @@ class Held:
         self.inbox: list[Inboxed] = []
         self.facts = NOTHING_FOUND
         self.unwritten = Unwritten()
-        self._store, self._settle = store, settle
+        self._store, self._settle, self._before = store, settle, before
         self._rested = self.session  # as it stood when no turn was open
         self.trace = TurnTrace(pins.pinned, lease.session_id, lease.epoch)
         self._confirmed = (lease.claimed_monotonic_seconds, lease_seconds)  # when it was surely ours, and for how long from then
 
-    async def load(self) -> None:
-        """Fold the log, and read the inbox. Raises UnreadableError."""
-        if self.lease.opened_by is not None:
-            self.inbox = [self.lease.opened_by]
+    async def load(self, woken: asyncio.Event) -> None:
+        """Fold the log, and read the inbox, as far as neither is known. Raises UnreadableError.
+
+        `woken` is taken back where the inbox is read now; else nothing would make up for what woke the session since its claim.
+        """
+        if (inbox := self._inbox_known()) is not None:
+            self.inbox = inbox
+            await self._load_log()
             return
+        woken.clear()
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         await asyncio.gather(self._load_log(), self.read_inbox())
 
+    def _inbox_known(self) -> list[Inboxed] | None:
+        if self.lease.opens and self.lease.received is not None:
+            return [self.lease.received]
+        return None if self._before is None else self._before.inbox_of(self.lease)
+
     async def _load_log(self) -> None:
+        if self.lease.opens:
+            return
+        if self._before is not None:
+            self.session = replace(self._before.session, epoch=self.lease.epoch)
+            self._rested, self.said, self.trace.before = self._before.rested, self._before.said, self._before.worked_on
+            return
         recorded = await self._store.load(self.lease)
         if (session := beginning(recorded, self.session)) is None:
             session, recorded = self.session, await self._store.load(self.lease, whole=True)
@@ -205,9 +233,17 @@ class Held:
         self._has_written()
         return due_now
 
+    def as_let_go(self) -> Rested:
+        """Return the session as it is released now."""
+        turn = self.session.turn.number
+        written = self.session.seq > self.lease.last_seq
+        worked_on = (turn, self.lease.epoch) if written else self.trace.before
+        return Rested(self.session, self._rested, self.said, worked_on, self.wakes, self.inbox, self.lease.created_at)
+
     def _writing(self) -> tuple[int, Sequence[Step], Beside]:
         writing = self.unwritten
-        beside = Beside(writing.inbox_ids, writing.ended, writing.charges, writing.capped_seq, writing.pin_id)
+        charges = [*writing.settled, *writing.charges]
+        beside = Beside(writing.inbox_ids, writing.ended, charges, writing.capped_seq, writing.pin_id)
         return self.session.seq - len(writing.steps), writing.steps, beside
 
     def _has_written(self) -> None:

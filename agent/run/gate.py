@@ -14,6 +14,7 @@ from agent.decide.moves import CallModel, Close, RunTool, Settle
 from agent.decide.ways import run_started
 from agent.errors import ModelRetiredError
 from agent.model.port import NO_SUCH_MODEL
+from agent.model.spending import Charge, SettleFirst
 from agent.run.claim import Held, Pins
 from agent.run.model_calls import ModelCalls
 from agent.session.inbox import Click, Edit, OutcomeClick
@@ -47,9 +48,20 @@ class StoreGate:
     async def reserve(self, move: CallModel) -> Start:
         """See `Gate.reserve`."""
         held = self.held
+        last = held.unwritten.charges[0] if len(held.unwritten.charges) == 1 else None
+        if last is not None and not isinstance(start := await self._admitted(move, last), SettleFirst):
+            if isinstance(start, Begin) and start.steps:
+                held.unwritten.settled_with_next()
+            return start
         if held.unwritten.charges:
             await held.commit()  # the call before is charged and settled, or its reservation would stand in the way
-        return await self.calls.start(move, held.session, held.said, self.rules, held.pins.pinned, held.lease.now())
+        start = await self._admitted(move, None)
+        assert not isinstance(start, SettleFirst)
+        return start
+
+    async def _admitted(self, move: CallModel, last: Charge | None) -> Start | SettleFirst:
+        held = self.held
+        return await self.calls.start(move, held.session, held.said, self.rules, held.pins.pinned, held.lease.now(), last)
 
     async def start_run(self, move: RunTool) -> Start:
         """See `Gate.start_run`."""

@@ -65,9 +65,7 @@ class Drive:
         """Make moves until none is left, then release. True: the session is due again at once."""
         error_type = ""
         try:
-            if self.held.lease.opened_by is None:  # else nothing is read now that would make up for what woke it since
-                self.woken.clear()
-            await self.held.load()
+            await self.held.load(self.woken)
             while not self.stopping.is_set():
                 await self._launch()
                 if self.woken.is_set() or self.held.behind:
@@ -238,7 +236,7 @@ class Drive:
         session, lease = self.held.session, self.held.lease
         if self.held.unwritten.charges:
             await self.held.commit()  # charges are settled before somebody else has the session
-        await self.effects.calls.settled(session.id)
+        await self.effects.calls.settlements.made(session.id)
         await self.status.settled()
         if self.stopping.is_set():
             await self.held.commit()

@@ -1,6 +1,5 @@
 """A model call from its reservation to its settlement: when it may begin, what it may cost, the call itself, what it cost."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Container, Sequence
@@ -28,13 +27,14 @@ from agent.model import budget_messages as budget_words
 from agent.model.limits import PATIENCE, Patience
 from agent.model.normalised import normalised
 from agent.model.port import DEAF, Listener, Model, Reply, Request
-from agent.model.spending import Ask, Bill, Charge, Refused, Spender
+from agent.model.spending import Ask, Bill, Charge, Refused, SettleFirst, Spender
 from agent.run.admission import Admission
 from agent.run.file_effects import FileEffects
 from agent.run.full_window import after_full_window
 from agent.run.memory_effects import MemoryEffects
 from agent.run.off_turn import asked_for, read_with, saved_by_cache, without_model
 from agent.run.ports import Budget
+from agent.run.settlements import Settlements
 from agent.run.spent import halted_by_budget, limits_of
 from agent.session.charges import spender
 from agent.session.rules import Rules
@@ -69,17 +69,26 @@ class ModelCalls:
     memory: MemoryEffects
     patience: Patience = PATIENCE
     admission: Admission = field(init=False)
-    _settling: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])  # by session
+    settlements: Settlements = field(init=False)
 
     def __post_init__(self) -> None:
-        self.admission = Admission(self.patience)
+        self.admission, self.settlements = Admission(self.patience), Settlements(self.budget)
 
     # ------------------------------------------------------------------------------------------ the start
 
     async def start(
-        self, move: CallModel, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime
-    ) -> Start:
+        self,
+        move: CallModel,
+        session: Session,
+        said: Transcript,
+        rules: Rules,
+        pinned: Pinned,
+        now: datetime,
+        last: Charge | None,
+    ) -> Start | SettleFirst:
         """Return the start of the next model call, admitted and paid for, or what follows instead of it.
+
+        `last`: of the call before, not committed yet: it is settled with the reservation, or is to be settled first.
 
         While the call waits for a slot nothing is reserved. That the model is out of reach becomes a step of each session that
         would call it: its people are to hear of it.
@@ -100,7 +109,7 @@ class ModelCalls:
         if session.model.in_flight is not None and session.model.in_flight.epoch == session.epoch:
             return Begin()  # its start is committed: it was put off before anything was sent
         try:
-            started = await self.reserve(session, said, rules, pinned, now, move)
+            started = await self.reserve(session, said, rules, pinned, now, move, last)
         except (UnreachableError, DelayedError) as error:
             log.warning("session %s waits: %s", session.id, error)
             self.leave(session, pinned)
@@ -108,15 +117,22 @@ class ModelCalls:
         if isinstance(started, ModelStarted):
             return Begin((started,))
         self.leave(session, pinned)
-        return Instead(started)
+        return started if isinstance(started, SettleFirst) else Instead(started)
 
     def leave(self, session: Session, pinned: Pinned) -> None:
         """Give back what the session's model call holds: it is over, was given up, or is not to be made."""
         self.admission.leave(session, pinned.model)
 
     async def reserve(
-        self, session: Session, said: Transcript, rules: Rules, pinned: Pinned, now: datetime, move: CallModel
-    ) -> ModelStarted | Halted | Compacted | Learnt:
+        self,
+        session: Session,
+        said: Transcript,
+        rules: Rules,
+        pinned: Pinned,
+        now: datetime,
+        move: CallModel,
+        last: Charge | None = None,
+    ) -> ModelStarted | Halted | Compacted | Learnt | SettleFirst:
         """Return the start of the next model call, paid for; or the turn's end when a budget forbids it.
 
         A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up; one
@@ -125,11 +141,11 @@ class ModelCalls:
         then nothing is spent.
         """
         if move.purpose == "reply":
-            return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS)
+            return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS, last)
         pinned = read_with(move, pinned, rules)
         if asked := asked_for(move, session, said):
-            started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS, asked)
-            if isinstance(started, ModelStarted):
+            started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS, last, asked)
+            if isinstance(started, ModelStarted | SettleFirst):
                 return started
         return without_model(move, session, said)
 
@@ -142,10 +158,11 @@ class ModelCalls:
         now: datetime,
         move: CallModel,
         least: int,
+        last: Charge | None,
         messages: Sequence[ApiMessage] | None = None,
-    ) -> ModelStarted | Halted:
+    ) -> ModelStarted | Halted | SettleFirst:
         """Reserve a call. `messages`: of a request that is not the conversation itself."""
-        await self.settled(session.id)
+        await self.settlements.made(session.id)
         limits, price = limits_of(session, rules), rules.prices.get(pinned.model)
         if price is None and any(limit.nano_usd is not None for limit in limits.values()):
             return Halted(error=BudgetExceededError.__name__, sentence=budget_words.no_price(pinned.model))
@@ -153,8 +170,10 @@ class ModelCalls:
         asked = estimate.input_tokens(said, pinned, messages)
         lost = session.model.seq if session.model.in_flight is not None else 0
         saved, first = saved_by_cache(move, session, said, now), session.epoch == 1 and session.model.seq == 0
-        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved, first)
+        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved, first, last=last)
         answer = await self.budget.reserve(ask)
+        if isinstance(answer, SettleFirst):
+            return answer
         if isinstance(answer, Refused):
             if answer.busy:
                 raise DelayedError(BUSY_SECONDS)
@@ -256,16 +275,19 @@ class ModelCalls:
     async def _confirm(self, session: Session, rules: Rules) -> Halted | None:
         """Set aside again what Redis lost before the start was committed; what it loses from now on is refilled from Postgres.
 
+        Only where others spend from a budget, too: nobody else fills the session's own before this start is in Postgres.
         Not waited for if it is not to be had: others may wait for this very call.
         """
         assert session.model.in_flight is not None
         started = session.model.in_flight.started
         assert started.bill is not None
-        await self.settled(session.id)
+        await self.settlements.made(session.id)
         payer, output = spender(session.id, session.place, session.model.seq, started), started.max_tokens
         limits = limits_of(session, rules)
         tokens, price, saved = started.reserved_tokens - output, started.bill.price, started.saved_tokens
-        ask = Ask(payer, tokens, output, output, limits, price, saved_tokens=saved)
+        ask = Ask(payer, tokens, output, output, limits, price, saved_tokens=saved, committed=True)
+        if not ask.shared:
+            return None
         try:
             answer = await self.budget.reserve(ask)
         except UnreachableError as error:
@@ -273,28 +295,3 @@ class ModelCalls:
         if isinstance(answer, Refused):
             return halted_by_budget(answer, payer, rules).model_copy(update={"unbilled": True})
         return None
-
-    # ------------------------------------------------------------------------------------------ settlement
-
-    def settle(self, session_id: str, charges: Sequence[Charge]) -> None:
-        """Settle what is committed by now, while the session goes on."""
-        if charges:
-            before = self._settling.get(session_id)
-            self._settling[session_id] = asyncio.create_task(self._settle(session_id, charges, before))
-
-    async def _settle(self, session_id: str, charges: Sequence[Charge], before: asyncio.Task[None] | None) -> None:
-        try:
-            if before is not None:
-                await before
-            for charge in charges:
-                await self.budget.settle(charge)
-        except UnreachableError as error:  # it is in Postgres, and the chore of the budgets will do it again
-            log.warning("session %s: %s", session_id, error)
-        finally:
-            if self._settling.get(session_id) is asyncio.current_task():
-                del self._settling[session_id]
-
-    async def settled(self, session_id: str) -> None:
-        """Wait until the session's last model call is settled: before its next reservation, and before another process has it."""
-        if (settling := self._settling.get(session_id)) is not None:
-            await asyncio.shield(settling)

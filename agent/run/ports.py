@@ -7,7 +7,7 @@ from agent.approvals.deciders import Membership
 from agent.decide.moves import AnswerPart, Content, Work
 from agent.decide.surface_status import SurfaceStatus
 from agent.memory.items import Audience
-from agent.model.spending import Ask, Charge, Refused, Reserved
+from agent.model.spending import Ask, Charge, Refused, Reserved, SettleFirst
 from agent.types import Approvers, Attachment, Place, Verdict
 
 
@@ -137,10 +137,11 @@ class Files(Protocol):
 class Budget(Protocol):
     """What may be spent. Reserve before a call, settle after it."""
 
-    async def reserve(self, ask: Ask) -> Reserved | Refused:
+    async def reserve(self, ask: Ask) -> Reserved | Refused | SettleFirst:
         """Set aside what a call may cost, in all its budgets or in none. Raises UnreachableError.
 
-        Asked again for the same call it changes nothing, as long as they still allow it.
+        Asked again for the same call it changes nothing, as long as they still allow it. SettleFirst: only of a call that
+        settles the one before it, `Ask.last`.
         """
         ...
 

@@ -3,10 +3,13 @@
 Postgres is the truth. Redis holds what each budget comes to, so that one script can see all of them at once, and can be filled
 again at any time. That is safe whatever happens side by side, because of the order of things:
 
-- A call is reserved here, then its start is committed, then it is reserved *again* before it is made (`confirm`): if Redis lost
-  everything in between and was filled without it, it is counted now, or refused.
+- A call is reserved here, then its start is committed, then it is reserved *again* before it is made if others spend from its
+  budgets, too (`confirm`): if Redis lost everything in between and one of them had it filled without the call, it is counted now,
+  or refused. What only the session spends from, only the session has filled: with its start, or before it.
 - A charge is committed, then settled here. A settlement that finds a budget unfilled takes its mark `filling` away, so what
   somebody is just reading from Postgres, perhaps from before that commit, is not written.
+- A charge that the next call is reserved with (`Ask.last`) is settled before either is committed: in one script, which sets aside
+  no less than what Postgres counts for the call before as long as it holds no charge of it.
 - Each session has one writer and so one open call: `call:SESSION` holds which, and how much. Whatever is repeated or late names
   another call, and changes nothing.
 """
@@ -22,7 +25,7 @@ import redis.asyncio as redis
 from redis.exceptions import RedisError
 
 from agent.errors import UnreachableError
-from agent.model.spending import KINDS, Ask, BudgetStanding, Charge, Measure, Refused, Reserved, Scope
+from agent.model.spending import KINDS, Ask, BudgetStanding, Charge, Measure, Refused, Reserved, Scope, SettleFirst
 from agent.store.chores import Chore
 from agent.store.redis_scripts import FILL, FORGET, RESERVE, SETTLE
 from agent.store.usage import Ledger
@@ -56,12 +59,16 @@ class RedisBudget:
         """Ask Redis for an answer. Raises UnreachableError without one."""
         await _reply_of_redis(self._client.ping())
 
-    async def reserve(self, ask: Ask) -> Reserved | Refused:
+    async def reserve(self, ask: Ask) -> Reserved | Refused | SettleFirst:
         """See `Budget.reserve`."""
-        scopes = [scope for scope in ask.spender.scopes() if scope.kind in ask.limits]
+        every = ask.spender.scopes()
+        if ask.last is not None and ask.last.spender.scopes() != every:
+            return SettleFirst()  # a day has begun since
+        scopes = [scope for scope in every if scope.kind in ask.limits]
+        unlimited = [scope for scope in every if scope not in scopes and ask.last is not None]
         filled = False
         for _ in range(MOST_TRIES):
-            answer = await self._run_script(RESERVE, scopes, _reservation(ask, scopes, filled))
+            answer = await self._run_script(RESERVE, [*scopes, *unlimited], _reservation(ask, scopes, filled))
             match answer:
                 case ["fill", *missing]:
                     filled = True
@@ -74,6 +81,8 @@ class RedisBudget:
                 case ["reserved", output, nano_usd, *due]:
                     notes = tuple(_note(scopes[int(at)], MEASURES[int(which)], limit) for at, which, limit in _threes(due))
                     return Reserved(int(output), ask.tokens(int(output)), int(nano_usd), notes)
+                case ["settle first"]:
+                    return SettleFirst()
                 case ["refused", *told]:
                     refused, stale = _refusal(ask, scopes, [int(number) for number in told])
                     if not stale:
@@ -141,6 +150,8 @@ def _reservation(ask: Ask, scopes: Sequence[Scope], filled: bool) -> list[Any]:
     who, price = ask.spender, ask.price
     values: list[Any] = [who.session_id, who.seq, ask.input_tokens, ask.least_output, ask.most_output]
     values += [ask.nano_usd(0), price.output if price is not None else 0, secrets.token_hex(8), ask.lost_seq, int(filled)]
+    values += [0, 0, 0] if ask.last is None else [ask.last.spender.seq, ask.last.tokens, ask.last.nano_usd]
+    values += [len(scopes), int(ask.committed)]
     for scope in scopes:
         limit = ask.limits[scope.kind]
         values += [-1 if most is None else most for most in (limit.tokens, limit.nano_usd)]

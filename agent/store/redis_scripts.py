@@ -18,38 +18,64 @@ local function settle(key, session, reserved, charged)
         redis.call('HINCRBY', key, 'used_' .. measure, int(charged[m]))
     end
 end
+local function settle_if_open(key, session, seq, charged)
+    local stored = redis.call('HMGET', key, 'filled', 'call:' .. session)
+    if not stored[1] then
+        redis.call('HDEL', key, 'filling')
+    elseif stored[2] then
+        local before, tokens, nano = string.match(stored[2], '^(%d+) (%d+) (%d+)$')
+        if before == seq then settle(key, session, {tokens, nano}, charged) end
+    end
+end
 """
 
-# KEYS: budgets. ARGV: session, seq, input tokens, least and most output, nano_usd of the input, pico_usd of a token of output,
-# a new mark, a lost call of the session or 0, whether the budgets were filled for this call; then for each budget its limits in
-# tokens and nano_usd (-1: none), when it may be forgotten, how many tokens of the reservation it may lack (`Ask.saved_in`), and
-# the time now if nothing was ever counted in it, else 0: then there is nothing to read from Postgres.
+# KEYS: budgets, and those that have no limit now. ARGV: session, seq, input tokens, least and most output, nano_usd of the
+# input, pico_usd of a token of output, a new mark, a lost call of the session or 0, whether the budgets were filled for this one;
+# the call to settle with it or 0, its charge in tokens and nano_usd; how many budgets there are; whether the call's start is
+# committed; then for each its limits in tokens and nano_usd (-1: none), when it may be forgotten, how many tokens of the
+# reservation it may lack (`Ask.saved_in`), and the time now if nothing was ever counted in it, else 0: then there is nothing to
+# read from Postgres.
 # What the session set aside before counts as used from now on if it was for the lost call (also when this one is refused: else
-# two lost calls would wait for each other), and is replaced if it was for this one. Of any other call it is not known here what
-# became of it, so the budget is to be filled anew; what is still set aside then is over all the same, since a session has one
-# call at a time.
+# two lost calls would wait for each other), and is replaced if it was for this one and its start is committed. Of any other call
+# it is not known here what became of it, so the budget is to be filled anew; what is still set aside then is over all the same,
+# since a session has one call at a time. A call of the same number that was never committed is another one: that of a process
+# which may have settled the one before with it.
 # All budgets or none; the output shrinks to what all of them leave.
+# Where a call before is settled with it, as much is set aside as covers whatever that one is charged if its charge is never
+# committed. Where too little is left, or anything is unclear, nothing changes.
 RESERVE = (
     NUMBERS
     + CHARGE
     + """
 local session, seq, input = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local least, output, input_nano, pico = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local lost, last, charged, budgets = ARGV[9], ARGV[11], {tonumber(ARGV[12]), tonumber(ARGV[13])}, tonumber(ARGV[14])
+local together, committed = last ~= '0', ARGV[15] == '1'
+local function given(i, n) return ARGV[15 + 5 * (i - 1) + n] end
+local function set_aside(key)
+    return string.match(redis.call('HGET', key, 'call:' .. session) or '', '^(%d+) (%d+) (%d+)$')
+end
+
+if together then
+    for i = 1, budgets do
+        if set_aside(KEYS[i]) ~= last then return {'settle first'} end
+    end
+end
 local missing = {'fill'}
-for i, key in ipairs(KEYS) do
-    local before, tokens, nano = string.match(redis.call('HGET', key, 'call:' .. session) or '', '^(%d+) (%d+) (%d+)$')
-    if before and before ~= seq and before ~= ARGV[9] then
+for i = 1, budgets do
+    local key, new = KEYS[i], given(i, 5)
+    local before, tokens, nano = set_aside(key)
+    if before and not (before == seq and committed) and before ~= lost and not together then
         if ARGV[10] == '1' then settle(key, session, {tokens, nano}, {tokens, nano}) else redis.call('DEL', key) end
     end
-    local new = ARGV[10 + 5 * i]
     if new ~= '0' and redis.call('HEXISTS', key, 'filled') == 0 then
         redis.call('HSET', key, 'filled', new, 'used_tokens', 0, 'open_tokens', 0, 'raised_tokens', 0,
             'used_nano_usd', 0, 'open_nano_usd', 0, 'raised_nano_usd', 0)
-        redis.call('EXPIREAT', key, ARGV[8 + 5 * i])
+        redis.call('EXPIREAT', key, given(i, 3))
     end
     if redis.call('HEXISTS', key, 'filled') == 0 then
         redis.call('HSETNX', key, 'filling', ARGV[8])
-        redis.call('EXPIREAT', key, ARGV[8 + 5 * i])
+        redis.call('EXPIREAT', key, given(i, 3))
         missing[#missing + 1] = tostring(i)
         missing[#missing + 1] = redis.call('HGET', key, 'filling') or ARGV[8]  -- its time may have passed: forgotten at once
     end
@@ -58,14 +84,15 @@ if #missing > 1 then return missing end
 
 local function cost(tokens) return input_nano + math.ceil(tokens * pico / 1000) end
 local states, told = {}, {'refused'}
-for i, key in ipairs(KEYS) do
+for i = 1, budgets do
+    local key = KEYS[i]
     local stored = redis.call('HMGET', key, 'used_tokens', 'open_tokens', 'raised_tokens',
         'used_nano_usd', 'open_nano_usd', 'raised_nano_usd', 'filled', 'call:' .. session)
     local own = {0, 0}
     if stored[8] then
         local before, tokens, nano = string.match(stored[8], '^(%d+) (%d+) (%d+)$')
         own = {tonumber(tokens), tonumber(nano)}
-        if before == ARGV[9] then
+        if before == lost then
             settle(key, session, own, own)
             stored[1], stored[4] = stored[1] + own[1], stored[4] + own[2]
             stored[2], stored[5] = stored[2] - own[1], stored[5] - own[2]
@@ -76,12 +103,13 @@ for i, key in ipairs(KEYS) do
     told[#told + 1] = stored[7]
     for m = 1, 2 do
         local used, open = tonumber(stored[3 * m - 2]), tonumber(stored[3 * m - 1]) - own[m]
-        local limit = tonumber(ARGV[5 + 5 * i + m])
+        if together then used = used + charged[m] end
+        local limit = tonumber(given(i, m))
         if limit >= 0 then
             limit = limit + tonumber(stored[3 * m])
             local room = limit - used - open
             if m == 1 then
-                output = math.min(output, room - input + tonumber(ARGV[9 + 5 * i]))
+                output = math.min(output, room - input + tonumber(given(i, 4)))
             elseif room < input_nano then
                 output = -1
             elseif room < cost(output) then
@@ -95,14 +123,22 @@ for i, key in ipairs(KEYS) do
     end
     states[i] = state
 end
+if together and output < least then return {'settle first'} end
 if output < least then return told end
 
 local reserved = {input + output, cost(output)}
+if together then
+    for i = budgets + 1, #KEYS do settle_if_open(KEYS[i], session, last, charged) end
+end
 local answer = {'reserved', int(output), int(reserved[2])}
 for i, state in ipairs(states) do
-    redis.call('HSET', state.key, 'call:' .. session, seq .. ' ' .. int(reserved[1]) .. ' ' .. int(reserved[2]))
+    local held = {reserved[1], reserved[2]}
     for m, measure in ipairs({'tokens', 'nano_usd'}) do
-        redis.call('HINCRBY', state.key, 'open_' .. measure, int(reserved[m] - state.own[m]))
+        if together then
+            redis.call('HINCRBY', state.key, 'used_' .. measure, int(charged[m]))
+            held[m] = math.max(held[m], state.own[m] - charged[m])
+        end
+        redis.call('HINCRBY', state.key, 'open_' .. measure, int(held[m] - state.own[m]))
         local limit = state.limit[m]
         if limit >= 0 and state.used[m] >= limit * 0.8 then
             local before, now = redis.call('HGET', state.key, 'noted_' .. measure), int(limit) .. ' ' .. session
@@ -114,6 +150,7 @@ for i, state in ipairs(states) do
             end
         end
     end
+    redis.call('HSET', state.key, 'call:' .. session, seq .. ' ' .. int(held[1]) .. ' ' .. int(held[2]))
 end
 return answer
 """
@@ -124,17 +161,7 @@ SETTLE = (
     NUMBERS
     + CHARGE
     + """
-for _, key in ipairs(KEYS) do
-    local stored = redis.call('HMGET', key, 'filled', 'call:' .. ARGV[1])
-    if not stored[1] then
-        redis.call('HDEL', key, 'filling')
-    elseif stored[2] then
-        local seq, tokens, nano = string.match(stored[2], '^(%d+) (%d+) (%d+)$')
-        if seq == ARGV[2] then
-            settle(key, ARGV[1], {tokens, nano}, {ARGV[3], ARGV[4]})
-        end
-    end
-end
+for _, key in ipairs(KEYS) do settle_if_open(key, ARGV[1], ARGV[2], {ARGV[3], ARGV[4]}) end
 """
 )
 

@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from agent.decide.moves import Content
 from agent.memory.token_estimate import json_characters
 from agent.model.port import CHARACTERS_PER_TOKEN, DEAF, Listener, Reply, Request
-from agent.model.spending import Ask, Charge, Limit, Refused, Reserved
+from agent.model.spending import Ask, Charge, Limit, Refused, Reserved, SettleFirst
 from agent.run.effects import Effects
 from agent.run.runner import Agent, Runner
 from agent.run.worker import Worker
@@ -54,10 +54,12 @@ class Timed(RedisBudget):
         super().__init__(spending.redis_url, ledger)
         self._times = spending.times.open("a", buffering=1)
 
-    async def reserve(self, ask: Ask) -> Reserved | Refused:
+    async def reserve(self, ask: Ask) -> Reserved | Refused | SettleFirst:
         """As it does."""
         asked_at = time.time()
         answer = await super().reserve(ask)
+        if isinstance(answer, Reserved) and ask.last is not None:
+            self._times.write(f"settled {ask.last.spender.session_id} {ask.last.spender.seq} {time.time()}\n")
         if isinstance(answer, Reserved):
             self._times.write(f"reserved {ask.spender.session_id} {ask.spender.seq} {asked_at}\n")
         return answer

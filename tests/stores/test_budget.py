@@ -194,7 +194,7 @@ async def test_a_start_that_a_filler_did_not_see_is_set_aside_anew_when_it_is_co
     await books.redis.flushall()
     other = await books.reserved(ask(second, of_user(300)))  # filled without the first, whose start is not committed yet
     await books.commit(first, mine.tokens)
-    await books.reserved(ask(first, of_user(300)))
+    await books.reserved(replace(ask(first, of_user(300)), committed=True))
     assert (await books.in_redis(day(first)))["open_tokens"] == mine.tokens + other.tokens
     await books.redis.flushall()
     # Now the budget is only large enough for the one that comes first.
@@ -205,9 +205,9 @@ async def test_a_start_that_a_filler_did_not_see_is_set_aside_anew_when_it_is_co
 async def test_two_starts_that_both_came_back_with_a_refill_and_do_not_fit_are_not_both_confirmed(books: Books) -> None:
     for session_id in ("S1", "S2"):
         await books.commit(who(session_id), 150)  # each was let pass by a Redis that has lost its data since
-    await books.refused(ask(who("S1"), of_user(200)))
+    await books.refused(replace(ask(who("S1"), of_user(200)), committed=True))
     await books.budget.settle(await books.charge(who("S1"), 0))  # so it is not made, and costs nothing
-    assert (await books.reserved(ask(who("S2"), of_user(200)))).tokens == 150
+    assert (await books.reserved(replace(ask(who("S2"), of_user(200)), committed=True))).tokens == 150
 
 
 async def test_nobody_is_refused_by_what_was_read_long_ago(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from agent.decide.moves import AnswerPart, Content
 from agent.memory.long_results import read_output
 from agent.model.anthropic import AnthropicModel
-from agent.model.spending import Ask, BudgetLimits, Limit, Reserved
+from agent.model.spending import Ask, BudgetLimits, Limit, Refused, Reserved, SettleFirst
 from agent.run.effects import Effects
 from agent.run.runner import Agent, Runner
 from agent.run.worker import Worker
@@ -204,11 +204,12 @@ class Crowd:
             saved = self.chance.randint(0, tokens * 9 // 10)
             asked = Ask(who(session_id, seq), tokens, LEAST, MOST, self.limits, saved_tokens=saved)
             answer = await budget.reserve(asked)
-            if not isinstance(answer, Reserved):
+            assert not isinstance(answer, SettleFirst)
+            if isinstance(answer, Refused):
                 self.ends["busy" if answer.busy else answer.short[-1].scope.kind] += 1
                 return
             await self.books.commit(asked.spender, answer.tokens)
-            confirmed = replace(asked, least_output=answer.output, most_output=answer.output)
+            confirmed = replace(asked, least_output=answer.output, most_output=answer.output, committed=True)
             if not isinstance(await budget.reserve(confirmed), Reserved):  # Redis lost it, and others took its place
                 await budget.settle(await self.books.charge(asked.spender, 0))
                 self.ends["refused at its confirmation"] += 1

@@ -11,7 +11,7 @@ import pytest
 from agent.decide.moves import AnswerPart, Content, Notice
 from agent.errors import ModelFailedError, UnreachableError
 from agent.model.port import DEAF, Listener, Reply, Request
-from agent.model.spending import Ask, BudgetLimits, Limit, Price, Refused, Reserved
+from agent.model.spending import Ask, BudgetLimits, Limit, Price, Refused, Reserved, SettleFirst
 from agent.run import model_calls
 from agent.run.effects import Effects
 from agent.run.runner import Agent, Runner
@@ -106,7 +106,7 @@ class Interrupted(RedisBudget):
         super().__init__(desk.books.redis_url, desk.books.ledger)
         self._desk = desk
 
-    async def reserve(self, ask: Ask) -> Reserved | Refused:
+    async def reserve(self, ask: Ask) -> Reserved | Refused | SettleFirst:
         """As it does, and then whatever the desk has in store."""
         answer = await super().reserve(ask)
         if self._desk.after_reserving:

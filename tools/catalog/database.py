@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from agent.tool.definition import ToolError
@@ -15,19 +15,32 @@ CONNECT_SECONDS = 2.0  # two waits for a connection leave most of a tool's 10 s 
 
 T = TypeVar("T")
 PgConnection = AsyncConnection[Any]
+Cursor = AsyncCursor[Any]
 Pool = AsyncConnectionPool[Any]
 
 
 async def in_transaction(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
-    """Return what `work` answers, its statements in one transaction.
+    """Return what `work` answers, its statements in one transaction. They are sent together as far as none waits for the result
+    of one before: what a transaction locks, others wait for.
 
     When the connection breaks, `work` is done once more on a fresh one (a restarted Postgres leaves a pool of dead
     ones), so it must be safe to repeat. Raises ToolError `unexpected` if there was no connection at all: nothing
     happened. Raises psycopg.OperationalError if one was lost again on the way: a commit may have gone through, and
     only an exception that is no ToolError says so to the caller.
     """
+    return await _twice(pool, lambda connection: _transact(connection, work))
+
+
+async def reading(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
+    """Return what `work` finds, each statement by itself. The rest is as with `in_transaction`."""
+    return await _twice(pool, work)
+
+
+async def _twice(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
+    """Return what `work` answers, on a fresh connection if the first one breaks."""
     try:
-        return await _transact(pool, work)
+        async with pool.connection(timeout=CONNECT_SECONDS) as connection:
+            return await work(connection)
     except PoolTimeout:
         log.warning("no connection to the shop's database within %g s", CONNECT_SECONDS)
         detail = "The shop's database cannot be reached. Nothing was read or changed; try again in a minute."
@@ -35,9 +48,10 @@ async def in_transaction(pool: Pool, work: Callable[[PgConnection], Awaitable[T]
     except OperationalError as error:
         log.warning("the connection to the shop's database broke, trying once more: %s", error)
     await pool.check()
-    return await _transact(pool, work)
+    async with pool.connection(timeout=CONNECT_SECONDS) as connection:
+        return await work(connection)
 
 
-async def _transact(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
-    async with pool.connection(timeout=CONNECT_SECONDS) as connection, connection.transaction():
+async def _transact(connection: PgConnection, work: Callable[[PgConnection], Awaitable[T]]) -> T:
+    async with connection.pipeline(), connection.transaction():
         return await work(connection)

@@ -11,7 +11,7 @@ from agent.tool.arguments import Arguments
 from agent.tool.bound import check_bound
 from agent.tool.definition import Effect, Tool, ToolContext, ToolError
 from agent.types import Change, Magnitude, Preview
-from tools.catalog.database import PgConnection, Pool, in_transaction
+from tools.catalog.database import Cursor, PgConnection, Pool, in_transaction, reading
 
 STATUS_DESCRIPTION = """\
 Read one order: what was ordered, by whom, when, for how much, and how far it is.
@@ -131,7 +131,7 @@ def get_order_status(pool: Pool) -> Tool:
 
     async def read(arguments: GetOrderStatus, context: ToolContext) -> OrderFound:
         id = arguments.order_id.upper()
-        order = await in_transaction(pool, lambda connection: _order(connection, ORDER_BY_ID, id))
+        order = await reading(pool, lambda connection: _order(connection, ORDER_BY_ID, id))
         if order is None:
             raise ToolError("not_found", f"There is no order {arguments.order_id!r}. Order ids look like ORD-1042.")
         return order
@@ -158,7 +158,7 @@ def create_order(pool: Pool) -> Tool:
         return await in_transaction(pool, lambda connection: _place_order(connection, arguments, context))
 
     async def preview(arguments: CreateOrder, context: ToolContext) -> Preview:
-        return await in_transaction(pool, lambda connection: _preview(connection, arguments))
+        return await reading(pool, lambda connection: _preview(connection, arguments))
 
     return Tool(
         name="create_order",
@@ -196,9 +196,14 @@ class Foreseen(BaseModel, frozen=True):
         }
 
 
-async def _foresee(connection: PgConnection, arguments: CreateOrder) -> Foreseen:
-    """Return what the order would come to; reads only. Raises ToolError where it would fail."""
-    found = await (await connection.execute(FORESEEN, arguments.model_dump(include={"customer", "sku"}))).fetchone()
+async def _look(connection: PgConnection, arguments: CreateOrder) -> Cursor:
+    """Ask for what the names of an order stand for."""
+    return await connection.execute(FORESEEN, arguments.model_dump(include={"customer", "sku"}))
+
+
+async def _order_foreseen(cursor: Cursor, arguments: CreateOrder) -> Foreseen:
+    """Return what was asked for. Raises ToolError where the order would fail."""
+    found = await cursor.fetchone()
     if found is None:
         raise ToolError(
             "not_found",
@@ -222,7 +227,7 @@ async def _foresee(connection: PgConnection, arguments: CreateOrder) -> Foreseen
 
 async def _preview(connection: PgConnection, arguments: CreateOrder) -> Preview:
     """Return what the order would come to at this moment; reads only."""
-    seen = await _foresee(connection, arguments)
+    seen = await _order_foreseen(await _look(connection, arguments), arguments)
     return Preview(
         headline=f"Order {arguments.quantity} × {seen.product} for {seen.customer}",
         changes=(Change(what="stock", before=str(seen.stock), after=str(seen.stock - arguments.quantity)),),
@@ -233,9 +238,10 @@ async def _preview(connection: PgConnection, arguments: CreateOrder) -> Preview:
 
 async def _place_order(connection: PgConnection, arguments: CreateOrder, context: ToolContext) -> OrderFound:
     await connection.execute(LOCK_PRODUCT, [arguments.sku])
+    looked = await _look(connection, arguments)  # sent with what comes before and after it: the product is locked meanwhile
     if earlier := await _order(connection, ORDER_BY_KEY, context.idempotency_key):
         return earlier
-    seen = await _foresee(connection, arguments)
+    seen = await _order_foreseen(looked, arguments)
     if context.bound:
         check_bound(context.bound, seen.bound())
     await connection.execute(TAKE_FROM_STOCK, [arguments.quantity, arguments.sku])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from agent.tool.arguments import Arguments
 from agent.tool.definition import Effect, Tool, ToolContext
-from tools.catalog.database import PgConnection, Pool, in_transaction
+from tools.catalog.database import PgConnection, Pool, reading
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def search_product_catalog(pool: Pool) -> Tool:
     """Return the tool that finds products."""
 
     async def search(arguments: SearchProductCatalog, context: ToolContext) -> ProductsFound:
-        return await in_transaction(pool, lambda connection: _search(connection, arguments))
+        return await reading(pool, lambda connection: _search(connection, arguments))
 
     return Tool(
         name="search_product_catalog",
@@ -136,7 +136,7 @@ async def _search(connection: PgConnection, arguments: SearchProductCatalog) -> 
 
 
 async def _full_text(connection: PgConnection, arguments: SearchProductCatalog, words: list[str]) -> list[ProductFound]:
-    # A transaction inside the call's own: a statement that fails must leave a connection on which the fallback can run.
+    # A transaction, which the time limit ends with; a statement that fails leaves a connection on which the fallback can run.
     async with connection.transaction(), connection.cursor(row_factory=class_row(ProductFound)) as cursor:
         await cursor.execute("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT_MS])
         query = arguments.query
