@@ -52,7 +52,7 @@ class Talk:
         return str(request.messages)
 
     async def rewrites_the_log(self) -> None:
-        """Nobody does; whoever is shown it has read the log."""
+        """Nobody does; people who are shown it have read the log."""
         await self._core.sql("UPDATE step SET body = replace(body::text, 'Done.', 'As read.')::json")
 
     async def erased(self) -> None:
