@@ -21,8 +21,7 @@ def told_directly(session: Session, action: ActionState) -> tuple[str, ...]:
 
     Who asked in a direct message has the card in that very conversation.
     """
-    deciders, verdict = deciders_now(action), action.proposed.verdict
-    if verdict.notify != "dm" or len(deciders.users) > MOST_TOLD or action.decided is not None:
+    if action.decided is not None or action.proposed.verdict.notify != "dm" or len(action.approvers.users) > MOST_TOLD:
         return ()
     there = action.proposed.requesters if session.place.direct else ()
     return tuple(user for user in silent(action) if user not in there)

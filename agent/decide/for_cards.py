@@ -16,7 +16,9 @@ QUICK_SECONDS = 0.3  # an approved call that ends sooner brings its card from op
 
 def card(action: ActionState) -> Card:
     """Return the action as people see it."""
-    proposed, decided = action.proposed, action.decided
+    proposed, decided, verdict = action.proposed, action.decided, action.proposed.verdict
+    if action.approvers is not verdict.approvers:
+        verdict = verdict.model_copy(update={"approvers": action.approvers})
     return Card(
         action_id=proposed.action_id,
         tool=proposed.tool,
@@ -24,7 +26,7 @@ def card(action: ActionState) -> Card:
         digest=proposed.digest,
         requesters=proposed.requesters,
         expires_at=proposed.expires_at,
-        verdict=proposed.verdict.model_copy(update={"approvers": action.approvers}),
+        verdict=verdict,
         look=action.look,
         voters=action.votes.approved_by,
         rejecters=action.votes.rejected_by,

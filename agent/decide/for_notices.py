@@ -74,18 +74,17 @@ def _visible(rows: Sequence[ActionState]) -> tuple[ActionState, ...]:
 
 def _moves_at(session: Session, spot: _Spot, queued: int, now: datetime, clock: ReminderClock) -> list[Move]:
     state, look = spot.state, _look(session, spot, queued, now, clock)
+    news = _is_news(spot, now, clock)
+    says = state.ts or (look != OVER and (queued or news or _lacks_people(spot)))
+    if not state.posting and (look == state.look or not says):
+        return []  # mostly so: what it would show is made only where it is to be shown
     waiting = tuple(session.actions[action_id] for action_id in look.waits)
     notice = CardNotice(tuple(map(card, waiting or spot.rows)), look)
     channel, thread_ts = spot.where
-    news = _is_news(spot, now, clock)
-    number = state.number if state.posting else state.number + 1
-    post = Post(PostKey(spot.kind, spot.name, number), notice, state.posting, (), channel, thread_ts, instead_of=state.ts)
-    if state.posting:
-        return [post]
-    if look == state.look or not (state.ts or (look != OVER and (queued or news or _lacks_people(spot)))):
-        return []
-    if not state.ts or (news and not all(told_elsewhere(session, row) for row in spot.waiting)):
-        return [post]
+    anew = not state.ts or (news and not all(told_elsewhere(session, row) for row in spot.waiting))
+    if state.posting or anew:
+        key = PostKey(spot.kind, spot.name, state.number if state.posting else state.number + 1)
+        return [Post(key, notice, state.posting, (), channel, thread_ts, instead_of=state.ts)]
     key = PostKey(spot.kind, spot.name, state.number)
     return [ShowNotice(notice, key, channel, state.ts, MoveKey("show", str(key)))]
 

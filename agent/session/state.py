@@ -335,7 +335,10 @@ class Session:
 
     def messages(self) -> tuple[tuple[ActionState, ...], ...]:
         """Return the actions that are kept, message by message."""
-        return tuple(map(self.shown_in, dict.fromkeys(action.message for action in self.actions.values())))
+        rows: dict[PostKey, list[ActionState]] = {}
+        for action in self.actions.values():
+            rows.setdefault(action.message, []).append(action)
+        return tuple(map(tuple, rows.values()))
 
     def shown_in(self, message: PostKey) -> tuple[ActionState, ...]:
         """Return the actions of one message, in the order of their rows."""

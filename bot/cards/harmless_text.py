@@ -7,6 +7,7 @@ posts, answers and notifications what writing needs stays: emoji sequences, and 
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from agent.text import default_ignorable
 
@@ -22,6 +23,8 @@ _MARKS = frozenset("⟨⇥⏎")  # that the spelling is made of: in a text they 
 _BLANKS = re.compile(r"\A +|(?<! ) ++(?=\n|\Z)|(?<![ \n]) {4,}|(?<=\n) {40,}|\A\n+|\n+\Z|\n{4,}")
 _SPACES = re.compile(r" {2,}")
 _ENDS = re.compile(r"\A +| +\Z|\A\n+|\n+\Z")
+# A text is looked at character by character, and has few different ones: what is known of one is kept.
+_each_once = lru_cache(maxsize=8192)
 
 
 def visible(text: str) -> str:
@@ -52,6 +55,7 @@ def unisolated(text: str) -> str:
     return text.replace(FSI, "").replace(PDI, "")
 
 
+@_each_once
 def hidden(character: str) -> bool:
     """Return whether a character is drawn as nothing, as some blank or other, or reorders what is around it."""
     if character in _KEPT or character == " ":
@@ -60,6 +64,7 @@ def hidden(character: str) -> bool:
     return category in _UNSEEN_CATEGORIES or category == "Zs" or character == _BLANK or default_ignorable(character)
 
 
+@_each_once
 def _with_mark(character: str) -> str:
     if character == "\t":
         return "⇥"
@@ -78,9 +83,12 @@ def _counted(run: re.Match[str]) -> str:
 
 
 def _isolated(line: str) -> str:
-    if line.isascii() or not any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in line):
-        return line
-    return f"{FSI}{line}{PDI}"
+    return line if line.isascii() or not any(map(_right_to_left, line)) else f"{FSI}{line}{PDI}"
+
+
+@_each_once
+def _right_to_left(character: str) -> bool:
+    return unicodedata.bidirectional(character) in _RIGHT_TO_LEFT
 
 
 def _code_point(character: str) -> str:

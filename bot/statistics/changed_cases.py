@@ -43,9 +43,9 @@ def changed_cases(pairs: Mapping[str, Pair], level: float) -> tuple[Changed, ...
 
 def _changed(case: str, pair: Pair, shares: Mapping[float, float], level: float) -> Changed | None:
     """Return the case as changed; None where it is not. `shares`: of noise, by probability."""
-    probability = probability_of_case(pair)
-    share = shares[probability]
     before, now = passes(pair.before), passes(pair.now)
+    probability = _probabilities(len(pair.before), len(pair.now), before + now)[now]
+    share = shares[probability]
     most_before, most_now = 2 * before - len(pair.before), 2 * now - len(pair.now)  # above 0: most passed
     sure = probability <= level and share <= level
     if not sure and most_before * most_now >= 0:

@@ -5,6 +5,7 @@ that they are compared with. What is not known, such as an interval of one case,
 has 0 there, which reads as certain. Nothing here returns NaN; a repeat whose figure is NaN or infinite raises ValueError.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -211,6 +212,6 @@ def checked_figures(cases: Cases) -> list[Sequence[float]]:
     clusters = [repeats for repeats in cases.values() if len(repeats)]
     if not clusters:
         raise ValueError("There is no repeat to count: run a case first.")
-    if not all(math.isfinite(value) for repeats in clusters for value in repeats):
+    if not all(map(math.isfinite, itertools.chain.from_iterable(clusters))):
         raise ValueError("A figure of a repeat is not a number: leave that repeat out.")
     return clusters

@@ -12,8 +12,9 @@ that is what the interval of a comparison says.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def probability_of_difference(pairs: Sequence[Pair], seed: int = SEED) -> float:
     Exact for scores of 0 and 1, and where all deals together can be listed; else out of 9,999 draws, this deal included, so that
     it is never 0 (Phipson and Smyth, Permutation P-values Should Never Be Zero, 2010).
     """
-    binary = all(value in (0, 1) for pair in pairs for value in (*pair.before, *pair.now))
+    binary = {0, 1}.issuperset(itertools.chain.from_iterable((*pair.before, *pair.now) for pair in pairs))
     grid = math.lcm(*{len(repeats) for pair in pairs for repeats in (pair.before, pair.now)})
     if binary and 2 * grid * len(pairs) <= MOST_STEPS:
         return _on_a_grid(pairs, grid)
@@ -84,7 +85,10 @@ def _on_a_grid(pairs: Sequence[Pair], grid: int) -> float:
     seen = 0
     for pair in pairs:
         seen += round(pair.difference * grid)
-        deals = [(round(difference * grid), weight) for difference, weight in _deals_of_scores(pair)]
+        passed = round(sum(pair.before) + sum(pair.now))
+        deals = [(round(step * grid), weight) for step, weight in _deals_of_scores(len(pair.before), len(pair.now), passed)]
+        if len(deals) == 1:
+            continue  # all passed or none did: the sums stay as they are
         wider = reach + max(abs(step) for step, _ in deals)
         summed = np.zeros(2 * wider + 1)
         for step, weight in deals:
@@ -95,12 +99,14 @@ def _on_a_grid(pairs: Sequence[Pair], grid: int) -> float:
     return min(1.0, float(weights[np.abs(sums) >= abs(seen)].sum()))
 
 
-def _deals_of_scores(pair: Pair) -> Iterator[tuple[float, float]]:
-    """Yield each difference that a case with these passes can have, and its probability: how many passes fall to now."""
-    before, now, passed = len(pair.before), len(pair.now), round(sum(pair.before) + sum(pair.now))
-    for share in ways_to_deal(before, now, passed):
-        weight = math.comb(now, share) * math.comb(before, passed - share) / math.comb(before + now, passed)
-        yield share / now - (passed - share) / before, weight
+@lru_cache(maxsize=10_000)
+def _deals_of_scores(before: int, now: int, passed: int) -> tuple[tuple[float, float], ...]:
+    """Return each difference that a case with these passes can have, and its probability: how many passes fall to now."""
+    every = math.comb(before + now, passed)
+    return tuple(
+        (share / now - (passed - share) / before, math.comb(now, share) * math.comb(before, passed - share) / every)
+        for share in ways_to_deal(before, now, passed)
+    )
 
 
 def ways_to_deal(before: int, now: int, passed: int) -> range:
@@ -123,5 +129,5 @@ def _drawn_deals(pair: Pair, random: np.random.RandomState) -> NDArray[np.float6
         deals = _every_deal(pair)
         return deals[random.randint(0, len(deals), size=DEALS)]
     pooled = np.array([*pair.before, *pair.now])
-    sums = pooled[random.random_sample((DEALS, before + now)).argsort(axis=1)[:, :now]].sum(axis=1)
+    sums = pooled[random.random_sample((DEALS, before + now)).argpartition(now - 1, axis=1)[:, :now]].sum(axis=1)
     return sums / now - (pooled.sum() - sums) / before

@@ -80,6 +80,11 @@ class Simulation(SimulatedEffects):
             for move in possible:  # as the runner does: everything that can begin, begins
                 self.begin(move)
 
+    def ask_again(self) -> None:
+        """Somebody goes on where the session is idle: no history ends before its last event."""
+        if self.session.status == "idle" and not self.inbox:
+            self.receive(Message(said=Said(user="U1", text="go on", ts=f"{self.rows}.0")))
+
     def settle_down(self) -> None:
         """Nothing more comes from outside: make every move until none is left."""
         for _ in range(500):

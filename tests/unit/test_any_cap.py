@@ -1,6 +1,7 @@
 """Whatever happens in a turn up to its last model call: what people read then names each of its calls, with its true fate.
 
-The fates are read off the log here, step by step, and not off what the session makes of it.
+The fates are read off the log here, step by step, and not off what the session makes of it. `test_histories` asks the same of
+every history that it plays.
 """
 
 import re
@@ -11,7 +12,6 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from agent.errors import AgentMaxIterationsError
-from agent.session.inbox import Message
 from agent.session.steps import (
     ActionDecided,
     Asked,
@@ -23,7 +23,6 @@ from agent.session.steps import (
     Step,
     ToolReturned,
 )
-from agent.types import Said
 from tests.profiles import examples
 from tests.unit.simulated import Simulation
 from tests.unit.simulated_rules import TOOLS
@@ -82,27 +81,8 @@ def named(sentence: str) -> Counter[tuple[str, str]]:
     return found
 
 
-class Persevering(Simulation):
-    """One whose people let most of it run and say nothing else, so that many turns get to their last model call."""
-
-    disturbances = ("click", "click", "outcome", "nudge", "crash")
-
-
-def played(seed: int, events: int, kind: type[Simulation] = Simulation) -> list[Step]:
-    """The log of a session that is left to chance, and goes on as long as the model calls something."""
-    simulation = kind(seed)
-    for number in range(events):
-        if simulation.session.status == "idle" and not simulation.inbox:
-            simulation.receive(Message(said=Said(user="U1", text="go on", ts=f"{number}.0")))
-        simulation.play()
-    simulation.settle_down()
-    return simulation.steps
-
-
-@examples(3)
-@given(seed=st.integers(0, 2**32), events=st.integers(60, 250))
-def test_at_the_cap_every_call_is_named_with_its_true_fate(seed: int, events: int) -> None:
-    steps = played(seed, events)
+def assert_each_call_is_named(steps: Sequence[Step]) -> None:
+    """At the cap every call is named with its true fate, and nothing else is."""
     proposed = {step.action_id: step for step in steps if isinstance(step, ProposedAction)}
     for turn, sentence in capped_turns(steps):
         of_turn = fates(turn, proposed)
@@ -111,13 +91,30 @@ def test_at_the_cap_every_call_is_named_with_its_true_fate(seed: int, events: in
             event(f"at the cap something was {fate}")
 
 
-def test_the_last_reply_that_is_paid_for_is_used_like_any_other() -> None:
+class Persevering(Simulation):
+    """One whose people let most of it run and say nothing else, so that many turns get to their last model call."""
+
+    disturbances = ("click", "click", "outcome", "nudge", "crash")
+
+
+def played(seed: int) -> list[Step]:
+    """The log of such a session, which goes on as long as the model calls something."""
+    simulation = Persevering(seed)
+    for _ in range(120):
+        simulation.ask_again()
+        simulation.play()
+    simulation.settle_down()
+    return simulation.steps
+
+
+def test_the_last_reply_that_is_paid_for_is_used_like_any_other_and_each_call_is_named() -> None:
     became: Counter[str] = Counter()
 
     @examples(1)
     @given(seed=st.integers(0, 2**32))
     def any_turns(seed: int) -> None:
-        steps = played(seed, 120, Persevering)
+        steps = played(seed)
+        assert_each_call_is_named(steps)
         proposed = {step.action_id: step for step in steps if isinstance(step, ProposedAction)}
         for turn, _ in capped_turns(steps):
             asked = [step for step in turn if isinstance(step, ModelStarted) and step.purpose == "reply"]

@@ -53,7 +53,7 @@ ODD_FIELDS = (
 
 
 @examples(3)
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(ODD_FIELDS.split(), JSON)))
+@given(st.dictionaries(st.sampled_from(ODD_FIELDS.split()), JSON, max_size=4))  # of one with more mostly nothing is read
 def test_an_event_with_any_json_in_it_is_read(fields: dict[str, JsonValue]) -> None:
     event = {"user": "U1", **fields, "type": "message", "channel": "D1", "ts": "1.1"}
     read = read_event({"event": event}, US)

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from agent.decide.for_cards import QUICK_SECONDS, card_moves, due_at
+from agent.decide.for_cards import QUICK_SECONDS, card, card_moves, due_at
+from agent.decide.for_notices import notice_moves
 from agent.decide.moves import Post, ShowCard
 from agent.session.post_keys import PostKey
 from agent.session.state import Session
-from agent.session.steps import CardShown, OutcomeTold, Posted, PostStarted, Voted
-from agent.types import Look, OutcomeAnswer
+from agent.session.steps import CardShown, Escalated, OutcomeTold, Posted, PostStarted, Voted
+from agent.types import Approvers, Escalation, Look, OutcomeAnswer
 from tests.unit.test_machine import (
     ANSWERED,
     APPROVED,
@@ -50,6 +51,20 @@ def test_a_copy_that_was_rendered_before_its_action_was_withdrawn_is_closed_like
     assert next_card_moves(after(*steps, COPY[0], WITHDRAWN)) == ["copy:A1"]  # first it has to be known where it stands
     assert next_card_moves(after(*steps, COPY[0], WITHDRAWN, SHOWN, COPY[1])) == ["show:card:A1"]
     assert next_card_moves(after(*steps, *COPY, WITHDRAWN, SHOWN)) == []
+
+
+def test_a_notice_that_is_being_posted_is_finished_under_its_key_also_where_nothing_is_left_to_say() -> None:
+    key = PostKey("notice", "A1", 1)
+    session = after(*WAITING, PostStarted(key=key))
+    assert [(move.key, move.found) for move in notice_moves(session, 0, NOW) if isinstance(move, Post)] == [(key, True)]
+
+
+def test_a_card_names_those_who_may_decide_by_now() -> None:
+    verdict = PROPOSED.verdict.model_copy(update={"escalation": Escalation(after_seconds=60, to=Approvers(users=("U9",)))})
+    steps = [PROPOSED.model_copy(update={"verdict": verdict}) if step is PROPOSED else step for step in WAITING]
+    late = Escalated(action_id="A1", escalated_at=NOW)
+    assert card(after(*steps).actions["A1"]).verdict.approvers.users == ()
+    assert card(after(*steps, late).actions["A1"]).verdict.approvers.users == ("U9",)
 
 
 def shown_at(session: Session, seconds: float) -> list[str]:

@@ -155,7 +155,7 @@ def test_deals_are_drawn_as_they_are_counted_however_many_repeats_there_are(repe
     assert 0.01 < checked_figures < 0.9
     assert drawn == pytest.approx(checked_figures, abs=0.02)
     assert drawn == probability_of_difference(doubled)
-    assert {probability_of_difference(doubled, seed) for seed in range(5)} != {drawn}
+    assert any(probability_of_difference(doubled, seed) != drawn for seed in range(5))
 
 
 def test_the_probability_of_drawn_deals_is_never_0() -> None:

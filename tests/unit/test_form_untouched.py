@@ -33,40 +33,45 @@ def plain_schemas(draw: st.DrawFn) -> Json:
     return {"type": draw(types), **draw(hints), **draw(bounds), **draw(lengths), **draw(formats)}
 
 
+plain = plain_schemas()  # what is drawn from is made once: to make it anew for each example takes longer than to draw
+some_values, kinds = st.lists(values, max_size=5), st.integers(0, 7)
+
+
 @st.composite
 def schemas(draw: st.DrawFn) -> Any:
     """A schema as pydantic or an MCP server may send it, or none at all."""
-    plain = draw(plain_schemas())
-    match draw(st.integers(0, 7)):
+    one = draw(plain)
+    match draw(kinds):
         case 0:
-            return {"enum": draw(st.lists(values, max_size=5)), **draw(hints)}
+            return {"enum": draw(some_values), **draw(hints)}
         case 1:
             return {"const": draw(values)}
         case 2:
-            return {"anyOf": [plain, {"type": "null"}]}
+            return {"anyOf": [one, {"type": "null"}]}
         case 3:
-            return {"allOf": [plain, draw(plain_schemas())], **draw(hints)}
+            return {"allOf": [one, draw(plain)], **draw(hints)}
         case 4:
-            return draw(st.sampled_from(ODD))
+            return draw(odd)
         case _:
-            return plain
+            return one
 
 
 ODD: list[Any] = [{"$ref": "#/$defs/Size"}, {"$ref": "#"}, True, False, None, 5, {"items": 5}, {"anyOf": []}, {"enum": {}}]
+odd = st.sampled_from(ODD)
 dates = st.dates().map(lambda day: day.isoformat())
 either = values | dates | st.lists(texts, max_size=4) | st.lists(st.integers() | st.floats(), max_size=4)
+several = st.dictionaries(names, schemas(), max_size=6)
+further, mostly, flips = st.lists(names, max_size=2), st.integers(0, 5), st.booleans()
 
 
 @st.composite
 def tools(draw: st.DrawFn) -> tuple[Json, Json]:
     """A schema, and arguments that may or may not be as it says."""
-    properties: Json = draw(st.dictionaries(names, schemas(), max_size=6))
-    required = [name for name in properties if draw(st.booleans())]
-    arguments: Json = {
-        name: draw(either) for name in [*properties, *draw(st.lists(names, max_size=2))] if draw(st.integers(0, 5))
-    }
+    properties: Json = draw(several)
+    required = [name for name in properties if draw(flips)]
+    arguments: Json = {name: draw(either) for name in [*properties, *draw(further)] if draw(mostly)}
     for name, schema in properties.items():
-        if name in arguments and isinstance(schema, dict) and "enum" in schema and draw(st.booleans()):
+        if name in arguments and isinstance(schema, dict) and "enum" in schema and draw(flips):
             listed = cast(list[Any], schema["enum"])
             arguments[name] = draw(st.sampled_from(listed)) if listed else None
     defs = {"Size": {"enum": ["s", "l"], "type": "string"}}

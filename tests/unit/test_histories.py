@@ -1,7 +1,8 @@
 """Random histories of one session, without clock, network or database: crashes, clicks, messages, Stop, lost results.
 
 Whatever happens: every request to the model is one that the API takes and has the one before as its prefix, no call runs
-without an approval that covers it, no write is run twice, and in the end the session is idle or waits for an open card.
+without an approval that covers it, no write is run twice, at the cap each call is named with its true fate, and in the end the
+session is idle or waits for an open card.
 """
 
 from hypothesis import event, example, given
@@ -14,15 +15,18 @@ from agent.session.steps import ProposedAction, ToolReturned
 from agent.types import Said
 from tests.profiles import examples
 from tests.unit.simulated import Simulation
+from tests.unit.test_any_cap import assert_each_call_is_named
 
 
 @examples(3)
-@given(seed=st.integers(0, 2**32), events=st.integers(5, 300))
-@example(seed=195690, events=6)  # Continue is clicked before anything was asked
-def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
+@given(seed=st.integers(0, 2**32), events=st.integers(5, 300), goes_on=st.booleans())
+@example(seed=195690, events=6, goes_on=False)  # Continue is clicked before anything was asked
+def test_any_history_keeps_the_promises(seed: int, events: int, goes_on: bool) -> None:
     simulation = Simulation(seed)  # and not draws of hypothesis, which run out long before histories get interesting
     simulation.receive(Message(said=Said(user="U1", text="hello", ts="0.0")))
     for _ in range(events):
+        if goes_on:
+            simulation.ask_again()
         simulation.play()
     simulation.settle_down()
     simulation.load()
@@ -45,6 +49,7 @@ def test_any_history_keeps_the_promises(seed: int, events: int) -> None:
         assert action.decided or action.proposed.expires_at > simulation.now  # no deadline is left unnoticed
     lost = {step.call_id for step in simulation.steps if isinstance(step, ToolReturned) and step.outcome == "unknown"}
     assert lost <= {step.call_id for step in simulation.steps if isinstance(step, ProposedAction)}  # with a card, or without
+    assert_each_call_is_named(simulation.steps)
     if session.status == "idle":  # and the thread can be used again
         asked = simulation.wire.requests
         simulation.receive(Message(said=Said(user="U1", text="and now?", ts="99.0")))

@@ -10,6 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from tests.house.syntax import parsed
+
 REPOSITORY = Path(__file__).parents[2]
 
 # Web API method -> scopes that a bot token needs for it: https://docs.slack.dev/reference/methods. A conversation's kind
@@ -188,7 +190,7 @@ def sources() -> Iterator[tuple[Path, ast.Module]]:
     """The code that talks to Slack: all of bot/ without the sandbox, which is the other side."""
     for path in sorted((REPOSITORY / "bot").rglob("*.py")):
         if REPOSITORY / "bot" / "sandbox" not in path.parents:
-            yield path.relative_to(REPOSITORY), ast.parse(path.read_text())
+            yield path.relative_to(REPOSITORY), parsed(path)
 
 
 def called_methods() -> dict[str, Path]:
