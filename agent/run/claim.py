@@ -18,7 +18,6 @@ from agent.decide.reminders import ReminderClock
 from agent.decide.run_outcome import RunOutcome, run_outcome
 from agent.memory.transcript import Transcript
 from agent.model.spending import Charge
-from agent.run.rested import Rested
 from agent.run.turn_trace import TurnTrace
 from agent.session import charges
 from agent.session.inbox import Inboxed
@@ -100,13 +99,7 @@ class Held:
     """
 
     def __init__(
-        self,
-        lease: Lease,
-        pins: Pins,
-        store: Store,
-        lease_seconds: float,
-        settle: Callable[[str, Sequence[Charge]], None],
-        before: Rested | None = None,
+        self, lease: Lease, pins: Pins, store: Store, lease_seconds: float, settle: Callable[[str, Sequence[Charge]], None]
     ) -> None:
         self.lease, self.pins = lease, pins
         self.session = Session(lease.session_id, lease.place, lease.epoch)
@@ -115,36 +108,20 @@ class Held:
         self.inbox: list[Inboxed] = []
         self.facts = NOTHING_FOUND
         self.unwritten = Unwritten()
-        self._store, self._settle, self._before = store, settle, before
+        self._store, self._settle = store, settle
         self._rested = self.session  # as it stood when no turn was open
         self.trace = TurnTrace(pins.pinned, lease.session_id, lease.epoch)
         self._confirmed = (lease.claimed_monotonic_seconds, lease_seconds)  # when it was surely ours, and for how long from then
 
-    async def load(self, woken: asyncio.Event) -> None:
-        """Fold the log, and read the inbox, as far as neither is known. Raises UnreadableError.
-
-        `woken` is taken back where the inbox is read now; else nothing would make up for what woke the session since its claim.
-        """
-        if (inbox := self._inbox_known()) is not None:
-            self.inbox = inbox
-            await self._load_log()
+    async def load(self) -> None:
+        """Fold the log, and read the inbox. Raises UnreadableError."""
+        if self.lease.opened_by is not None:
+            self.inbox = [self.lease.opened_by]
             return
-        woken.clear()
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         await asyncio.gather(self._load_log(), self.read_inbox())
 
-    def _inbox_known(self) -> list[Inboxed] | None:
-        if self.lease.opens and self.lease.received is not None:
-            return [self.lease.received]
-        return None if self._before is None else self._before.inbox_of(self.lease)
-
     async def _load_log(self) -> None:
-        if self.lease.opens:
-            return
-        if self._before is not None:
-            self.session = replace(self._before.session, epoch=self.lease.epoch)
-            self._rested, self.said, self.trace.before = self._before.rested, self._before.said, self._before.worked_on
-            return
         recorded = await self._store.load(self.lease)
         if (session := beginning(recorded, self.session)) is None:
             session, recorded = self.session, await self._store.load(self.lease, whole=True)
@@ -232,13 +209,6 @@ class Held:
         due_now = await self._store.append_and_release(self.lease, *self._writing(), release)
         self._has_written()
         return due_now
-
-    def as_let_go(self) -> Rested:
-        """Return the session as it is released now."""
-        turn = self.session.turn.number
-        written = self.session.seq > self.lease.last_seq
-        worked_on = (turn, self.lease.epoch) if written else self.trace.before
-        return Rested(self.session, self._rested, self.said, worked_on, self.wakes, self.inbox, self.lease.created_at)
 
     def _writing(self) -> tuple[int, Sequence[Step], Beside]:
         writing = self.unwritten

@@ -65,7 +65,9 @@ class Drive:
         """Make moves until none is left, then release. True: the session is due again at once."""
         error_type = ""
         try:
-            await self.held.load(self.woken)
+            if self.held.lease.opened_by is None:  # else nothing is read now that would make up for what woke it since
+                self.woken.clear()
+            await self.held.load()
             while not self.stopping.is_set():
                 await self._launch()
                 if self.woken.is_set() or self.held.behind:

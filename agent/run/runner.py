@@ -11,7 +11,6 @@ from agent.errors import FencedError, UnreadableError
 from agent.run.claim import Held, Pins
 from agent.run.effects import Effects
 from agent.run.loop import Drive
-from agent.run.rested import RestedSessions
 from agent.run.retries import TROUBLE_SECONDS
 from agent.session.rules import Rules
 from agent.store.instructions import Instruction
@@ -54,12 +53,11 @@ class Runner:
     look_up_agent: Callable[[Place], Awaitable[None]] = nothing_to_look_up
     """Before a new session gets its agent: which version of its prompt is live may have changed."""
     pins: dict[str, Pinned] = field(default_factory=dict[str, Pinned])
-    rested: RestedSessions = field(default_factory=RestedSessions)
 
     async def run(self, lease: Lease, woken: asyncio.Event, stopping: asyncio.Event) -> bool:
         """Drive a session to its next rest. True: it is due again at once. Raises FencedError when another process has it."""
         held: Held | None = None
-        failed, before = False, self.rested.take(lease)
+        failed = False
         working_on.set((lease.session_id, 0))  # these two for the rest of this task, which is of one lease
         led_by.set(None)
         try:
@@ -70,13 +68,11 @@ class Runner:
             pinned = await self._pinned(pin_id)
             led_by.set((pinned.prompt, pinned.prompt_digest))
             pins = Pins(pinned, agent.pinned.model_copy(update=pinned.model_dump(include={"instructions", "instructions_from"})))
-            held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settlements.make, before)
+            held = Held(lease, pins, self.store, self.queue.lease_seconds, self.effects.calls.settlements.make)
             held.unwritten.pin_id = pin_id if lease.pin_id is None else None
             measured = metrics.invocation(pins.pinned.agent, pins.pinned.model)
             with measured, validating_once():
-                due_now = await Drive(held, self.store, self.queue, self.effects, agent.rules, woken, stopping).run()
-                self.rested.keep(held.as_let_go())
-                return due_now
+                return await Drive(held, self.store, self.queue, self.effects, agent.rules, woken, stopping).run()
         except FencedError:
             raise
         except UnreadableError as error:

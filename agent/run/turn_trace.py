@@ -19,11 +19,11 @@ class TurnTrace:
     def __init__(self, pinned: Pinned, session_id: str, epoch: int) -> None:
         self._pinned, self._session_id, self._epoch = pinned, session_id, epoch
         self._part: telemetry.TurnSpan | None = None
-        self.before: tuple[int, int] | None = None  # the turn that was worked on last, and the epoch of that claim
+        self._before: tuple[int, int] | None = None
 
     def found(self, turn: int, epoch: int) -> None:
         """Note that a claim before this one, of this epoch, has worked on a turn."""
-        self.before = (turn, epoch)
+        self._before = (turn, epoch)
 
     def note(self, session: Session, step: Step, charge: Charge | None, outcome: RunOutcome | None) -> None:
         """Add what a step, which has just been folded into the session, says of the turn: what was charged, and how it ended."""
@@ -59,6 +59,6 @@ class TurnTrace:
         turn = session.turn.number
         if self._part is None or self._part.turn != turn:
             self.end(session)
-            before = self.before[1] if self.before is not None and self.before[0] == turn else None
+            before = self._before[1] if self._before is not None and self._before[0] == turn else None
             self._part = telemetry.turn_span(self._pinned, self._session_id, turn, self._epoch, before)
         return self._part

@@ -34,14 +34,7 @@ class Lease:
     claimed_at: datetime  # by the database's clock
     claimed_monotonic_seconds: float  # the same moment on this machine's own clock
     abandoned: bool = False  # the claim before this one was never released: its process died, or was lost
-    created_at: datetime | None = None  # of the session's row: one that begins anew in the same thread has the same id
-    last_seq: int = 0  # of the log, as the claim found it
-    received: Inboxed | None = None  # what it was claimed with: the newest that it was given
-
-    @property
-    def opens(self) -> bool:
-        """Return whether the session has just been opened, so that `received` is all that it holds."""
-        return self.received is not None and self.epoch == self.wakes == 1
+    opened_by: Inboxed | None = None  # all that a session holds which has just been opened
 
     def now(self) -> datetime:
         """Return the database's clock, carried on by this machine's own."""

@@ -71,7 +71,7 @@ UPDATE session SET epoch = epoch + 1, lease_until = now() + make_interval(secs =
     failures = CASE WHEN claimed_seq < {LAST_SEQ} THEN 1 ELSE failures + 1 END, claimed_seq = {LAST_SEQ}
 WHERE id = ANY (ARRAY(SELECT id FROM picked))
 RETURNING id, team, channel, thread_ts, epoch, pin_id, wakes, woken_at IS NULL, now(),
-    (SELECT abandoned FROM picked WHERE picked.id = session.id), created_at, claimed_seq
+    (SELECT abandoned FROM picked WHERE picked.id = session.id)
 """
 
 RELEASE: LiteralString = f"""
@@ -130,10 +130,9 @@ class Queue:
 
 
 def _lease(row: tuple[Any, ...], asked_monotonic_seconds: float) -> Lease:
-    session_id, team, channel, thread_ts, epoch, pin_id, wakes, by_clock, now, abandoned, created_at, last_seq = row
+    session_id, team, channel, thread_ts, epoch, pin_id, wakes, by_clock, now, abandoned = row
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
-    known = (abandoned, created_at, last_seq)
-    return Lease(session_id, place, epoch, pin_id, wakes, by_clock, now, asked_monotonic_seconds, *known)
+    return Lease(session_id, place, epoch, pin_id, wakes, by_clock, now, asked_monotonic_seconds, abandoned)
 
 
 class Renewal:

@@ -34,8 +34,7 @@ claimed_seq = CASE WHEN EXISTS (SELECT FROM free) THEN {LAST_SEQ} ELSE session.c
 """
 _RECEIVED: LiteralString = """
 SELECT received.id, claimed.team, claimed.channel, claimed.thread_ts, claimed.epoch, claimed.pin_id, claimed.wakes, now(),
-    claimed.taken, claimed.created_at, claimed.claimed_seq,
-    CASE WHEN NOT claimed.taken THEN pg_notify('signoff_wake', claimed.id)::text END
+    claimed.taken, CASE WHEN NOT claimed.taken THEN pg_notify('signoff_wake', claimed.id)::text END
 FROM received JOIN claimed ON claimed.id = received.session_id
 """
 # A session that is as old as this statement is one that it has written.
@@ -125,11 +124,8 @@ async def receive(pool: Pool, place: Place | None, key: str, received: Received,
 
 
 def _lease(row: tuple[Any, ...], asked_monotonic_seconds: float, body: str) -> Lease:
-    inbox_id, team, channel, thread_ts, epoch, pin_id, wakes, now, _, created_at, last_seq, _ = row
+    inbox_id, team, channel, thread_ts, epoch, pin_id, wakes, now, *_ = row
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
-    return Lease(
-        *(session_id(place), place, epoch, pin_id, wakes, False, now, asked_monotonic_seconds),
-        created_at=created_at,
-        last_seq=last_seq,
-        received=Inboxed(id=inbox_id, received=parse_stored(RECEIVED, body)),
-    )
+    new = epoch == wakes == 1
+    opened_by = Inboxed(id=inbox_id, received=parse_stored(RECEIVED, body)) if new else None
+    return Lease(session_id(place), place, epoch, pin_id, wakes, False, now, asked_monotonic_seconds, opened_by=opened_by)

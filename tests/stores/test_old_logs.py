@@ -4,7 +4,6 @@
 log; then come its rows, one a line, the bodies byte for byte as they were written.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -143,7 +142,7 @@ async def loaded(left: Left, core: Core) -> Held:
     """Return the session as its next holder has it."""
     pinned = Pinned(model="claude-sonnet-5-5", system="You help.", tools=())
     held = Held(left.lease, Pins(pinned, pinned), core.store, 10.0, lambda session_id, charges: None)
-    await held.load(asyncio.Event())
+    await held.load()
     return held
 
 

@@ -40,10 +40,9 @@ async def test_a_new_session_is_claimed_as_it_is_written_and_brings_its_message(
     assert await said(core, room)
     [lease] = room.driven
     assert (lease.session_id, lease.epoch, lease.wakes, lease.by_clock) == ("T1:C1:1.0", 1, 1, False)
-    assert lease.opens
-    assert lease.received is not None
-    assert lease.received.received == message("Hello", "1.0")
-    assert (await core.store.inbox(lease)) == (1, [lease.received])  # as it would be read
+    assert lease.opened_by is not None
+    assert lease.opened_by.received == message("Hello", "1.0")
+    assert (await core.store.inbox(lease)) == (1, [lease.opened_by])  # as it would be read
     assert await core.queue.claim(9) == []
 
 
@@ -52,7 +51,7 @@ async def test_without_room_it_waits_for_whoever_has_some(core: Core) -> None:
     assert await said(core, room)
     assert room.driven == []
     [lease] = await core.queue.claim(9)
-    assert (lease.epoch, lease.opens) == (1, False)
+    assert (lease.epoch, lease.opened_by) == (1, None)
 
 
 async def test_a_session_that_rests_is_claimed_under_its_next_epoch(core: Core) -> None:
@@ -61,7 +60,7 @@ async def test_a_session_that_rests_is_claimed_under_its_next_epoch(core: Core) 
     [first] = room.driven
     await core.queue.release(first, first.wakes, None)
     assert await said(core, room, "2.0")
-    assert (room.driven[1].epoch, room.driven[1].wakes, room.driven[1].opens) == (2, 2, False)  # its log is to be read
+    assert (room.driven[1].epoch, room.driven[1].wakes, room.driven[1].opened_by) == (2, 2, None)  # its log is to be read
 
 
 async def test_a_session_that_somebody_holds_is_woken_and_not_claimed(core: Core) -> None:
@@ -112,7 +111,7 @@ async def test_a_click_claims_the_session_of_its_action(desk: Desk) -> None:
     click = Click(action_id="open", user="U2", decision="approved")
     assert await desk.core.store.receive(None, "click:1", click, slots=room)
     [lease] = room.driven
-    assert (lease.session_id, lease.opens) == (desk.lease.session_id, False)
+    assert (lease.session_id, lease.opened_by) == (desk.lease.session_id, None)
     assert [row.received for row in (await desk.core.store.inbox(lease))[1]][-1] == click
 
     nobody = click.model_copy(update={"action_id": "none"})
