@@ -10,7 +10,9 @@ class FakeBudget:
         self.charges: list[Charge] = []
 
     async def reserve(self, ask: Ask) -> Reserved | Refused:
-        """Set aside what it asks at most."""
+        """Set aside what it asks at most, and settle the call before with it."""
+        if ask.last is not None:
+            self.charges.append(ask.last)
         return Reserved(ask.most_output, ask.tokens(ask.most_output), 0)
 
     async def settle(self, charge: Charge) -> None:
