@@ -115,8 +115,10 @@ class Held:
 
     async def load(self) -> None:
         """Fold the log, and read the inbox. Raises UnreadableError."""
-        if self.lease.opened_by is not None:
-            self.inbox = [self.lease.opened_by]
+        if self.lease.given is not None:
+            self.inbox = [self.lease.given]
+            if not self.lease.opens:
+                await self._load_log()
             return
         # Side by side: since the claim nobody else writes steps or takes inbox rows.
         await asyncio.gather(self._load_log(), self.read_inbox())

@@ -65,7 +65,7 @@ class Drive:
         """Make moves until none is left, then release. True: the session is due again at once."""
         error_type = ""
         try:
-            if self.held.lease.opened_by is None:  # else nothing is read now that would make up for what woke it since
+            if self.held.lease.given is None:  # else nothing is read now that would make up for what woke it since
                 self.woken.clear()
             await self.held.load()
             while not self.stopping.is_set():

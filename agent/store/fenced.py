@@ -34,7 +34,12 @@ class Lease:
     claimed_at: datetime  # by the database's clock
     claimed_monotonic_seconds: float  # the same moment on this machine's own clock
     abandoned: bool = False  # the claim before this one was never released: its process died, or was lost
-    opened_by: Inboxed | None = None  # all that a session holds which has just been opened
+    given: Inboxed | None = None  # all that waits to be answered in it, where the claim knows that
+
+    @property
+    def opens(self) -> bool:
+        """Return whether the session has just been opened, and holds nothing else."""
+        return self.given is not None and self.epoch == self.wakes == 1
 
     def now(self) -> datetime:
         """Return the database's clock, carried on by this machine's own."""

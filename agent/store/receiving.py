@@ -32,9 +32,13 @@ lease_until = CASE WHEN EXISTS (SELECT FROM free) THEN now() + make_interval(sec
 failures = CASE WHEN EXISTS (SELECT FROM free) THEN 1 ELSE session.failures END,
 claimed_seq = CASE WHEN EXISTS (SELECT FROM free) THEN {LAST_SEQ} ELSE session.claimed_seq END
 """
+# `alone`: nothing else waits in the session. What this statement sees is as of its beginning, so nobody may have woken the
+# session between that and its claim.
 _RECEIVED: LiteralString = """
 SELECT received.id, claimed.team, claimed.channel, claimed.thread_ts, claimed.epoch, claimed.pin_id, claimed.wakes, now(),
-    claimed.taken, CASE WHEN NOT claimed.taken THEN pg_notify('signoff_wake', claimed.id)::text END
+    claimed.taken, claimed.wakes = 1 + coalesce((SELECT wakes FROM session WHERE id = claimed.id), 0)
+        AND NOT EXISTS (SELECT FROM inbox WHERE session_id = claimed.id AND taken_at IS NULL) AS alone,
+    CASE WHEN NOT claimed.taken THEN pg_notify('signoff_wake', claimed.id)::text END
 FROM received JOIN claimed ON claimed.id = received.session_id
 """
 # A session that is as old as this statement is one that it has written.
@@ -124,8 +128,7 @@ async def receive(pool: Pool, place: Place | None, key: str, received: Received,
 
 
 def _lease(row: tuple[Any, ...], asked_monotonic_seconds: float, body: str) -> Lease:
-    inbox_id, team, channel, thread_ts, epoch, pin_id, wakes, now, *_ = row
+    inbox_id, team, channel, thread_ts, epoch, pin_id, wakes, now, _, alone, _ = row
     place = Place(team=team, channel=channel, thread_ts=thread_ts)
-    new = epoch == wakes == 1
-    opened_by = Inboxed(id=inbox_id, received=parse_stored(RECEIVED, body)) if new else None
-    return Lease(session_id(place), place, epoch, pin_id, wakes, False, now, asked_monotonic_seconds, opened_by=opened_by)
+    given = Inboxed(id=inbox_id, received=parse_stored(RECEIVED, body)) if alone else None
+    return Lease(session_id(place), place, epoch, pin_id, wakes, False, now, asked_monotonic_seconds, given=given)

@@ -40,9 +40,10 @@ async def test_a_new_session_is_claimed_as_it_is_written_and_brings_its_message(
     assert await said(core, room)
     [lease] = room.driven
     assert (lease.session_id, lease.epoch, lease.wakes, lease.by_clock) == ("T1:C1:1.0", 1, 1, False)
-    assert lease.opened_by is not None
-    assert lease.opened_by.received == message("Hello", "1.0")
-    assert (await core.store.inbox(lease)) == (1, [lease.opened_by])  # as it would be read
+    assert lease.opens
+    assert lease.given is not None
+    assert lease.given.received == message("Hello", "1.0")
+    assert (await core.store.inbox(lease)) == (1, [lease.given])  # as it would be read
     assert await core.queue.claim(9) == []
 
 
@@ -51,16 +52,48 @@ async def test_without_room_it_waits_for_whoever_has_some(core: Core) -> None:
     assert await said(core, room)
     assert room.driven == []
     [lease] = await core.queue.claim(9)
-    assert (lease.epoch, lease.opened_by) == (1, None)
+    assert (lease.epoch, lease.given) == (1, None)
 
 
-async def test_a_session_that_rests_is_claimed_under_its_next_epoch(core: Core) -> None:
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "not answered"])
+async def test_a_session_that_rests_is_claimed_under_its_next_epoch(core: Core, answered: bool) -> None:
     room = Room()
     await said(core, room)
     [first] = room.driven
+    if answered:
+        await core.sql("UPDATE inbox SET taken_at = now()")
     await core.queue.release(first, first.wakes, None)
     assert await said(core, room, "2.0")
-    assert (room.driven[1].epoch, room.driven[1].wakes, room.driven[1].opened_by) == (2, 2, None)  # its log is to be read
+    second = room.driven[1]
+    assert (second.epoch, second.wakes, second.opens) == (2, 2, False)  # its log is to be read
+    waiting = await core.store.inbox(second)
+    assert waiting == ((2, [second.given]) if answered else (2, waiting[1]))
+    assert (second.given is None) == (not answered)  # what it was given before waits, too
+
+
+async def test_who_claims_knows_all_that_waits_or_reads_it(core: Core) -> None:
+    """Messages come at any moment, to a process that has room and to one that has none; the one that claims lets go at once."""
+    none, seen = Room(seconds=0.0), list[bool]()
+
+    async def answer(lease: Lease) -> None:
+        wakes, waiting = await core.store.inbox(lease)
+        if wakes == lease.wakes:  # nothing has come since the claim
+            seen.append(lease.given is not None)
+            assert lease.given is None or waiting == [lease.given]
+        await core.sql("UPDATE inbox SET taken_at = now() WHERE id = ANY(%s)", [row.id for row in waiting])
+        await core.queue.release(lease, wakes, None)
+
+    async def takes_in(room: Room, ts: str) -> None:
+        await said(core, room, ts)
+        for lease in room.driven:
+            await answer(lease)
+
+    for round in range(60):
+        crowd = [Room() if number % 2 else none for number in range(1, 2 + round % 4)]
+        await asyncio.gather(*(takes_in(room, f"{round}.{number}") for number, room in enumerate(crowd)))
+        for lease in await core.queue.claim(9):
+            await answer(lease)
+    assert set(seen) == {True, False}  # not about nothing
 
 
 async def test_a_session_that_somebody_holds_is_woken_and_not_claimed(core: Core) -> None:
@@ -111,7 +144,7 @@ async def test_a_click_claims_the_session_of_its_action(desk: Desk) -> None:
     click = Click(action_id="open", user="U2", decision="approved")
     assert await desk.core.store.receive(None, "click:1", click, slots=room)
     [lease] = room.driven
-    assert (lease.session_id, lease.opened_by) == (desk.lease.session_id, None)
+    assert (lease.session_id, lease.opens) == (desk.lease.session_id, False)
     assert [row.received for row in (await desk.core.store.inbox(lease))[1]][-1] == click
 
     nobody = click.model_copy(update={"action_id": "none"})
