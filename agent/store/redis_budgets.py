@@ -107,11 +107,12 @@ class RedisBudget:
 
     async def settle_again(self, seconds: float) -> None:
         """Settle what was charged within this time: for processes that died or did not reach Redis."""
-        pipeline = self._client.pipeline(transaction=False)
-        for charge in await self._ledger.charged_within(seconds):
-            keys = [scope.key for scope in charge.spender.scopes()]
-            await self._scripts[SETTLE](keys=keys, args=_settlement(charge), client=pipeline)
-        await _reply_of_redis(pipeline.execute())
+        charges = await self._ledger.charged_within(seconds)
+        async with self._client.pipeline(transaction=False) as pipeline:  # given up half-way, it gives its connection back
+            for charge in charges:
+                keys = [scope.key for scope in charge.spender.scopes()]
+                await self._scripts[SETTLE](keys=keys, args=_settlement(charge), client=pipeline)
+            await _reply_of_redis(pipeline.execute())
 
     # ------------------------------------------------------------------------------------------ inside
 

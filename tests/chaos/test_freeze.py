@@ -35,7 +35,8 @@ async def test_a_woken_process_does_nothing_more(
     reached = await try_each(chosen, lambda boundary: frozen_run(new_stage, boundary))
     with capsys.disabled():
         print(f"\nSIGSTOP: {reached} of the {len(boundaries)} boundaries were tried.")
-    assert reached >= 0.9 * len(chosen)  # a run may be a few messages shorter than the one that was counted
+    # A run may be a few messages shorter than the one that was counted; a tenth of a sample is less than one.
+    assert reached >= min(0.9 * len(chosen), len(chosen) - 1)
 
 
 async def frozen_run(new_stage: NewStage, boundary: Message) -> bool:

@@ -29,7 +29,8 @@ async def test_a_killed_process_changes_nothing(
     reached = await try_each(chosen, lambda kill: killed_run(new_stage, kill))
     with capsys.disabled():
         print(f"\nkill -9: {reached} of the {len(every)} moments before and after {len(boundaries)} boundaries were tried.")
-    assert reached >= 0.9 * len(chosen)  # a run may be a few messages shorter than the one that was counted
+    # A run may be a few messages shorter than the one that was counted; a tenth of a sample is less than one.
+    assert reached >= min(0.9 * len(chosen), len(chosen) - 1)
 
 
 async def killed_run(new_stage: NewStage, kill: Kill) -> bool:
