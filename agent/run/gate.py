@@ -5,7 +5,7 @@ Whatever was noted is committed first, so that a statement sees the session as w
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.decide.at_once import run_at_once
 from agent.decide.for_clicks import counts_now, grant_with, runs_at_most_seconds
@@ -14,9 +14,9 @@ from agent.decide.moves import CallModel, Close, RunTool, Settle
 from agent.decide.ways import run_started
 from agent.errors import ModelRetiredError
 from agent.model.port import NO_SUCH_MODEL
-from agent.model.spending import Charge, SettleFirst
+from agent.model.spending import SettleFirst
 from agent.run.claim import Held, Pins
-from agent.run.model_calls import ModelCalls
+from agent.run.model_calls import ModelCalls, NextCall
 from agent.session.inbox import Click, Edit, OutcomeClick
 from agent.session.rules import Rules
 from agent.session.steps import GrantEnded, Halted, Step, ToolReturned, ToolStarted
@@ -48,20 +48,16 @@ class StoreGate:
     async def reserve(self, move: CallModel) -> Start:
         """See `Gate.reserve`."""
         held = self.held
-        last = held.unwritten.charges[0] if len(held.unwritten.charges) == 1 else None
-        if last is not None and not isinstance(start := await self._admitted(move, last), SettleFirst):
-            if isinstance(start, Begin) and start.steps:
-                held.unwritten.settled_with_next()
-            return start
-        if held.unwritten.charges:
-            await held.commit()  # the call before is charged and settled, or its reservation would stand in the way
-        start = await self._admitted(move, None)
-        assert not isinstance(start, SettleFirst)
+        [last] = held.unwritten.charges or [None]  # one at most: a call is over before the next one is made
+        call = NextCall(move, held.session, held.said, self.rules, held.pins.pinned, held.lease.now(), last)
+        start = await self.calls.start(call)
+        if isinstance(start, SettleFirst):
+            await held.commit()  # charged and settled, the call before does not stand in the way any more
+            start = await self.calls.start(replace(call, last=None))
+            assert not isinstance(start, SettleFirst)
+        elif isinstance(start, Begin) and start.steps:
+            held.unwritten.settled_with_next()
         return start
-
-    async def _admitted(self, move: CallModel, last: Charge | None) -> Start | SettleFirst:
-        held = self.held
-        return await self.calls.start(move, held.session, held.said, self.rules, held.pins.pinned, held.lease.now(), last)
 
     async def start_run(self, move: RunTool) -> Start:
         """See `Gate.start_run`."""

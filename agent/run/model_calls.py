@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent import metrics, telemetry
@@ -59,6 +59,20 @@ def replied(reply: Reply, used: Container[str]) -> ModelReplied:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class NextCall:
+    """A model call that is to be made, and the session as it stands. `last`: what the call before is charged, where that is not
+    committed yet: it is settled with the reservation, or is to be settled first."""
+
+    move: CallModel
+    session: Session
+    said: Transcript
+    rules: Rules
+    pinned: Pinned
+    now: datetime
+    last: Charge | None = None
+
+
 @dataclass(slots=True)
 class ModelCalls:
     """The model and the budget that its calls are paid from."""
@@ -76,29 +90,19 @@ class ModelCalls:
 
     # ------------------------------------------------------------------------------------------ the start
 
-    async def start(
-        self,
-        move: CallModel,
-        session: Session,
-        said: Transcript,
-        rules: Rules,
-        pinned: Pinned,
-        now: datetime,
-        last: Charge | None,
-    ) -> Start | SettleFirst:
+    async def start(self, call: NextCall) -> Start | SettleFirst:
         """Return the start of the next model call, admitted and paid for, or what follows instead of it.
-
-        `last`: of the call before, not committed yet: it is settled with the reservation, or is to be settled first.
 
         While the call waits for a slot nothing is reserved. That the model is out of reach becomes a step of each session that
         would call it: its people are to hear of it.
         """
+        move, session, pinned = call.move, call.session, call.pinned
         match self.admission.admit(session, pinned.model):
             case int() | float() as seconds:
                 in_flight = session.model.in_flight  # what a lost process started may have been made
                 unbilled = in_flight is None or in_flight.epoch == session.epoch
                 if move.purpose != "reply":
-                    return Instead(without_model(move, session, said, unbilled=unbilled))
+                    return Instead(without_model(move, session, call.said, unbilled=unbilled))
                 known = session.model.outage_since is not None
                 failed = ModelFailed(reason="unavailable", since=move.at, unbilled=unbilled)
                 return NotYet(seconds) if known else Instead(failed)
@@ -109,7 +113,7 @@ class ModelCalls:
         if session.model.in_flight is not None and session.model.in_flight.epoch == session.epoch:
             return Begin()  # its start is committed: it was put off before anything was sent
         try:
-            started = await self.reserve(session, said, rules, pinned, now, move, last)
+            started = await self._reserved(call)
         except (UnreachableError, DelayedError) as error:
             log.warning("session %s waits: %s", session.id, error)
             self.leave(session, pinned)
@@ -123,16 +127,7 @@ class ModelCalls:
         """Give back what the session's model call holds: it is over, was given up, or is not to be made."""
         self.admission.leave(session, pinned.model)
 
-    async def reserve(
-        self,
-        session: Session,
-        said: Transcript,
-        rules: Rules,
-        pinned: Pinned,
-        now: datetime,
-        move: CallModel,
-        last: Charge | None = None,
-    ) -> ModelStarted | Halted | Compacted | Learnt | SettleFirst:
+    async def _reserved(self, call: NextCall) -> ModelStarted | Halted | Compacted | Learnt | SettleFirst:
         """Return the start of the next model call, paid for; or the turn's end when a budget forbids it.
 
         A conversation that is to be summed up goes on without a model's summary then, and where there is nothing to sum up; one
@@ -140,37 +135,29 @@ class ModelCalls:
         Raises UnreachableError when the budget cannot be asked, and DelayedError while calls under way hold what is left of it:
         then nothing is spent.
         """
-        if move.purpose == "reply":
-            return await self._reserve(session, said, rules, pinned, now, move, LEAST_OUTPUT_TOKENS, last)
-        pinned = read_with(move, pinned, rules)
-        if asked := asked_for(move, session, said):
-            started = await self._reserve(session, said, rules, pinned, now, move, LEAST_SUMMARY_TOKENS, last, asked)
+        if call.move.purpose == "reply":
+            return await self._reserve(call, LEAST_OUTPUT_TOKENS)
+        if asked := asked_for(call.move, call.session, call.said):
+            reader = replace(call, pinned=read_with(call.move, call.pinned, call.rules))
+            started = await self._reserve(reader, LEAST_SUMMARY_TOKENS, asked)
             if isinstance(started, ModelStarted | SettleFirst):
                 return started
-        return without_model(move, session, said)
+        return without_model(call.move, call.session, call.said)
 
     async def _reserve(
-        self,
-        session: Session,
-        said: Transcript,
-        rules: Rules,
-        pinned: Pinned,
-        now: datetime,
-        move: CallModel,
-        least: int,
-        last: Charge | None,
-        messages: Sequence[ApiMessage] | None = None,
+        self, call: NextCall, least: int, messages: Sequence[ApiMessage] | None = None
     ) -> ModelStarted | Halted | SettleFirst:
         """Reserve a call. `messages`: of a request that is not the conversation itself."""
+        move, session, rules, pinned, now = call.move, call.session, call.rules, call.pinned, call.now
         await self.settlements.made(session.id)
         limits, price = limits_of(session, rules), rules.prices.get(pinned.model)
         if price is None and any(limit.nano_usd is not None for limit in limits.values()):
             return Halted(error=BudgetExceededError.__name__, sentence=budget_words.no_price(pinned.model))
         payer = Spender(session.place.team, session.id, pinned.agent, session.turn.payer, now, session.seq + 1)
-        asked = estimate.input_tokens(said, pinned, messages)
+        asked = estimate.input_tokens(call.said, pinned, messages)
         lost = session.model.seq if session.model.in_flight is not None else 0
-        saved, first = saved_by_cache(move, session, said, now), session.epoch == 1 and session.model.seq == 0
-        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved, first, last=last)
+        saved, first = saved_by_cache(move, session, call.said, now), session.epoch == 1 and session.model.seq == 0
+        ask = Ask(payer, asked, least, rules.max_output_tokens, limits, price, lost, saved, first, last=call.last)
         answer = await self.budget.reserve(ask)
         if isinstance(answer, SettleFirst):
             return answer

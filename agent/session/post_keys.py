@@ -69,9 +69,7 @@ class PostKey:
 
     @property
     def _said_of_it(self) -> tuple[str | int, ...]:
-        if self.person is None:  # mostly: keys are made by the thousand
-            return (self.of,) if self.number is None else (self.of, self.number)
-        return (self.of, self.person) if self.number is None else (self.of, self.number, self.person)
+        return tuple(part for part in (self.of, self.number, self.person) if part is not None)
 
     def __str__(self) -> str:
         return ":".join(map(str, (self.kind, *self._said_of_it)))

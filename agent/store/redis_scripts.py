@@ -18,14 +18,13 @@ local function settle(key, session, reserved, charged)
         redis.call('HINCRBY', key, 'used_' .. measure, int(charged[m]))
     end
 end
+local function set_aside(key, session)
+    return string.match(redis.call('HGET', key, 'call:' .. session) or '', '^(%d+) (%d+) (%d+)$')
+end
 local function settle_if_open(key, session, seq, charged)
-    local stored = redis.call('HMGET', key, 'filled', 'call:' .. session)
-    if not stored[1] then
-        redis.call('HDEL', key, 'filling')
-    elseif stored[2] then
-        local before, tokens, nano = string.match(stored[2], '^(%d+) (%d+) (%d+)$')
-        if before == seq then settle(key, session, {tokens, nano}, charged) end
-    end
+    if redis.call('HEXISTS', key, 'filled') == 0 then redis.call('HDEL', key, 'filling') end
+    local open, tokens, nano = set_aside(key, session)  -- none in a budget that is not filled
+    if open == seq then settle(key, session, {tokens, nano}, charged) end
 end
 """
 
@@ -52,19 +51,16 @@ local least, output, input_nano, pico = tonumber(ARGV[4]), tonumber(ARGV[5]), to
 local lost, last, charged, budgets = ARGV[9], ARGV[11], {tonumber(ARGV[12]), tonumber(ARGV[13])}, tonumber(ARGV[14])
 local together, committed = last ~= '0', ARGV[15] == '1'
 local function given(i, n) return ARGV[15 + 5 * (i - 1) + n] end
-local function set_aside(key)
-    return string.match(redis.call('HGET', key, 'call:' .. session) or '', '^(%d+) (%d+) (%d+)$')
-end
 
 if together then
     for i = 1, budgets do
-        if set_aside(KEYS[i]) ~= last then return {'settle first'} end
+        if set_aside(KEYS[i], session) ~= last then return {'settle first'} end
     end
 end
 local missing = {'fill'}
 for i = 1, budgets do
     local key, new = KEYS[i], given(i, 5)
-    local before, tokens, nano = set_aside(key)
+    local before, tokens, nano = set_aside(key, session)
     if before and not (before == seq and committed) and before ~= lost and not together then
         if ARGV[10] == '1' then settle(key, session, {tokens, nano}, {tokens, nano}) else redis.call('DEL', key) end
     end
@@ -87,10 +83,10 @@ local states, told = {}, {'refused'}
 for i = 1, budgets do
     local key = KEYS[i]
     local stored = redis.call('HMGET', key, 'used_tokens', 'open_tokens', 'raised_tokens',
-        'used_nano_usd', 'open_nano_usd', 'raised_nano_usd', 'filled', 'call:' .. session)
+        'used_nano_usd', 'open_nano_usd', 'raised_nano_usd', 'filled')
+    local before, tokens, nano = set_aside(key, session)
     local own = {0, 0}
-    if stored[8] then
-        local before, tokens, nano = string.match(stored[8], '^(%d+) (%d+) (%d+)$')
+    if before then
         own = {tonumber(tokens), tonumber(nano)}
         if before == lost then
             settle(key, session, own, own)
@@ -102,8 +98,7 @@ for i = 1, budgets do
     local state = {key = key, own = own, used = {}, limit = {}}
     told[#told + 1] = stored[7]
     for m = 1, 2 do
-        local used, open = tonumber(stored[3 * m - 2]), tonumber(stored[3 * m - 1]) - own[m]
-        if together then used = used + charged[m] end
+        local used, open = tonumber(stored[3 * m - 2]) + charged[m], tonumber(stored[3 * m - 1]) - own[m]
         local limit = tonumber(given(i, m))
         if limit >= 0 then
             limit = limit + tonumber(stored[3 * m])

@@ -10,7 +10,7 @@ import time
 import aiohttp
 import pytest
 
-from tests.chaos.boundaries import found, spread, try_each
+from tests.chaos.boundaries import found, nearly_all, spread, try_each
 from tests.chaos.conftest import NewStage
 from tests.chaos.proxies import Forward, Message
 from tests.chaos.run import Run
@@ -35,8 +35,7 @@ async def test_a_woken_process_does_nothing_more(
     reached = await try_each(chosen, lambda boundary: frozen_run(new_stage, boundary))
     with capsys.disabled():
         print(f"\nSIGSTOP: {reached} of the {len(boundaries)} boundaries were tried.")
-    # A run may be a few messages shorter than the one that was counted; a tenth of a sample is less than one.
-    assert reached >= min(0.9 * len(chosen), len(chosen) - 1)
+    assert nearly_all(reached, len(chosen))
 
 
 async def frozen_run(new_stage: NewStage, boundary: Message) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.chaos.boundaries import Kill, found, kills, spread, try_each
+from tests.chaos.boundaries import Kill, found, kills, nearly_all, spread, try_each
 from tests.chaos.conftest import NewStage
 from tests.chaos.proxies import Forward, Message
 from tests.chaos.run import Run
@@ -29,8 +29,7 @@ async def test_a_killed_process_changes_nothing(
     reached = await try_each(chosen, lambda kill: killed_run(new_stage, kill))
     with capsys.disabled():
         print(f"\nkill -9: {reached} of the {len(every)} moments before and after {len(boundaries)} boundaries were tried.")
-    # A run may be a few messages shorter than the one that was counted; a tenth of a sample is less than one.
-    assert reached >= min(0.9 * len(chosen), len(chosen) - 1)
+    assert nearly_all(reached, len(chosen))
 
 
 async def killed_run(new_stage: NewStage, kill: Kill) -> bool:

@@ -1,6 +1,7 @@
 """Bugs to plant into the real code: each takes away one thing that keeps a promise."""
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, LiteralString
 
 import pytest
@@ -26,13 +27,13 @@ from bot.cards.values import TextRoom
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
-def without(statement: str, condition: str, instead: str = "") -> Plant:
-    """One of the store's statements that has lost a condition."""
+def without(statement: str, condition: str, instead: str = "", where: ModuleType = store) -> Plant:
+    """One of the store's statements, or a part of them, that has lost a condition."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        sql: str = getattr(store, statement)
+        sql: str = getattr(where, statement)
         assert condition in sql
-        monkeypatch.setattr(store, statement, sql.replace(condition, instead))
+        monkeypatch.setattr(where, statement, sql.replace(condition, instead))
 
     return plant
 
@@ -72,7 +73,7 @@ def a_lost_write_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def the_epoch_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that held a session once goes on writing into it."""
-    monkeypatch.setattr(appending, "HELD", appending.HELD.replace(" AND epoch = %(epoch)s", ""))
+    without("HELD", " AND epoch = %(epoch)s", where=appending)(monkeypatch)
     for statement in ("SETTLE", "EDIT", "CLOSE", "START_ACTION", "START_GRANTED", "TELL"):
         without(statement, " AND epoch = %(epoch)s")(monkeypatch)
 

@@ -5,10 +5,22 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import JsonValue
 
-from agent.model.spending import BudgetLimits, Charge, Limit, SettleFirst
+from agent.model.port import DEAF, Listener, Reply, Request
+from agent.model.spending import Ask, BudgetLimits, Charge, Limit, Refused, Reserved, SettleFirst
+from agent.run import claim
+from agent.run.effects import Effects
+from agent.run.runner import Agent, Runner
+from agent.run.worker import Worker
+from agent.session.rules import Rules
+from agent.store.redis_budgets import RedisBudget
+from agent.tool.definition import registry
 from tests.stores.books import MOST, NOON, Books, ask, day, who
-from tests.stores.core import Core
+from tests.stores.core import Core, place, until
+from tests.stores.test_model_calls import PINNED, USAGE
+from tests.stores.world import World
+from tools.catalog import catalog
 
 
 @pytest.fixture
@@ -61,3 +73,66 @@ async def test_where_that_could_lose_something_the_last_call_is_settled_first(bo
     asked = replace(ask(who(seq=4, at=then), of_user(limit), tokens=tokens), last=Charge(last, 20, 0))
     assert await books.budget.reserve(asked) == SettleFirst()
     assert await books.in_redis(day(who())) == before
+
+
+class Recorded(RedisBudget):
+    """The budgets, with what they are asked in `asked`."""
+
+    def __init__(self, books: Books) -> None:
+        super().__init__(books.redis_url, books.ledger)
+        self.asked: list[str] = []
+
+    async def reserve(self, ask: Ask) -> Reserved | Refused | SettleFirst:
+        """As it does."""
+        self.asked.append("confirm" if ask.committed else "reserve" if ask.last is None else "settle and reserve")
+        return await super().reserve(ask)
+
+    async def settle(self, charge: Charge) -> None:
+        """As it does."""
+        self.asked.append("settle")
+        await super().settle(charge)
+
+
+class Searching(World):
+    """A model that looks something up first."""
+
+    async def reply(self, request: Request, listener: Listener = DEAF) -> Reply:
+        """A call, then words."""
+        call: dict[str, JsonValue] = {
+            "type": "tool_use",
+            "id": "toolu_1",
+            "name": "search_product_catalog",
+            "input": {"query": "lamp"},
+        }
+        if any("tool_result" in str(message) for message in request.messages):
+            return Reply(({"type": "text", "text": "Done."},), "end_turn", USAGE)
+        return Reply(({**call, "input": {"query": "lamp"}},), "tool_use", USAGE)
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["its own budget alone", "a person's day, too"])
+async def test_a_reply_its_read_and_the_next_call_are_one_commit_and_one_question_to_redis(
+    books: Books, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    for name in ("UNWRITTEN_SECONDS", "CONFIRM_SECONDS"):
+        monkeypatch.setattr(claim, name, 60.0)  # however busy this machine is
+    core, world, budget = books.core, Searching(), Recorded(books)
+    tools = registry(catalog(core.pool))
+    rules = Rules(tools, limits=of_user(1_000_000) if shared else {})
+    runner = Runner(core.store, core.queue, Effects(world, world, budget, core.store, tools), lambda place: Agent(PINNED, rules))
+    await core.wake(place())
+
+    async def rests() -> bool:
+        return await core.sql("SELECT 1 FROM session WHERE lease_until IS NOT NULL OR wake_at IS NOT NULL") == []
+
+    async with Worker(core.database_url, core.queue, runner, poll_seconds=0.1):
+        await until(rests)
+    await budget.close()
+    commits = await core.sql("SELECT string_agg(kind, ' ' ORDER BY seq) FROM step GROUP BY xmin::text ORDER BY min(seq)")
+    assert [kinds for (kinds,) in commits] == [
+        "asked model_started",
+        "model_replied tool_started tool_returned model_started",
+        "model_replied post_started",
+        "posted",
+    ]
+    confirms = ["confirm"] if shared else []
+    assert budget.asked == ["reserve", *confirms, "settle and reserve", *confirms, "settle"]

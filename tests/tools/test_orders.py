@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 from agent.types import Magnitude
+from tests.bench.wire import Wires
 from tests.tools.conftest import Shop
 
 # Each order that is written kills its own connection while the condition holds. A sequence counts across rollbacks.
@@ -37,6 +38,18 @@ async def test_an_order_is_read_by_its_id(shop: Shop) -> None:
         "total_usd": "147.00",
         "note": "",
     }
+
+
+async def test_an_order_takes_five_statements_since_others_wait_for_its_product(shop: Shop) -> None:
+    async with (
+        Wires() as wires,
+        AsyncConnectionPool[Any](
+            await wires.told(str(shop.pool.conninfo)), min_size=1, max_size=1, open=False, kwargs={"autocommit": True}
+        ) as pool,
+    ):
+        counted = Shop(pool)
+        assert (await counted.call("create_order", **WIDGETS)).ok
+        assert wires.postgres.requests == 5  # BEGIN and COMMIT too
 
 
 async def test_times_are_utc_wherever_the_database_stands(shop: Shop) -> None:

@@ -20,8 +20,7 @@ Pool = AsyncConnectionPool[Any]
 
 
 async def in_transaction(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
-    """Return what `work` answers, its statements in one transaction. They are sent together as far as none waits for the result
-    of one before: what a transaction locks, others wait for.
+    """Return what `work` answers, its statements in one transaction.
 
     When the connection breaks, `work` is done once more on a fresh one (a restarted Postgres leaves a pool of dead
     ones), so it must be safe to repeat. Raises ToolError `unexpected` if there was no connection at all: nothing
@@ -53,5 +52,5 @@ async def _twice(pool: Pool, work: Callable[[PgConnection], Awaitable[T]]) -> T:
 
 
 async def _transact(connection: PgConnection, work: Callable[[PgConnection], Awaitable[T]]) -> T:
-    async with connection.pipeline(), connection.transaction():
+    async with connection.transaction():
         return await work(connection)

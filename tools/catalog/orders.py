@@ -1,8 +1,9 @@
 """Reading an order, and placing one: at most once for each call, never more than the stock holds."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, field_validator
@@ -104,25 +105,28 @@ class OrderFound(BaseModel, frozen=True):
         return created_at.astimezone(UTC)  # psycopg answers in the connection's time zone
 
 
-ORDER = """
+FIELDS: LiteralString = """
 SELECT orders.id AS order_id, status, customer.email AS customer, customer.name AS customer_name, sku,
        product.name AS product, quantity, unit_price_usd, total_usd, note, created_at
-FROM shop.orders JOIN shop.customer ON customer.id = customer_id JOIN shop.product USING (sku)
 """
-ORDER_BY_ID = ORDER + "WHERE orders.id = %s"
-ORDER_BY_KEY = ORDER + "WHERE idempotency_key = %s"
+JOINED: LiteralString = "JOIN shop.customer ON customer.id = customer_id JOIN shop.product USING (sku)"
+ORDER: LiteralString = f"{FIELDS} FROM shop.orders {JOINED}"
+ORDER_BY_ID: LiteralString = f"{ORDER} WHERE orders.id = %s"
+ORDER_BY_KEY: LiteralString = f"{ORDER} WHERE idempotency_key = %s"
 
-# Orders of one product wait for each other here. The statements after it see what was committed meanwhile: the stock
-# that is left, and the order that an earlier attempt of the same call has placed.
-LOCK_PRODUCT = "SELECT FROM shop.product WHERE sku = %s FOR NO KEY UPDATE"
-TAKE_FROM_STOCK = "UPDATE shop.product SET stock = stock - %s WHERE sku = %s"
-FORESEEN = """
+FORESEEN: LiteralString = """
 SELECT product.name, stock, price_usd, customer.id, customer.name
 FROM shop.product LEFT JOIN shop.customer ON email = %(customer)s WHERE sku = %(sku)s
 """
-PLACE = """
-INSERT INTO shop.orders (customer_id, sku, quantity, unit_price_usd, note, idempotency_key)
-SELECT %(customer_id)s, sku, %(quantity)s, price_usd, %(note)s, %(key)s FROM shop.product WHERE sku = %(sku)s
+# Orders of one product wait for each other here, so few statements follow. This one sees the stock that is left then; the ones
+# after it see the order that an earlier attempt of the same call has placed.
+FORESEEN_AND_LOCKED: LiteralString = f"{FORESEEN} FOR NO KEY UPDATE OF product"
+PLACE: LiteralString = f"""
+WITH taken AS (UPDATE shop.product SET stock = stock - %(quantity)s WHERE sku = %(sku)s RETURNING sku, price_usd),
+orders AS (
+    INSERT INTO shop.orders (customer_id, sku, quantity, unit_price_usd, note, idempotency_key)
+    SELECT %(customer_id)s, sku, %(quantity)s, price_usd, %(note)s, %(key)s FROM taken RETURNING *)
+{FIELDS} FROM orders {JOINED}
 """
 
 
@@ -131,7 +135,7 @@ def get_order_status(pool: Pool) -> Tool:
 
     async def read(arguments: GetOrderStatus, context: ToolContext) -> OrderFound:
         id = arguments.order_id.upper()
-        order = await reading(pool, lambda connection: _order(connection, ORDER_BY_ID, id))
+        order = await reading(pool, lambda connection: _order(connection, ORDER_BY_ID, [id]))
         if order is None:
             raise ToolError("not_found", f"There is no order {arguments.order_id!r}. Order ids look like ORD-1042.")
         return order
@@ -196,13 +200,12 @@ class Foreseen(BaseModel, frozen=True):
         }
 
 
-async def _look(connection: PgConnection, arguments: CreateOrder) -> Cursor:
-    """Ask for what the names of an order stand for."""
-    return await connection.execute(FORESEEN, arguments.model_dump(include={"customer", "sku"}))
+def _customer_and_sku(arguments: CreateOrder) -> dict[str, Any]:
+    return arguments.model_dump(include={"customer", "sku"})
 
 
 async def _order_foreseen(cursor: Cursor, arguments: CreateOrder) -> Foreseen:
-    """Return what was asked for. Raises ToolError where the order would fail."""
+    """Return what the names of an order stand for, which was asked for. Raises ToolError where the order would fail."""
     found = await cursor.fetchone()
     if found is None:
         raise ToolError(
@@ -227,7 +230,7 @@ async def _order_foreseen(cursor: Cursor, arguments: CreateOrder) -> Foreseen:
 
 async def _preview(connection: PgConnection, arguments: CreateOrder) -> Preview:
     """Return what the order would come to at this moment; reads only."""
-    seen = await _order_foreseen(await _look(connection, arguments), arguments)
+    seen = await _order_foreseen(await connection.execute(FORESEEN, _customer_and_sku(arguments)), arguments)
     return Preview(
         headline=f"Order {arguments.quantity} × {seen.product} for {seen.customer}",
         changes=(Change(what="stock", before=str(seen.stock), after=str(seen.stock - arguments.quantity)),),
@@ -237,22 +240,19 @@ async def _preview(connection: PgConnection, arguments: CreateOrder) -> Preview:
 
 
 async def _place_order(connection: PgConnection, arguments: CreateOrder, context: ToolContext) -> OrderFound:
-    await connection.execute(LOCK_PRODUCT, [arguments.sku])
-    looked = await _look(connection, arguments)  # sent with what comes before and after it: the product is locked meanwhile
-    if earlier := await _order(connection, ORDER_BY_KEY, context.idempotency_key):
+    looked = await connection.execute(FORESEEN_AND_LOCKED, _customer_and_sku(arguments))
+    if earlier := await _order(connection, ORDER_BY_KEY, [context.idempotency_key]):
         return earlier
     seen = await _order_foreseen(looked, arguments)
     if context.bound:
         check_bound(context.bound, seen.bound())
-    await connection.execute(TAKE_FROM_STOCK, [arguments.quantity, arguments.sku])
     order = arguments.model_dump(include={"sku", "quantity", "note"})
-    await connection.execute(PLACE, order | {"customer_id": seen.customer_id, "key": context.idempotency_key})
-    placed = await _order(connection, ORDER_BY_KEY, context.idempotency_key)
-    assert placed is not None  # inserted by the statement before, in this transaction
+    placed = await _order(connection, PLACE, order | {"customer_id": seen.customer_id, "key": context.idempotency_key})
+    assert placed is not None  # the product is locked, so it is there
     return placed
 
 
-async def _order(connection: PgConnection, query: LiteralString, value: str) -> OrderFound | None:
+async def _order(connection: PgConnection, query: LiteralString, values: Sequence[str] | Mapping[str, Any]) -> OrderFound | None:
     async with connection.cursor(row_factory=class_row(OrderFound)) as cursor:
-        await cursor.execute(query, [value])
+        await cursor.execute(query, values)
         return await cursor.fetchone()
